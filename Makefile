@@ -1,0 +1,26 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Each makes its own virtual environment.
+PYTHON ?= python3
+
+.PHONY: demo test check clean
+
+.venv-demo/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install -q --disable-pip-version-check '.[metrics]'
+	touch $@
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: .venv-demo/ready  ## enhance a bundled noisy recording and print scores before and after
+	.venv-demo/bin/python examples/demo.py
+
+test: .venv/ready  ## run every test
+	scripts/test
+
+check: .venv/ready  ## format, lint, types and the import contract
+	scripts/check
+
+clean:
+	rm -rf .venv .venv-demo build dist
