@@ -1,0 +1,394 @@
+"""What `explain` answers: typed, frozen, and free of any rendering.
+
+Every cost is a `Figure` that says how far it can be trusted: `exact`, `partial` (what was left out is listed) or
+`unavailable`. Nothing that could not be counted is shown as zero. `Report.to_dict()` is the JSON form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from .graph import Size, Window
+
+
+class Status(StrEnum):
+    """How far a figure can be trusted."""
+
+    EXACT = "exact"
+    PARTIAL = "partial"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its unit, its trust, and what it leaves out."""
+
+    value: int | float | Fraction | None
+    unit: str
+    status: Status = Status.EXACT
+    missing: tuple[str, ...] = ()  # names of the operators or facts that are not in the number
+
+    def to_dict(self) -> dict[str, Any]:
+        """`{"value", "unit", "status"}`, and `"missing"` where something is."""
+        found: dict[str, Any] = {"value": number(self.value), "unit": self.unit, "status": str(self.status)}
+        if self.missing:
+            found["missing"] = list(self.missing)
+        return found
+
+
+def unavailable(unit: str, *missing: str) -> Figure:
+    """A figure that cannot be given, and why."""
+    return Figure(None, unit, Status.UNAVAILABLE, missing)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """An operator that makes outputs depend on inputs arbitrarily far away.
+
+    Attributes:
+        operator: the operator's name in the graph.
+        kind: its kind in the graph ("norm", "reduce", "rnn", "attention", "linear", ...).
+        why: a short phrase, such as "mean and variance over time".
+        statistics: True when a local path exists beside it and this operator only adds statistics of the rest (a
+            global norm, squeeze-excitation, a cumulative mean). The local field is then still reported.
+    """
+
+    operator: str
+    kind: str
+    why: str
+    statistics: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"operator": self.operator, "kind": self.kind, "why": self.why, "statistics": self.statistics}
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The field of the outputs `index + m * period`: input positions `start` to `end`, for m = 0; both included.
+
+    Both are None when such an output depends on no input at all (the gaps of a transposed convolution).
+    """
+
+    index: int
+    start: int | None
+    end: int | None
+
+    @property
+    def width(self) -> int:
+        """Number of input positions from start to end."""
+        return 0 if self.start is None or self.end is None else self.end - self.start + 1
+
+
+@dataclass(frozen=True)
+class AxisField:
+    """What one output position sees along one axis of one input, in positions of that input.
+
+    The field is the one of an output far from the edges: padding counts as existing. Output n stands at input
+    position `n * hop`. All positions are whole numbers; `hop` is an exact fraction.
+
+    Attributes:
+        axis: "time", "freq", "h", "w" ...
+        input: name of the input tensor.
+        in_size: positions of the input; None when not known.
+        out_size: positions of this tensor along the axis; None when not known or when the axis is gone.
+        hop: input positions between neighbouring outputs; None when nothing moves along the axis any more.
+        phases: the local field of each output phase, the first being that of output 0. Empty when no local path exists.
+        whole_input: operators that make every output depend on the whole axis.
+        unbounded_past: operators that make an output depend on everything before it.
+        unbounded_future: the same for what comes after (a recurrence run backwards).
+        reach: for `whole_input`, the first and last input position that are really read through those operators.
+        rate_hz: positions of the input a second, when known.
+    """
+
+    axis: str
+    input: str
+    in_size: Size
+    out_size: Size
+    hop: Fraction | None
+    phases: tuple[Phase, ...] = ()
+    whole_input: tuple[Cause, ...] = ()
+    unbounded_past: tuple[Cause, ...] = ()
+    unbounded_future: tuple[Cause, ...] = ()
+    reach: tuple[int, int] | None = None
+    rate_hz: float | None = None
+    tail_dropped: int | None = None  # last input positions that no output sees, for this input size
+
+    @property
+    def bounded(self) -> bool:
+        """True when the local path alone decides: no recurrence, contraction or attention beyond it."""
+        causes = (*self.whole_input, *self.unbounded_past, *self.unbounded_future)
+        return bool(self.phases) and all(cause.statistics for cause in causes)
+
+    @property
+    def streams(self) -> bool:
+        """True when outputs never wait for the end of the input."""
+        return not self.whole_input and not self.unbounded_future
+
+    @property
+    def local_rf(self) -> int | None:
+        """Widest field over the phases along the local path; None when there is no local path."""
+        return max((p.width for p in self.phases), default=None)
+
+    @property
+    def rf(self) -> int | None:
+        """Largest receptive field over output phases; None when it is unbounded or the whole input."""
+        return self.local_rf if self.bounded else None
+
+    @property
+    def rf_min(self) -> int | None:
+        """Smallest receptive field over output phases; None when it is unbounded or the whole input."""
+        return min(p.width for p in self.phases) if self.bounded else None
+
+    @property
+    def ahead(self) -> Fraction | None:
+        """Look-ahead: largest (last input needed) - (output index * hop); None when it has no bound."""
+        if self.hop is None or not self._seen or not self._bounded(*self.whole_input, *self.unbounded_future):
+            return None
+        return max(end - p.index * self.hop for p in self.phases if (end := p.end) is not None)
+
+    @property
+    def past(self) -> Fraction | None:
+        """Largest (output index * hop) - (first input needed); None when it has no bound."""
+        if self.hop is None or not self._seen or not self._bounded(*self.whole_input, *self.unbounded_past):
+            return None
+        return max(p.index * self.hop - start for p in self.phases if (start := p.start) is not None)
+
+    @property
+    def first_output_needs(self) -> int | None:
+        """Inputs that must exist before output 0 can be computed; None when that is all of them."""
+        if not self._seen or not self._bounded(*self.whole_input, *self.unbounded_future):
+            return None
+        return 0 if self.phases[0].end is None else max(0, self.phases[0].end + 1)
+
+    @property
+    def alignment(self) -> Fraction | None:
+        """Centre of the local field of output 0, in input positions; None when there is none."""
+        first = self.phases[0] if self.phases else None
+        if first is None or first.start is None or first.end is None:
+            return None
+        return Fraction(first.start + first.end, 2)
+
+    @property
+    def block(self) -> int | None:
+        """Input positions after which the pattern of outputs repeats: the natural step of a stream."""
+        return None if self.hop is None or not self.phases else abs(int(self.hop * len(self.phases)))
+
+    @property
+    def lookahead(self) -> int | None:
+        """Input positions beyond its own block that a block of outputs still waits for; None when unbounded."""
+        block = self.block
+        if block is None or not self.streams or not self._seen:
+            return None
+        return max(0, max(p.end for p in self.phases if p.end is not None) + 1 - block)
+
+    @property
+    def latency(self) -> int | None:
+        """Algorithmic latency in input positions, block + lookahead; None when the end of the input must be known."""
+        block, lookahead = self.block, self.lookahead
+        return None if block is None or lookahead is None else block + lookahead
+
+    def ms(self, positions: int | Fraction | None) -> float | None:
+        """`positions` of this axis in milliseconds; None when the rate or the value is not known."""
+        return None if positions is None or self.rate_hz is None else float(positions) * 1000.0 / self.rate_hz
+
+    @property
+    def output_rate_hz(self) -> float | None:
+        """Outputs a second; None when the rate is not known."""
+        return None if self.rate_hz is None or not self.hop else self.rate_hz / abs(float(self.hop))
+
+    @property
+    def _seen(self) -> bool:
+        return any(p.end is not None for p in self.phases)
+
+    @staticmethod
+    def _bounded(*causes: Cause) -> bool:
+        return all(cause.statistics for cause in causes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every fact above under its own name; times in ms beside positions when the rate is known."""
+        found: dict[str, Any] = {"axis": self.axis, "input": self.input}
+        for key in ("in_size", "out_size", "rf", "rf_min", "local_rf", "hop", "ahead", "past", "first_output_needs"):
+            found[key] = number(getattr(self, key))
+        for key in ("alignment", "block", "lookahead", "latency", "tail_dropped"):
+            found[key] = number(getattr(self, key))
+        if self.hop is not None and self.hop.denominator > 1:
+            found["hop_exact"] = str(self.hop)
+        found["phases"] = [[p.start, p.end] for p in self.phases]
+        found["reach"] = None if self.reach is None else list(self.reach)
+        for name in ("whole_input", "unbounded_past", "unbounded_future"):
+            found[name] = [cause.to_dict() for cause in getattr(self, name)]
+        if self.rate_hz is not None:
+            found["rate_hz"] = self.rate_hz
+            found["output_rate_hz"] = self.output_rate_hz
+            for key in ("rf", "hop", "ahead", "past", "first_output_needs", "block", "lookahead", "latency"):
+                found[f"{key}_ms"] = self.ms(getattr(self, key))
+        return found
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """One operator's share: what it is, what it costs, and the field of its output seen from the network's input."""
+
+    name: str
+    kind: str
+    source: str
+    in_shapes: tuple[tuple[Size, ...], ...]
+    out_shape: tuple[Size, ...]
+    windows: tuple[Window, ...]
+    dims: tuple[int, ...]
+    groups: int
+    params: int
+    weight_bytes: int
+    macs: Figure  # for the input size given
+    state: Figure  # values kept between steps of a stream
+    activation: Figure  # bytes of its outputs
+    values_per_frame: Figure  # values of the output per position of the time axis (or of the first axis)
+    fields: tuple[AxisField, ...]  # cumulative: from the network's inputs to this output
+    tail_dropped: tuple[int | None, ...]  # per window: last positions of its own padded input that it never reads
+    line: int | None = None
+
+    @property
+    def is_layer(self) -> bool:
+        """True for operators worth a row in a table: those with weights, a window, or a cost."""
+        return bool(self.params or self.windows or self.macs.value)
+
+    def field(self, axis: str) -> AxisField:
+        """The field along `axis` of the main input; KeyError when the operator's output does not follow it."""
+        for found in self.fields:
+            if found.axis == axis:
+                return found
+        raise KeyError(axis)
+
+    def to_dict(self) -> dict[str, Any]:
+        windows = [
+            {
+                "dim": dim,
+                "kernel": w.kernel,
+                "stride": w.stride,
+                "dilation": w.dilation,
+                "padding": [w.pad_start, w.pad_end],
+                "output_padding": w.output_padding,
+            }
+            for dim, w in zip(self.dims, self.windows, strict=False)
+        ]
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "source": self.source,
+            "line": self.line,
+            "in_shapes": [list(s) for s in self.in_shapes],
+            "out_shape": list(self.out_shape),
+            "windows": windows,
+            "groups": self.groups,
+            "params": self.params,
+            "weight_bytes": self.weight_bytes,
+            "macs": self.macs.to_dict(),
+            "state": self.state.to_dict(),
+            "activation": self.activation.to_dict(),
+            "values_per_frame": self.values_per_frame.to_dict(),
+            "tail_dropped": list(self.tail_dropped),
+            "fields": [f.to_dict() for f in self.fields],
+        }
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the whole network costs. MACs: one multiply-accumulate counted once, dense kernels only."""
+
+    params: Figure
+    weight_bytes: Figure
+    macs: Figure  # for the input given
+    macs_per_second: Figure  # per second of audio
+    macs_by_kind: tuple[tuple[str, int], ...]  # of what was counted
+    activation_peak: Figure  # bytes alive at once while it runs in order
+    activation_total: Figure  # bytes written by all operators
+    state: Figure  # values a stream keeps
+    state_bytes: Figure
+    intensity: Figure  # MACs per byte moved (weights once, activations written and read)
+    roofline_rtf: Figure  # best real-time factor on this machine: seconds of compute per second of audio
+
+    def to_dict(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            name: value.to_dict() for name, value in vars(self).items() if isinstance(value, Figure)
+        }
+        found["macs_by_kind"] = dict(self.macs_by_kind)
+        return found
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """One measurement beside the symbolic answer.
+
+    Attributes:
+        probe: "gradient" or "nan".
+        agrees: None when the probe could not decide (`detail` says why).
+        symbolic, measured: the two answers as short texts, such as "-135 .. 7".
+    """
+
+    probe: str
+    axis: str
+    agrees: bool | None
+    symbolic: str
+    measured: str
+    detail: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything `explain` found out about one network."""
+
+    title: str
+    input_shapes: tuple[tuple[str, tuple[Size, ...]], ...]
+    output_shapes: tuple[tuple[str, tuple[Size, ...]], ...]
+    fields: tuple[AxisField, ...]  # of the first output, per axis of every input that is not a state
+    layers: tuple[LayerReport, ...]
+    costs: Costs
+    unknown: tuple[str, ...] = ()  # operators that no rule covers: "name (source)"
+    notes: tuple[str, ...] = ()
+    probes: tuple[ProbeResult, ...] = ()
+
+    def field(self, axis: str, input: str | None = None) -> AxisField:
+        """The field along `axis` (of `input`, when several have it); KeyError when it is not followed."""
+        for found in self.fields:
+            if found.axis == axis and (input is None or found.input == input):
+                return found
+        raise KeyError(axis)
+
+    def layer(self, name: str) -> LayerReport:
+        """The operator called `name`; KeyError when there is none."""
+        for found in self.layers:
+            if found.name == name:
+                return found
+        raise KeyError(name)
+
+    @property
+    def table(self) -> tuple[LayerReport, ...]:
+        """The operators worth a row: those with weights, a window or a cost."""
+        return tuple(layer for layer in self.layers if layer.is_layer)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole report as plain data for JSON."""
+        return {
+            "title": self.title,
+            "inputs": {name: list(shape) for name, shape in self.input_shapes},
+            "outputs": {name: list(shape) for name, shape in self.output_shapes},
+            "fields": [f.to_dict() for f in self.fields],
+            "costs": self.costs.to_dict(),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "unknown": list(self.unknown),
+            "notes": list(self.notes),
+            "probes": [p.to_dict() for p in self.probes],
+        }
+
+
+def number(value: int | float | Fraction | None) -> int | float | None:
+    """A JSON number: whole fractions as int, others as float."""
+    if isinstance(value, Fraction):
+        return int(value) if value.denominator == 1 else float(value)
+    return value
