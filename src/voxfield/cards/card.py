@@ -1,0 +1,270 @@
+"""The card: everything about a model that its weights alone do not say.
+
+One card describes one ONNX file. It is written into that file's metadata (key `voxfield.card`), so that a lone file
+runs by itself, and into the registry `models.toml`, where it also records the file's sha256.
+"""
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, NamedTuple
+
+from voxfield.errors import CardError
+
+METADATA_KEY = "voxfield.card"
+INTERFACES = ("spectrum", "samples")
+UNBOUNDED_PAST = "unbounded past"
+WHOLE_INPUT = "whole input"
+
+_NAME = re.compile(r"(?P<short>[a-z0-9]+(?:-[a-z0-9]+)*)\.(?P<tag>[a-z0-9]+)")
+_STATE_NAME = re.compile(r"[A-Za-z0-9_.]+")
+
+
+class StateShape(NamedTuple):
+    """One streaming state: ONNX input `state.NAME`, output `next.NAME`; float32, and zeros at the start."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class FileRecord(NamedTuple):
+    """The file a registered card belongs to: name inside `cards/weights`, sha256 in hex, size in bytes."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model is, what it expects, how late it answers, what it costs and where it comes from.
+
+    Raises:
+        CardError: a field has the wrong type or contradicts another; the message names the field.
+    """
+
+    name: str  # architecture-variant.tag, such as crn-small.v1
+    task: str  # enhance, separate, ...
+    architecture: str  # file in models/, such as crn
+    summary: str  # one line for people
+    config: Mapping[str, Any]  # the network's own configuration; values that are None are left out
+    sample_rate_hz: int
+    interface: str  # "spectrum": (1, 2, F, T) to the same; "samples": (1, 1, N) to (1, S, N)
+    hop_samples: int  # samples that one step consumes
+    lookahead_samples: int  # future samples an output sample depends on, beyond its own hop
+    parameters: int
+    macs_per_second: int  # multiply-accumulates per second of audio
+    licence: str
+    data: tuple[str, ...]  # what it was trained on, each with its licence
+    window_samples: int = 0  # spectrum only: length of the square-root Hann window
+    states: tuple[StateShape, ...] = ()
+    streaming: bool = True
+    not_streaming_because: str = ""
+    sources: int = 1  # output channels: 1 for enhancement, S for separation
+    field_samples: int | str = UNBOUNDED_PAST  # receptive field: samples, "unbounded past" or "whole input"
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    file: FileRecord | None = None  # only in the registry
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__  # the only way to tidy a frozen dataclass
+        set_(self, "config", _plain(self.config, "config"))
+        set_(self, "measured", _plain(self.measured, "measured"))
+        set_(self, "data", tuple(self.data))
+        set_(self, "states", tuple(StateShape(name, tuple(shape)) for name, shape in self.states))
+        _check(self)
+
+    @property
+    def short_name(self) -> str:
+        """Name without the tag: `crn-small` of `crn-small.v1`."""
+        return self.name.rpartition(".")[0]
+
+    @property
+    def tag(self) -> str:
+        """What follows the dot of the name: `v1` of `crn-small.v1`."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def latency_samples(self) -> int:
+        """Algorithmic latency: hop + lookahead."""
+        return self.hop_samples + self.lookahead_samples
+
+    @property
+    def latency_ms(self) -> float:
+        """Algorithmic latency in milliseconds."""
+        return 1000 * self.latency_samples / self.sample_rate_hz
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins of a spectral interface, window / 2 + 1; 0 for a sample interface."""
+        return self.window_samples // 2 + 1 if self.interface == "spectrum" else 0
+
+    @property
+    def state_floats(self) -> int:
+        """Floats that one stream keeps between two steps."""
+        return sum(math.prod(state.shape) for state in self.states)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON and TOML; `file` is left out while there is none."""
+        values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["data"] = list(self.data)
+        values["states"] = [{"name": state.name, "shape": list(state.shape)} for state in self.states]
+        file = values.pop("file")
+        return values if file is None else values | {"file": file._asdict()}
+
+    def to_json(self) -> str:
+        """The card as one line of JSON: what the ONNX metadata holds."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_toml(self) -> str:
+        """The card as one `[[model]]` table of the registry.
+
+        >>> print(example_card().to_toml().splitlines()[1])
+        name = "crn-doc.v1"
+        """
+        return "[[model]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in self.to_dict().items())
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Card":
+        """The card with these plain values.
+
+        Raises:
+            CardError: a key is unknown or missing, or a value does not hold.
+        """
+        known = {item.name for item in fields(cls)}
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                raise CardError(
+                    f"unknown key '{key}' on a card" + (f"; the nearest known is '{near[0]}'" if near else "")
+                )
+        needed = [item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING]
+        if absent := [key for key in needed if key not in values]:
+            raise CardError(f"a card lacks {', '.join(repr(key) for key in absent)}")
+        arguments = dict(values)
+        if "states" in values:
+            arguments["states"] = _records(values["states"], "states", StateShape)
+        if values.get("file") is not None:
+            (arguments["file"],) = _records([values["file"]], "file", FileRecord)
+        return cls(**arguments)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Card":
+        """The card written by `to_json`.
+
+        Raises:
+            CardError: the text is not JSON, or not a card.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CardError(f"a card must be JSON: {error}") from error
+        if not isinstance(values, dict):
+            raise CardError(f"a card must be a JSON object, not {type(values).__name__}")
+        return cls.from_dict(values)
+
+
+def example_card(**changes: Any) -> Card:
+    """A small valid card to start from in documentation and tests."""
+    values: dict[str, Any] = {
+        "name": "crn-doc.v1",
+        "task": "enhance",
+        "architecture": "crn",
+        "summary": "shows what a card holds",
+        "config": {},
+        "sample_rate_hz": 16000,
+        "interface": "spectrum",
+        "hop_samples": 256,
+        "lookahead_samples": 256,
+        "parameters": 0,
+        "macs_per_second": 0,
+        "licence": "Apache-2.0",
+        "data": (),
+        "window_samples": 512,
+    }
+    return Card(**(values | changes))
+
+
+def _check(card: Card) -> None:
+    """Raise a CardError for the first field that does not hold."""
+
+    def need(holds: bool, key: str, what: str) -> None:
+        if not holds:
+            raise CardError(f"card '{card.name}': {key} must be {what}, not {getattr(card, key)!r}")
+
+    need(isinstance(card.name, str) and _NAME.fullmatch(card.name) is not None, "name", "architecture-variant.tag")
+    for key in ("task", "architecture", "summary", "licence", "not_streaming_because"):
+        need(isinstance(getattr(card, key), str), key, "text")
+    for key in ("sample_rate_hz", "hop_samples", "sources"):
+        need(_whole(getattr(card, key)) and getattr(card, key) > 0, key, "a whole number above 0")
+    for key in ("lookahead_samples", "window_samples", "parameters", "macs_per_second"):
+        need(_whole(getattr(card, key)) and getattr(card, key) >= 0, key, "a whole number, 0 or more")
+    need(all(isinstance(line, str) for line in card.data), "data", "a list of texts")
+    need(isinstance(card.streaming, bool), "streaming", "true or false")
+    need(card.interface in INTERFACES, "interface", " or ".join(INTERFACES))
+    field_known = card.field_samples in (UNBOUNDED_PAST, WHOLE_INPUT)
+    field_counted = _whole(card.field_samples) and int(card.field_samples) > 0
+    need(
+        field_known or field_counted, "field_samples", f"a whole number above 0, '{UNBOUNDED_PAST}' or '{WHOLE_INPUT}'"
+    )
+    if card.interface == "spectrum":
+        window, hop = card.window_samples, card.hop_samples
+        need(window >= hop and window % 2 == 0, "window_samples", f"an even number of at least one hop ({hop})")
+        beyond = card.lookahead_samples - (window - hop)
+        frames = f"window - hop ({window - hop}) plus a whole number of hops ({hop})"
+        need(beyond >= 0 and beyond % hop == 0, "lookahead_samples", frames)
+    else:
+        need(card.window_samples == 0, "window_samples", "0 where the file takes samples")
+    need(card.streaming or card.not_streaming_because != "", "not_streaming_because", "a reason: streaming is false")
+    need(card.streaming or not card.states, "states", "empty: streaming is false")
+    names = [state.name for state in card.states]
+    need(len(set(names)) == len(names), "states", "named differently from one another")
+    for state in card.states:
+        named = isinstance(state.name, str) and _STATE_NAME.fullmatch(state.name) is not None
+        shaped = all(_whole(size) and size > 0 for size in state.shape)
+        need(named and shaped, "states", "names of letters, digits, _ and . with shapes of whole numbers above 0")
+    if card.file is not None:
+        hexadecimal = isinstance(card.file.sha256, str) and re.fullmatch(r"[0-9a-f]{64}", card.file.sha256) is not None
+        plain = isinstance(card.file.name, str) and re.fullmatch(r"[\w.-]+\.onnx", card.file.name) is not None
+        need(hexadecimal and plain and _whole(card.file.bytes), "file", "a plain .onnx file name, its sha256 and bytes")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _records(items: Any, key: str, kind: type[Any]) -> list[Any]:
+    """Tables of a JSON or TOML list as named tuples."""
+    if not isinstance(items, list | tuple):
+        raise CardError(f"'{key}' on a card must be a list, not {items!r}")
+    made = []
+    for item in items:
+        if not isinstance(item, Mapping) or set(item) != set(kind._fields):
+            raise CardError(f"'{key}' on a card must hold {', '.join(kind._fields)}, not {item!r}")
+        made.append(kind(**item))
+    return made
+
+
+def _plain(value: Any, where: str) -> Any:
+    """The value as JSON and TOML would give it back: lists for tuples, no None in tables."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_plain(item, where) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CardError(f"{where} on a card must be a finite number, not {value}")
+    if isinstance(value, str | int | float):
+        return value
+    raise CardError(f"{where} on a card must be text, a number, true or false, a list or a table, not {value!r}")
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)  # numbers and booleans read the same in both
