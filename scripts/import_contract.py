@@ -12,12 +12,12 @@ ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
-    "protocols": {"errors"},
+    "protocols": {"errors", "cards"},
     "audio": {"errors", "protocols"},
     "features": {"errors", "protocols"},
     "metrics": {"errors", "protocols"},
     "cards": {"errors"},
-    "runtime": {"cards", "protocols", "errors"},
+    "runtime": {"features", "cards", "protocols", "errors"},
     "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
     "explain": {"errors", "cards"},
     "nn": {"features", "errors"},

@@ -1,0 +1,111 @@
+"""The short-time Fourier transform and back, block by block with explicit state.
+
+Frame t ends with the hop it belongs to: it covers samples [(t + 1) hop - window, (t + 1) hop), zeros standing in for
+what lies before the recording. So a hop of samples makes one frame, and the sound given back is `window - hop`
+samples late. The state is the tail that the next block still needs; zeros are the initial state.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxfield.errors import InputError
+from voxfield.features.windows import sqrt_hann, synthesis_window
+from voxfield.protocols import Array
+
+
+@dataclass(frozen=True)
+class Stft:
+    """Analysis and synthesis with a square-root Hann window; immutable, any number of streams may share one."""
+
+    window_samples: int
+    hop_samples: int
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins F of a frame."""
+        return self.window_samples // 2 + 1
+
+    @property
+    def delay_samples(self) -> int:
+        """Samples by which synthesis lags behind analysis."""
+        return self.window_samples - self.hop_samples
+
+    def initial_state(self, channels: int = 1) -> Array:
+        """Zeros (C, window - hop), for analysis and for synthesis alike."""
+        return np.zeros((channels, self.delay_samples), np.float32)
+
+    def analyse(self, samples: Array, state: Array | None = None) -> tuple[Array, Array]:
+        """Spectrum of whole hops.
+
+        Args:
+            samples: (C, N) with N a multiple of the hop.
+            state: (C, window - hop) from the call before; None at the start.
+
+        Returns:
+            (C, 2, F, T) float32, real and imaginary, T = N / hop; and the next state.
+
+        Raises:
+            InputError: N is not a multiple of the hop.
+        """
+        channels, count = samples.shape
+        if count % self.hop_samples:
+            raise InputError(f"analysis takes whole hops of {self.hop_samples} samples, not {count} samples")
+        state = self.initial_state(channels) if state is None else state
+        joined = np.concatenate([state, samples], axis=1)
+        frames = np.lib.stride_tricks.sliding_window_view(joined, self.window_samples, axis=1)[:, :: self.hop_samples]
+        if count == 0:
+            frames = frames[:, :0]
+        spectrum = np.fft.rfft(frames * sqrt_hann(self.window_samples), axis=-1)
+        parts = np.stack([spectrum.real, spectrum.imag], axis=1).swapaxes(2, 3)
+        return np.ascontiguousarray(parts, dtype=np.float32), joined[:, joined.shape[1] - self.delay_samples :]
+
+    def synthesise(self, spectrum: Array, state: Array | None = None) -> tuple[Array, Array]:
+        """Samples of whole frames, `delay_samples` later than what was analysed.
+
+        Args:
+            spectrum: (C, 2, F, T).
+            state: (C, window - hop) from the call before; None at the start.
+
+        Returns:
+            (C, T * hop) float32 and the next state.
+        """
+        channels, _, _, count = spectrum.shape
+        state = self.initial_state(channels) if state is None else state
+        window, hop = self.window_samples, self.hop_samples
+        values = (spectrum[:, 0] + 1j * spectrum[:, 1]).swapaxes(1, 2)
+        frames = np.fft.irfft(values, window, axis=-1) * synthesis_window(window, hop)  # (C, T, window)
+        overlap = np.zeros((channels, self.delay_samples + count * hop), np.float32)
+        overlap[:, : self.delay_samples] = state
+        for start in range(0, window, hop):
+            part = frames[:, :, start : start + hop]  # narrower than a hop at the end of an odd window
+            target = overlap[:, start : start + count * hop]
+            padded = np.zeros((channels, count, hop), np.float32)
+            padded[:, :, : part.shape[-1]] = part
+            target += padded.reshape(channels, count * hop)[:, : target.shape[1]]
+        return overlap[:, : count * hop], overlap[:, count * hop :]
+
+
+def stft(samples: Array, window_samples: int = 512, hop_samples: int = 256) -> Array:
+    """Spectrum (C, 2, F, T) of a whole recording (C, N), with enough frames after its end to give all of it back.
+
+    >>> stft(np.ones((1, 1000), np.float32)).shape
+    (1, 2, 257, 5)
+    """
+    transform = Stft(window_samples, hop_samples)
+    frames = -(-(samples.shape[1] + transform.delay_samples) // hop_samples)
+    padded = np.zeros((samples.shape[0], frames * hop_samples), np.float32)
+    padded[:, : samples.shape[1]] = samples
+    return transform.analyse(padded)[0]
+
+
+def istft(spectrum: Array, count_samples: int, window_samples: int = 512, hop_samples: int = 256) -> Array:
+    """The recording (C, count_samples) of a spectrum made by `stft`.
+
+    >>> noise = np.random.default_rng(0).standard_normal((2, 1000), np.float32)
+    >>> bool(np.abs(istft(stft(noise), 1000) - noise).max() < 1e-5)
+    True
+    """
+    transform = Stft(window_samples, hop_samples)
+    late = transform.delay_samples
+    return transform.synthesise(spectrum)[0][:, late : late + count_samples]

@@ -1,0 +1,49 @@
+"""Windows whose overlap gives the signal back."""
+
+from functools import cache
+
+import numpy as np
+
+from voxfield.errors import InputError
+from voxfield.protocols import Array
+
+
+@cache
+def sqrt_hann(window_samples: int) -> Array:
+    """Square root of the periodic Hann window, (window_samples,) float32; used twice, it overlaps to 1 at a hop of half.
+
+    >>> window = sqrt_hann(8)
+    >>> (window[:4] ** 2 + window[4:] ** 2).round(6).tolist()
+    [1.0, 1.0, 1.0, 1.0]
+    """
+    phase = 2 * np.pi * np.arange(window_samples) / window_samples
+    return _frozen(np.sqrt(0.5 - 0.5 * np.cos(phase)))
+
+
+@cache
+def synthesis_window(window_samples: int, hop_samples: int) -> Array:
+    """What to multiply with before overlapping so that `sqrt_hann` frames every hop add up to the signal itself.
+
+    Returns:
+        (window_samples,) float32; the same as `sqrt_hann` where the window is two hops.
+
+    Raises:
+        InputError: the hop leaves samples that no frame sees.
+    """
+    window = sqrt_hann(window_samples).astype(np.float64)
+    squares = np.zeros(-(-window_samples // hop_samples) * hop_samples)
+    squares[:window_samples] = window**2
+    seen = squares.reshape(-1, hop_samples).sum(axis=0)
+    if seen.min() < 1e-3:
+        raise InputError(
+            f"a hop of {hop_samples} samples leaves samples unseen by a window of {window_samples}; "
+            f"the hop may be at most half of the window"
+        )
+    return _frozen(window / np.resize(seen, window_samples))
+
+
+def _frozen(values: np.ndarray) -> Array:
+    """As float32 that nobody can change: the cache hands out the same array every time."""
+    made = values.astype(np.float32)
+    made.flags.writeable = False
+    return made
