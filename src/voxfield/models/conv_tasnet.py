@@ -1,0 +1,268 @@
+"""Conv-TasNet: separates the voices of one recording in the time domain (Luo & Mesgarani, 2019).
+
+Three stages. The `encoder` turns samples into frames of non-negative or signed features, the `masker`, a temporal
+convolutional network of depthwise-separable blocks, gives one mask for each voice, and the `decoder` adds the masked frames
+up to samples again. Residual and skip path of a block are one convolution, cut in two afterwards.
+
+Differences from the paper are choices of the configuration: the norm, the mask function, biases, the skip path, and how
+the ends of a recording are padded, in which published implementations differ. A causal network streams by the samples of a
+stride; its output comes `kernel_samples - stride_samples` late. Others take a whole recording through `separate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from voxfield.errors import InputError
+from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
+from voxfield.nn.norm import KINDS, WHOLE_INPUT, CumulativeNorm, norm
+from voxfield.nn.streaming import State, Streaming, initial, run, zeros_like_state
+
+MASKS = ("sigmoid", "relu", "softmax", "linear")
+PADDINGS = ("cover", "paper", "align", "none")
+
+
+@dataclass(frozen=True)
+class ConvTasNetConfig:
+    """The paper's best network; letters in brackets are the paper's."""
+
+    sources: int = 2  # voices (C)
+    sample_rate_hz: int = 8000
+    filters: int = 512  # channels of the encoder (N)
+    kernel_samples: int = 16  # window of the encoder and the decoder (L)
+    stride_samples: int = 8
+    bottleneck: int = 128  # channels between blocks (B)
+    hidden: int = 512  # channels inside a block (H)
+    skip: int = 128  # channels of the skip path (Sc); 0: the last block's output makes the masks
+    kernel_frames: int = 3  # of the depthwise convolutions (P)
+    blocks: int = 8  # in a repeat, with dilations 1, 2, 4 ... (X)
+    repeats: int = 3  # (R)
+    norm: str = "global"  # inside the blocks: global, cumulative, frame, batch, channel
+    first_norm: str = "global"  # of the encoder's output
+    mask: str = "sigmoid"  # sigmoid, relu, softmax (over the voices), linear
+    mask_prelu: bool = True  # a PReLU before the mask convolution
+    encoder_relu: bool = False
+    bias: bool = True  # of the masker's convolutions
+    causal: bool = False
+    padding: str = "cover"  # of the ends; see `ends`
+    last_residual: bool = False  # keep the last block's residual weights, which feed nothing, for other programs
+
+    def __post_init__(self) -> None:
+        for name in ("sources", "sample_rate_hz", "filters", "kernel_samples", "stride_samples", "bottleneck", "hidden"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("kernel_frames", "blocks", "repeats"):
+            _at_least(name, getattr(self, name), 1)
+        _at_least("skip", self.skip, 0)
+        if self.stride_samples > self.kernel_samples:
+            raise InputError(f"stride_samples {self.stride_samples} is longer than kernel_samples {self.kernel_samples}")
+        for name, choices in (("norm", KINDS), ("first_norm", KINDS), ("mask", MASKS), ("padding", PADDINGS)):
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} is '{getattr(self, name)}'; choose one of {', '.join(choices)}")
+        if not self.causal and self.kernel_frames % 2 == 0:
+            raise InputError(f"kernel_frames {self.kernel_frames} has no middle frame; use an odd one or causal = true")
+
+    @property
+    def lookahead_samples(self) -> int:
+        """How much later than its input an output sample comes in the streaming form."""
+        return self.kernel_samples - self.stride_samples
+
+    @property
+    def not_streaming_because(self) -> str:
+        """Why the network cannot stream, naming the part; empty when it can."""
+        if not self.causal:
+            return "its convolutions over time look ahead (causal = false)"
+        whole = [kind for kind in (self.norm, self.first_norm) if kind in WHOLE_INPUT]
+        if whole:
+            return f"its {whole[0]} norm needs the whole recording"
+        if self.kernel_samples % self.stride_samples:
+            return f"its window of {self.kernel_samples} samples is no multiple of its stride of {self.stride_samples}"
+        return ""
+
+    def ends(self, n_samples: int) -> tuple[int, int]:
+        """Zeros before and after a recording: cover and align meet every sample fully, none drops what is left over.
+
+        paper: one stride at both ends, and as many more as make whole windows. align: one stride at both ends, and as many
+        more as make whole strides (for an odd window, strides and one). cover: the same for any window and stride. none: no
+        zeros; samples behind the last whole window come out as silence.
+        """
+        window, stride = self.kernel_samples, self.stride_samples
+        if self.padding == "paper":
+            return stride, window - (stride + n_samples % window) % window + stride
+        if self.padding == "align":
+            return stride, -(n_samples - window % 2) % stride + stride
+        if self.padding == "cover":
+            left = window - stride
+            return left, -n_samples % stride + left + -left % stride
+        return 0, _shortfall(n_samples, window)
+
+
+def _shortfall(n_samples: int | Tensor, needed: int) -> int | Tensor:
+    """How many samples are missing to `needed`; never less than none."""
+    if isinstance(n_samples, Tensor):
+        return (needed - n_samples).clamp(min=0)
+    return max(needed - n_samples, 0)
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise InputError(f"{name} is {value}; it must be at least {least}")
+
+
+class TcnBlock(Streaming):
+    """A depthwise-separable block: (B, C, T) -> (residual (B, C, T) or None, skip (B, Sc, T) or None)."""
+
+    def __init__(self, config: ConvTasNetConfig, dilation: int, residual: bool, keep_residual: bool) -> None:
+        super().__init__()
+        hidden, taps = config.hidden, config.kernel_frames
+        self.residual, self.skip = config.bottleneck if residual or keep_residual else 0, config.skip
+        self.feeds = residual
+        self.expand = nn.Conv1d(config.bottleneck, hidden, 1, bias=config.bias)
+        self.act_in, self.norm_in = nn.PReLU(), norm(config.norm, hidden)
+        if config.causal:
+            self.depthwise = CausalConv1d(hidden, hidden, taps, dilation=dilation, groups=hidden, bias=config.bias)
+        else:
+            around = dilation * (taps - 1) // 2
+            self.depthwise = nn.Conv1d(
+                hidden, hidden, taps, padding=around, dilation=dilation, groups=hidden, bias=config.bias
+            )
+        self.act_out, self.norm_out = nn.PReLU(), norm(config.norm, hidden)
+        self.reduce = nn.Conv1d(hidden, self.residual + self.skip, 1, bias=config.bias)
+
+    def initial_state(self, batch: int) -> State:
+        return tuple(initial(layer, batch) for layer in (self.norm_in, self.depthwise, self.norm_out))
+
+    def forward(self, x: Tensor, state: State | None = None, counted: Tensor | None = None):
+        state = zeros_like_state(self, x) if state is None else state
+        x, norm_in = _normalise(self.norm_in, self.act_in(self.expand(x)), state[0], counted)
+        x, tail = run(self.depthwise, x if counted is None else x * counted, state[1])
+        x, norm_out = _normalise(self.norm_out, self.act_out(x), state[2], counted)
+        x = self.reduce(x)
+        residual = x[:, : self.residual] if self.feeds else None
+        skip = x[:, self.residual :] if self.skip else None
+        return residual, skip, (norm_in, tail, norm_out)
+
+
+def _normalise(layer: nn.Module, x: Tensor, state: State, counted: Tensor | None) -> tuple[Tensor, State]:
+    if isinstance(layer, CumulativeNorm):
+        return layer(x, state, counted)
+    return run(layer, x, state)
+
+
+class Masker(Streaming):
+    """Frames to masks: (B, N, T) -> (B, S, N, T)."""
+
+    def __init__(self, config: ConvTasNetConfig) -> None:
+        super().__init__()
+        self.sources, self.filters, self.mask = config.sources, config.filters, config.mask
+        self.first_norm = norm(config.first_norm, config.filters)
+        self.bottleneck = nn.Conv1d(config.filters, config.bottleneck, 1, bias=config.bias)
+        last = config.blocks * config.repeats - 1
+        self.blocks = nn.ModuleList(
+            TcnBlock(config, 2 ** (i % config.blocks), i < last or not config.skip, config.last_residual)
+            for i in range(last + 1)
+        )
+        self.act = nn.PReLU() if config.mask_prelu else nn.Identity()
+        width = config.skip or config.bottleneck
+        self.head = nn.Conv1d(width, config.sources * config.filters, 1, bias=config.bias)
+
+    def initial_state(self, batch: int) -> State:
+        return initial(self.first_norm, batch), tuple(block.initial_state(batch) for block in self.blocks)
+
+    def forward(self, x: Tensor, state: State | None = None, counted: Tensor | None = None) -> tuple[Tensor, State]:
+        state = zeros_like_state(self, x) if state is None else state
+        x, first = _normalise(self.first_norm, x, state[0], counted)
+        x = self.bottleneck(x)
+        total, after = None, []
+        for block, before in zip(self.blocks, state[1], strict=True):
+            residual, skip, new = block(x, before, counted)
+            x = x if residual is None else x + residual
+            total = skip if total is None else total + skip if skip is not None else None
+            after.append(new)
+        scores = self.head(self.act(x if total is None else total))
+        scores = scores.unflatten(1, (self.sources, self.filters))
+        if self.mask == "sigmoid":
+            scores = torch.sigmoid(scores)
+        elif self.mask == "relu":
+            scores = torch.relu(scores)
+        elif self.mask == "softmax":
+            scores = torch.softmax(scores, dim=1)
+        return scores, (first, tuple(after))
+
+
+class ConvTasNet(Streaming):
+    """Mixture to voices: (B, 1, N) -> (B, S, N), N a multiple of the stride, `lookahead_samples` late (causal networks).
+
+    State: (encoder tail, masker state, decoder tails, frames seen). `separate` takes any length, causal or not, and gives
+    voices that lie exactly on the mixture.
+    """
+
+    def __init__(self, config: ConvTasNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = CausalConv1d(1, config.filters, config.kernel_samples, config.stride_samples, bias=False)
+        self.masker = Masker(config)
+        self.decoder = CausalConvTranspose1d(config.filters, 1, config.kernel_samples, config.stride_samples)
+        # A network made for recordings without zeros before them starts with the first whole window.
+        self.warmup_frames = config.lookahead_samples // config.stride_samples if config.padding == "none" else 0
+
+    def initial_state(self, batch: int) -> State:
+        state = (self.encoder.initial_state(batch), self.masker.initial_state(batch))
+        state += (self.decoder.initial_state(batch * self.config.sources).reshape(batch, self.config.sources, -1),)
+        return (*state, torch.zeros(batch, 1)) if self.warmup_frames else state
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        if self.config.not_streaming_because:
+            raise InputError(f"this network does not stream: {self.config.not_streaming_because}; use `separate`")
+        state = zeros_like_state(self, x) if state is None else state
+        frames, tail = self.encoder(x, state[0])
+        counted, seen = self._counted(frames, state)
+        frames = frames if counted is None else frames * counted
+        voices, masks = self._masked(frames, state[1], counted)
+        y, overlap = self.decoder(voices, state[2].flatten(0, 1)[:, None])
+        sources = self.config.sources
+        y, overlap = y.reshape(x.shape[0], sources, -1), overlap.reshape(x.shape[0], sources, -1)
+        return y, (tail, masks, overlap, *seen)
+
+    def separate(self, mixture: Tensor) -> Tensor:
+        """Voices (B, S, N) of a whole recording (B, 1, N) of any length, aligned with it to the sample."""
+        n = mixture.shape[-1]
+        left, right = self.config.ends(n)
+        batch = mixture.shape[0]
+        x = torch.cat([mixture.new_zeros(batch, 1, left), mixture, mixture.new_zeros(batch, 1, right)], dim=-1)
+        voices, _ = self._masked(self.encoder.conv(x), None, None)
+        y = self.decoder.conv(voices).reshape(batch, self.config.sources, -1)
+        if self.config.padding == "none":
+            y = torch.cat([y, y.new_zeros(batch, self.config.sources, self.config.stride_samples)], dim=-1)
+        return y[..., left : left + n]
+
+    def _masked(self, frames: Tensor, state: State | None, counted: Tensor | None) -> tuple[Tensor, State]:
+        """Frames of each voice (B * S, N, T) and the masker's state."""
+        frames = torch.relu(frames) if self.config.encoder_relu else frames
+        masks, after = self.masker(frames, state, counted)
+        return (frames[:, None] * masks).flatten(0, 1), after
+
+    def _counted(self, frames: Tensor, state: State) -> tuple[Tensor | None, tuple]:
+        """1 for frames behind the warm-up, 0 within it (B, 1, T), and the frames seen so far; nothing without a warm-up."""
+        if not self.warmup_frames:
+            return None, ()
+        steps = torch.arange(frames.shape[-1], device=frames.device, dtype=frames.dtype)
+        counted = (state[3] + steps >= self.warmup_frames).to(frames)[:, None]
+        return counted, ((state[3] + frames.shape[-1]).clamp(max=self.warmup_frames),)
+
+
+PAPER = ConvTasNetConfig(last_residual=True)
+FOUR_REPEATS = ConvTasNetConfig(
+    filters=256, kernel_samples=20, stride_samples=10, bottleneck=256, skip=0, repeats=4, first_norm="frame",
+    mask="relu", mask_prelu=False, encoder_relu=True, bias=False, padding="none",
+)  # fmt: skip
+LONG_WINDOW = ConvTasNetConfig(kernel_samples=256, stride_samples=16, repeats=4, padding="none", last_residual=True)
+PAPER_CAUSAL = ConvTasNetConfig(norm="cumulative", first_norm="cumulative", causal=True, last_residual=True)
+SMALL = ConvTasNetConfig(
+    sample_rate_hz=16000, filters=512, kernel_samples=256, stride_samples=64, bottleneck=128, hidden=256, skip=0,
+    blocks=7, repeats=2,
+)  # fmt: skip
+CONFIGS = {"paper": PAPER, "r4": FOUR_REPEATS, "long": LONG_WINDOW, "causal": PAPER_CAUSAL, "small": SMALL}

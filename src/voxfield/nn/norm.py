@@ -1,0 +1,124 @@
+"""Normalisations of (B, C, T): over everything, over the past, over one frame, over one channel, over the training data.
+
+Only two of them look along time. `GlobalNorm` and `ChannelNorm` need the whole input, so a network that uses them does not
+stream; `CumulativeNorm` needs the past alone and carries it as its state. `FrameNorm` and `BatchNorm` carry nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from voxfield.errors import InputError
+from voxfield.nn.streaming import State, Streaming, zeros_like_state
+
+
+class GlobalNorm(nn.GroupNorm):
+    """Zero mean and unit variance over all channels and all time (gLN): needs the whole input."""
+
+    def __init__(self, channels: int, eps: float = 1e-8) -> None:
+        super().__init__(1, channels, eps=eps)
+
+
+class ChannelNorm(nn.Module):
+    """Zero mean and unit variance of each channel over all time: needs the whole input."""
+
+    def __init__(self, channels: int, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
+        return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight[:, None] + self.bias[:, None]
+
+
+class FrameNorm(nn.Module):
+    """Zero mean and unit variance over the channels of each frame: streams without a state."""
+
+    def __init__(self, channels: int, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.layer_norm(x.transpose(1, 2), self.weight.shape, self.weight, self.bias, self.eps)
+        return y.transpose(1, 2)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Zero mean and unit variance of each channel over the training data: a fixed scale and offset when it runs."""
+
+
+class CumulativeNorm(Streaming):
+    """Zero mean and unit variance over all channels and all frames up to the present one.
+
+    The moments of each frame are merged into those of the past about the past mean, in double precision and as mean and
+    variance, never as sums of squares that grow with time: an hour of audio is normalised as precisely as a second.
+
+    State (B, 6): frames seen, mean and variance, each as a float32 and the float32 remainder that it could not hold. A
+    single float32 would stop counting after 2^24 frames, and the mean would stop moving long before.
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.eps = eps
+
+    def initial_state(self, batch: int) -> State:
+        return torch.zeros(batch, 6)
+
+    def forward(self, x: Tensor, state: State | None = None, counted: Tensor | None = None) -> tuple[Tensor, State]:
+        """Normalised block and new state; frames where `counted` (B, 1, T) is 0 leave the statistics alone."""
+        state = zeros_like_state(self, x) if state is None else state
+        frames_before, mean_before, variance_before = _join(state)
+        variance, mean = torch.var_mean(x, dim=1, correction=0)  # of each frame: (B, T)
+        variance, mean = variance.double(), mean.double()
+        weight = torch.ones_like(mean) if counted is None else counted[:, 0].double()
+        frames = frames_before + weight.cumsum(-1)
+        divisor = frames.clamp(min=1)
+        centre = torch.where(frames_before > 0, mean_before, mean[:, :1])
+        shift = mean - centre
+        moved = (weight * shift).cumsum(-1) / divisor
+        mean = centre + moved
+        spread = frames_before * variance_before + (weight * (variance + shift * shift)).cumsum(-1)
+        variance = (spread / divisor - moved * moved).clamp(min=0)
+        scale = torch.rsqrt(variance + self.eps).to(x)[:, None]
+        y = (x - mean.to(x)[:, None]) * scale * self.weight[:, None] + self.bias[:, None]
+        return y, _split(frames[:, -1:], mean[:, -1:], variance[:, -1:], x)
+
+
+def _join(state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, 6) single precision -> three (B, 1) in double precision."""
+    pairs = state.double()
+    return pairs[:, 0:1] + pairs[:, 1:2], pairs[:, 2:3] + pairs[:, 3:4], pairs[:, 4:5] + pairs[:, 5:6]
+
+
+def _split(frames: Tensor, mean: Tensor, variance: Tensor, like: Tensor) -> Tensor:
+    """Three (B, 1) in double precision -> (B, 6): each value and what single precision loses of it."""
+    parts = []
+    for value in (frames, mean, variance):
+        high = value.float()
+        parts += [high, (value - high.double()).float()]
+    return torch.cat(parts, dim=-1).to(like)
+
+
+KINDS = {
+    "global": GlobalNorm,
+    "channel": ChannelNorm,
+    "cumulative": CumulativeNorm,
+    "frame": FrameNorm,
+    "batch": BatchNorm,
+}
+WHOLE_INPUT = {"global", "channel"}
+
+
+def norm(kind: str, channels: int) -> nn.Module:
+    """The normalisation called `kind`: one of global, channel, cumulative, frame, batch."""
+    if kind not in KINDS:
+        raise InputError(f"there is no norm '{kind}'; choose one of {', '.join(KINDS)}")
+    return KINDS[kind](channels)
