@@ -1,0 +1,6 @@
+"""Run a model file: an immutable engine, and streams that carry the state of one recording each."""
+
+from voxfield.runtime.engine import OnnxEngine, load_engine
+from voxfield.runtime.stream import Stream
+
+__all__ = ["OnnxEngine", "Stream", "load_engine"]

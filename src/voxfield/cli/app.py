@@ -1,0 +1,70 @@
+"""Parsing, and what every command shares: version, exit codes, errors as one line."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from voxfield.cli import command, installed
+from voxfield.errors import InputError, RecipeError, UnknownModelError, VoxfieldError
+
+WRONG_USAGE = (InputError, UnknownModelError, RecipeError)
+
+
+def run(arguments: list[str]) -> int:
+    """Exit code of one command line."""
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    known = installed()
+    names = known if wanted not in known or "_VOXFIELD_COMPLETE" in os.environ else (wanted,)
+    try:
+        build(names)(arguments, prog_name="voxfield")
+    except VoxfieldError as error:
+        print(f"voxfield: {error}", file=sys.stderr)
+        return 2 if isinstance(error, WRONG_USAGE) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
+
+
+def build(names: tuple[str, ...]) -> typer.Typer:
+    """The typer application with these commands."""
+    app = typer.Typer(
+        help="Convolutional speech networks: enhance and separate recordings, and explain the networks that do it.",
+        no_args_is_help=True,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name in names:
+        function: Any = command(name)
+        app.command(name)(function)
+    return app
+
+
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=lambda asked: _version(asked), is_eager=True, help="Version and weights."),
+    ] = False,
+) -> None:
+    """Convolutional speech networks: enhance and separate recordings, and explain the networks that do it."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        from voxfield.cards import cards
+
+        print(f"voxfield {version('voxfield')}")
+        for card in cards():
+            if card.file is not None:
+                print(f"{card.name} sha256 {card.file.sha256}")
+        raise typer.Exit

@@ -1,0 +1,148 @@
+"""An ONNX file as an engine: checked once against its card, then stepped."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from voxfield.cards import METADATA_KEY, Card, resolve
+from voxfield.errors import CardError, InputError
+from voxfield.protocols import Array, Engine, State
+
+
+class OnnxEngine:
+    """A model file that onnxruntime runs on the CPU. Nothing in it changes, so threads and streams may share one.
+
+    Args:
+        path: the .onnx file; its metadata holds the card.
+        threads: threads within one step. One is the fastest for small networks.
+
+    Raises:
+        CardError: not an ONNX file, no card in it, or inputs and outputs that are not those of the card.
+    """
+
+    def __init__(self, path: str | PathLike[str], *, threads: int = 1) -> None:
+        if threads < 1:
+            raise InputError(f"threads must be 1 or more, not {threads}")
+        self._session = _session(Path(path), threads)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        if METADATA_KEY not in metadata:
+            raise CardError(
+                f"{path} is an ONNX file without a card (metadata key '{METADATA_KEY}'), so it was not made by "
+                f"voxfield; `voxfield export` writes files that carry one"
+            )
+        self._card = Card.from_json(metadata[METADATA_KEY])
+        inputs = {item.name: item.shape for item in self._session.get_inputs()}
+        _check(self._card, inputs, {item.name for item in self._session.get_outputs()}, Path(path))
+        self._free_batch = not isinstance(inputs["input"][0], int)
+        self._inputs = ["input", *(f"state.{state.name}" for state in self._card.states)]
+        self._outputs = ["output", *(f"next.{state.name}" for state in self._card.states)]
+
+    @property
+    def card(self) -> Card:
+        """What the network is and expects."""
+        return self._card
+
+    @property
+    def free_batch(self) -> bool:
+        """Whether the batch axis of the file is free; otherwise it is 1."""
+        return self._free_batch
+
+    def initial_state(self, batch: int = 1) -> State:
+        """Zeros, one array a state of the card; the batch axis of a state is the one the file left free."""
+        axes = self._batch_axes if batch != 1 else (None,) * len(self._card.states)
+        return tuple(
+            np.zeros([batch if at == axis else size for at, size in enumerate(state.shape)], np.float32)
+            for state, axis in zip(self._card.states, axes, strict=True)
+        )
+
+    def step(self, block: Array, state: State) -> tuple[Array, State]:
+        """Output and next state of one block; see `voxfield.protocols.Engine`.
+
+        Raises:
+            CardError: the file fails on a block of the shape that its card promises to take.
+        """
+        try:
+            results = self._session.run(self._outputs, dict(zip(self._inputs, (block, *state), strict=True)))
+        except Exception as error:  # onnxruntime's own exceptions share no other base
+            raise CardError(f"{self._card.name} failed on a block of shape {block.shape}: {error}") from error
+        return results[0], tuple(results[1:])
+
+    @property
+    def _batch_axes(self) -> tuple[int | None, ...]:
+        """For each state the axis that is free in the file."""
+        shapes = {item.name: item.shape for item in self._session.get_inputs()}
+        free = []
+        for state in self._card.states:
+            axes = [at for at, size in enumerate(shapes[f"state.{state.name}"]) if not isinstance(size, int)]
+            free.append(axes[0] if axes else None)
+        return tuple(free)
+
+
+def load_engine(model: str | PathLike[str] | Engine, *, threads: int = 1) -> Engine:
+    """The engine of a published name, of an .onnx file, or the engine itself where one is given.
+
+    The same file is loaded once.
+
+    Raises:
+        UnknownModelError, CardError, IntegrityError: see `voxfield.cards.resolve` and `OnnxEngine`.
+    """
+    if not isinstance(model, str | PathLike):
+        return model
+    card, path = resolve(model)
+    status = path.stat()
+    engine = _load(path.resolve(), status.st_mtime_ns, status.st_size, threads)
+    if card is not None and engine.card.name != card.name:
+        raise CardError(f"{path} carries the card '{engine.card.name}', but the registry lists it as '{card.name}'")
+    return engine
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, changed_ns: int, count_bytes: int, threads: int) -> OnnxEngine:
+    return OnnxEngine(path, threads=threads)
+
+
+def _session(path: Path, threads: int) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # its warnings are ours to word
+    options.enable_mem_pattern = False  # patterns are kept per input shape: with a free time axis they only grow
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CardError(f"the model file {path} cannot be read: {error.strerror}") from error
+    try:
+        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exceptions share no other base
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CardError(f"{path} is not an ONNX file that onnxruntime can run: {reason}") from error
+
+
+def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], path: Path) -> None:
+    """Raise a CardError where the file is not what its card says."""
+    expected = {"input": _block_shape(card)} | {f"state.{state.name}": state.shape for state in card.states}
+    needed = {"output"} | {f"next.{state.name}" for state in card.states}
+    for name in expected.keys() ^ inputs.keys():
+        raise CardError(f"{path} and its card '{card.name}' disagree about the input '{name}'; export the model again")
+    for name in needed - outputs:
+        raise CardError(f"{path} has no output '{name}', which its card '{card.name}' promises; export the model again")
+    for name, shape in expected.items():
+        found = inputs[name]
+        fits = len(found) == len(shape) and all(
+            size is None or not isinstance(given, int) or given == size
+            for given, size in zip(found, shape, strict=True)
+        )
+        if not fits:
+            raise CardError(f"{path}: '{name}' has shape {list(found)}, but its card '{card.name}' says {list(shape)}")
+    if isinstance(inputs["input"][-1], int):
+        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][-1]}; it must be free")
+
+
+def _block_shape(card: Card) -> tuple[int | None, ...]:
+    """Shape of the network's input, None where it is free."""
+    return (1, 2, card.bins, None) if card.interface == "spectrum" else (1, 1, None)

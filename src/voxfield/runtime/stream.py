@@ -1,0 +1,137 @@
+"""Samples in, samples out, in chunks of any size: one recording running through an engine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxfield.errors import CardError, InputError
+from voxfield.features import Stft
+from voxfield.protocols import Array, Engine, State
+
+
+@dataclass
+class _Lane:
+    """What one call of the engine carries on from: all channels at once, or one of them."""
+
+    state: State
+    analysis: Array
+    synthesis: Array
+
+
+class Stream:
+    """One recording on its way through an engine. Streams never share anything but the engine.
+
+    What `feed` and `flush` return, put together, is aligned with what was fed and exactly as long. A sample comes out
+    as soon as its hop and its lookahead are in.
+
+    Args:
+        engine: what to run; many streams may share it.
+        channels: each is processed on its own.
+        max_block_hops: more hops than this at once are cut into blocks, which bounds memory.
+
+    Raises:
+        InputError: the model cannot stream; the message says why.
+    """
+
+    def __init__(self, engine: Engine, channels: int = 1, *, max_block_hops: int = 64) -> None:
+        card = engine.card
+        if not card.streaming:
+            raise InputError(f"{card.name} cannot stream: {card.not_streaming_because}")
+        if channels < 1 or max_block_hops < 1:
+            raise InputError(f"a stream needs channels and blocks of 1 or more, not {channels} and {max_block_hops}")
+        self._engine = engine
+        self._channels = channels
+        self._block_samples = max_block_hops * card.hop_samples
+        self._stft = Stft(card.window_samples, card.hop_samples) if card.interface == "spectrum" else None
+        width = channels if engine.free_batch else 1
+        self._lanes = [self._lane(width) for _ in range(channels // width)]
+        self._pending = np.zeros((channels, 0), np.float32)
+        self._late_samples = card.lookahead_samples  # still to be dropped from the front of the output
+        self._fed_samples = 0
+        self._given_samples = 0
+        self._flushed = False
+
+    def feed(self, samples: Array) -> Array:
+        """What has become final.
+
+        Args:
+            samples: (C, N) of any N; or (N,) where the stream has one channel.
+
+        Returns:
+            (C, M), or (C, S, M) where the model separates into S > 1 sources; without the C axis if it came without.
+
+        Raises:
+            InputError: wrong number of channels, samples that are not finite, or a stream that was flushed.
+            CardError: the model gave something that is not a number.
+        """
+        if self._flushed:
+            raise InputError("this stream was flushed; make a new Stream for the next recording")
+        samples = np.asarray(samples, np.float32)
+        bare = samples.ndim == 1
+        samples = samples[None] if bare else samples
+        if samples.ndim != 2 or samples.shape[0] != self._channels:
+            raise InputError(f"this stream takes ({self._channels}, N) samples, not {samples.shape}")
+        if not np.isfinite(samples).all():
+            at = self._fed_samples + int(np.argmin(np.isfinite(samples).all(axis=0)))
+            raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
+        self._fed_samples += samples.shape[1]
+        output = self._advance(samples)
+        return output[0] if bare else output
+
+    def flush(self) -> Array:
+        """The rest, (C, M) or (C, S, M): afterwards as many samples have come out as went in. The stream ends here."""
+        if self._flushed:
+            raise InputError("this stream was flushed already")
+        self._flushed = True
+        card = self._engine.card
+        missing = self._fed_samples - self._given_samples
+        if missing == 0:
+            return self._shaped(np.zeros((self._channels, card.sources, 0), np.float32))
+        silence = card.lookahead_samples + -(self._fed_samples + card.lookahead_samples) % card.hop_samples
+        return self._advance(np.zeros((self._channels, silence), np.float32))[..., :missing]
+
+    def _advance(self, samples: Array) -> Array:
+        hop = self._engine.card.hop_samples
+        self._pending = np.concatenate([self._pending, samples], axis=1)
+        whole = self._pending.shape[1] // hop * hop
+        ready, self._pending = self._pending[:, :whole], self._pending[:, whole:].copy()
+        outputs = [np.zeros((self._channels, self._engine.card.sources, 0), np.float32)]
+        for start in range(0, whole, self._block_samples):
+            outputs.append(self._step(ready[:, start : start + self._block_samples]))
+        output = np.concatenate(outputs, axis=2)
+        dropped = min(self._late_samples, output.shape[2])
+        self._late_samples -= dropped
+        output = output[:, :, dropped:]
+        self._given_samples += output.shape[2]
+        return self._shaped(output)
+
+    def _step(self, block: Array) -> Array:
+        """(C, N) of whole hops to (C, S, N)."""
+        width = self._channels // len(self._lanes)
+        parts = [self._step_lane(lane, block[at * width : (at + 1) * width]) for at, lane in enumerate(self._lanes)]
+        output = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        card = self._engine.card
+        if output.shape != (self._channels, card.sources, block.shape[1]):
+            raise CardError(f"{card.name} turned {block.shape} samples into {output.shape}; its file is not usable")
+        if not np.isfinite(output).all():
+            raise CardError(f"{card.name} gave values that are not numbers; its file is not usable")
+        return output
+
+    def _step_lane(self, lane: _Lane, block: Array) -> Array:
+        if self._stft is None:
+            output, lane.state = self._engine.step(block[:, None], lane.state)
+            return output
+        spectrum, lane.analysis = self._stft.analyse(block, lane.analysis)
+        masked, lane.state = self._engine.step(spectrum, lane.state)
+        if masked.shape != spectrum.shape:
+            raise CardError(f"{self._engine.card.name} turned a spectrum of {spectrum.shape} into {masked.shape}")
+        samples, lane.synthesis = self._stft.synthesise(masked, lane.synthesis)
+        return samples[:, None]
+
+    def _lane(self, width: int) -> _Lane:
+        none = np.zeros((width, 0), np.float32)
+        tail = none if self._stft is None else self._stft.initial_state(width)
+        return _Lane(self._engine.initial_state(width), tail, tail)
+
+    def _shaped(self, output: Array) -> Array:
+        return output[:, 0] if self._engine.card.sources == 1 else output

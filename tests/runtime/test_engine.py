@@ -1,0 +1,94 @@
+"""Model files that are not what they should be are refused with a CardError that says why."""
+
+import numpy as np
+import onnx
+import pytest
+
+from voxfield.cards import METADATA_KEY, Card
+from voxfield.errors import CardError, InputError
+from voxfield.runtime import OnnxEngine
+
+
+def altered(source, target, change):
+    """A copy of a model file with its card changed."""
+    model = onnx.load(source)
+    (entry,) = (item for item in model.metadata_props if item.key == METADATA_KEY)
+    entry.value = change(entry.value)
+    onnx.save(model, target)
+    return target
+
+
+def test_engine_reads_its_card(tiny_spectral):
+    engine = OnnxEngine(tiny_spectral)
+    assert engine.card.name == "tiny-spectral.v1" and not engine.free_batch
+    (state,) = engine.initial_state()
+    assert state.shape == (1, 1, 257, 2) and state.dtype == np.float32 and not state.any()
+
+
+def test_a_step_leaves_the_given_state_as_it_was(tiny_spectral):
+    engine = OnnxEngine(tiny_spectral)
+    state = engine.initial_state()
+    output, later = engine.step(np.ones((1, 2, 257, 4), np.float32), state)
+    assert output.shape == (1, 2, 257, 4) and not state[0].any() and later[0].all()
+
+
+def test_a_free_batch_axis_is_used(tiny_free_batch):
+    engine = OnnxEngine(tiny_free_batch)
+    assert engine.free_batch and engine.initial_state(5)[0].shape == (5, 1, 257, 2)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"this is not a network\n" * 50, bytes(range(256)) * 40],
+    ids=["empty", "text", "noise"],
+)
+def test_corrupt_files_are_refused(tmp_path, content):
+    path = tmp_path / "corrupt.onnx"
+    path.write_bytes(content)
+    with pytest.raises(CardError, match="is not an ONNX file"):
+        OnnxEngine(path)
+
+
+def test_a_truncated_file_is_refused(tmp_path, tiny_spectral):
+    path = tmp_path / "truncated.onnx"
+    path.write_bytes(tiny_spectral.read_bytes()[:300])
+    with pytest.raises(CardError):
+        OnnxEngine(path)
+
+
+def test_a_foreign_file_is_refused(tmp_path, tiny_spectral):
+    model = onnx.load(tiny_spectral)
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "foreign.onnx")
+    with pytest.raises(CardError, match="without a card"):
+        OnnxEngine(tmp_path / "foreign.onnx")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"past"', '"future"', "disagree about the input"),
+        ("[1, 1, 257, 2]", "[1, 1, 257, 3]", "has shape"),
+        ('"window_samples": 512', '"window_samples": 320', "card"),
+        ('"sample_rate_hz": 16000', '"sample_rate_hz": -1', "sample_rate_hz"),
+        ('"licence"', '"license"', "nearest known is 'licence'"),
+        ("{", "", "must be JSON"),
+    ],
+    ids=["state-name", "state-shape", "window", "rate", "unknown-key", "not-json"],
+)
+def test_a_card_that_does_not_hold_is_refused(tmp_path, tiny_spectral, old, new, message):
+    path = altered(tiny_spectral, tmp_path / "m.onnx", lambda text: text.replace(old, new, 1))
+    with pytest.raises(CardError, match=message):
+        OnnxEngine(path)
+
+
+def test_missing_files_and_threads_are_named(tmp_path, tiny_spectral):
+    with pytest.raises(CardError, match="cannot be read"):
+        OnnxEngine(tmp_path / "none.onnx")
+    with pytest.raises(InputError, match="threads"):
+        OnnxEngine(tiny_spectral, threads=0)
+
+
+def test_the_embedded_card_survives(tiny_spectral):
+    card = OnnxEngine(tiny_spectral).card
+    assert Card.from_json(card.to_json()) == card

@@ -1,0 +1,128 @@
+"""The laws of streaming, over the model files made for the tests; tests/laws runs the same over the published cards."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voxfield.errors import InputError
+from voxfield.runtime import OnnxEngine, Stream, load_engine
+
+MODELS = ("tiny_spectral", "tiny_free_batch", "tiny_samples", "tiny_separator")
+
+
+@pytest.fixture(params=MODELS)
+def engine(request: pytest.FixtureRequest) -> OnnxEngine:
+    return OnnxEngine(request.getfixturevalue(request.param))
+
+
+def run(engine, samples: np.ndarray, cuts: list[int], **options) -> np.ndarray:
+    stream = Stream(engine, samples.shape[0], **options)
+    outputs = [stream.feed(part) for part in np.split(samples, cuts, axis=1)]
+    return np.concatenate([*outputs, stream.flush()], axis=-1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_random_chunks_equal_one_block(engine, speech, channels):
+    samples = speech(channels, 12345)
+    whole = run(engine, samples, [], max_block_hops=10_000)
+    assert whole.shape[-1] == 12345 and np.abs(whole).max() > 0.01
+    rng = np.random.default_rng(1)
+    for count in (1, 5, 60, 400):
+        cuts = sorted(rng.integers(0, 12345, count))
+        assert np.abs(run(engine, samples, cuts) - whole).max() <= 1e-5
+
+
+@pytest.mark.parametrize("count", [0, 1, 39, 79, 80, 255, 256, 257, 511, 512, 513, 5000])
+def test_length_is_kept(engine, speech, count):
+    assert run(engine, speech(2, count), []).shape[-1] == count
+
+
+def test_interleaved_streams_do_not_mix(engine, speech):
+    first, second = speech(1, 6000, seed=1), speech(1, 6000, seed=2)
+    apart = [run(engine, samples, []) for samples in (first, second)]
+    streams = [Stream(engine), Stream(engine)]
+    together: list[list[np.ndarray]] = [[], []]
+    for start in range(0, 6000, 250):
+        for at, samples in enumerate((first, second)):
+            together[at].append(streams[at].feed(samples[:, start : start + 250]))
+    for at in (0, 1):
+        output = np.concatenate([*together[at], streams[at].flush()], axis=-1)
+        assert np.abs(output - apart[at]).max() <= 1e-5
+    assert np.abs(apart[0] - apart[1]).max() > 0.01
+
+
+def test_channels_do_not_mix(engine, speech):
+    both = speech(2, 5000)
+    together = run(engine, both, [])
+    for at in (0, 1):
+        assert np.abs(run(engine, both[at : at + 1], [])[0] - together[at]).max() <= 1e-5
+
+
+def test_future_beyond_lookahead_does_not_matter(engine, speech):
+    samples, changed = speech(1, 8000), speech(1, 8000)
+    changed[:, 5000:] = 0.5
+    reach = engine.card.latency_samples - 1  # the rest of its own hop, and the lookahead
+    before, after = run(engine, samples, []), run(engine, changed, [])
+    assert np.array_equal(before[..., : 5000 - reach], after[..., : 5000 - reach])
+    assert not np.allclose(before[..., 5000:], after[..., 5000:], atol=1e-4)
+
+
+def test_a_sample_comes_out_after_the_algorithmic_latency(engine, speech):
+    card, stream = engine.card, Stream(engine)
+    given = sum(stream.feed(hop).shape[-1] for hop in np.split(speech(1, 20 * card.hop_samples), 20, axis=1))
+    assert given == 20 * card.hop_samples - card.lookahead_samples
+
+
+def test_silence_stays_silent(tiny_spectral):
+    assert not run(OnnxEngine(tiny_spectral), np.zeros((1, 5000), np.float32), []).any()
+
+
+def test_output_is_aligned_with_input(tiny_samples, speech):
+    samples = speech(1, 8000)
+    output = run(OnnxEngine(tiny_samples), samples, [])[0]
+    lags = [float(np.dot(samples[0, 100:7000], output[100 + lag : 7000 + lag])) for lag in range(-50, 51)]
+    assert int(np.argmax(lags)) - 50 == 0
+
+
+def test_bare_samples_come_back_bare(tiny_spectral, speech):
+    assert Stream(OnnxEngine(tiny_spectral)).feed(speech(1, 3000)[0]).shape == (11 * 256 - 256,)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros((2, 100)), r"\(1, N\)"),
+        (np.array([0.0, np.nan]), "sample 1 is not a finite number"),
+        (np.array([np.inf]), "sample 0 is not a finite number"),
+    ],
+    ids=["channels", "nan", "infinity"],
+)
+def test_feed_refuses(tiny_spectral, samples, message):
+    with pytest.raises(InputError, match=message):
+        Stream(OnnxEngine(tiny_spectral)).feed(samples)
+
+
+def test_a_flushed_stream_is_over(tiny_spectral):
+    stream = Stream(OnnxEngine(tiny_spectral))
+    stream.feed(np.zeros(100, np.float32))
+    stream.flush()
+    with pytest.raises(InputError, match="was flushed"):
+        stream.feed(np.zeros(100, np.float32))
+    with pytest.raises(InputError, match="was flushed"):
+        stream.flush()
+
+
+def test_a_model_that_cannot_stream_is_refused_by_name_and_reason(tmp_path: Path, make_sample_model):
+    class Whole:
+        card = OnnxEngine(make_sample_model(tmp_path / "m.onnx")).card
+
+    from dataclasses import replace
+
+    Whole.card = replace(Whole.card, streaming=False, not_streaming_because="norms over all time", states=())
+    with pytest.raises(InputError, match=r"tiny-samples.v1 cannot stream: norms over all time"):
+        Stream(Whole())  # type: ignore[arg-type]
+
+
+def test_the_same_file_is_loaded_once(tiny_spectral):
+    assert load_engine(tiny_spectral) is load_engine(str(tiny_spectral))
