@@ -1,0 +1,24 @@
+"""One file a network. This is the only table from architecture names to classes."""
+
+from importlib import import_module
+
+from voxfield.errors import RecipeError
+
+ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network class)
+    "crn": ("crn", "CrnConfig", "Crn"),
+    "crn-band": ("crn_band", "BandCrnConfig", "BandCrn"),
+    "conv-tasnet": ("conv_tasnet", "ConvTasNetConfig", "ConvTasNet"),
+}
+
+
+def architecture(name: str) -> tuple[type, type]:
+    """(config class, network class) of an architecture.
+
+    Raises:
+        RecipeError: no such architecture; the message lists those there are.
+    """
+    if name not in ARCHITECTURES:
+        raise RecipeError(f"no architecture '{name}'; there are: {', '.join(sorted(ARCHITECTURES))}")
+    module, config, network = ARCHITECTURES[name]
+    loaded = import_module(f"voxfield.models.{module}")
+    return getattr(loaded, config), getattr(loaded, network)

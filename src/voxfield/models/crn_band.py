@@ -1,0 +1,147 @@
+"""Band CRN: the convolutional recurrent network for enhancement that Voxfield ships (`crn-tiny`, `crn-small`).
+
+The composition is the CRN of Tan & Wang (Interspeech 2018; `models/crn.py`): convolutions shrink the frequency axis, a
+recurrent layer runs along time, transposed convolutions grow the axis back, skips join the two. What differs, and why:
+
+- All convolutions run along frequency only, and one step of stride 4 replaces two of stride 2. What the past tells is
+  left to the recurrent layers, so the only states are theirs.
+- The 64 bands are mixed down to a few and one small GRU runs along time in each of them with shared weights, instead of
+  one LSTM of 1024 over all: a hundredth of the parameters. A linear layer over the bands lets them talk to each other.
+- It estimates a complex mask, applied to the noisy spectrum; the mask starts at 1, so an untrained network is a wire.
+- The input is compressed and divided by the mean level of the last three seconds: how loud a recording is does not matter.
+
+Operators, not multiplications, cost time in a hop-by-hop stream, so it is made of few dense ones.
+16 kHz, window 512 samples, hop 256: 16 ms a step, 16 ms of look-ahead inside the window, 32 ms of latency.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from voxfield.nn.norm_level import MovingLevel
+from voxfield.nn.streaming import State, Streaming
+
+
+@dataclass(frozen=True)
+class BandCrnConfig:
+    """Shape of a band CRN."""
+
+    sample_rate_hz: int = 16000
+    window_samples: int = 512
+    hop_samples: int = 256
+    channels: int = 48  # of the convolutions
+    depth: int = 1  # residual convolutions before, and after, the recurrent part
+    bands: int = 24  # in which the recurrent part runs
+    hidden: int = 48  # units of each GRU
+    blocks: int = 3  # recurrent blocks
+    exponent: float = 0.3  # of the magnitude compression
+    level_frames: int = 192  # over which the input level is averaged: 3.07 s
+
+
+class BandBlock(Streaming):
+    """Along time (a GRU for each band, weights shared), then across bands and channels. (T, B, bands, H) -> the same.
+
+    State (1, B * bands, H): the GRU's hidden vector.
+    """
+
+    def __init__(self, bands: int, hidden: int) -> None:
+        super().__init__()
+        self.bands, self.hidden = bands, hidden
+        self.norm_time = nn.LayerNorm(hidden)
+        self.gru = nn.GRU(hidden, hidden)
+        self.norm_bands = nn.LayerNorm(hidden)
+        self.mix = nn.Parameter(torch.eye(bands) + torch.randn(bands, bands) / bands)
+        self.widen = nn.Linear(hidden, 2 * hidden)
+        self.narrow = nn.Linear(2 * hidden, hidden)
+
+    def initial_state(self, batch: int) -> State:
+        return torch.zeros(1, batch * self.bands, self.hidden)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        T, B, K, H = x.shape
+        state = self.initial_state(B).to(x) if state is None else state
+        y, state = self.gru(self.norm_time(x).reshape(T, B * K, H), state)
+        x = x + y.reshape(T, B, K, H)
+        y = torch.matmul(self.mix, self.norm_bands(x))
+        return x + self.narrow(F.relu(self.widen(y))), state
+
+
+class BandCrn(Streaming):
+    """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> the same.
+
+    State: the level's window, then one hidden vector a block. Inside, frequency is the last axis, because convolutions
+    run along it; bin 0 (0 Hz) is left out of the network and takes the mask of bin 1.
+    """
+
+    def __init__(self, config: BandCrnConfig) -> None:
+        super().__init__()
+        self.config = config
+        C, H = config.channels, config.hidden
+        conv_bands = config.window_samples // 2 // 4
+        self.level = MovingLevel(config.level_frames)
+        self.encoder = nn.Sequential(nn.Conv2d(3, C, (1, 8), (1, 4), (0, 2)), nn.BatchNorm2d(C), nn.ReLU())
+        self.encoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
+        self.to_bands = nn.Parameter(_triangles(config.bands, conv_bands))
+        self.to_hidden = nn.Linear(C, H)
+        self.place = nn.Parameter(torch.randn(config.bands, H) * 0.1)  # tells the shared weights which band they are in
+        self.blocks = nn.ModuleList(BandBlock(config.bands, H) for _ in range(config.blocks))
+        self.from_hidden = nn.Linear(H, C)
+        self.from_bands = nn.Parameter(_triangles(config.bands, conv_bands).T.contiguous() * config.bands / 8)
+        self.join = nn.Sequential(nn.Conv2d(2 * C, C, 1), nn.BatchNorm2d(C), nn.ReLU())
+        self.decoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
+        self.mask = nn.ConvTranspose2d(C, 2, (1, 8), (1, 4), (0, 2))
+        with torch.no_grad():
+            self.mask.weight.mul_(0.1)
+            self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
+
+    def initial_state(self, batch: int) -> State:
+        return (self.level.initial_state(batch), *(block.initial_state(batch) for block in self.blocks))
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        state = (None,) * (1 + len(self.blocks)) if state is None else state
+        spectrum = x.transpose(2, 3)  # (B, 2, T, F)
+        magnitude = (spectrum.square().sum(1, keepdim=True) + 1e-12).sqrt()
+        compressed = magnitude.pow(self.config.exponent)
+        level, level_state = self.level(compressed.mean(3), state[0])  # (B, 1, T)
+        loudness = compressed / level[..., None]
+        h = torch.cat([loudness, spectrum * (loudness / magnitude)], dim=1)[..., 1:]
+
+        h = self.encoder(h)
+        for block in self.encoder_blocks:
+            h = h + block(h)
+        skip = h
+        h = torch.matmul(self.to_bands, h.permute(2, 0, 3, 1))  # (T, B, bands, C)
+        h = self.to_hidden(h) + self.place
+        states = [level_state]
+        for block, before in zip(self.blocks, state[1:], strict=True):
+            h, after = block(h, before)
+            states.append(after)
+        h = torch.matmul(self.from_bands, self.from_hidden(h)).permute(1, 3, 0, 2)  # (B, C, T, 64)
+        h = self.join(torch.cat([h, skip], dim=1))
+        for block in self.decoder_blocks:
+            h = h + block(h)
+        mask = 2 * torch.tanh(self.mask(h))
+        mask = torch.cat([mask[..., :1], mask], dim=3)
+
+        real = spectrum[:, :1] * mask[:, :1] - spectrum[:, 1:] * mask[:, 1:]
+        imag = spectrum[:, :1] * mask[:, 1:] + spectrum[:, 1:] * mask[:, :1]
+        return torch.cat([real, imag], dim=1).transpose(2, 3), tuple(states)
+
+
+def _conv_block(channels: int) -> nn.Sequential:
+    """(1, 3) convolution along frequency, batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(channels, channels, (1, 3), padding=(0, 1)), nn.BatchNorm2d(channels), nn.ReLU())
+
+
+def _triangles(bands: int, bins: int) -> Tensor:
+    """(bands, bins) overlapping triangles, narrow at low frequencies: where the linear mixing over bands starts from."""
+    edges = torch.linspace(0, 1, bands + 2) ** 1.5 * (bins + 1) - 1
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    at = torch.arange(bins)[None]
+    width = torch.maximum(high - low, torch.tensor(2.0)) / 2
+    weights = (1 - (at - centre).abs() / width).clamp(min=0)
+    return weights / weights.sum(1, keepdim=True).clamp(min=1e-3)

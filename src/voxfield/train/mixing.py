@@ -1,0 +1,145 @@
+"""Noisy speech made on the fly: item i of epoch e is always the same mixture, whoever asks and whenever.
+
+Every choice comes from one random generator seeded by (seed, epoch, index), so a resumed run sees what an uninterrupted
+one would have seen, and a validation set is a range of indices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from scipy.signal import oaconvolve
+
+from voxfield.train.sources import AudioBank
+
+FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
+SILENT = 1e-6
+
+
+@dataclass(frozen=True)
+class MixConfig:
+    """What mixtures look like; probabilities are per item."""
+
+    duration_s: float = 3.0
+    snr_db: tuple[float, float] = (-5.0, 20.0)  # speech over noise, each on its active frames
+    level_dbfs: tuple[float, float] = (-45.0, -5.0)  # active level of the mixture, lowered where it would clip
+    second_noise: float = 0.3  # another noise, of another label, up to 10 dB weaker
+    babble: float = 0.08  # talk of three to six other speakers instead of the first noise
+    reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
+    equaliser: float = 0.5  # random gain curve, on speech and noise apart
+    band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz
+    clipping: float = 0.05  # of the mixture only
+    clean: float = 0.06  # no noise but a trace, 35 to 60 dB down: what must be left alone
+    noise_only: float = 0.04  # target is silence
+    silence: float = 0.01
+
+
+class Mixer:
+    """Mixtures of speech and noise. `mix(epoch, index) -> (noisy, clean)`, each (N,) float32.
+
+    Args:
+        speech: bank whose groups are speakers; drawn by speaker, then by utterance.
+        noise: bank whose groups are labels; drawn by label, then by clip.
+        rooms: impulse responses, or None.
+    """
+
+    def __init__(
+        self,
+        config: MixConfig,
+        speech: AudioBank,
+        noise: AudioBank,
+        rooms: AudioBank | None = None,
+        sample_rate_hz: int = 16000,
+        seed: int = 0,
+    ) -> None:
+        self.config, self.speech, self.noise, self.rooms = config, speech, noise, rooms
+        self.sample_rate_hz, self.seed = sample_rate_hz, seed
+        self.samples = round(config.duration_s * sample_rate_hz)
+
+    def mix(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng((self.seed, epoch, index))
+        config = self.config
+        kind = rng.random()
+        if kind < config.silence:
+            zeros = np.zeros(self.samples, np.float32)
+            return zeros, zeros.copy()
+        clean = self.shape(rng, self.talk(rng, int(rng.integers(len(self.speech.groups)))), room=True)
+        noise = self.babble(rng) if rng.random() < config.babble else self.noise_clip(rng)
+        noise = self.shape(rng, noise, room=False)
+        if rng.random() < config.second_noise:
+            noise = noise + self.noise_clip(rng) * _gain(-rng.uniform(0, 10), noise)
+        snr_db = rng.uniform(*config.snr_db)
+        if kind < config.silence + config.noise_only:
+            clean = np.zeros_like(clean)
+        elif kind < config.silence + config.noise_only + config.clean:
+            snr_db = rng.uniform(35, 60)
+        speech_level, noise_level = active_level(clean), active_level(noise)
+        if speech_level > SILENT and noise_level > SILENT:
+            noise = noise * (speech_level / noise_level * 10 ** (-snr_db / 20))
+        noisy = clean + noise
+        level = 10 ** (rng.uniform(*config.level_dbfs) / 20) / max(active_level(noisy), SILENT)
+        level = min(level, 0.99 / max(np.abs(noisy).max(), SILENT))
+        noisy, clean = noisy * level, clean * level
+        if rng.random() < config.clipping:
+            limit = np.abs(noisy).max() * rng.uniform(0.3, 0.9)
+            noisy = np.clip(noisy, -limit, limit)
+        return noisy.astype(np.float32), clean.astype(np.float32)
+
+    def talk(self, rng: Generator, speaker: int) -> np.ndarray:
+        """(N,) speech of one speaker: utterances with pauses between them, cut at a random place."""
+        clips = self.speech.groups[speaker]
+        audio = self.speech.clip(clips[int(rng.integers(len(clips)))])
+        while len(audio) < self.samples:
+            pause = np.zeros(int(rng.uniform(0.1, 0.8) * self.sample_rate_hz), np.float32)
+            audio = np.concatenate([audio, pause, self.speech.clip(clips[int(rng.integers(len(clips)))])])
+        start = int(rng.integers(len(audio) - self.samples + 1))
+        return audio[start : start + self.samples]
+
+    def noise_clip(self, rng: Generator) -> np.ndarray:
+        """(N,) noise of one label, repeated where it is short."""
+        clips = self.noise.groups[int(rng.integers(len(self.noise.groups)))]
+        audio = self.noise.clip(clips[int(rng.integers(len(clips)))])
+        if len(audio) < self.samples:
+            pause = np.zeros(int(rng.uniform(0, 0.5) * self.sample_rate_hz), np.float32)
+            audio = np.tile(np.concatenate([audio, pause]), 2 + self.samples // (len(audio) + len(pause)))
+        start = int(rng.integers(len(audio) - self.samples + 1))
+        return audio[start : start + self.samples]
+
+    def babble(self, rng: Generator) -> np.ndarray:
+        """(N,) talk of three to six speakers at similar levels."""
+        speakers = rng.choice(len(self.speech.groups), int(rng.integers(3, 7)), replace=False)
+        voices = [self.talk(rng, int(speaker)) for speaker in speakers]
+        return sum(voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT) for voice in voices)
+
+    def shape(self, rng: Generator, audio: np.ndarray, room: bool) -> np.ndarray:
+        """The sound after a room, an equaliser and a band limit, each with its own probability."""
+        config = self.config
+        if room and self.rooms is not None and rng.random() < config.reverberation:
+            response = self.rooms.clip(int(rng.integers(len(self.rooms))))
+            onset = int(np.abs(response).argmax())
+            audio = oaconvolve(audio, response[max(0, onset - 16) :])[: self.samples].astype(np.float32)
+        equalise, limit = rng.random() < config.equaliser, rng.random() < config.band_limit
+        if equalise or limit:
+            bins = len(audio) // 2 + 1
+            gain_db = np.zeros(bins)
+            if equalise:
+                points = np.sort(rng.uniform(0, 1, 4))
+                gain_db += np.interp(np.linspace(0, 1, bins) ** 0.5, points, rng.uniform(-8, 8, 4))
+            if limit:
+                edge = rng.uniform(3000, 7500) / (self.sample_rate_hz / 2) * bins
+                gain_db += np.clip((edge - np.arange(bins)) / (0.05 * bins), -1, 0) * 80
+            audio = np.fft.irfft(np.fft.rfft(audio) * 10 ** (gain_db / 20), len(audio)).astype(np.float32)
+        return audio
+
+
+def active_level(audio: np.ndarray) -> float:
+    """Root-mean-square of the frames that are within 30 dB of the loudest one; 0 for silence."""
+    frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    power = np.square(frames, dtype=np.float64).mean(1)
+    return float(np.sqrt(power[power >= power.max() * 1e-3].mean())) if power.size else 0.0
+
+
+def _gain(gain_db: float, reference: np.ndarray) -> float:
+    return 10 ** (gain_db / 20) if np.any(reference) else 0.0

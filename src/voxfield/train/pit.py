@@ -1,0 +1,74 @@
+"""Permutation-invariant scores of separated voices: which estimate is which speaker is decided by the best total.
+
+All pairs of estimate and target are scored at once. Up to four voices every order is tried (24 at most, one gather); above,
+the Hungarian algorithm finds the best one.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from voxfield.errors import InputError
+
+EPS = 1e-8
+EXHAUSTIVE_UP_TO = 4  # voices
+
+
+def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceiling_db: float | None = None) -> Tensor:
+    """Scores of every estimate against every target in dB: (B, S, N), (B, S, N) -> (B, S estimates, S targets).
+
+    Args:
+        estimates, targets: voices; their means are taken away first.
+        kind: `si_sdr` leaves the scale free in target and error, `sd_sdr` in the target only, `snr` nowhere.
+        ceiling_db: bounds the score softly, so that voices that are already good stop pulling; None leaves it alone.
+    """
+    if estimates.ndim != 3 or estimates.shape != targets.shape:
+        raise InputError(
+            f"estimates {tuple(estimates.shape)} and targets {tuple(targets.shape)} must both be (batch, voices, samples)"
+        )
+    estimates = (estimates - estimates.mean(-1, keepdim=True))[:, :, None]
+    targets = (targets - targets.mean(-1, keepdim=True))[:, None]
+    if kind in ("si_sdr", "sd_sdr"):
+        scale = (estimates * targets).sum(-1, keepdim=True) / (targets.square().sum(-1, keepdim=True) + EPS)
+        wanted = scale * targets
+        error = estimates - (wanted if kind == "si_sdr" else targets)
+    elif kind == "snr":
+        wanted, error = targets.expand_as(estimates * targets), estimates - targets
+    else:
+        raise InputError(f"there is no score '{kind}'; choose si_sdr, sd_sdr or snr")
+    wanted, error = wanted.square().sum(-1), error.square().sum(-1)
+    if ceiling_db is not None:
+        error = error + 10 ** (-ceiling_db / 10) * wanted
+    return 10 * torch.log10(wanted / (error + EPS) + EPS)
+
+
+def best_order(scores: Tensor) -> Tensor:
+    """For each target the estimate that belongs to it: (B, S estimates, S targets) -> (B, S) indices of the best total."""
+    sources = scores.shape[-1]
+    if sources > EXHAUSTIVE_UP_TO:
+        orders = []
+        for table in scores.detach().double().cpu().numpy():
+            targets, chosen = linear_sum_assignment(table.T, maximize=True)
+            orders.append(torch.as_tensor(chosen[targets.argsort()]))
+        return torch.stack(orders).to(scores.device)
+    orders = torch.tensor(list(permutations(range(sources))), device=scores.device)
+    totals = scores.detach()[:, orders, torch.arange(sources, device=scores.device)].sum(-1)
+    return orders[totals.argmax(-1)]
+
+
+def pit_db(
+    estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceiling_db: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """(Scores of the targets under the best order (B, S) in dB, with gradients; the order (B, S))."""
+    scores = pairwise_db(estimates, targets, kind, ceiling_db)
+    order = best_order(scores)
+    return scores.gather(1, order[:, None])[:, 0], order
+
+
+def reorder(estimates: Tensor, order: Tensor) -> Tensor:
+    """Estimates (B, S, N) put in the order of the targets."""
+    return estimates.gather(1, order[..., None].expand(-1, -1, estimates.shape[-1]))
