@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from voxfield.nn.norm_level import MovingLevel
+from voxfield.nn.level import MovingLevel
 from voxfield.nn.streaming import State, Streaming
 
 
