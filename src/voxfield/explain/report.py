@@ -115,6 +115,8 @@ class AxisField:
     reach: tuple[int, int] | None = None
     rate_hz: float | None = None
     tail_dropped: int | None = None  # last input positions that no output sees, for this input size
+    status: Status = Status.EXACT
+    missing: tuple[str, ...] = ()  # operators without a rule on the way from the input
 
     @property
     def bounded(self) -> bool:
@@ -217,6 +219,8 @@ class AxisField:
         if self.hop is not None and self.hop.denominator > 1:
             found["hop_exact"] = str(self.hop)
         found["phases"] = [[p.start, p.end] for p in self.phases]
+        found["status"] = str(self.status)
+        found["missing"] = list(self.missing)
         found["reach"] = None if self.reach is None else list(self.reach)
         for name in ("whole_input", "unbounded_past", "unbounded_future"):
             found[name] = [cause.to_dict() for cause in getattr(self, name)]

@@ -1,0 +1,232 @@
+"""From a graph to a report: fields, sizes and costs. Pure functions; nothing is run and nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from ..errors import ExplainError
+from .costs import Machine, costs, counted, written_bytes
+from .counts import numel
+from .field import Field, Part, RatesDifferError, Span, hull
+from .graph import Axis, Graph, Op, Size
+from .moves import Place
+from .report import (
+    AxisField,
+    Cause,
+    Figure,
+    LayerReport,
+    Phase,
+    Report,
+    Status,
+    unavailable,
+)
+from .rules import RULES, fields_after, rule_for
+
+Source = tuple[str, Axis]
+
+
+def analyse(graph: Graph, machine: Machine | None = None) -> Report:
+    """The report on a graph.
+
+    Args:
+        graph: as a reader made it; sizes may be unknown (None), and what depends on them is then unavailable.
+        machine: measured speeds for the roofline estimate; without it that figure is unavailable.
+
+    Raises:
+        ExplainError: branches that advance at different rates meet; the operator and both branches are named.
+    """
+    fields = {source: propagate(graph, *source) for source in sources(graph)}
+    time = time_dims(fields)
+    layers = tuple(layer_report(graph, op, fields, time) for op in graph.ops)
+    output = graph.outputs[0]
+    found = tuple(axis_field(graph, source, output, tensors) for source, tensors in fields.items())
+    unknown = tuple(f"{op.name} ({op.source or op.kind})" for op in graph.ops if op.kind not in RULES)
+    return Report(
+        title=graph.title,
+        input_shapes=tuple((name, graph.shape(name)) for name in graph.inputs),
+        output_shapes=tuple((name, graph.shape(name)) for name in graph.outputs),
+        fields=found,
+        layers=layers,
+        costs=costs(graph, layers, found, machine),
+        unknown=unknown,
+        notes=graph.notes,
+    )
+
+
+def sources(graph: Graph) -> list[Source]:
+    """Every axis of every input that is followed, those of the main input first."""
+    names = [name for name in graph.inputs if graph.tensors[name].role == "input"]
+    return [(name, axis) for name in names for axis in graph.axes.get(name, ())]
+
+
+def propagate(graph: Graph, name: str, axis: Axis) -> dict[str, Field]:
+    """The field of every tensor along one axis of one input.
+
+    Raises:
+        ExplainError: branches that advance at different rates meet.
+    """
+    steps = tuple((1, 1) if dim == axis.dim else (1, 0) for dim in range(len(graph.shape(name))))
+    known: dict[str, Field] = {name: Field((Part(steps, ((0, 0),)),))}
+    nothing = Field()
+    for op in graph.ops:
+        ins = [known.get(tensor, nothing) for tensor in op.inputs]
+        if all(not field.parts and not field.missing for field in ins):
+            continue
+        place = Place(
+            op, tuple(graph.shape(t) for t in op.inputs), tuple(graph.shape(t) for t in op.outputs), axis.name
+        )
+        try:
+            outs = fields_after(place, ins)
+        except RatesDifferError as error:
+            raise ExplainError(rates_message(graph, op, axis, error)) from error
+        known.update(zip(op.outputs, outs, strict=True))
+    return known
+
+
+def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> str:
+    """Which operator joins which branches, and how fast each of them moves."""
+    names = [graph.producer(op.inputs[i]) for i in (error.first, error.second)]
+    first, second = (
+        f"'{made.name}'" if made else f"the input '{op.inputs[i]}'"
+        for made, i in zip(names, (error.first, error.second), strict=True)
+    )
+    line = f" (line {op.line})" if op.line else ""
+    return (
+        f"'{op.name}'{line} joins branches at different rates along {axis.name}: {first} moves {error.rates[0]} input "
+        f"positions per element and {second} moves {error.rates[1]}. Bring both to one rate, by the same product of "
+        "strides or by upsampling, before they meet."
+    )
+
+
+def time_dims(fields: Mapping[Source, Mapping[str, Field]]) -> dict[str, frozenset[int]]:
+    """For every tensor the dims along which time of any input moves."""
+    found: dict[str, frozenset[int]] = {}
+    for (_, axis), tensors in fields.items():
+        if axis.name != "time":
+            continue
+        for name, field in tensors.items():
+            dims = {dim for part in field.parts for dim in part.moving}
+            found[name] = found.get(name, frozenset()) | dims
+    return found
+
+
+def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, Field]) -> AxisField:
+    """What one tensor sees along one axis of one input."""
+    name, axis = source
+    field = tensors.get(tensor, Field())
+    in_size, shape = graph.shape(name)[axis.dim], graph.shape(tensor)
+    moving = sorted((part for part in field.parts if part.moving), key=lambda p: len(p.moving), reverse=True)
+    hop, out_size, tail = None, None, None
+    phases: tuple[Phase, ...] = ()
+    if moving:
+        dim = moving[0].moving[-1]
+        hop, phases = moving[0].hops[dim], along(moving[0], dim)
+        out_size = shape[dim]
+        tail = dropped_tail(phases, hop, in_size, out_size)
+    whole = ordered(graph, [part.whole for part in field.parts])
+    reach = hull(part.reach for part in field.parts)
+    status = Status.EXACT if not field.missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
+    return AxisField(
+        axis=axis.name,
+        input=name,
+        in_size=in_size,
+        out_size=out_size,
+        hop=hop,
+        phases=phases,
+        whole_input=whole,
+        unbounded_past=ordered(graph, [part.past for part in field.parts]),
+        unbounded_future=ordered(graph, [part.future for part in field.parts]),
+        reach=clipped(reach, in_size),
+        rate_hz=axis.rate_hz,
+        tail_dropped=0 if whole and tail is not None else tail,
+        status=status,
+        missing=tuple(sorted(field.missing)),
+    )
+
+
+def along(part: Part, dim: int) -> tuple[Phase, ...]:
+    """The field of each output phase along one dim, over all channels and other places."""
+    for other in part.moving:
+        if other != dim:
+            part = part.with_rows(other, (1, 0), [row[:1] for row in part.row(other)])
+    spans = [hull(row[i] for row in part.row(dim)) for i in range(part.steps[dim][0])]
+    step = part.steps[dim]
+    line = Part((step,), tuple(spans)).shortened(0)
+    return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.table))
+
+
+def dropped_tail(phases: Sequence[Phase], hop: Fraction, in_size: Size, out_size: Size) -> int | None:
+    """Input positions at the end that no output sees."""
+    if in_size is None or not out_size or hop <= 0:
+        return None
+    period = len(phases)
+    ends = []
+    for n in range(max(0, out_size - 2 * period), out_size):
+        end = phases[n % period].end
+        if end is not None:
+            ends.append(end + int(n // period * period * hop))
+    return max(0, in_size - 1 - max(ends)) if ends else in_size
+
+
+def clipped(reach: Span, size: Size) -> Span:
+    """A stretch without the positions that are only padding."""
+    if reach is None or size is None:
+        return reach
+    return max(0, reach[0]), min(size - 1, reach[1])
+
+
+def ordered(graph: Graph, groups: Sequence[frozenset[Cause]]) -> tuple[Cause, ...]:
+    """Causes in the order in which their operators run."""
+    places = {op.name: i for i, op in enumerate(graph.ops)}
+    every = frozenset[Cause]().union(*groups)
+    return tuple(sorted(every, key=lambda cause: (places[cause.operator], cause.why)))
+
+
+def layer_report(
+    graph: Graph, op: Op, fields: Mapping[Source, Mapping[str, Field]], time: Mapping[str, frozenset[int]]
+) -> LayerReport:
+    """One operator's share of the report."""
+    rule = rule_for(op)
+    ins = tuple(graph.shape(t) for t in op.inputs)
+    outs = tuple(graph.shape(t) for t in op.outputs)
+    dims = frozenset[int]().union(*(time.get(t, frozenset()) for t in (*op.inputs[:1], *op.outputs[:1])))
+    clock = any(axis.name == "time" for _, axis in fields)
+    macs = rule.macs(op, ins, outs, dims)
+    state = rule.state(op, ins, outs, dims) if clock else None
+    seen = tuple(axis_field(graph, source, op.outputs[0], tensors) for source, tensors in fields.items())
+    return LayerReport(
+        name=op.name,
+        kind=op.kind,
+        source=op.source,
+        in_shapes=ins,
+        out_shape=outs[0],
+        windows=op.windows,
+        dims=op.dims,
+        groups=op.groups,
+        params=op.params,
+        weight_bytes=op.weight_bytes,
+        macs=counted(macs, "MACs", "sizes or channels not known" if op.kind in RULES else "no rule for this operator"),
+        state=counted(state, "values", "sizes or channels not known" if clock else "no time axis"),
+        activation=counted(written_bytes(graph, op), "bytes", "sizes not known"),
+        values_per_frame=frame_values(outs[0], time.get(op.outputs[0], frozenset()), clock),
+        fields=seen,
+        tail_dropped=tuple(unread(op, ins, i) for i in range(len(op.windows))),
+        line=op.line,
+    )
+
+
+def frame_values(shape: tuple[Size, ...], time: frozenset[int], clock: bool) -> Figure:
+    """Values per position of the time axis."""
+    if not clock or not time:
+        return unavailable("values", "no time axis")
+    total = numel(tuple(size for dim, size in enumerate(shape) if dim not in time))
+    return counted(total, "values", "channels not known")
+
+
+def unread(op: Op, ins: tuple[tuple[Size, ...], ...], index: int) -> int | None:
+    """Last positions of an operator's padded input that its window never reaches."""
+    window, size = op.windows[index], ins[0][op.dims[index]] if ins else None
+    if op.kind not in {"conv", "pool", "unfold"} or size is None or window.ceil:
+        return None if size is None or op.kind in {"conv", "pool", "unfold"} else 0
+    return (size + window.pad_start + window.pad_end - window.reach) % window.stride

@@ -1,0 +1,393 @@
+"""Which input positions every element of a tensor depends on, exactly and without running anything.
+
+Along one axis of one input, the dependence of a tensor is a sum of `Part`s. In one part, the element at index
+(n_0, n_1, ...) depends on the input positions
+
+    table[n_0 mod p_0, n_1 mod p_1, ...]  +  (n_0 div p_0) * a_0 + (n_1 div p_1) * a_1 + ...
+
+where every entry of the table is an interval (start, end) of whole numbers, or None for "nothing". (p_d, a_d) is the
+`Step` of dim d: after p_d elements everything has moved by a_d input positions, so the hop along that dim is the exact
+fraction a_d / p_d. A convolution, a pooling, a slice, an upsampling, a transposed convolution: each gathers elements
+along one dim (`Gather`), and gathering keeps this form. So does splitting, merging or permuting dims, which is how
+fields are followed through reshapes, channel splits and overlapping windows.
+
+Intervals are those of an output far from the edges: positions before 0 and after the end count as existing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from math import gcd, lcm, prod
+
+from ..errors import ExplainError
+from .graph import Size
+from .report import Cause
+
+Span = tuple[int, int] | None
+Step = tuple[int, int]  # (period, advance)
+STILL: Step = (1, 0)
+LARGEST_TABLE = 1_000_000
+
+
+def hull(spans: Iterable[Span]) -> Span:
+    """The smallest interval that holds all of them; None when all are None."""
+    found: Span = None
+    for span in spans:
+        if span is not None:
+            found = span if found is None else (min(found[0], span[0]), max(found[1], span[1]))
+    return found
+
+
+def moved(span: Span, by: int) -> Span:
+    """The interval shifted by some positions."""
+    return None if span is None else (span[0] + by, span[1] + by)
+
+
+@dataclass(frozen=True)
+class Gather:
+    """Output n reads the inputs `taps(n)`; for n + out_period it reads the same ones, in_period further on."""
+
+    out_period: int
+    in_period: int
+    taps: Callable[[int], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A quasi-affine map from element indices to input intervals; see the top of this file."""
+
+    steps: tuple[Step, ...]
+    table: tuple[Span, ...]  # row-major over the periods
+    whole: frozenset[Cause] = frozenset()
+    past: frozenset[Cause] = frozenset()
+    future: frozenset[Cause] = frozenset()
+    reach: Span = None
+
+    @property
+    def hops(self) -> tuple[Fraction, ...]:
+        """Input positions per element, for every dim."""
+        return tuple(Fraction(a, p) for p, a in self.steps)
+
+    @property
+    def moving(self) -> tuple[int, ...]:
+        """The dims along which the input position moves."""
+        return tuple(d for d, (_, a) in enumerate(self.steps) if a)
+
+    def at(self, index: Sequence[int]) -> Span:
+        """The interval of one element."""
+        place, shift = 0, 0
+        for (p, a), n in zip(self.steps, index, strict=True):
+            q, r = divmod(n, p)
+            place, shift = place * p + r, shift + q * a
+        return moved(self.table[place], shift)
+
+    def row(self, dim: int) -> Iterator[tuple[Span, ...]]:
+        """The table cut into rows along one dim, in the order of the other dims."""
+        inner = prod(p for p, _ in self.steps[dim + 1 :])
+        length = self.steps[dim][0]
+        for start in range(0, len(self.table), inner * length):
+            for i in range(start, start + inner):
+                yield self.table[i : i + inner * length : inner]
+
+    def with_rows(self, dim: int, step: Step, rows: Sequence[Sequence[Span]]) -> Part:
+        """The part whose rows along `dim` are replaced; all of them `step[0]` long."""
+        period = step[0]
+        if period * len(rows) > LARGEST_TABLE:
+            raise TableTooLargeError
+        inner = prod(p for p, _ in self.steps[dim + 1 :])
+        table: list[Span] = []
+        for start in range(0, len(rows), inner):
+            for k in range(period):
+                table.extend(rows[start + i][k] for i in range(inner))
+        steps = (*self.steps[:dim], step, *self.steps[dim + 1 :])
+        return replace(self, steps=steps, table=tuple(table)).shortened(dim)
+
+    def shortened(self, dim: int) -> Part:
+        """The same map with the smallest period along `dim`."""
+        period, advance = self.steps[dim]
+        if period == 1:
+            return self
+        rows = list(self.row(dim))
+        for p in range(1, period):
+            if period % p or (advance * p) % period:
+                continue
+            a = advance * p // period
+            if all(row[i + p] == moved(row[i], a) for row in rows for i in range(period - p)):
+                return self.with_rows(dim, (p, a), [row[:p] for row in rows])
+        return self
+
+    def gathered(self, dim: int, gather: Gather, in_size: Size, out_size: Size) -> Part:
+        """The field after an operator that gathers along one dim."""
+        period, advance = self.steps[dim]
+        if advance == 0 and period == 1:
+            return self
+        if advance == 0:  # one entry per index: outside the tensor there is only padding
+            if in_size is None or out_size is None:
+                return self.with_rows(dim, STILL, [[hull(row)] for row in self.row(dim)])
+            inside = range(in_size)
+            step = (max(1, out_size), 0)
+            rows = [
+                [hull(row[i % period] for i in gather.taps(n) if i in inside) for n in range(step[0])]
+                for row in self.row(dim)
+            ]
+            return self.with_rows(dim, step, rows)
+        times = period // gcd(period, gather.in_period)
+        step = (gather.out_period * times, advance * gather.in_period * times // period)
+        reads = [_extremes(gather.taps(n), period) for n in range(step[0])]
+
+        def gathered_row(row: Sequence[Span]) -> list[Span]:
+            return [hull(moved(row[i % period], i // period * advance) for i in taps) for taps in reads]
+
+        return self.with_rows(dim, step, [gathered_row(row) for row in self.row(dim)])
+
+    def frozen(self, dim: int, index: int, cause: Cause) -> Part:
+        """The field when only one index of a dim is kept, wherever one looks along it."""
+        period, advance = self.steps[dim]
+        if advance == 0 and period == 1:
+            return self
+        q, r = divmod(index, period)
+        part = self.with_rows(dim, STILL, [[moved(row[r], q * advance)] for row in self.row(dim)])
+        return part._stopped(cause) if advance else part
+
+    def contracted(self, dim: int, size: Size, cause: Cause) -> Part:
+        """The field when all elements along a dim are combined into one; the dim stays, with one meaning."""
+        period, advance = self.steps[dim]
+        if advance == 0:
+            used = period if size is None else min(period, size)
+            return self if period == 1 else self.with_rows(dim, STILL, [[hull(r[:used])] for r in self.row(dim)])
+        if size is None:  # everything, but how much that is cannot be said
+            part = self.with_rows(dim, STILL, [[hull(row)] for row in self.row(dim)])
+            return part._stopped(cause)
+        indices = _extremes(range(size), period)
+        rows = [[hull(moved(row[i % period], i // period * advance) for i in indices)] for row in self.row(dim)]
+        return self.with_rows(dim, STILL, rows)._stopped(cause)
+
+    def _stopped(self, cause: Cause) -> Part:
+        """Called when a dim stops moving: when no other dim moves, every element sees one fixed stretch."""
+        if self.moving:
+            return self
+        return replace(self, whole=self.whole | {cause}, reach=hull((self.reach, *self.table)))
+
+    def dropped(self, dim: int) -> Part:
+        """The part without a dim that does not matter (period 1, no movement)."""
+        return replace(self, steps=(*self.steps[:dim], *self.steps[dim + 1 :]))
+
+    def inserted(self, dim: int) -> Part:
+        """The part with a new dim that does not matter."""
+        return replace(self, steps=(*self.steps[:dim], STILL, *self.steps[dim:]))
+
+    def permuted(self, order: Sequence[int]) -> Part:
+        """The part with its dims in another order."""
+        steps = tuple(self.steps[d] for d in order)
+        if sum(p > 1 for p, _ in steps) < 2:
+            return replace(self, steps=steps)
+        strides = [prod(p for p, _ in self.steps[d + 1 :]) for d in range(len(self.steps))]
+        spots = product(*(range(p) for p, _ in steps))
+        table = tuple(self.table[sum(i * strides[d] for i, d in zip(spot, order, strict=True))] for spot in spots)
+        return replace(self, steps=steps, table=table)
+
+    def repeated(self, periods: Sequence[int]) -> Part:
+        """The same map written with longer periods, each a multiple of the present one."""
+        if tuple(periods) == tuple(p for p, _ in self.steps):
+            return self
+        if prod(periods) > LARGEST_TABLE:
+            raise TableTooLargeError
+        table = tuple(self.at(index) for index in product(*(range(p) for p in periods)))
+        steps = tuple((n, a * (n // p)) for n, (p, a) in zip(periods, self.steps, strict=True))
+        return replace(self, steps=steps, table=table)
+
+    def merged_dims(self, dim: int, outer: Size, inner: Size) -> Part:
+        """The part with dims `dim` (outer) and `dim + 1` (inner, `inner` long) read as one."""
+        (outer_period, outer_advance), (inner_period, inner_advance) = self.steps[dim], self.steps[dim + 1]
+        if self.steps[dim + 1] == STILL and self.steps[dim] == STILL:
+            return self.dropped(dim + 1)
+        if inner == 1 and self.steps[dim + 1] == STILL:
+            return self.dropped(dim + 1)
+        if outer == 1 and self.steps[dim] == STILL:
+            return self.dropped(dim)
+        if inner is None:
+            raise TableTooLargeError
+        flat = self.permuted((*range(dim), dim, dim + 1, *range(dim + 2, len(self.steps))))
+        period = outer_period * inner
+        rest = prod(p for p, _ in self.steps[dim + 2 :])
+        before = prod(p for p, _ in self.steps[:dim])
+        if period * rest * before > LARGEST_TABLE:
+            raise TableTooLargeError
+        table: list[Span] = []
+        block = outer_period * inner_period * rest
+        for b in range(before):
+            for i in range(outer_period):
+                for j in range(inner):
+                    q, r = divmod(j, inner_period)
+                    start = b * block + (i * inner_period + r) * rest
+                    table.extend(moved(s, q * inner_advance) for s in flat.table[start : start + rest])
+        steps = (*self.steps[:dim], (period, outer_advance), *self.steps[dim + 2 :])
+        part = replace(self, steps=steps, table=tuple(table)).shortened(dim)
+        return part.straightened(dim, None if outer is None else outer * inner)
+
+    def split_dim(self, dim: int, outer: Size, inner: Size) -> Part:
+        """The part with one dim read as two, the second `inner` long."""
+        period, advance = self.steps[dim]
+        if (period, advance) == STILL:
+            return self.inserted(dim)
+        if outer == 1:
+            return self.inserted(dim)
+        if inner == 1:
+            return self.inserted(dim + 1)
+        if inner is None:
+            raise TableTooLargeError
+        before, after = self.steps[:dim], self.steps[dim + 1 :]
+        if inner % period == 0:
+            steps = (*before, (1, advance * (inner // period)), (period, advance), *after)
+            return replace(self, steps=steps)
+        outer_period = lcm(period, inner) // inner
+        rows = list(self.row(dim))
+        flat = [[moved(row[n % period], n // period * advance) for n in range(outer_period * inner)] for row in rows]
+        whole = replace(self, steps=(*before, (1, 0), *after), table=(None,) * len(rows))
+        longer = outer_period * inner
+        if longer * len(rows) > LARGEST_TABLE:
+            raise TableTooLargeError
+        stretched = _with_rows_unshortened(whole, dim, (longer, advance * longer // period), flat)
+        part = replace(stretched, steps=(*before, (outer_period, advance * longer // period), (inner, 0), *after))
+        return part.shortened(dim).shortened(dim + 1).straightened(dim + 1, inner)
+
+    def straightened(self, dim: int, size: Size) -> Part:
+        """The same map with a movement recognised where one entry per index was kept: 0, 2, 4 ... moves by 2."""
+        period, advance = self.steps[dim]
+        if advance or size is None or period != size or period < 2:
+            return self
+        rows = list(self.row(dim))
+        for p in range(1, period // 2 + 1):
+            if period % p:
+                continue
+            first = next(((row[i], row[i + p]) for row in rows for i in range(p) if row[i] and row[i + p]), None)
+            if first is None or first[0] is None or first[1] is None:
+                return self
+            a = first[1][0] - first[0][0]
+            if a and all(row[i + p] == moved(row[i], a) for row in rows for i in range(period - p)):
+                return self.with_rows(dim, (p, a), [row[:p] for row in rows])
+        return self
+
+    def blamed(self, others: Iterable[Part]) -> Part:
+        """The same map with the causes of other parts added to its own."""
+        every = (self, *others)
+        return replace(
+            self,
+            whole=frozenset().union(*(p.whole for p in every)),
+            past=frozenset().union(*(p.past for p in every)),
+            future=frozenset().union(*(p.future for p in every)),
+            reach=hull(p.reach for p in every),
+        )
+
+    def fixed(self, sizes: Sequence[Size], cause: Cause) -> Part:
+        """Everything this part can reach, as one stretch that every element sees."""
+        part = self
+        for dim, size in enumerate(sizes):
+            part = part.contracted(dim, size, cause)
+        return part
+
+    def flagged(
+        self,
+        sizes: Sequence[Size],
+        *,
+        whole: Cause | None = None,
+        past: Cause | None = None,
+        future: Cause | None = None,
+    ) -> Part:
+        """The part with causes added; `whole` also notes how far it reaches."""
+        part = replace(
+            self,
+            whole=self.whole.union((whole,) if whole else ()),
+            past=self.past.union((past,) if past else ()),
+            future=self.future.union((future,) if future else ()),
+        )
+        if whole is None or None in sizes:
+            return part
+        return replace(part, reach=hull((part.reach, self.fixed(sizes, whole).reach)))
+
+
+class TableTooLargeError(Exception):
+    """A map too irregular to write down; the caller falls back to "depends on everything"."""
+
+
+def _with_rows_unshortened(part: Part, dim: int, step: Step, rows: Sequence[Sequence[Span]]) -> Part:
+    inner = prod(p for p, _ in part.steps[dim + 1 :])
+    table: list[Span] = []
+    for start in range(0, len(rows), inner):
+        for k in range(step[0]):
+            table.extend(rows[start + i][k] for i in range(inner))
+    return replace(part, steps=(*part.steps[:dim], step, *part.steps[dim + 1 :]), table=tuple(table))
+
+
+def _extremes(taps: Sequence[int], period: int) -> Sequence[int]:
+    """The taps that decide the ends of an interval: further ones of the same phase lie in between."""
+    if len(taps) <= 2 * period or not isinstance(taps, range):
+        return taps
+    return (*taps[:period], *taps[-period:])
+
+
+@dataclass(frozen=True)
+class Field:
+    """The dependence of one tensor on one axis of one input: parts that move differently, and what is not known."""
+
+    parts: tuple[Part, ...] = ()
+    missing: frozenset[str] = frozenset()  # operators without a rule on the way; their effect is not in the parts
+    lost: bool = False  # True when after such an operator nothing can be said any more
+
+    def map(self, change: Callable[[Part], Part]) -> Field:
+        """The field with every part changed; parts that came to move alike are united."""
+        return replace(self, parts=united(change(part) for part in self.parts))
+
+
+def united(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts with the same hops along every dim, written as one."""
+    found: dict[tuple[Fraction, ...], Part] = {}
+    for part in parts:
+        key = part.hops
+        found[key] = part if key not in found else _union(found[key], part)
+    return tuple(found.values())
+
+
+def _union(a: Part, b: Part) -> Part:
+    if a.steps == b.steps and a.table == b.table:
+        return a.blamed((b,))
+    periods = [lcm(p, q) for (p, _), (q, _) in zip(a.steps, b.steps, strict=True)]
+    left, right = a.repeated(periods), b.repeated(periods)
+    part = replace(left, table=tuple(hull(pair) for pair in zip(left.table, right.table, strict=True))).blamed((b,))
+    for dim in range(len(periods)):
+        part = part.shortened(dim)
+    return part
+
+
+class RatesDifferError(ExplainError):
+    """Branches that advance at different rates meet; `first` and `second` say which operands."""
+
+    def __init__(self, first: int, second: int, rates: tuple[Fraction, Fraction]) -> None:
+        super().__init__(f"operands {first} and {second} advance {rates[0]} and {rates[1]} input positions per element")
+        self.first, self.second, self.rates = first, second, rates
+
+
+def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field:
+    """The field where operands of one shape meet element by element.
+
+    Raises:
+        RatesDifferError: two of them move along the same dim at different rates.
+    """
+    parts: list[Part] = []
+    seen: dict[int, tuple[int, Fraction]] = {}
+    for number, operand in enumerate(operands):
+        for part in operand.parts:
+            kept = part
+            for dim in part.moving:
+                rate = part.hops[dim]
+                other, known = seen.setdefault(dim, (number, rate))
+                if known == -rate:  # one of them runs backwards: every element sees both ends
+                    kept = part.fixed(sizes, cause)
+                elif known != rate and other != number:
+                    raise RatesDifferError(other, number, (known, rate))
+            parts.append(kept)
+    missing = frozenset().union(*(f.missing for f in operands)) if operands else frozenset()
+    return Field(united(parts), missing, any(f.lost for f in operands))

@@ -1,0 +1,247 @@
+"""How operators that combine elements join fields: sums, concatenations, norms, products, recurrences.
+
+What contracts a dim that moves makes the result depend on everything along it; the `Cause` names the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from math import lcm
+
+from .field import STILL, Field, Gather, Part, Span, hull, met, moved, united
+from .graph import Size
+from .moves import Place, Shape, contract, shift_gather
+
+
+def aligned(part: Part, shape: Shape, out: Shape, cause: Cause) -> Part:
+    """A broadcast operand's part, seen from the dims of the result."""
+    for _ in range(len(out) - len(shape)):
+        part = part.inserted(0)
+    for dim, (size, wanted) in enumerate(zip((1,) * (len(out) - len(shape)) + shape, out, strict=True)):
+        if size == 1 and wanted != 1:
+            part = part.frozen(dim, 0, cause)
+    return part
+
+
+def broadcast_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    out = place.outs[0]
+    cause = place.cause("one position is shared by all of", True)
+    seen = [
+        field.map(lambda part, s=shape: aligned(part, s, out, cause))  # type: ignore[misc]
+        for field, shape in zip(fields, place.ins, strict=True)
+    ]
+    return [met(seen, out, place.cause("a reversed copy is joined to", False))] * len(place.outs)
+
+
+def concat_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    dim, shapes = place.op.dims[0], place.ins
+    if place.op.kind == "stack":
+        fields = [field.map(lambda part: part.inserted(dim)) for field in fields]
+        shapes = tuple((*shape[:dim], 1, *shape[dim:]) for shape in shapes)
+    return [joined(place, fields, [shape[dim] for shape in shapes], dim)]
+
+
+def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: int) -> Field:
+    """The field of a concatenation. Along a moving dim the short operands are edges: padding, context or state."""
+    out, offset, placed = place.outs[0], 0, []
+    cause = place.cause("a reversed copy is joined to", False)
+    for field, size in zip(fields, sizes, strict=True):
+        placed.append((field, size, offset))
+        offset += size or 0
+    moving = [(part, size, at) for field, size, at in placed for part in field.parts if part.steps[dim][1]]
+    rest = [replace(f, parts=tuple(p for p in f.parts if not p.steps[dim][1])) for f in fields]
+    parts: list[Part] = []
+    if moving:
+        shifted = [part.gathered(dim, shift_gather(-at), size, size) for part, size, at in moving]
+        largest = max(range(len(moving)), key=lambda i: moving[i][1] or 0)
+        same = [p for p in shifted if (p.steps, p.table) == (shifted[largest].steps, shifted[largest].table)]
+        if None in sizes or 2 * (moving[largest][1] or 0) >= offset or len(same) == len(shifted):
+            parts.extend(same)
+            parts[0] = parts[0].blamed(shifted)
+        else:
+            parts.extend(in_turn([([part], size, at) for part, size, at in moving], dim, offset))
+    check = met(rest, out, cause)  # refuses branches at different rates
+    if None in sizes:
+        parts.extend(check.parts)
+    else:
+        parts.extend(in_turn([(f.parts, s, at) for f, (_, s, at) in zip(rest, placed, strict=True)], dim, offset))
+    return replace(check, parts=united(parts))
+
+
+def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total: int) -> list[Part]:
+    """Parts laid one after the other along a dim: one entry per index, united where they move alike elsewhere."""
+    groups: dict[tuple[Fraction, ...], list[tuple[Part, int, int]]] = {}
+    for parts, size, at in pieces:
+        for part in parts:
+            key = tuple(h for d, h in enumerate(part.hops) if d != dim)
+            groups.setdefault(key, []).append((part, size or 0, at))
+    found: list[Part] = []
+    for members in groups.values():
+        if len(members) == 1 and members[0][1] == total:
+            found.append(members[0][0])
+            continue
+        periods = [lcm(*(part.steps[d][0] for part, _, _ in members)) for d in range(len(members[0][0].steps))]
+        rows: list[list[Span]] = []
+        for part, size, at in members:
+            own = [p if d != dim else part.steps[d][0] for d, p in enumerate(periods)]
+            long = part.repeated(own)
+            period, advance = long.steps[dim]
+            for r, row in enumerate(long.row(dim)):
+                if r == len(rows):
+                    rows.append([None] * total)
+                for i in range(size):
+                    q, k = divmod(i, period)
+                    rows[r][at + i] = hull((rows[r][at + i], moved(row[k], q * advance)))
+        first = members[0][0]
+        own = [p if d != dim else first.steps[d][0] for d, p in enumerate(periods)]
+        base = first.repeated(own).blamed(part for part, _, _ in members)
+        found.append(base.with_rows(dim, (total, 0), rows).straightened(dim, total))
+    return found
+
+
+def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    """Normalisation: the value itself passes; mean and variance bring in everything they were taken over."""
+    op, sizes = place.op, place.ins[0]
+    over = op.attr("over") if op.kind == "norm" else op.dims
+    grouped = op.groups if op.kind == "norm" else 1
+    why = "mean and variance over" if op.kind == "norm" else "softmax over"
+    cause = place.cause(why, True)
+
+    def change(part: Part) -> Part:
+        if any(part.steps[dim][1] for dim in over):
+            part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
+        for dim in over:
+            size = sizes[dim]
+            if part.steps[dim][1] or part.steps[dim] == STILL:
+                continue
+            if dim == op.channel_dim and grouped > 1 and size is not None:
+                each = size // grouped
+                gather = Gather(each, each, lambda n, e=each: range(n // e * e, n // e * e + e))  # type: ignore[misc]
+                part = part.gathered(dim, gather, size, size)
+            else:
+                part = part.contracted(dim, size, cause)
+        return part
+
+    return [fields[0].map(change)] * len(place.outs)
+
+
+def reduce_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    dims = place.op.dims
+    field = contract(place, fields[0], dims, f"{place.op.attr('function', 'mean')} over", True)
+    if not place.op.attr("keepdim", False):
+        for dim in sorted(dims, reverse=True):
+            field = field.map(lambda part, d=dim: part.dropped(d))  # type: ignore[misc]
+    return [field] * len(place.outs)
+
+
+def cumulative_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    dim, cause = place.op.dims[0], place.cause("running sums over", True)
+
+    def change(part: Part) -> Part:
+        advance = part.steps[dim][1]
+        if not advance:
+            return part
+        return part.flagged((), past=cause) if advance > 0 else part.flagged((), future=cause)
+
+    return [fields[0].map(change)] * len(place.outs)
+
+
+def linear_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    return [contract(place, fields[0], place.op.dims, "one weight for each position of", False)]
+
+
+def einsum_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    op, out = place.op, place.op.attr("output")
+    seen = []
+    for field, labels, shape in zip(fields, op.attr("labels"), place.ins, strict=True):
+        cause = place.cause("a product over all of", False)
+        shared = place.cause("one position is shared by all of", True)
+
+        def change(part: Part, labels: str = labels, shape: Shape = shape, c: Cause = cause, s: Cause = shared) -> Part:
+            for dim in reversed(range(len(labels))):
+                if labels[dim] not in out:
+                    part = part.contracted(dim, shape[dim], c).dropped(dim)
+                elif shape[dim] == 1 and place.outs[0][out.index(labels[dim])] != 1:
+                    part = part.frozen(dim, 0, s)
+            kept = [label for label in labels if label in out]
+            part = part.permuted([kept.index(label) for label in out if label in kept])
+            for dim, label in enumerate(out):
+                if label not in kept:
+                    part = part.inserted(dim)
+            return part
+
+        seen.append(field.map(change))
+    return [met(seen, place.outs[0], place.cause("a reversed copy is joined to", False))]
+
+
+def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    """Queries stay where they are; keys and values come from every position (or every earlier one)."""
+    op, seq = place.op, place.op.dims[0]
+    cause = place.cause("attention over", False)
+    seen = []
+    for number, (field, shape) in enumerate(zip(fields[:3], place.ins, strict=False)):
+
+        def change(part: Part, shape: Shape = shape, query: bool = number == 0) -> Part:
+            if op.channel_dim is not None:
+                part = part.contracted(op.channel_dim, shape[op.channel_dim], cause)
+            if query or not part.steps[seq][1]:
+                return part
+            if op.attr("causal"):
+                backwards = part.steps[seq][1] < 0
+                return part.flagged((), future=cause) if backwards else part.flagged((), past=cause)
+            return part.contracted(seq, shape[seq], cause)
+
+        seen.append(field.map(change))
+    return [met(seen, place.outs[0], cause)] * len(place.outs)
+
+
+def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    op, seq, shape = place.op, place.op.dims[0], place.ins[0]
+    past = place.cause("recurrence over", False)
+    whole = place.cause("recurrence in both directions over", False)
+    inside = fields[0]
+    if op.channel_dim is not None:
+        inside = contract(place, inside, (op.channel_dim,), "features hold every position of", False)
+
+    def change(part: Part) -> Part:
+        advance = part.steps[seq][1]
+        if not advance:
+            return part
+        if op.attr("bidirectional"):
+            return part.flagged(shape, whole=whole)
+        backwards = (advance < 0) != bool(op.attr("reverse"))
+        return part.flagged((), future=past) if backwards else part.flagged((), past=past)
+
+    outputs = [inside.map(change)]
+    last = contract(place, outputs[0], (seq,), "the last state has seen all of", False)
+    ranks = [len(out) for out in place.outs[1:]]
+    outputs.extend(last.map(lambda part, n=rank: at_rest(part, n)) for rank in ranks)  # type: ignore[misc]
+    return outputs
+
+
+def at_rest(part: Part, rank: int) -> Part:
+    """A part whose movement has ended, in a tensor of another rank."""
+    return replace(part, steps=(STILL,) * rank, table=(hull(part.table),))
+
+
+def same_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    return [fields[0] if fields else Field()] * len(place.outs)
+
+
+def no_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    return [Field()] * len(place.outs)
+
+
+def unknown_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    """Without a rule: passed on when the shape stays (and said so), lost when it changes."""
+    name = frozenset({place.op.name})
+    found = []
+    for out in place.outs:
+        like = [field for field, shape in zip(fields, place.ins, strict=False) if shape == out]
+        if like:
+            found.append(replace(like[0], missing=like[0].missing | name))
+        else:
+            found.append(Field((), name.union(*(f.missing for f in fields)), lost=True))
+    return found

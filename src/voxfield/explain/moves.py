@@ -1,0 +1,290 @@
+"""How each kind of operator moves fields along one axis: from the fields of its inputs to those of its outputs.
+
+Here are the kinds that gather along single dims (a convolution, a slice, an upsampling) and those that rearrange dims;
+those that join and contract are in `joins`, the algebra is in `field`. Each function is named in one row of `rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from math import ceil, floor, lcm, prod
+
+from .field import STILL, Field, Gather, Part, Step, moved, united
+from .graph import Op, Size, Window
+from .report import Cause
+
+Shape = tuple[Size, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One operator where it stands: its shapes, and the axis whose fields are being followed."""
+
+    op: Op
+    ins: tuple[Shape, ...]
+    outs: tuple[Shape, ...]
+    axis: str
+
+    def cause(self, why: str, statistics: bool) -> Cause:
+        """A reason for far dependence, with this operator named."""
+        return Cause(self.op.name, self.op.kind, f"{why} {self.axis}", statistics)
+
+
+FieldRule = Callable[[Place, Sequence[Field]], list[Field]]
+
+
+def window_gather(w: Window) -> Gather:
+    """Output n reads n * stride - padding + tap * dilation."""
+    return Gather(
+        1, w.stride, lambda n: range(n * w.stride - w.pad_start, n * w.stride - w.pad_start + w.reach, w.dilation)
+    )
+
+
+def transposed_gather(w: Window) -> Gather:
+    """Output n is written by every input i with i * stride - padding + tap * dilation = n."""
+
+    def taps(n: int) -> list[int]:
+        places = (n + w.pad_start - tap * w.dilation for tap in range(w.kernel))
+        return [place // w.stride for place in places if place % w.stride == 0]
+
+    return Gather(w.stride, 1, taps)
+
+
+def shift_gather(start: int, step: int = 1) -> Gather:
+    """Output n reads start + n * step."""
+    return Gather(1, step, lambda n: (start + n * step,))
+
+
+def adaptive_gather(in_size: int, out_size: int) -> Gather:
+    """Output n averages the n-th of `out_size` nearly equal stretches."""
+    ratio = Fraction(in_size, out_size)
+    return Gather(ratio.denominator, ratio.numerator, lambda n: range(floor(n * ratio), ceil((n + 1) * ratio)))
+
+
+def upsample_gather(scale: Fraction, mode: str, align_corners: bool, in_size: Size, out_size: Size) -> Gather:
+    """Output n reads the input positions that interpolation gives a weight to."""
+    step = 1 / scale
+    if align_corners and in_size is not None and out_size is not None and out_size > 1 and mode != "nearest":
+        step = Fraction(in_size - 1, out_size - 1)
+
+    def taps(n: int) -> Sequence[int]:
+        if mode == "nearest":
+            return (floor(n * step),)
+        place = n * step if align_corners else (n + Fraction(1, 2)) * step - Fraction(1, 2)
+        low = floor(place)
+        if place == low:
+            return (low,)
+        return (low, low + 1) if mode == "linear" else range(low - 1, low + 3)
+
+    return Gather(step.denominator, step.numerator, taps)
+
+
+def gather_along(place: Place, field: Field, gathers: Sequence[Gather]) -> Field:
+    """The field after one gather per dim of the operator."""
+
+    def change(part: Part) -> Part:
+        for dim, gather in zip(place.op.dims, gathers, strict=True):
+            part = part.gathered(dim, gather, place.ins[0][dim], place.outs[0][dim])
+        return part
+
+    return field.map(change)
+
+
+def contract(place: Place, field: Field, dims: Sequence[int], why: str, statistics: bool) -> Field:
+    """The field when all values along some dims are combined; the dims stay."""
+    cause = place.cause(why, statistics)
+
+    def change(part: Part) -> Part:
+        for dim in dims:
+            part = part.contracted(dim, place.ins[0][dim], cause)
+        return part
+
+    return field.map(change)
+
+
+def mix_channels(place: Place, field: Field) -> Field:
+    """The field after every output channel has read all input channels of its group."""
+    op, channel = place.op, place.op.channel_dim
+    if channel is None:
+        return field
+    inside, outside, groups = place.ins[0][channel], place.outs[0][channel], op.groups
+    if groups == 1 or inside is None or outside is None:
+        return contract(place, field, (channel,), "every channel holds a different position of", False)
+    size_in, size_out = inside // groups, outside // groups
+
+    def taps(n: int) -> range:
+        return range(n // size_out * size_in, n // size_out * size_in + size_in)
+
+    gather = Gather(size_out, size_in, taps)
+    return field.map(lambda part: part.gathered(channel, gather, inside, outside))
+
+
+def conv_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    make = transposed_gather if place.op.kind == "conv_transpose" else window_gather
+    return [mix_channels(place, gather_along(place, fields[0], [make(w) for w in place.op.windows]))]
+
+
+def pool_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    return [gather_along(place, fields[0], [window_gather(w) for w in place.op.windows])] * len(place.outs)
+
+
+def adaptive_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    field = fields[0]
+    for dim, out in zip(place.op.dims, place.op.attr("sizes"), strict=True):
+        size = place.ins[0][dim]
+        if out == 1:
+            field = contract(place, field, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
+        elif size is None:
+            field = replace(field, parts=(), lost=True, missing=field.missing | {place.op.name})
+        else:
+            gather = adaptive_gather(size, out)
+            field = field.map(lambda p, d=dim, g=gather, i=size, o=out: p.gathered(d, g, i, o))  # type: ignore[misc]
+    return [field] * len(place.outs)
+
+
+def upsample_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    op, gathers = place.op, []
+    for dim, scale in zip(op.dims, op.attr("scale"), strict=True):
+        sizes = place.ins[0][dim], place.outs[0][dim]
+        gathers.append(upsample_gather(Fraction(scale), op.attr("mode"), bool(op.attr("align_corners")), *sizes))
+    return [gather_along(place, fields[0], gathers)]
+
+
+def pad_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    return [gather_along(place, fields[0], [shift_gather(-before) for before in place.op.attr("before")])]
+
+
+def slice_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    steps = place.op.attr("step") or (1,) * len(place.op.dims)
+    pairs = zip(place.op.attr("start"), steps, strict=True)
+    return [gather_along(place, fields[0], [shift_gather(start, step) for start, step in pairs])]
+
+
+def flip_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    parts = fields[0].parts
+    for dim in place.op.dims:
+        size = place.ins[0][dim]
+        if size is None:
+            cause = place.cause("reverses an unknown length of", False)
+            parts = tuple(p.contracted(dim, size, cause) if p.steps[dim][1] else p for p in parts)
+        else:
+            gather = shift_gather(size - 1, -1)
+            parts = tuple(p.gathered(dim, gather, size, size) for p in parts)
+    return [replace(fields[0], parts=united(parts))]
+
+
+def roll_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    def turn(part: Part) -> Part:
+        for dim, shift in zip(place.op.dims, place.op.attr("shifts"), strict=True):
+            size = place.ins[0][dim]
+            if size is None or part.steps[dim][1]:
+                part = part.gathered(dim, shift_gather(-shift), size, size)
+            else:
+                gather = Gather(size, size, lambda n, s=size, k=shift: ((n - k) % s,))  # type: ignore[misc]
+                part = part.gathered(dim, gather, size, size)
+        return part
+
+    return [fields[0].map(turn)]
+
+
+def select_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    dim, index = place.op.dims[0], place.op.attr("index")
+    size = place.ins[0][dim]
+    index = index + size if index < 0 and size is not None else index
+    cause = place.cause(f"only position {index} is kept of", True)
+    return [fields[0].map(lambda part: part.frozen(dim, index, cause).dropped(dim))]
+
+
+def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    dim, indices = place.op.dims[0], tuple(place.op.attr("indices"))
+    size = place.ins[0][dim]
+
+    def pick(part: Part) -> Part:
+        if part.steps[dim] == STILL:
+            return part
+        places = [divmod(i + size if i < 0 and size is not None else i, part.steps[dim][0]) for i in indices]
+        rows = [[moved(row[r], q * part.steps[dim][1]) for q, r in places] for row in part.row(dim)]
+        return part.with_rows(dim, (len(indices), 0), rows).straightened(dim, len(indices))
+
+    return [fields[0].map(pick)]
+
+
+def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    before = tuple(UNKNOWN_SIZE if s is None else s for s in place.ins[0])
+    after = tuple(UNKNOWN_SIZE if s is None else s for s in place.outs[0])
+    pairs = factor(before, after)
+    cause = place.cause("a squeezed position of", True)
+
+    def change(part: Part) -> Part:
+        at = 0
+        for olds, news in pairs:
+            if olds == news:
+                at += len(olds)
+                continue
+            for i, size in enumerate(olds):
+                others = prod(olds) // size if size else 0
+                if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
+                    part = part.frozen(at + i, 0, cause)
+            if not olds:
+                part = part.inserted(at)
+            size = olds[0] if olds else 1
+            for inner in olds[1:]:
+                part = part.merged_dims(at, size, inner)
+                size *= inner
+            if not news:
+                part = part.dropped(at)
+            for i, outer in enumerate(news[:-1]):
+                part = part.split_dim(at + i, outer, prod(news[i + 1 :]))
+            at += len(news)
+        return part
+
+    return [fields[0].map(change)] * len(place.outs)
+
+
+UNKNOWN_SIZE = 1_000_003  # stands for a size that is not known: a prime, so that it only matches itself
+
+
+def factor(before: Sequence[int], after: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The shortest runs of dims on both sides that hold the same number of elements."""
+    pairs, i, j = [], 0, 0
+    while i < len(before) or j < len(after):
+        olds, news = list(before[i : i + 1]), list(after[j : j + 1])
+        i, j = i + 1, j + 1
+        while prod(olds) != prod(news) and (i < len(before) or j < len(after)):
+            if (prod(olds) < prod(news) and i < len(before)) or j >= len(after):
+                olds.append(before[i])
+                i += 1
+            else:
+                news.append(after[j])
+                j += 1
+        pairs.append((tuple(olds), tuple(news)))
+    return pairs
+
+
+def permute_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    return [fields[0].map(lambda part: part.permuted(place.op.attr("order")))]
+
+
+def unfold_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    """Windows cut out: dim becomes the window's number, and a new last dim the place inside it."""
+    dim, w = place.op.dims[0], place.op.windows[0]
+
+    def change(part: Part) -> Part:
+        period, advance = part.steps[dim]
+        starts = lcm(period, w.stride) // w.stride
+        taps = lcm(period, w.dilation) // w.dilation
+        row_step = (starts, advance * starts * w.stride // period)
+        tap_step: Step = (taps, advance * taps * w.dilation // period)
+        others = [range(p) for d, (p, _) in enumerate(part.steps) if d != dim]
+        steps = [s for d, s in enumerate(part.steps) if d != dim]
+        table = []
+        for spot in product(*others[:dim], range(starts), *others[dim:], range(taps)):
+            index = spot[dim] * w.stride + spot[-1] * w.dilation - w.pad_start
+            table.append(part.at((*spot[:dim], index, *spot[dim + 1 : -1])))
+        made = replace(part, steps=(*steps[:dim], row_step, *steps[dim:], tap_step), table=tuple(table))
+        return made.shortened(dim).shortened(len(steps) + 1)
+
+    return [fields[0].map(change)]
