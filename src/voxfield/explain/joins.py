@@ -13,6 +13,7 @@ from math import lcm
 from .field import STILL, Field, Gather, Part, Span, hull, met, moved, united
 from .graph import Size
 from .moves import Place, Shape, contract, shift_gather
+from .report import Cause
 
 
 def aligned(part: Part, shape: Shape, out: Shape, cause: Cause) -> Part:
