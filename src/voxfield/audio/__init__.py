@@ -1,0 +1,28 @@
+"""Files, pipes and arrays to float32 samples and back: read, write, resample, in blocks."""
+
+from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe_sink
+from voxfield.audio.queue import SampleQueue
+from voxfield.audio.resample import Resampler, resample
+from voxfield.audio.sink import FileSink, Sink, file_sink, storage
+from voxfield.audio.source import ArraySource, FileSource, Given, Source, load, open_source
+
+__all__ = [
+    "ArraySource",
+    "FileSink",
+    "FileSource",
+    "Given",
+    "PipeSink",
+    "PipeSource",
+    "RawFormat",
+    "Resampler",
+    "SampleQueue",
+    "Sink",
+    "Source",
+    "file_sink",
+    "load",
+    "open_pipe",
+    "open_source",
+    "pipe_sink",
+    "resample",
+    "storage",
+]

@@ -1,0 +1,69 @@
+"""Samples as bytes and back: the integer and float encodings of raw PCM, exact in both directions."""
+
+import numpy as np
+import numpy.typing as npt
+
+from voxfield.errors import AudioError
+from voxfield.protocols import Array
+
+# Raw encodings: bytes a sample. 8-bit is unsigned as in wav files; the rest is signed and little-endian.
+ENCODINGS = {"u8": 1, "s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4, "f64le": 8}
+
+
+def decode(data: bytes, encoding: str, channels: int) -> Array:
+    """Samples (C, N) float32, full scale 1, of interleaved frames.
+
+    >>> decode(bytes([0, 64, 0, 192]), "s16le", 2).tolist()
+    [[0.5], [-0.5]]
+    """
+    if encoding == "u8":
+        values = (np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128
+    elif encoding == "s24le":
+        parts = np.frombuffer(data, np.uint8).reshape(-1, 3).astype(np.int32)
+        whole = (parts[:, 0] << 8) | (parts[:, 1] << 16) | (parts[:, 2] << 24)
+        values = (whole / 2**31).astype(np.float32)
+    elif encoding in ("s16le", "s32le"):
+        bits = 8 * ENCODINGS[encoding]
+        values = (np.frombuffer(data, f"<i{bits // 8}") / 2 ** (bits - 1)).astype(np.float32)
+    else:
+        with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and is mended as such
+            values = np.frombuffer(data, f"<f{ENCODINGS[encoding]}").astype(np.float32)
+    return np.ascontiguousarray(values.reshape(-1, channels).T)
+
+
+def encode(samples: Array, encoding: str) -> bytes:
+    """Interleaved frames of samples (C, N); integers are rounded and clipped at full scale."""
+    frames = samples.T
+    if encoding == "u8":
+        return (quantise(frames, 8) + 128).astype(np.uint8).tobytes()
+    if encoding == "s24le":
+        whole = quantise(frames, 24).astype("<i4")
+        return whole.reshape(-1, 1).view(np.uint8)[:, :3].tobytes()
+    if encoding in ("s16le", "s32le"):
+        bits = 8 * ENCODINGS[encoding]
+        return quantise(frames, bits).astype(f"<i{bits // 8}").tobytes()
+    return frames.astype(f"<f{ENCODINGS[encoding]}").tobytes()
+
+
+def quantise(samples: Array, bits: int) -> npt.NDArray[np.int64]:
+    """The nearest integers at this many bits, within their range: full scale 1 is 2 ** (bits - 1)."""
+    full = 2 ** (bits - 1)
+    whole: npt.NDArray[np.int64] = np.clip(np.rint(samples.astype(np.float64) * full), -full, full - 1).astype(np.int64)
+    return whole
+
+
+def to_float(samples: np.ndarray) -> Array:
+    """An array of any real type as float32; integers are scaled so that their full range is 1.
+
+    Raises:
+        AudioError: booleans, complex numbers or objects.
+    """
+    if samples.dtype == np.uint8:
+        return np.asarray((samples - 128.0) / 128, np.float32)
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        full = float(np.iinfo(samples.dtype).max) + 1
+        return np.asarray(samples / full, np.float32)
+    if np.issubdtype(samples.dtype, np.floating):
+        with np.errstate(over="ignore"):
+            return samples.astype(np.float32, copy=False)
+    raise AudioError(f"an array of {samples.dtype} holds no samples; give floats, or integers of 8, 16 or 32 bits")

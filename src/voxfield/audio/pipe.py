@@ -1,0 +1,200 @@
+"""Live sound on pipes: wav or raw PCM read as it arrives, and written at once.
+
+What arrives is passed on as soon as it is there, so a program that feeds one hop gets one hop back.
+"""
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO, Self, cast
+
+import numpy as np
+
+from voxfield.audio.pcm import ENCODINGS, decode, encode
+from voxfield.audio.source import FileSource, Source
+from voxfield.audio.wav import WavFormat, read_header, write_header
+from voxfield.errors import AudioError, InputError, OutputError
+from voxfield.protocols import Array
+
+_SPOOLED = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xfa")
+
+
+@dataclass(frozen=True)
+class RawFormat:
+    """How headerless samples are laid out."""
+
+    rate_hz: int
+    channels: int = 1
+    encoding: str = "s16le"
+
+    @classmethod
+    def parse(cls, text: str) -> "RawFormat":
+        """The layout of `RATE[,CHANNELS[,ENCODING]]`.
+
+        >>> RawFormat.parse("48000,2")
+        RawFormat(rate_hz=48000, channels=2, encoding='s16le')
+
+        Raises:
+            InputError: anything else.
+        """
+        found = re.fullmatch(r"(\d{1,7})(?:,(\d{1,3})(?:,(\w+))?)?", text.replace(" ", ""))
+        if not found or not int(found[1]) or found[2] == "0" or (found[3] or "s16le") not in ENCODINGS:
+            encodings = ", ".join(ENCODINGS)
+            raise InputError(
+                f"raw samples are described as RATE[,CHANNELS[,ENCODING]], not '{text}'; encodings: {encodings}"
+            )
+        return cls(int(found[1]), int(found[2] or 1), found[3] or "s16le")
+
+
+class PipeSource(Source):
+    """Wav or raw samples from a stream that cannot be sought; each read gives what has arrived.
+
+    Raises:
+        AudioError: the stream is empty or its header cannot be used.
+    """
+
+    def __init__(self, stream: BinaryIO, raw: RawFormat | None = None, *, start: bytes = b"", name: str = "-") -> None:
+        self._stream = stream
+        self._rest = start
+        if raw is None:
+            form = read_header(self._exactly)
+        else:
+            form = WavFormat(raw.rate_hz, raw.channels, raw.encoding, None)
+        super().__init__(name, form.rate_hz, form.channels, form.count_samples)
+        self.wav_format, self.raw = form, raw is not None
+        self.format, self.subtype = "RAW" if raw else "WAV", form.encoding
+        self._left_bytes = None if form.count_samples is None else form.count_samples * form.frame_bytes
+        self._odd_bytes = 0
+
+    def notes(self) -> list[str]:
+        """What the user should know about what was read so far."""
+        found = super().notes()
+        if self._left_bytes or self._odd_bytes:
+            found.append(f"the stream was cut short after {self.read_samples} samples")
+        return found
+
+    def _read(self, block_samples: int) -> Array | None:
+        frame = self.wav_format.frame_bytes
+        data, self._rest = self._rest, b""
+        while len(data) < frame:
+            more = self._some(block_samples * frame - len(data))
+            if not more:
+                self._odd_bytes = len(data)
+                if not self.read_samples and not len(data):
+                    raise AudioError(f"{self.name} holds no samples")
+                return None
+            data += more
+        if self._left_bytes is not None:
+            data = data[: self._left_bytes]  # chunks behind the sound are not ours
+        whole = min(len(data) // frame, block_samples) * frame
+        self._rest = data[whole:]
+        if self._left_bytes is not None:
+            self._left_bytes -= whole
+            if not whole:
+                return None
+        return decode(data[:whole], self.wav_format.encoding, self.channels)
+
+    def _some(self, count_bytes: int) -> bytes:
+        """What has arrived, at least one byte, unless the stream is over or all that was announced was read."""
+        if self._left_bytes is not None:
+            count_bytes = min(count_bytes, self._left_bytes)
+        if count_bytes <= 0:
+            return b""
+        read = getattr(self._stream, "read1", self._stream.read)
+        return cast(bytes, read(count_bytes))
+
+    def _exactly(self, count_bytes: int) -> bytes:
+        while len(self._rest) < count_bytes and (more := self._stream.read(count_bytes - len(self._rest))):
+            self._rest += more
+        data, self._rest = self._rest[:count_bytes], self._rest[count_bytes:]
+        return data
+
+
+class PipeSink:
+    """Wav or raw samples to a stream, each block at once. What was written cannot be undone."""
+
+    def __init__(self, stream: IO[bytes], form: WavFormat, *, raw: bool = False) -> None:
+        self.clipped_samples = 0
+        self._stream, self._form, self._raw = stream, form, raw
+        self._begun = False
+
+    def write(self, samples: Array) -> None:
+        """Append (C, N) and pass it on."""
+        if not self._form.encoding.startswith("f"):
+            self.clipped_samples += int((np.abs(samples) > 1).sum())
+        header = b"" if self._begun or self._raw else write_header(self._form)
+        self._begun = True
+        self._send(header + encode(samples, self._form.encoding))
+
+    def commit(self) -> None:
+        """Pass on what is left; a stream without samples still gets its header."""
+        if not self._begun:
+            self.write(np.zeros((self._form.channels, 0), np.float32))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def _send(self, data: bytes) -> None:
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except BrokenPipeError:
+            raise  # the reader has left: an ordinary end, for whoever runs the pipe to handle
+        except OSError as error:
+            raise OutputError(f"the output stream cannot be written: {error.strerror}") from error
+
+
+def open_pipe(stream: BinaryIO, raw: RawFormat | None = None) -> Source:
+    """Standard input or another stream as a recording: wav and raw live, other formats once they have arrived whole.
+
+    Raises:
+        AudioError: the stream is empty, or begins like no format that can be read.
+    """
+    if raw is not None:
+        return PipeSource(stream, raw)
+    start = b""
+    while len(start) < 4 and (more := stream.read(4 - len(start))):
+        start += more
+    if start in (b"RIFF", b"RF64"):
+        return PipeSource(stream, start=start)
+    if not start:
+        raise AudioError("standard input is empty")
+    if not start.startswith(_SPOOLED):
+        raise AudioError(
+            f"standard input begins with {start!r}, which is no sound format; "
+            f"describe raw samples with --raw RATE,CHANNELS,ENCODING"
+        )
+    return FileSource(_spooled(stream, start), "-")
+
+
+def pipe_sink(stream: IO[bytes], like: Source, *, channels: int | None = None) -> PipeSink:
+    """A sink that writes what `like` is: raw for raw, otherwise wav of the nearest encoding."""
+    if isinstance(like, PipeSource):
+        encoding, raw = like.wav_format.encoding, like.raw
+    else:
+        encoding, raw = _WAV_ENCODINGS.get(like.subtype, "s16le"), False
+    return PipeSink(stream, WavFormat(like.rate_hz, channels or like.channels, encoding, like.count_samples), raw=raw)
+
+
+_WAV_ENCODINGS = {
+    "PCM_U8": "u8",
+    "PCM_S8": "u8",
+    "PCM_24": "s24le",
+    "PCM_32": "s32le",
+    "FLOAT": "f32le",
+    "DOUBLE": "f64le",
+}
+
+
+def _spooled(stream: BinaryIO, start: bytes) -> Any:
+    """A temporary file with all of the stream: its format has to be sought in."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the source reads from it, and it goes when the source goes
+    file.write(start)
+    while data := stream.read(1 << 20):
+        file.write(data)
+    file.seek(0, os.SEEK_SET)
+    return file
