@@ -1,21 +1,21 @@
 """Conv-TasNet: separates the voices of one recording in the time domain (Luo & Mesgarani, 2019).
 
 Three stages. The `encoder` turns samples into frames of non-negative or signed features, the `masker`, a temporal
-convolutional network of depthwise-separable blocks, gives one mask for each voice, and the `decoder` adds the masked frames
-up to samples again. Residual and skip path of a block are one convolution, cut in two afterwards.
+convolutional network of depthwise-separable blocks, gives one mask for each voice, and the `decoder` adds the masked
+frames up to samples again. Residual and skip path of a block are one convolution, cut in two afterwards.
 
 Differences from the paper are choices of the configuration: the norm, the mask function, biases, the skip path, and how
-the ends of a recording are padded, in which published implementations differ. A causal network streams by the samples of a
-stride; its output comes `kernel_samples - stride_samples` late. Others take a whole recording through `separate`.
+the ends of a recording are padded, in which published implementations differ. A causal network streams by the samples
+of a stride; its output comes `kernel_samples - stride_samples` late. Others take a whole recording through `separate`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
@@ -52,13 +52,14 @@ class ConvTasNetConfig:
     last_residual: bool = False  # keep the last block's residual weights, which feed nothing, for other programs
 
     def __post_init__(self) -> None:
-        for name in ("sources", "sample_rate_hz", "filters", "kernel_samples", "stride_samples", "bottleneck", "hidden"):
-            _at_least(name, getattr(self, name), 1)
-        for name in ("kernel_frames", "blocks", "repeats"):
-            _at_least(name, getattr(self, name), 1)
-        _at_least("skip", self.skip, 0)
+        for name, value in vars(self).items():
+            if isinstance(value, int) and not isinstance(value, bool) and value < (least := 0 if name == "skip" else 1):
+                raise InputError(f"{name} is {value}; it must be at least {least}")
         if self.stride_samples > self.kernel_samples:
-            raise InputError(f"stride_samples {self.stride_samples} is longer than kernel_samples {self.kernel_samples}")
+            raise InputError(
+                f"stride_samples {self.stride_samples} is longer than kernel_samples {self.kernel_samples}; "
+                "samples between two windows would be lost"
+            )
         for name, choices in (("norm", KINDS), ("first_norm", KINDS), ("mask", MASKS), ("padding", PADDINGS)):
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} is '{getattr(self, name)}'; choose one of {', '.join(choices)}")
@@ -85,9 +86,9 @@ class ConvTasNetConfig:
     def ends(self, n_samples: int) -> tuple[int, int]:
         """Zeros before and after a recording: cover and align meet every sample fully, none drops what is left over.
 
-        paper: one stride at both ends, and as many more as make whole windows. align: one stride at both ends, and as many
-        more as make whole strides (for an odd window, strides and one). cover: the same for any window and stride. none: no
-        zeros; samples behind the last whole window come out as silence.
+        paper: one stride at both ends, and as many more as make whole windows. align: one stride at both ends, and as
+        many more as make whole strides (for an odd window, strides and one). cover: the same for any window and stride.
+        none: no zeros; samples behind the last whole window come out as silence.
         """
         window, stride = self.kernel_samples, self.stride_samples
         if self.padding == "paper":
@@ -105,11 +106,6 @@ def _shortfall(n_samples: int | Tensor, needed: int) -> int | Tensor:
     if isinstance(n_samples, Tensor):
         return (needed - n_samples).clamp(min=0)
     return max(needed - n_samples, 0)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise InputError(f"{name} is {value}; it must be at least {least}")
 
 
 class TcnBlock(Streaming):
@@ -194,10 +190,11 @@ class Masker(Streaming):
 
 
 class ConvTasNet(Streaming):
-    """Mixture to voices: (B, 1, N) -> (B, S, N), N a multiple of the stride, `lookahead_samples` late (causal networks).
+    """Mixture to voices: (B, 1, N) -> (B, S, N).
 
-    State: (encoder tail, masker state, decoder tails, frames seen). `separate` takes any length, causal or not, and gives
-    voices that lie exactly on the mixture.
+    A network that streams takes multiples of its stride and answers `lookahead_samples` late; its state is (encoder
+    tail, masker state, decoder tails) and, without zeros before the recording, the frames seen. One that does not takes
+    the whole recording, has no state, and answers in place. `separate` does the latter for both.
     """
 
     def __init__(self, config: ConvTasNetConfig) -> None:
@@ -209,14 +206,29 @@ class ConvTasNet(Streaming):
         # A network made for recordings without zeros before them starts with the first whole window.
         self.warmup_frames = config.lookahead_samples // config.stride_samples if config.padding == "none" else 0
 
+    def interface(self) -> dict[str, Any]:
+        """What the card says of input, output and delay."""
+        reason = self.config.not_streaming_because
+        return {
+            "sample_rate_hz": self.config.sample_rate_hz,
+            "interface": "samples",
+            "hop_samples": self.config.stride_samples,
+            "lookahead_samples": self.config.lookahead_samples,
+            "sources": self.config.sources,
+            "streaming": not reason,
+            "not_streaming_because": reason,
+        }
+
     def initial_state(self, batch: int) -> State:
+        if self.config.not_streaming_because:
+            return ()
         state = (self.encoder.initial_state(batch), self.masker.initial_state(batch))
         state += (self.decoder.initial_state(batch * self.config.sources).reshape(batch, self.config.sources, -1),)
         return (*state, torch.zeros(batch, 1)) if self.warmup_frames else state
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         if self.config.not_streaming_because:
-            raise InputError(f"this network does not stream: {self.config.not_streaming_because}; use `separate`")
+            return self.separate(x), ()
         state = zeros_like_state(self, x) if state is None else state
         frames, tail = self.encoder(x, state[0])
         counted, seen = self._counted(frames, state)
@@ -246,7 +258,7 @@ class ConvTasNet(Streaming):
         return (frames[:, None] * masks).flatten(0, 1), after
 
     def _counted(self, frames: Tensor, state: State) -> tuple[Tensor | None, tuple]:
-        """1 for frames behind the warm-up, 0 within it (B, 1, T), and the frames seen so far; nothing without a warm-up."""
+        """1 for frames behind the warm-up, 0 within it (B, 1, T), and the frames seen; nothing without a warm-up."""
         if not self.warmup_frames:
             return None, ()
         steps = torch.arange(frames.shape[-1], device=frames.device, dtype=frames.dtype)
@@ -262,7 +274,15 @@ FOUR_REPEATS = ConvTasNetConfig(
 LONG_WINDOW = ConvTasNetConfig(kernel_samples=256, stride_samples=16, repeats=4, padding="none", last_residual=True)
 PAPER_CAUSAL = ConvTasNetConfig(norm="cumulative", first_norm="cumulative", causal=True, last_residual=True)
 SMALL = ConvTasNetConfig(
-    sample_rate_hz=16000, filters=512, kernel_samples=256, stride_samples=64, bottleneck=128, hidden=256, skip=0,
+    sample_rate_hz=16000, filters=512, kernel_samples=256, stride_samples=128, bottleneck=128, hidden=256, skip=0,
     blocks=7, repeats=2,
 )  # fmt: skip
-CONFIGS = {"paper": PAPER, "r4": FOUR_REPEATS, "long": LONG_WINDOW, "causal": PAPER_CAUSAL, "small": SMALL}
+SMALL_CAUSAL = replace(SMALL, norm="batch", first_norm="frame", causal=True)
+CONFIGS = {
+    "paper": PAPER,
+    "four-repeats": FOUR_REPEATS,
+    "long-window": LONG_WINDOW,
+    "paper-causal": PAPER_CAUSAL,
+    "small": SMALL,
+    "small-causal": SMALL_CAUSAL,
+}

@@ -1,6 +1,6 @@
-"""Normalisations of (B, C, T): over everything, over the past, over one frame, over one channel, over the training data.
+"""Normalisations of (B, C, T): over everything, the past, one frame, one channel, or the training data.
 
-Only two of them look along time. `GlobalNorm` and `ChannelNorm` need the whole input, so a network that uses them does not
+Only three look along time. `GlobalNorm` and `ChannelNorm` need the whole input, so a network that uses them does not
 stream; `CumulativeNorm` needs the past alone and carries it as its state. `FrameNorm` and `BatchNorm` carry nothing.
 """
 

@@ -1,7 +1,7 @@
 """Permutation-invariant scores of separated voices: which estimate is which speaker is decided by the best total.
 
-All pairs of estimate and target are scored at once. Up to four voices every order is tried (24 at most, one gather); above,
-the Hungarian algorithm finds the best one.
+All pairs of estimate and target are scored at once. Up to four voices every order is tried (24 at most, one gather);
+above, the Hungarian algorithm finds the best one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceilin
     """
     if estimates.ndim != 3 or estimates.shape != targets.shape:
         raise InputError(
-            f"estimates {tuple(estimates.shape)} and targets {tuple(targets.shape)} must both be (batch, voices, samples)"
+            f"estimates {tuple(estimates.shape)} and targets {tuple(targets.shape)} must be (batch, voices, samples)"
         )
     estimates = (estimates - estimates.mean(-1, keepdim=True))[:, :, None]
     targets = (targets - targets.mean(-1, keepdim=True))[:, None]
@@ -47,7 +47,7 @@ def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceilin
 
 
 def best_order(scores: Tensor) -> Tensor:
-    """For each target the estimate that belongs to it: (B, S estimates, S targets) -> (B, S) indices of the best total."""
+    """For each target the estimate that belongs to it, by the best total: (B, S estimates, S targets) -> (B, S)."""
     sources = scores.shape[-1]
     if sources > EXHAUSTIVE_UP_TO:
         orders = []

@@ -34,7 +34,9 @@ class SeparateTask(TrainingTask):
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
         mix = replace(recipe.mix, sources=recipe.model.sources)
-        self.mixer = make_mixer(recipe.data, mix, recipe.model.sample_rate_hz, recipe.train.seed, recipe.data.train_split)
+        self.mixer = make_mixer(
+            recipe.data, mix, recipe.model.sample_rate_hz, recipe.train.seed, recipe.data.train_split
+        )
 
     def to(self, device: torch.device) -> None:
         """The losses hold nothing."""
@@ -69,7 +71,11 @@ class SeparateTask(TrainingTask):
             after, _ = pit_db(net.separate(mixture), voices)
             before = pairwise_db(mixture.expand_as(voices), voices)[:, 0]
             gains.append(float((after - before).mean()))
-        return {"si_sdr_gain": float(np.mean(gains)), "worst_tenth": float(np.percentile(gains, 10)), "score": np.mean(gains)}
+        return {
+            "si_sdr_gain": float(np.mean(gains)),
+            "worst_tenth": float(np.percentile(gains, 10)),
+            "score": np.mean(gains),
+        }
 
 
 def make_mixer(data: DataConfig, mix: VoicesConfig, sample_rate_hz: int, seed: int, split: str) -> VoiceMixer:

@@ -52,7 +52,7 @@ class VoiceMixer:
     ) -> None:
         if len(speech.groups) < config.sources:
             raise InputError(
-                f"the speech has {len(speech.groups)} speakers; mixtures of {config.sources} voices need at least as many"
+                f"the speech is of {len(speech.groups)} speakers; mixtures of {config.sources} voices need as many"
             )
         self.config, self.noise, self.rooms, self.seed = config, noise, rooms, seed
         self.samples = round(config.duration_s * sample_rate_hz)
@@ -77,7 +77,9 @@ class VoiceMixer:
         if self.noise is not None and rng.random() < config.noise:
             noise = self.talk.noise_clip(rng)[: self.samples]
             snr_db = rng.uniform(*config.snr_db)
-            mixture = mixture + noise * (active_level(mixture) / max(active_level(noise), SILENT) * 10 ** (-snr_db / 20))
+            mixture = mixture + noise * (
+                active_level(mixture) / max(active_level(noise), SILENT) * 10 ** (-snr_db / 20)
+            )
         level = 10 ** (rng.uniform(*config.level_dbfs) / 20) / max(active_level(mixture), SILENT)
         level = min(level, 0.99 / max(np.abs(mixture).max(), np.abs(voices).max(), SILENT))
         return (mixture * level)[None].astype(np.float32), (voices * level).astype(np.float32)
