@@ -72,12 +72,16 @@ def no_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | N
 
 
 def window_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    """Input columns that the next step still needs; for a transposed convolution the unfinished output columns."""
+    """Input columns that the next step still needs; for a transposed convolution the unfinished output columns.
+
+    One column holds the channels and the other positions of one item of the batch (dim 0).
+    """
     kept = 0
     for dim, w in zip(op.dims, op.windows, strict=True):
         if dim not in time:
             continue
-        column = per_position(outs[0] if op.kind == "conv_transpose" else ins[0], dim)
+        shape = outs[0] if op.kind == "conv_transpose" else ins[0]
+        column = numel(tuple(size for d, size in enumerate(shape) if d not in {0, dim}))
         if column is None:
             return None
         kept += max(0, w.reach - w.stride) * column

@@ -65,6 +65,7 @@ class Part:
     past: frozenset[Cause] = frozenset()
     future: frozenset[Cause] = frozenset()
     reach: Span = None
+    stopped: bool = False  # True once every element sees the same stretch, whatever its index
 
     @property
     def hops(self) -> tuple[Fraction, ...]:
@@ -150,26 +151,26 @@ class Part:
             return self
         q, r = divmod(index, period)
         part = self.with_rows(dim, STILL, [[moved(row[r], q * advance)] for row in self.row(dim)])
-        return part._stopped(cause) if advance else part
+        return part if advance == 0 and self.moving else part._stopped_by(cause)
 
     def contracted(self, dim: int, size: Size, cause: Cause) -> Part:
         """The field when all elements along a dim are combined into one; the dim stays, with one meaning."""
         period, advance = self.steps[dim]
-        if advance == 0:
+        if advance == 0 and period == 1:
+            return self
+        if advance == 0 or size is None:  # of an unknown length it cannot be said how far it goes
             used = period if size is None else min(period, size)
-            return self if period == 1 else self.with_rows(dim, STILL, [[hull(r[:used])] for r in self.row(dim)])
-        if size is None:  # everything, but how much that is cannot be said
-            part = self.with_rows(dim, STILL, [[hull(row)] for row in self.row(dim)])
-            return part._stopped(cause)
+            part = self.with_rows(dim, STILL, [[hull(row[:used])] for row in self.row(dim)])
+            return part if advance == 0 and self.moving else part._stopped_by(cause)
         indices = _extremes(range(size), period)
         rows = [[hull(moved(row[i % period], i // period * advance) for i in indices)] for row in self.row(dim)]
-        return self.with_rows(dim, STILL, rows)._stopped(cause)
+        return self.with_rows(dim, STILL, rows)._stopped_by(cause)
 
-    def _stopped(self, cause: Cause) -> Part:
-        """Called when a dim stops moving: when no other dim moves, every element sees one fixed stretch."""
-        if self.moving:
+    def _stopped_by(self, cause: Cause) -> Part:
+        """Called when the last dim that moves (or holds one position per index) has been combined or cut off."""
+        if self.stopped or self.moving:
             return self
-        return replace(self, whole=self.whole | {cause}, reach=hull((self.reach, *self.table)))
+        return replace(self, whole=self.whole | {cause}, reach=hull((self.reach, *self.table)), stopped=True)
 
     def dropped(self, dim: int) -> Part:
         """The part without a dim that does not matter (period 1, no movement)."""
@@ -343,10 +344,10 @@ class Field:
 
 
 def united(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Parts with the same hops along every dim, written as one."""
-    found: dict[tuple[Fraction, ...], Part] = {}
+    """Parts that move alike along every dim, written as one."""
+    found: dict[tuple[tuple[Fraction, ...], bool], Part] = {}
     for part in parts:
-        key = part.hops
+        key = part.hops, part.stopped
         found[key] = part if key not in found else _union(found[key], part)
     return tuple(found.values())
 

@@ -8,7 +8,8 @@ The operator kinds (`Op.kind`) and the attributes (`Op.attrs`) each one carries:
     conv, conv_transpose   windows, dims, channel_dim, groups; weights (out, in/groups, taps) counted in `params`
     pool                   windows, dims; function = "max" | "avg"
     adaptive_pool          dims, sizes = output size per dim; function
-    upsample               dims, scale = Fraction per dim; mode = "nearest" | "linear" | "cubic"; align_corners
+    upsample               dims, scale = Fraction per dim, align_corners;
+                           mode = "nearest" | "nearest_exact" | "linear" | "cubic"
     pad                    dims, before, after (tuples; negative crops); mode
     slice                  dims, start, stop, step (tuples, all resolved: start is never negative)
     select                 dims = (dim,), index; the dim disappears

@@ -73,10 +73,10 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
 
 def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total: int) -> list[Part]:
     """Parts laid one after the other along a dim: one entry per index, united where they move alike elsewhere."""
-    groups: dict[tuple[Fraction, ...], list[tuple[Part, int, int]]] = {}
+    groups: dict[tuple[Fraction | bool, ...], list[tuple[Part, int, int]]] = {}
     for parts, size, at in pieces:
         for part in parts:
-            key = tuple(h for d, h in enumerate(part.hops) if d != dim)
+            key = (part.stopped, *(h for d, h in enumerate(part.hops) if d != dim))
             groups.setdefault(key, []).append((part, size or 0, at))
     found: list[Part] = []
     for members in groups.values():

@@ -73,6 +73,8 @@ def upsample_gather(scale: Fraction, mode: str, align_corners: bool, in_size: Si
     def taps(n: int) -> Sequence[int]:
         if mode == "nearest":
             return (floor(n * step),)
+        if mode == "nearest_exact":
+            return (floor((n + Fraction(1, 2)) * step),)
         place = n * step if align_corners else (n + Fraction(1, 2)) * step - Fraction(1, 2)
         low = floor(place)
         if place == low:

@@ -1,0 +1,85 @@
+"""One door: whatever describes a network goes in, its report comes out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import ExplainError
+from .analyse import analyse
+from .graph import Graph
+from .report import Report
+
+Shapes = Sequence[int] | Sequence[Sequence[int]] | dict[str, Sequence[int]]
+
+
+def explain(
+    what: Any,
+    *,
+    rate_hz: float | None = None,
+    input_shape: Shapes | None = None,
+    layout: str | None = None,
+    verify: bool = False,
+) -> Report:
+    """What a network sees, how late it answers and what it costs.
+
+    Args:
+        what: a torch module, the path or the bytes of an ONNX file, or a `Graph`.
+        rate_hz: positions of the time axis a second: the sample rate, or the frame rate for a network on frames.
+        input_shape: the input's shape, batch included; needed where `what` leaves sizes open. Several inputs: a list,
+            or for ONNX a dict by name.
+        layout: letters of the input's dims, such as "BCTF"; without it (B, C, T) and (B, C, H, W) are meant.
+        verify: also measure the field on the network itself, by gradient and by NaN, and add the comparison.
+
+    Raises:
+        ExplainError: `what` cannot be read, or branches that advance at different rates meet.
+    """
+    graph = read(what, input_shape=input_shape, layout=layout).with_rate(rate_hz)
+    report = analyse(graph, measured_machine(graph))
+    if not verify:
+        return report
+    from .probe import verified
+
+    return verified(report, what, graph)
+
+
+def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = None) -> Graph:
+    """The neutral graph of whatever describes a network.
+
+    Raises:
+        ExplainError: no reader takes it, or the reader that does cannot make sense of it.
+    """
+    if isinstance(what, Graph):
+        return what
+    if is_module(what):
+        if input_shape is None:
+            raise ExplainError(
+                f"{type(what).__name__} is a torch module, whose input size is not known: give input_shape, batch "
+                "included, such as (1, 1, 16000)."
+            )
+        from .readers.torch import read_module
+
+        return read_module(what, input_shape, layout=layout)  # type: ignore[arg-type]
+    if isinstance(what, bytes) or (isinstance(what, str | Path) and str(what).lower().endswith(".onnx")):
+        from .readers.onnx import read_onnx
+
+        return read_onnx(what, input_shape=input_shape, layout=layout)
+    raise ExplainError(f"{what!r:.80} is nothing that can be explained: give a torch module, an ONNX file or a Graph.")
+
+
+def is_module(what: Any) -> bool:
+    """True for a torch module; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(what, torch.nn.Module)
+
+
+def measured_machine(graph: Graph) -> Any:
+    """Speeds of this machine where the roofline estimate can use them: with a rate, sizes and weights."""
+    clocked = any(axis.rate_hz for axes in graph.axes.values() for axis in axes)
+    if not clocked or not any(op.weight_values for op in graph.ops) or None in graph.shape(graph.main_input):
+        return None
+    from .machine import measure
+
+    return measure()

@@ -1,0 +1,188 @@
+"""Layers, pooling, resizing and padding of an exported torch graph as neutral operators. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
+
+from ..graph import Window
+from .build import Call, Const, Live, Value, named, spread, unknown_op
+
+
+def conv(c: Call) -> None:
+    x, weight = c.args["input"], c.args["weight"]
+    if not isinstance(x, Live) or not isinstance(weight, Const):
+        return unknown_op(c)
+    count = len(weight.shape) - 2
+    taps = weight.shape[2:]
+    stride, dilation = spread(c.args["stride"], count), spread(c.args["dilation"], count)
+    transposed = c.base.startswith("conv_transpose") or bool(c.args.get("transposed"))
+    padding = c.args["padding"]
+    extra = spread(c.args.get("output_padding", 0), count)
+    if isinstance(padding, str):
+        whole = [d * (k - 1) if padding == "same" else 0 for k, d in zip(taps, dilation, strict=True)]
+        pads = [(p // 2, p - p // 2) for p in whole]
+    else:
+        pads = [(p, p) for p in spread(padding, count)]
+    windows = tuple(
+        Window(k, s, d, *p, o if transposed else 0)
+        for k, s, d, p, o in zip(taps, stride, dilation, pads, extra, strict=True)
+    )
+    rank = len(x.shape)
+    c.emit(
+        "conv_transpose" if transposed else "conv",
+        [x],
+        windows=windows,
+        dims=tuple(range(rank - count, rank)),
+        channel_dim=rank - count - 1,
+        groups=int(c.args["groups"]),
+        weight_values=prod(weight.shape),
+    )
+
+
+def linear(c: Call) -> None:
+    x, weight = c.args["input"], c.args["weight"]
+    if not isinstance(x, Live) or not isinstance(weight, Const):
+        return unknown_op(c)
+    c.emit("linear", [x], dims=(len(x.shape) - 1,), weight_values=prod(weight.shape))
+
+
+def product_of(c: Call) -> None:
+    """mm, bmm, matmul, addmm, baddbmm: two arrays, each an activation or a constant."""
+    if c.base in {"addmm", "baddbmm"}:
+        kind = "mat" if c.base == "addmm" else "batch"
+        left, right, added = c.args[f"{kind}1"], c.args[f"{kind}2"], c.args.get("self")
+    else:
+        left, right, added = c.arg("self", "input"), c.arg("mat2", "other"), None
+    a, b = len(left.shape), len(right.shape)
+    rank = max(a, b, 2)
+    batch = "abcdefgh"[: rank - 2]
+    left_labels = (batch[len(batch) - (a - 2) :] + "ik") if a > 1 else "k"
+    right_labels = (batch[len(batch) - (b - 2) :] + "kj") if b > 1 else "k"
+    out = batch + ("i" if a > 1 else "") + ("j" if b > 1 else "")
+    made = multiply(c, [left, right], [left_labels, right_labels], out)
+    if isinstance(added, Live):
+        c.emit("elementwise", [made, added], attrs={"function": "add"})
+
+
+def multiply(c: Call, operands: Sequence[Value], labels: Sequence[str], output: str) -> Live:
+    """An einsum of activations and constants."""
+    live = [(v, text) for v, text in zip(operands, labels, strict=True) if isinstance(v, Live)]
+    fixed = [(v, text) for v, text in zip(operands, labels, strict=True) if isinstance(v, Const)]
+    sizes: dict[str, int] = {}
+    for value, text in zip(operands, labels, strict=True):
+        for label, size in zip(text, value.shape, strict=True):
+            sizes[label] = max(size, sizes.get(label, 1))
+    attrs = {"labels": tuple(text for _, text in live), "output": output, "weight_sizes": sizes}
+    values = prod(fixed[0][0].shape) if fixed else None
+    return c.emit("einsum", [v for v, _ in live], attrs=attrs, weight_values=values)
+
+
+def einsum(c: Call) -> None:
+    equation = str(c.args["equation"]).replace(" ", "")
+    operands = c.args["tensors"]
+    left, _, output = equation.partition("->")
+    labels = left.split(",")
+    if "..." in equation or (not output and "->" not in equation) or any(len(set(t)) != len(t) for t in labels):
+        return unknown_op(c)
+    multiply(c, operands, labels, output)
+
+
+def rnn(c: Call) -> None:
+    x = c.args["input"]
+    weights = [w for w in c.args["params"] if isinstance(w, Const)]
+    layers, both = int(c.args["num_layers"]), bool(c.args["bidirectional"])
+    first = bool(c.args["batch_first"])
+    kernels = [w for w in weights if len(w.shape) == 2]
+    cell = {"lstm": "lstm", "gru": "gru"}.get(c.base, "rnn")
+    hidden = kernels[1].shape[1] if len(kernels) > 1 else 0
+    more = [out[0] for out in c.outs[1:] if out]
+    rank = len(x.shape)
+    c.emit(
+        "rnn",
+        [x],
+        more=more,
+        dims=((1 if first else 0) if rank == 3 else 0,),
+        channel_dim=rank - 1,
+        weight_values=sum(prod(w.shape) for w in kernels),
+        attrs={"cell": cell, "hidden": hidden, "layers": layers, "bidirectional": both},
+    )
+
+
+def batch_norm(c: Call) -> None:
+    """In evaluation a fixed scale and shift per channel; without stored statistics a norm over batch and positions."""
+    x = c.args["input"]
+    stored = isinstance(c.args.get("running_mean"), Const)
+    if c.base == "instance_norm":
+        if stored and not c.args.get("use_input_stats"):
+            return named(c, "elementwise", [x], "instance_norm")
+        dims = tuple(range(2, len(x.shape)))
+    else:
+        if stored and not c.args.get("training"):
+            return named(c, "elementwise", [x], "batch_norm")
+        dims = (0, *range(2, len(x.shape)))
+    c.emit("norm", [x], attrs={"over": dims}, channel_dim=1)
+
+
+def group_norm(c: Call) -> None:
+    x = c.args["input"]
+    groups = int(c.args.get("num_groups") or c.args.get("group") or 1)
+    c.emit("norm", [x], attrs={"over": tuple(range(1, len(x.shape)))}, channel_dim=1, groups=groups)
+
+
+def layer_norm(c: Call) -> None:
+    x, shape = c.args["input"], c.args["normalized_shape"]
+    rank = len(x.shape)
+    c.emit("norm", [x], attrs={"over": tuple(range(rank - len(shape), rank))})
+
+
+def pool(c: Call) -> None:
+    x = c.arg("self", "input")
+    digit = next(ch for ch in c.base if ch.isdigit())
+    count = int(digit)
+    kernel = spread(c.args["kernel_size"], count)
+    stride = spread(c.args.get("stride") or kernel, count)
+    pads, dilation = spread(c.args.get("padding", 0), count), spread(c.args.get("dilation", 1), count)
+    ceil = bool(c.args.get("ceil_mode"))
+    windows = tuple(Window(k, s, d, p, p, ceil=ceil) for k, s, d, p in zip(kernel, stride, dilation, pads, strict=True))
+    rank = len(x.shape)
+    more = [out[0] for out in c.outs[1:] if out]
+    function = "max" if "max" in c.base else "avg"
+    c.emit("pool", [x], more=more, windows=windows, dims=tuple(range(rank - count, rank)), attrs={"function": function})
+
+
+def adaptive(c: Call) -> None:
+    x = c.arg("self", "input")
+    count = int(next(ch for ch in c.base if ch.isdigit()))
+    rank = len(x.shape)
+    sizes = c.shape[rank - count :]
+    more = [out[0] for out in c.outs[1:] if out]
+    function = "max" if "max" in c.base else "avg"
+    attrs = {"sizes": tuple(sizes), "function": function}
+    c.emit("adaptive_pool", [x], more=more, dims=tuple(range(rank - count, rank)), attrs=attrs)
+
+
+def upsample(c: Call) -> None:
+    x = c.arg("input", "self")
+    count = len(x.shape) - 2
+    mode = "nearest" if "nearest" in c.base else "cubic" if "cubic" in c.base else "linear"
+    scales = c.args.get("scale_factors")
+    ins, outs = x.shape[2:], c.shape[2:]
+    if scales:
+        scale = tuple(Fraction(float(s)).limit_denominator(10_000) for s in spread(scales, count))
+    else:
+        scale = tuple(Fraction(o, i) for i, o in zip(ins, outs, strict=True))
+    mode = "nearest_exact" if "exact" in c.base else mode
+    attrs = {"scale": scale, "mode": mode, "align_corners": bool(c.args.get("align_corners"))}
+    c.emit("upsample", [x], dims=tuple(range(2, 2 + count)), attrs=attrs)
+
+
+def pad(c: Call) -> None:
+    x = c.arg("self", "input")
+    amounts = list(c.arg("pad", "padding"))
+    rank = len(x.shape)
+    dims = tuple(rank - 1 - i for i in range(len(amounts) // 2))
+    mode = str(c.args.get("mode") or "constant") if c.base in {"pad", "constant_pad_nd"} else c.base
+    attrs = {"before": tuple(amounts[0::2]), "after": tuple(amounts[1::2]), "mode": mode}
+    c.emit("pad", [x], dims=dims, attrs=attrs)

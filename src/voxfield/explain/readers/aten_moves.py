@@ -1,0 +1,232 @@
+"""Operators of an exported torch graph that move or combine values, as neutral operators. Imports no torch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from ..graph import Tensor, Window
+from .build import Call, Const, Live, Value, dim_of, spread, unknown_op
+
+
+def reshape(c: Call) -> None:
+    c.emit("reshape", c.live()[:1])
+
+
+def permute(c: Call) -> None:
+    x = c.live()[0]
+    rank = len(x.shape)
+    order = list(range(rank))
+    if c.base in {"permute"}:
+        order = [dim_of(d, rank) for d in c.args["dims"]]
+    elif c.base in {"t", "numpy_T", "mT", "adjoint", "matrix_H"}:
+        order = order[:-2] + order[-2:][::-1] if c.base != "numpy_T" else order[::-1]
+    elif c.base in {"movedim", "moveaxis"}:
+        source, target = spread(c.args["source"], 1), spread(c.args["destination"], 1)
+        froms = [dim_of(d, rank) for d in source]
+        tos = [dim_of(d, rank) for d in target]
+        rest = iter([d for d in range(rank) if d not in froms])
+        order = [froms[tos.index(i)] if i in tos else next(rest) for i in range(rank)]
+    else:
+        a = dim_of(c.arg("dim0", "axis0"), rank)
+        b = dim_of(c.arg("dim1", "axis1"), rank)
+        order[a], order[b] = order[b], order[a]
+    c.emit("permute", [x], attrs={"order": tuple(order)})
+
+
+def expand(c: Call) -> None:
+    c.emit("expand", c.live()[:1])
+
+
+def repeat(c: Call) -> None:
+    """Copies laid side by side: one concatenation per repeated dim."""
+    x = c.live()[0]
+    times = list(c.args.get("repeats") or c.args.get("dims") or ())
+    shape = (1,) * (len(times) - len(x.shape)) + x.shape
+    if shape != x.shape:
+        x = c.emit("reshape", [x], shape)
+    for dim, n in enumerate(times):
+        if n == 1:
+            continue
+        shape = (*shape[:dim], shape[dim] * n, *shape[dim + 1 :])
+        x = c.emit("expand" if shape[dim] == n else "concat", [x] if shape[dim] == n else [x] * n, shape, dims=(dim,))
+    c.results = [x]
+
+
+def repeat_interleave(c: Call) -> None:
+    x, dim, times = c.live()[0], c.args.get("dim"), c.args.get("repeats")
+    if dim is None or not isinstance(times, int):
+        return unknown_op(c)
+    dim = dim_of(dim, len(x.shape))
+    attrs = {"scale": (Fraction(times),), "mode": "nearest", "align_corners": False}
+    c.emit("upsample", [x], dims=(dim,), attrs=attrs)
+
+
+def cut(c: Call, x: Live, dim: int, start: int, stop: int, step: int = 1) -> Live:
+    """One slice along a dim."""
+    shape = (*x.shape[:dim], max(0, -(-(stop - start) // step)), *x.shape[dim + 1 :])
+    attrs = {"start": (start,), "stop": (stop,), "step": (step,)}
+    return c.emit("slice", [x], shape, dims=(dim,), attrs=attrs)
+
+
+def slice_(c: Call) -> None:
+    x = c.live()[0]
+    dim = dim_of(c.args.get("dim") or 0, len(x.shape))
+    size = x.shape[dim]
+    start, stop, step = c.args.get("start"), c.args.get("end"), c.args.get("step") or 1
+    first = 0 if start is None else max(0, start + size) if start < 0 else min(start, size)
+    last = size if stop is None else stop + size if stop < 0 else min(stop, size)
+    cut(c, x, dim, first, last, step)
+
+
+def narrow(c: Call) -> None:
+    x, dim = c.live()[0], dim_of(c.args["dim"], len(c.live()[0].shape))
+    start = dim_of(c.args["start"], x.shape[dim])
+    cut(c, x, dim, start, start + c.args["length"])
+
+
+def select(c: Call) -> None:
+    x = c.live()[0]
+    dim = dim_of(c.args["dim"], len(x.shape))
+    c.emit("select", [x], dims=(dim,), attrs={"index": dim_of(c.args["index"], x.shape[dim])})
+
+
+def unbind(c: Call) -> None:
+    x = c.live()[0]
+    dim = dim_of(c.args.get("dim") or 0, len(x.shape))
+    shape = (*x.shape[:dim], *x.shape[dim + 1 :])
+    made: list[Value] = [c.emit("select", [x], shape, dims=(dim,), attrs={"index": i}) for i in range(x.shape[dim])]
+    c.results = made
+
+
+def split(c: Call) -> None:
+    """split, chunk, tensor_split: one slice per piece, as long as torch made it."""
+    x = c.live()[0]
+    dim = dim_of(c.args.get("dim") or 0, len(x.shape))
+    made: list[Value] = []
+    start = 0
+    for out in c.outs:
+        length = out[0][dim] if out else 0
+        made.append(cut(c, x, dim, start, start + length))
+        start += length
+    c.results = made
+
+
+def index_select(c: Call) -> None:
+    unknown_op(c)
+
+
+def concat(c: Call) -> None:
+    """Constants among the pieces become inputs without a field, so that sizes still add up."""
+    pieces = c.arg("tensors", "arrays")
+    dim = dim_of(c.args.get("dim") or 0, len(c.shape))
+    live: list[Live] = []
+    for piece in pieces:
+        if isinstance(piece, Live):
+            live.append(piece)
+        elif isinstance(piece, Const) and 0 not in piece.shape:
+            live.append(constant(c, piece))
+    c.emit("stack" if c.base == "stack" else "concat", live, dims=(dim,))
+
+
+def constant(c: Call, value: Const) -> Live:
+    """A constant as a tensor of the graph."""
+    b = c.builder
+    name = b.unique(f"{c.node}.constant")
+    b.tensors[name] = Tensor(name, value.shape, "constant", value.item_bytes or 4)
+    return Live(name, value.shape, value.item_bytes or 4)
+
+
+def flip(c: Call) -> None:
+    x = c.live()[0]
+    c.emit("flip", [x], dims=tuple(dim_of(d, len(x.shape)) for d in c.args["dims"]))
+
+
+def roll(c: Call) -> None:
+    x = c.live()[0]
+    dims = spread(c.args.get("dims") or (), 1)
+    if not dims:
+        return unknown_op(c)
+    shifts = tuple(spread(c.args["shifts"], len(dims)))
+    c.emit("roll", [x], dims=tuple(dim_of(d, len(x.shape)) for d in dims), attrs={"shifts": shifts})
+
+
+def unfold(c: Call) -> None:
+    x = c.live()[0]
+    dim = dim_of(c.args["dimension"], len(x.shape))
+    c.emit("unfold", [x], dims=(dim,), windows=(Window(c.args["size"], c.args["step"]),))
+
+
+def pixel_shuffle(c: Call) -> None:
+    """(C r r, H, W) -> (C, H r, W r), written as what it is: split, permute, merge."""
+    x, r = c.live()[0], c.args["upscale_factor"]
+    batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
+    n = len(batch)
+    y = c.emit("reshape", [x], (*batch, channels // r // r, r, r, h, w))
+    order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
+    y = c.emit("permute", [y], (*batch, channels // r // r, h, r, w, r), attrs={"order": order})
+    c.emit("reshape", [y])
+
+
+def pixel_unshuffle(c: Call) -> None:
+    x, r = c.live()[0], c.args["downscale_factor"]
+    batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
+    n = len(batch)
+    y = c.emit("reshape", [x], (*batch, channels, h // r, r, w // r, r))
+    order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
+    y = c.emit("permute", [y], (*batch, channels, r, r, h // r, w // r), attrs={"order": order})
+    c.emit("reshape", [y])
+
+
+def channel_shuffle(c: Call) -> None:
+    x, groups = c.live()[0], c.args["groups"]
+    first, channels, *rest = x.shape
+    y = c.emit("reshape", [x], (first, groups, channels // groups, *rest))
+    order = (0, 2, 1, *range(3, len(x.shape) + 1))
+    y = c.emit("permute", [y], (first, channels // groups, groups, *rest), attrs={"order": order})
+    c.emit("reshape", [y])
+
+
+def reduce(c: Call) -> None:
+    x = c.live()[0]
+    rank = len(x.shape)
+    given = c.args.get("dim")
+    dims = tuple(range(rank)) if given is None or given == [] else tuple(dim_of(d, rank) for d in spread(given, 1))
+    attrs = {"keepdim": bool(c.args.get("keepdim")), "function": c.base}
+    more = [out[0] for out in c.outs[1:] if out]
+    c.emit("reduce", [x], more=more, dims=dims, attrs=attrs)
+
+
+def cumulative(c: Call) -> None:
+    x = c.live()[0]
+    more = [out[0] for out in c.outs[1:] if out]
+    c.emit("cumulative", [x], more=more, dims=(dim_of(c.args["dim"], len(x.shape)),), attrs={"function": c.base})
+
+
+def softmax(c: Call) -> None:
+    x = c.live()[0]
+    c.emit("softmax", [x], dims=(dim_of(c.args["dim"], len(x.shape)),), attrs={"function": c.base})
+
+
+def attention(c: Call) -> None:
+    q, k, v = c.args["query"], c.args["key"], c.args["value"]
+    if not all(isinstance(one, Live) for one in (q, k, v)):
+        return unknown_op(c)
+    rank = len(q.shape)
+    attrs = {"causal": bool(c.args.get("is_causal"))}
+    c.emit("attention", [q, k, v], dims=(rank - 2,), channel_dim=rank - 1, attrs=attrs)
+
+
+def glu(c: Call) -> None:
+    x = c.live()[0]
+    dim = dim_of(c.args.get("dim", -1), len(x.shape))
+    half = x.shape[dim] // 2
+    value, gate = cut(c, x, dim, 0, half), cut(c, x, dim, half, 2 * half)
+    c.emit("elementwise", [value, gate], attrs={"function": "glu"})
+
+
+def identity(c: Call) -> None:
+    c.emit("identity", c.live()[:1])
+
+
+def pointwise_op(c: Call) -> None:
+    c.emit("elementwise", c.live(), attrs={"function": c.base})

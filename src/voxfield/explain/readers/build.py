@@ -1,0 +1,168 @@
+"""What the readers of operator graphs share: values that depend on the input or do not, and the graph in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..graph import Op, Tensor
+
+Shape = tuple[int, ...]
+Owned = tuple[str, int, int, bool]  # (name, values, bytes of one, is a parameter)
+
+
+@dataclass(frozen=True)
+class Const:
+    """A value that does not depend on any input: a parameter, a buffer, or something made of them."""
+
+    shape: Shape
+    owned: tuple[Owned, ...]
+    item_bytes: int
+
+
+@dataclass(frozen=True)
+class Live:
+    """A value that depends on an input: the tensor of that name in the graph."""
+
+    name: str
+    shape: Shape
+    item_bytes: int
+
+
+Value = Const | Live
+
+
+@dataclass
+class Builder:
+    """The graph under construction: operators, tensors, and what every node of the source graph stands for."""
+
+    ops: list[Op] = field(default_factory=list)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    inputs: list[str] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=dict)
+    parts: dict[str, list[Value]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    counted: set[str] = field(default_factory=set)
+    names: dict[str, int] = field(default_factory=dict)
+
+    def add_input(self, name: str, shape: Shape, item_bytes: int) -> None:
+        """An input of the network."""
+        self.inputs.append(name)
+        self.tensors[name] = Tensor(name, shape, "input", item_bytes)
+        self.values[name] = Live(name, shape, item_bytes)
+
+    def activation(self, node: str) -> str | None:
+        """The tensor that a node stands for; None when it does not depend on the input."""
+        value = self.values.get(node)
+        return value.name if isinstance(value, Live) else None
+
+    def unique(self, name: str) -> str:
+        """`name`, or `name#2` and so on when it is taken."""
+        self.names[name] = self.names.get(name, 0) + 1
+        return name if self.names[name] == 1 else f"{name}#{self.names[name]}"
+
+    def own(self, values: Sequence[Any]) -> tuple[int, int]:
+        """(parameters, bytes) among some values that no earlier operator has counted."""
+        params = size = 0
+        for value in values:
+            for name, numel, item, is_parameter in value.owned if isinstance(value, Const) else ():
+                if name not in self.counted:
+                    self.counted.add(name)
+                    params += numel if is_parameter else 0
+                    size += numel * item
+        return params, size
+
+
+@dataclass
+class Call:
+    """One operator call: its arguments by name with nodes resolved to values, and where its results go."""
+
+    builder: Builder
+    node: str
+    base: str
+    source: str
+    args: dict[str, Any]
+    outs: list[tuple[Shape, int] | None]
+    place: tuple[str, bool]
+    single: bool
+    results: list[Value] = field(default_factory=list)
+
+    def live(self, *names: str) -> list[Live]:
+        """The activations among the arguments of these names (all arguments without names)."""
+        found: list[Live] = []
+        for name in names or tuple(self.args):
+            value = self.args.get(name)
+            for one in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(one, Live):
+                    found.append(one)
+        return found
+
+    def arg(self, *names: str) -> Any:
+        """The argument with the first of these names that the operator has."""
+        return next((self.args[name] for name in names if name in self.args), None)
+
+    def consts(self) -> list[Const]:
+        """All constants among the arguments."""
+        found: list[Const] = []
+        for value in self.args.values():
+            found += [one for one in (value if isinstance(value, list | tuple) else (value,)) if isinstance(one, Const)]
+        return found
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of the first output."""
+        out = self.outs[0]
+        return out[0] if out else ()
+
+    def emit(
+        self, kind: str, inputs: Sequence[Live], shape: Shape | None = None, more: Sequence[Shape] = (), **fields: Any
+    ) -> Live:
+        """Add one operator; the answer is its first output. Parameters among the arguments are counted here."""
+        b = self.builder
+        path, leaf = self.place
+        main = kind in {"conv", "conv_transpose", "linear", "rnn", "norm", "pool", "upsample", "adaptive_pool"} or leaf
+        name = b.unique(path if path and main else f"{path}.{self.base}" if path else self.node)
+        item = self.outs[0][1] if self.outs and self.outs[0] else 4
+        shapes = [self.shape if shape is None else shape, *more]
+        outputs = [Live(name if i == 0 else f"{name}:{i}", s, item) for i, s in enumerate(shapes)]
+        params, size = b.own(self.consts())
+        attrs = fields.pop("attrs", {})
+        b.ops.append(
+            Op(
+                kind,
+                name,
+                tuple(v.name for v in inputs),
+                tuple(v.name for v in outputs),
+                params=params,
+                weight_bytes=size,
+                attrs=attrs,
+                source=self.source,
+                **fields,
+            )
+        )
+        for value in outputs:
+            b.tensors[value.name] = Tensor(value.name, value.shape, "activation", value.item_bytes)
+        self.results = list(outputs)
+        return outputs[0]
+
+
+def spread(value: Any, count: int) -> list[Any]:
+    """One entry per dim, where torch also takes a single number for all."""
+    values = list(value) if isinstance(value, list | tuple) else [value]
+    return values * count if len(values) == 1 else values
+
+
+def dim_of(dim: int, rank: int) -> int:
+    """A dim counted from the front."""
+    return dim + rank if dim < 0 else dim
+
+
+def named(c: Call, kind: str, inputs: Sequence[Live], function: str) -> None:
+    c.emit(kind, inputs, attrs={"function": function})
+
+
+def unknown_op(c: Call) -> None:
+    live = c.live()
+    shapes = [out[0] for out in c.outs if out]
+    c.emit("unknown", live, shapes[0] if shapes else (), shapes[1:])

@@ -1,0 +1,193 @@
+"""A torch module as a `Graph`, read from the exported graph of one forward pass.
+
+`torch.export` records what really runs, functional operators and skips included, and keeps an LSTM as one operator.
+Nothing is computed: the tracing uses shapes only. What each operator means is in `aten`.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ...errors import ExplainError
+from ..graph import Axis, Graph, Op, axes_of
+from .aten import translate
+from .build import Builder, Const, Owned
+
+Shapes = Sequence[int] | Sequence[Sequence[int]]
+
+
+def read_module(
+    module: torch.nn.Module, input_shape: Shapes, *, layout: str | None = None, title: str | None = None
+) -> Graph:
+    """The graph of a module's forward pass in evaluation mode; the module itself is left as it was.
+
+    Args:
+        module: any torch module whose forward takes tensors.
+        input_shape: the shape of its input, batch included, or a list of shapes, one for each tensor it takes.
+        layout: letters of the first input's dims, such as "BCTF"; see `axes_of`.
+        title: name for the report; the class name without it.
+
+    Raises:
+        ExplainError: the module cannot be run with these shapes, or cannot be exported.
+    """
+    shapes = [tuple(s) for s in nested(input_shape)]
+    program = export(module, shapes)
+    signature = program.graph_signature
+    owned = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    parameters = set(signature.inputs_to_parameters)
+    builder = Builder()
+    names = list(signature.user_inputs)
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            read_placeholder(builder, node, owned, parameters, names)
+        elif node.op == "call_function":
+            read_call(builder, node)
+    outputs = [builder.activation(name) for name in signature.user_outputs if isinstance(name, str)]
+    made = [name for name in outputs if name is not None]
+    if not made:
+        raise ExplainError(
+            f"{type(module).__name__}: no output depends on the input. Check that forward returns what it computes."
+        )
+    total = sum(p.numel() for p in module.parameters())
+    return finish(builder, made, layout, title or type(module).__name__, total)
+
+
+def nested(input_shape: Shapes) -> list[Sequence[int]]:
+    """A list of shapes, also when a single one was given."""
+    if not input_shape:
+        raise ExplainError("An empty input shape was given: give one size per dim, batch included, such as 1,1,16000.")
+    if isinstance(input_shape[0], int):
+        return [input_shape]  # type: ignore[list-item]
+    return list(input_shape)  # type: ignore[arg-type]
+
+
+def export(module: torch.nn.Module, shapes: Sequence[Sequence[int]]) -> Any:
+    """The exported program of a module in evaluation mode."""
+    for shape in shapes:
+        if any(not isinstance(size, int) or size < 1 for size in shape):
+            raise ExplainError(f"An input shape needs whole sizes of at least 1, batch included; given: {list(shape)}.")
+    device, dtype = kind_of(module)
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
+            program = torch.export.export(module, inputs, strict=False)
+            if any(writes_into_a_view(node) for node in program.graph.nodes):
+                program = program.run_decompositions({})
+            return program
+    except Exception as error:  # torch raises many kinds here, of user code as well; all mean the same to the user
+        reason = str(error).strip().split("\n")[0][:300]
+        raise ExplainError(
+            f"{type(module).__name__} could not be traced with input shape "
+            f"{', '.join(str(list(s)) for s in shapes)}: {type(error).__name__}: {reason}. Give a shape that it takes, "
+            "batch included and long enough for its kernels; branches that depend on the data cannot be traced."
+        ) from error
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+def kind_of(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Device and floating type of a module's parameters."""
+    for value in (*module.parameters(), *module.buffers()):
+        if value.is_floating_point():
+            return value.device, value.dtype
+    return torch.device("cpu"), torch.float32
+
+
+def writes_into_a_view(node: Any) -> bool:
+    """True for an in-place operator on a part of another tensor, which only a functional graph shows rightly."""
+    if node.op != "call_function" or not str(node.target).split(".")[1:2] or not node.args:
+        return False
+    name = str(node.target).split(".")[1]
+    if name in {"copy_", "index_put_", "set_", "masked_scatter_"}:
+        return True
+    if not name.endswith("_") or name.endswith("__"):
+        return False
+    base = node.args[0]
+    return getattr(base, "op", "") == "call_function" and any(
+        word in str(base.target)
+        for word in ("slice", "select", "view", "narrow", "chunk", "split", "getitem", "permute")
+    )
+
+
+def read_placeholder(
+    builder: Builder, node: Any, owned: Mapping[str, str], parameters: set[str], names: Sequence[Any]
+) -> None:
+    """An input of the graph: the user's tensor, a parameter or a buffer."""
+    value = node.meta.get("val")
+    if not isinstance(value, torch.Tensor):
+        builder.values[node.name] = Const((), (), 0)
+        return
+    shape = tuple(int(s) for s in value.shape)
+    if node.name in names and node.name not in owned:
+        builder.add_input(node.name, shape, value.element_size())
+        return
+    item = value.element_size()
+    one: Owned = (owned.get(node.name, node.name), value.numel(), item, node.name in parameters)
+    builder.values[node.name] = Const(shape, (one,), item)
+
+
+def read_call(builder: Builder, node: Any) -> None:
+    """One operator of the graph."""
+    if node.target is operator.getitem:
+        source, index = node.args
+        parts = builder.parts.get(source.name)
+        builder.values[node.name] = parts[index] if parts else Const((), (), 0)
+        return
+    made = node.meta.get("val")
+    outputs = [made] if isinstance(made, torch.Tensor) else list(made) if isinstance(made, list | tuple) else []
+    shapes = [
+        (tuple(int(s) for s in out.shape), out.element_size()) if isinstance(out, torch.Tensor) else None
+        for out in outputs
+    ]
+    schema = getattr(node.target, "_schema", None)
+    arguments = dict(node.kwargs)
+    if schema is not None:
+        for argument, given in zip(schema.arguments, node.args, strict=False):
+            arguments[argument.name] = given
+        for argument in schema.arguments:
+            if argument.name not in arguments:
+                arguments[argument.name] = argument.default_value if argument.has_default_value() else None
+    pointwise = torch.Tag.pointwise in getattr(node.target, "tags", ())
+    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    path, cls = (stack[-1][0], str(stack[-1][1])) if stack else ("", "")
+    place = (path, cls.startswith("torch.nn."))
+    translate(builder, node.name, str(node.target), arguments, shapes, place, pointwise, isinstance(made, torch.Tensor))
+
+
+def finish(builder: Builder, outputs: Sequence[str], layout: str | None, title: str, total: int) -> Graph:
+    """The graph with its axes, and notes on what is computed or owned in vain."""
+    axes: dict[str, tuple[Axis, ...]] = {}
+    for i, name in enumerate(builder.inputs):
+        shape = builder.tensors[name].shape
+        axes[name] = axes_of(len(shape), layout if i == 0 else None)
+    used = reached(builder.ops, outputs)
+    idle = [op.name for op in builder.ops if not used.intersection(op.outputs) and op.params]
+    notes = list(builder.notes)
+    if idle:
+        notes.append(f"Computed, but no output depends on it: {', '.join(idle)}.")
+    seen = sum(op.params for op in builder.ops)
+    if total > seen:
+        notes.append(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
+    return Graph(tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(outputs), axes, title, tuple(notes))
+
+
+def reached(ops: Iterable[Op], outputs: Sequence[str]) -> set[str]:
+    """Every tensor that some output depends on."""
+    wanted = set(outputs)
+    for op in reversed(list(ops)):
+        if wanted.intersection(op.outputs):
+            wanted.update(op.inputs)
+    return wanted
