@@ -1,0 +1,52 @@
+"""Convolutional speech networks that run without torch, stream sample for sample, and explain themselves.
+
+    import voxfield as vf
+    vf.enhance("noisy.wav").save("clean.wav")
+
+Importing this loads nothing heavy: each name below is fetched when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+_HOMES = {
+    "Card": "voxfield.cards",
+    "Enhanced": "voxfield.tasks",
+    "Enhancer": "voxfield.tasks",
+    "Stream": "voxfield.runtime",
+    "VoxfieldError": "voxfield.errors",
+    "cards": "voxfield.cards",
+    "enhance": "voxfield.tasks",
+    "enhance_file": "voxfield.tasks",
+    "load_engine": "voxfield.runtime",
+}
+
+__all__ = [  # the same names, spelt out for tools that read and do not run
+    "Card",
+    "Enhanced",
+    "Enhancer",
+    "Stream",
+    "VoxfieldError",
+    "cards",
+    "enhance",
+    "enhance_file",
+    "load_engine",
+]
+
+if TYPE_CHECKING:
+    from voxfield.cards import Card, cards
+    from voxfield.errors import VoxfieldError
+    from voxfield.runtime import Stream, load_engine
+    from voxfield.tasks import Enhanced, Enhancer, enhance, enhance_file
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("voxfield")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'voxfield' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -7,18 +7,9 @@ import pytest
 import soundfile as sf
 
 from voxfield.audio import PipeSink, PipeSource, RawFormat, open_pipe
-from voxfield.audio.pcm import ENCODINGS, decode, encode, to_float
+from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode, to_float
 from voxfield.audio.wav import UNKNOWN, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError
-
-SUBTYPES = {
-    "u8": "PCM_U8",
-    "s16le": "PCM_16",
-    "s24le": "PCM_24",
-    "s32le": "PCM_32",
-    "f32le": "FLOAT",
-    "f64le": "DOUBLE",
-}
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -4,7 +4,8 @@ from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe
 from voxfield.audio.queue import SampleQueue
 from voxfield.audio.resample import Resampler, resample
 from voxfield.audio.sink import FileSink, Sink, file_sink, storage
-from voxfield.audio.source import ArraySource, FileSource, Given, Source, load, open_source
+from voxfield.audio.source import ArraySource, FileSource, Given, Source, open_source
+from voxfield.audio.whole import load, read
 
 __all__ = [
     "ArraySource",
@@ -23,6 +24,7 @@ __all__ = [
     "open_pipe",
     "open_source",
     "pipe_sink",
+    "read",
     "resample",
     "storage",
 ]

@@ -8,6 +8,14 @@ from voxfield.protocols import Array
 
 # Raw encodings: bytes a sample. 8-bit is unsigned as in wav files; the rest is signed and little-endian.
 ENCODINGS = {"u8": 1, "s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4, "f64le": 8}
+SUBTYPES = {  # what libsndfile calls them
+    "u8": "PCM_U8",
+    "s16le": "PCM_16",
+    "s24le": "PCM_24",
+    "s32le": "PCM_32",
+    "f32le": "FLOAT",
+    "f64le": "DOUBLE",
+}
 
 
 def decode(data: bytes, encoding: str, channels: int) -> Array:

@@ -11,7 +11,7 @@ from typing import IO, Any, BinaryIO, Self, cast
 
 import numpy as np
 
-from voxfield.audio.pcm import ENCODINGS, decode, encode
+from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
 from voxfield.audio.source import FileSource, Source
 from voxfield.audio.wav import WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError, OutputError
@@ -63,7 +63,7 @@ class PipeSource(Source):
             form = WavFormat(raw.rate_hz, raw.channels, raw.encoding, None)
         super().__init__(name, form.rate_hz, form.channels, form.count_samples)
         self.wav_format, self.raw = form, raw is not None
-        self.format, self.subtype = "RAW" if raw else "WAV", form.encoding
+        self.format, self.subtype = "RAW" if raw else "WAV", SUBTYPES[form.encoding]
         self._left_bytes = None if form.count_samples is None else form.count_samples * form.frame_bytes
         self._odd_bytes = 0
 
@@ -176,18 +176,9 @@ def pipe_sink(stream: IO[bytes], like: Source, *, channels: int | None = None) -
     if isinstance(like, PipeSource):
         encoding, raw = like.wav_format.encoding, like.raw
     else:
-        encoding, raw = _WAV_ENCODINGS.get(like.subtype, "s16le"), False
+        encodings = {subtype: encoding for encoding, subtype in SUBTYPES.items()}
+        encoding, raw = encodings.get(like.subtype, "s16le"), False
     return PipeSink(stream, WavFormat(like.rate_hz, channels or like.channels, encoding, like.count_samples), raw=raw)
-
-
-_WAV_ENCODINGS = {
-    "PCM_U8": "u8",
-    "PCM_S8": "u8",
-    "PCM_24": "s24le",
-    "PCM_32": "s32le",
-    "FLOAT": "f32le",
-    "DOUBLE": "f64le",
-}
 
 
 def _spooled(stream: BinaryIO, start: bytes) -> Any:

@@ -193,12 +193,6 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
     raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
 
 
-def load(given: Given, rate_hz: int | None = None) -> tuple[Array, int]:
-    """All samples (C, N) of a recording and their rate; arguments and errors as for `open_source`."""
-    with open_source(given, rate_hz) as source:
-        return np.concatenate(list(source.blocks()), axis=1), source.rate_hz
-
-
 def _check_readable(path: Path) -> None:
     """Raise an AudioError that names the reason, where libsndfile would only say that it failed."""
     if path.is_dir():

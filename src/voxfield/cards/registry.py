@@ -51,8 +51,8 @@ def find(name: str, registry: Path = REGISTRY) -> Card:
         return max(matches, key=lambda card: _natural(card.tag))
     names = sorted({card.name for card in published} | {card.short_name for card in published})
     near = difflib.get_close_matches(name, names, n=3)
-    offer = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(names) or 'none'}"
-    raise UnknownModelError(f"no model is called '{name}'; {offer} A model file must end in .onnx.")
+    offer = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names) or 'none so far'}."
+    raise UnknownModelError(f"no model is called '{name}'; {offer} A model of your own is a file that ends in .onnx")
 
 
 def resolve(model: str | PathLike[str], registry: Path = REGISTRY, weights: Path = WEIGHTS) -> tuple[Card | None, Path]:
@@ -61,15 +61,14 @@ def resolve(model: str | PathLike[str], registry: Path = REGISTRY, weights: Path
     A lone file carries its own card, which `voxfield.runtime` reads.
 
     Raises:
-        UnknownModelError: neither a published name nor a path to an .onnx file.
-        CardError: the .onnx file does not exist.
+        UnknownModelError: neither a published name nor a path to an .onnx file that exists.
         IntegrityError: the bundled file is missing or its sha256 is not the one on the card.
     """
     text = fspath(model)
     if isinstance(model, PathLike) or text.endswith(".onnx") or "/" in text or "\\" in text:
         path = Path(text).expanduser()
         if not path.is_file():
-            raise CardError(f"the model file {path} does not exist; `voxfield models` lists the names that always work")
+            raise UnknownModelError(f"the model file {path} does not exist; `voxfield models` lists names that work")
         return None, path
     card = find(text, registry)
     assert card.file is not None  # `cards` saw to it

@@ -53,9 +53,9 @@ class Stft:
             raise InputError(f"analysis takes whole hops of {self.hop_samples} samples, not {count} samples")
         state = self.initial_state(channels) if state is None else state
         joined = np.concatenate([state, samples], axis=1)
-        frames = np.lib.stride_tricks.sliding_window_view(joined, self.window_samples, axis=1)[:, :: self.hop_samples]
         if count == 0:
-            frames = frames[:, :0]
+            return np.zeros((channels, 2, self.bins, 0), np.float32), state
+        frames = np.lib.stride_tricks.sliding_window_view(joined, self.window_samples, axis=1)[:, :: self.hop_samples]
         spectrum = np.fft.rfft(frames * sqrt_hann(self.window_samples), axis=-1)
         parts = np.stack([spectrum.real, spectrum.imag], axis=1).swapaxes(2, 3)
         return np.ascontiguousarray(parts, dtype=np.float32), joined[:, joined.shape[1] - self.delay_samples :]

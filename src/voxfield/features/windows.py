@@ -10,7 +10,7 @@ from voxfield.protocols import Array
 
 @cache
 def sqrt_hann(window_samples: int) -> Array:
-    """Square root of the periodic Hann window, (window_samples,) float32; used twice, it overlaps to 1 at a hop of half.
+    """Square root of the periodic Hann window, (window_samples,) float32; used twice, it adds up to 1 at half a window.
 
     >>> window = sqrt_hann(8)
     >>> (window[:4] ** 2 + window[4:] ** 2).round(6).tolist()

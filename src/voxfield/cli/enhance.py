@@ -1,0 +1,76 @@
+"""`voxfield enhance`: recordings in, enhanced recordings out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from voxfield.cli.inputs import Job, expand, plan
+from voxfield.cli.jobs import Report, run_jobs
+from voxfield.cli.openers import check_choices, open_input, open_output
+from voxfield.errors import InputError
+
+
+def enhance(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
+    ],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="File, folder, or - for standard output.", metavar="OUT")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = "crn-small",
+    limit_db: Annotated[
+        float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")
+    ] = None,
+    mix: Annotated[float, typer.Option(help="1 enhanced, 0 as recorded, or between.", metavar="X")] = 1.0,
+    mono: Annotated[bool, typer.Option("--mono", help="Mix the channels down to one first.")] = False,
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            help="Standard input is headerless: u8, s16le, s24le, s32le, f32le or f64le.", metavar="RATE,C,ENC"
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page that compares before and after.", metavar="FILE.html")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
+    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
+    threads: Annotated[int, typer.Option(help="Threads within one step of the network.", min=1, metavar="N")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
+) -> None:
+    """Take noise and reverberation out of recordings.
+
+    Rate, channels, length and sample format are kept; the result is called NAME_enhance beside NAME.
+
+    Examples:
+
+      voxfield enhance noisy.wav
+
+      voxfield enhance recordings/ -o clean/ --skip-existing
+
+      voxfield enhance meeting.flac -o clean.wav --limit-db 20
+
+      arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
+    """
+    from voxfield.tasks import EnhanceOptions, enhance_into, enhancing_engine
+
+    jobs = plan(expand(inputs, "enhance", out), out, "enhance")
+    check_choices(jobs, as_json=as_json, overwrite=overwrite, skip_existing=skip_existing, raw=raw)
+    if report is not None and len(jobs) > 1:
+        raise InputError(f"--report compares one recording, not {len(jobs)}")
+    options = EnhanceOptions(limit_db, mix, mono)
+    engine = enhancing_engine(model, threads=threads)
+
+    def work(job: Job, progress: Report) -> Mapping[str, Any]:
+        with open_input(job.input, raw) as source:
+            total = source.count_samples
+            channels = 1 if mono else source.channels
+            with open_output(job.output, source, channels=channels, overwrite=overwrite) as sink:
+                shown = (lambda done: progress(done / total)) if total else None
+                return enhance_into(source, sink, engine, options, progress=shown).to_dict()
+
+    code = run_jobs(jobs, work, as_json=as_json, quiet=quiet, overwrite=overwrite, skip_existing=skip_existing)
+    raise typer.Exit(code)

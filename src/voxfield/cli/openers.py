@@ -1,0 +1,50 @@
+"""Open what a job names, be it a file or a pipe; and the choices that cannot go together."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from voxfield.cli.inputs import PIPE, Job
+from voxfield.errors import InputError
+
+if TYPE_CHECKING:
+    from voxfield.audio import FileSink, PipeSink, Source
+
+
+def open_input(path: Path, raw: str | None = None) -> "Source":
+    """The recording of a job; `raw` describes headerless standard input, as `RATE[,CHANNELS[,ENCODING]]`."""
+    from voxfield.audio import RawFormat, open_pipe, open_source
+
+    if path == PIPE:
+        return open_pipe(sys.stdin.buffer, RawFormat.parse(raw) if raw else None)
+    return open_source(path)
+
+
+def open_output(path: Path, like: "Source", *, channels: int, overwrite: bool = False) -> "FileSink | PipeSink":
+    """Where a job's result goes, stored as the recording is."""
+    from voxfield.audio import file_sink, pipe_sink
+
+    if path == PIPE:
+        return pipe_sink(sys.stdout.buffer, like, channels=channels)
+    return file_sink(path, like, channels=channels, overwrite=overwrite)
+
+
+def check_choices(jobs: Sequence[Job], *, as_json: bool, overwrite: bool, skip_existing: bool, raw: str | None) -> None:
+    """Return when the choices can go together.
+
+    Raises:
+        InputError: they cannot; the message says which and why.
+    """
+    if overwrite and skip_existing:
+        raise InputError("--overwrite and --skip-existing contradict one another; choose one")
+    piped_in = any(job.input == PIPE for job in jobs)
+    if raw is not None and not piped_in:
+        raise InputError("--raw describes standard input, but no input is '-'")
+    if any(job.output == PIPE for job in jobs):
+        if as_json:
+            raise InputError("--json and a result on standard output would mix; name a file with -o")
+        if sys.stdout.isatty():
+            raise InputError("standard output is a terminal; redirect it, or name a file with -o")
+    if piped_in and sys.stdin.isatty():
+        raise InputError("standard input is a terminal; pipe a recording into it")
