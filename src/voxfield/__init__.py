@@ -18,6 +18,7 @@ _HOMES = {
     "cards": "voxfield.cards",
     "enhance": "voxfield.tasks",
     "enhance_file": "voxfield.tasks",
+    "explain": "voxfield.explain",
     "load_engine": "voxfield.runtime",
 }
 
@@ -30,12 +31,14 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "cards",
     "enhance",
     "enhance_file",
+    "explain",
     "load_engine",
 ]
 
 if TYPE_CHECKING:
     from voxfield.cards import Card, cards
     from voxfield.errors import VoxfieldError
+    from voxfield.explain import explain
     from voxfield.runtime import Stream, load_engine
     from voxfield.tasks import Enhanced, Enhancer, enhance, enhance_file
 

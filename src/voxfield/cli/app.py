@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli import command, installed
-from voxfield.errors import InputError, RecipeError, UnknownModelError, VoxfieldError
+from voxfield.errors import ExplainError, InputError, RecipeError, UnknownModelError, VoxfieldError
 
-WRONG_USAGE = (InputError, UnknownModelError, RecipeError)
+WRONG_USAGE = (InputError, ExplainError, UnknownModelError, RecipeError)
 
 
 def run(arguments: list[str]) -> int:

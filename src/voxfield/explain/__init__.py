@@ -1,4 +1,11 @@
-"""What any convolutional network hears, how late, and at what cost. Importing this loads neither torch nor onnx."""
+"""What any convolutional network hears, how late, and at what cost. Importing this loads neither torch nor onnx.
+
+The room is callable, so that `import voxfield as vf; vf.explain("10/5 8/4")` works however it was imported.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from .api import explain, read
 from .graph import Axis, Graph, Op, Tensor, Window
@@ -22,3 +29,11 @@ __all__ = [
     "explain",
     "read",
 ]
+
+
+class _CallableRoom(ModuleType):
+    def __call__(self, what: Any, **options: Any) -> Report:
+        return explain(what, **options)
+
+
+sys.modules[__name__].__class__ = _CallableRoom

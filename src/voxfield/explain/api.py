@@ -22,21 +22,38 @@ def explain(
     input_shape: Shapes | None = None,
     layout: str | None = None,
     verify: bool = False,
+    run_file: bool = False,
+    edits: Sequence[str] = (),
 ) -> Report:
     """What a network sees, how late it answers and what it costs.
 
     Args:
-        what: a torch module, the path or the bytes of an ONNX file, or a `Graph`.
+        what: layers as text (`10/5 8/4:2 ^4/2`), pasted Keras or torch code, a Keras or ONNX file, FILE.py:NAME, the
+            name of a published model, the bytes of an ONNX file, a torch module, or a `Graph`.
         rate_hz: positions of the time axis a second: the sample rate, or the frame rate for a network on frames.
         input_shape: the input's shape, batch included; needed where `what` leaves sizes open. Several inputs: a list,
             or for ONNX a dict by name.
         layout: letters of the input's dims, such as "BCTF"; without it (B, C, T) and (B, C, H, W) are meant.
         verify: also measure the field on the network itself, by gradient and by NaN, and add the comparison.
+        run_file: allows FILE.py:NAME, which runs that file.
+        edits: changes to try first, such as "layer2.stride=2"; the report is on the changed network.
 
     Raises:
         ExplainError: `what` cannot be read, or branches that advance at different rates meet.
     """
+    if isinstance(what, str | Path):
+        from .what import settled
+
+        what = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
     graph = read(what, input_shape=input_shape, layout=layout).with_rate(rate_hz)
+    if edits:
+        from .whatif import edited
+
+        graph = edited(graph, edits)
+        if verify:
+            raise ExplainError(
+                "A changed network exists on paper only and cannot be verified: drop the edits or verify."
+            )
     report = analyse(graph, measured_machine(graph))
     if not verify:
         return report
@@ -46,7 +63,7 @@ def explain(
 
 
 def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = None) -> Graph:
-    """The neutral graph of whatever describes a network.
+    """The neutral graph of a torch module, an ONNX file or its bytes; a `Graph` is returned as it is.
 
     Raises:
         ExplainError: no reader takes it, or the reader that does cannot make sense of it.
@@ -66,7 +83,9 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
         from .readers.onnx import read_onnx
 
         return read_onnx(what, input_shape=input_shape, layout=layout)
-    raise ExplainError(f"{what!r:.80} is nothing that can be explained: give a torch module, an ONNX file or a Graph.")
+    raise ExplainError(
+        f"{what!r:.80} is nothing that can be explained: give text, code, a file, a torch module or a Graph."
+    )
 
 
 def is_module(what: Any) -> bool:

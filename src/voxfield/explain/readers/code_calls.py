@@ -1,0 +1,435 @@
+"""What the calls in pasted code do to the graph: layers applied to tensors, joins, slices, functions and objects.
+
+Which names mean a layer, and what its arguments are called, comes from the tables of the Keras and torch layers. The
+functional operations of torch and TensorFlow are in `code_functions`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...errors import ExplainError
+from ..graph import Axis, axes_of
+from ..shapes import Shape, shape_text
+from . import code_functions
+from .code_values import (
+    Chain,
+    Class,
+    Free,
+    Function,
+    Instance,
+    Layer,
+    Method,
+    Missing,
+    Network,
+    Tensor,
+    at,
+    flat_layers,
+    number_of,
+    snake_case,
+)
+from .interpret import Interpreter
+from .keras import fill_input
+from .keras_config import ALIASES, POSITIONAL
+from .keras_layers import LAYERS, add_keras_layer, keras_axes
+from .layers import LayerGraph, Origin
+from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, add_torch_layer, first_input
+
+FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
+_IGNORED = (
+    "compile summary fit build eval train to cuda cpu double half float requires_grad_ load_state_dict save "
+    "save_weights load_weights predict evaluate parameters add_loss apply init_weights reset_parameters"
+)
+IGNORED_METHODS = frozenset(_IGNORED.split())
+PASS_THROUGH = frozenset({"weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double"})
+
+
+class CodeCalls:
+    """The `Calls` of one snippet; `net` grows as the code is read."""
+
+    def __init__(self, net: LayerGraph, framework: str, given: Shape | None, layout: str | None) -> None:
+        self.net = net
+        self.framework = framework
+        self.given = given
+        self.layout = layout
+        self.interpreter = Interpreter(self)
+        self.bare: list[Layer | Chain] = []  # layers written down on a line of their own
+        self.latest: Tensor | None = None
+        self.network: Network | None = None
+        self.hints: list[Any] = []  # layers that may say what the input looks like
+        self._free: str | None = None
+        self._chained = False
+
+    # the protocol of the interpreter
+
+    def call(self, function: Any, args: list[Any], named: dict[str, Any], line: int) -> Any:
+        """What calling `function` gives."""
+        if isinstance(function, Layer | Chain):
+            inputs = args[0] if args and isinstance(args[0], list | tuple) else args
+            extra = [v for k, v in named.items() if isinstance(v, Tensor | Free) and k != "training"]
+            return self._noted(self.apply(function, [*inputs, *extra], line))
+        if isinstance(function, Function):
+            return self.interpreter.enter(function, args, named, line)
+        if isinstance(function, Class):
+            return self.create(function, args, named, line)
+        if isinstance(function, Instance):
+            return self.run_instance(function, args, named, line)
+        if isinstance(function, Method):
+            return self._method(function, args, named, line)
+        if isinstance(function, Network):
+            raise at(line, "a model applied to another tensor cannot be followed; write its layers as a function.")
+        if isinstance(function, Free):
+            return self._free_call(function, args, named, line)
+        if isinstance(function, Missing):
+            return function
+        raise at(line, "this is called but is neither a layer nor a function.")
+
+    def attribute(self, value: Any, name: str, line: int) -> Any:
+        """An attribute of a value that is not an object of the code."""
+        if isinstance(value, Tensor) and name == "shape":
+            return tuple(self.net.shape(value.name))
+        if isinstance(value, Tensor) and name == "T":
+            return code_functions.permute(self, value, list(reversed(range(self.net.rank(value.name)))), line)
+        return Method(value, name)
+
+    def join(self, function: str, operands: Sequence[Any], line: int) -> Any:
+        """Tensors (and plain numbers) joined value by value."""
+        names = []
+        for operand in operands:
+            if isinstance(operand, Tensor):
+                names.append(operand.name)
+            elif not number_of(operand):
+                names.append(self.tensor(operand, line).name)
+        return self._noted(Tensor(self.net.elementwise(names, Origin(function, function, line), function)))
+
+    def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor:
+        """`x[..., a:b]`, `x[:, 0]`, `x[:, None]`."""
+        return code_functions.cut(self, tensor, keys, line)
+
+    def statement(self, value: Any, node: ast.expr) -> None:
+        """A line whose value nobody keeps: a layer by itself, or one applied to the running `x`."""
+        for one in value if isinstance(value, tuple | list) else [value]:
+            if isinstance(one, Layer | Chain):
+                self.bare.append(one)
+        if isinstance(value, Missing):
+            return
+        if isinstance(value, Tensor) and isinstance(node, ast.Call) and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Name) and first.id == self._free:
+                if self._chained:
+                    self.net.note(f"The results are not assigned: the lines were read as a chain through '{first.id}'.")
+                self._chained = True
+                self.interpreter.scope[first.id] = value
+
+    # layers
+
+    def apply(self, layer: Layer | Chain, args: Sequence[Any], line: int) -> Any:
+        """The output of a layer or a chain of them for these inputs."""
+        if isinstance(layer, Chain):
+            rest = list(layer.layers)
+            value: Any = args[0] if args else self.chain_input(layer, line)
+            if rest and isinstance(rest[0], Tensor):
+                rest.pop(0)
+            for one in rest:
+                if isinstance(one, Layer) and one.kind in {"InputLayer", "Input"}:
+                    continue
+                if isinstance(one, Instance):
+                    value = self.run_instance(one, [value], {}, line)
+                    continue
+                if not isinstance(one, Layer | Chain):
+                    raise self.unreadable(one, line)
+                value = self.apply(one, [value[0] if isinstance(value, tuple) else value], one.line)
+            return value
+        inputs = [self.tensor(arg, line, layer).name for arg in args if not number_of(arg) and arg is not None]
+        if not inputs:
+            raise at(line, f"{layer.kind} is called without an input.")
+        values = self.settled(layer)
+        origin = self.origin(layer)
+        if layer.framework == "torch":
+            found = add_torch_layer(self.net, layer.kind, values, inputs[0], origin)
+            if len(found) == 1:
+                return Tensor(found[0])
+            states = tuple(Tensor(name) for name in found[1:])
+            return Tensor(found[0]), states if len(states) > 1 else states[0]
+        return Tensor(add_keras_layer(self.net, layer.kind, values, inputs, origin))
+
+    def origin(self, layer: Layer) -> Origin:
+        """Where a layer comes from; it owns its weights however often it is applied."""
+        name = layer.values.get("name") if layer.framework == "keras" else None
+        told = name if isinstance(name, str) else layer.name or snake_case(layer.kind)
+        return Origin(told, layer.kind, layer.line, layer)
+
+    def settled(self, layer: Layer) -> dict[str, Any]:
+        """A layer's settings, every one of them a known value.
+
+        Raises:
+            ExplainError: a name in them that the code does not define; its line is named.
+        """
+        for key, value in layer.values.items():
+            if key in {"activation", "name", "dtype"} or key.endswith(("initializer", "regularizer", "constraint")):
+                continue
+            for one in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(one, Free | Missing):
+                    raise self.unreadable(one, layer.line)
+        values = dict(layer.values)
+        if isinstance(act := values.get("activation"), Free):
+            values["activation"] = act.last
+        elif isinstance(act, Layer):
+            values["activation"] = act.kind.lower()
+        return values
+
+    def unreadable(self, value: Any, line: int) -> ExplainError:
+        """The error for a value that the code does not define."""
+        if isinstance(value, Free):
+            return at(
+                line,
+                f"the name '{value.path}' is not defined in the pasted code. Write its value, or paste the "
+                "line that sets it.",
+            )
+        if isinstance(value, Missing):
+            return at(
+                line,
+                f"'{value.what}' (line {value.line}) is not defined in the pasted code and cannot be worked "
+                "out without running it. Write its value instead.",
+            )
+        return at(line, f"a tensor or a layer was expected here, not {str(value)[:60]!r}.")
+
+    # inputs
+
+    def tensor(self, value: Any, line: int, hint: Layer | None = None) -> Tensor:
+        """A value as a tensor; the first name that is not defined is taken for the network's input."""
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, tuple) and len(value) == 1:
+            return self.tensor(value[0], line, hint)
+        if isinstance(value, Free) and "." not in value.path:
+            if value.path == self._free and isinstance(found := self.interpreter.scope.get(value.path), Tensor):
+                return found
+            if self._free is None and not self.net.inputs:
+                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line)
+                self._free = value.path
+                self.interpreter.scope[value.path] = made
+                return made
+        raise self.unreadable(value, line)
+
+    def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor:
+        """An input of the network, batch included in `shape`."""
+        try:
+            if keras and self.layout is None:
+                axes: tuple[Axis, ...] = keras_axes(shape)
+            else:
+                axes = axes_of(len(shape), self.layout)
+            return Tensor(self.net.input(shape, axes))
+        except ExplainError as error:
+            raise at(line, str(error)) from error
+
+    def declared_input(self, shape: Sequence[Any], line: int, batch: Any = None) -> Tensor:
+        """A Keras Input; sizes that are names are taken from --input."""
+        known = self.given if not self.net.inputs else None
+        sizes = [batch if isinstance(batch, int) else None, *shape]
+        for size in sizes:
+            if isinstance(size, Free | Missing) and known is None:
+                raise self.unreadable(size, line)
+        own = tuple(size if isinstance(size, int) and not isinstance(size, bool) else None for size in sizes)
+        return self.new_input(fill_input(own, known), line, keras=True)
+
+    def chain_input(self, chain: Chain, line: int) -> Tensor:
+        """What a Sequential starts from when it is not called on anything."""
+        first = chain.layers[0] if chain.layers else None
+        if isinstance(first, Tensor):
+            return first
+        return self.assumed_input(flat_layers(chain.layers), line)
+
+    def assumed_input(self, hints: Sequence[Any], line: int) -> Tensor:
+        """The input that the first telling layer asks for, or the one given; what was assumed is said aloud."""
+        layers = [layer for layer in flat_layers(hints) if isinstance(layer, Layer)]
+        keras = self.framework == "keras"
+        for layer in layers:
+            asked = self._asked(layer)
+            if asked is None:
+                continue
+            shape = positions_filled(asked, self.given, keras)
+            if self.given is None and layer.framework == "keras" and asked == (1, FRAMES, BINS, 1):
+                self.net.note(f"No input was given: {FRAMES} frames of {BINS} bins and 1 channel were assumed.")
+            elif self.given is None and layer.framework == "keras" and not layer.values.get("input_shape"):
+                self.net.note(f"No input was given: {shape_text(shape)} was assumed, channels last.")
+            return self.new_input(shape, line, keras=keras)
+        if self.given is not None:
+            whole = self.given if len(self.given) > 2 else (1, *self.given)
+            return self.new_input(tuple(whole), line, keras=keras)
+        raise at(
+            line,
+            "the shape of the network's input is not in the code. Give it with --input, such as --input 1,16000 "
+            "(channels, samples) for torch or --input 100,161,1 (frames, bins, channels) for Keras.",
+        )
+
+    def _asked(self, layer: Layer) -> Shape | None:
+        values = self.settled(layer)
+        if layer.framework == "torch":
+            return first_input(layer.kind, values, self.origin(layer))
+        shape = values.get("batch_input_shape") or values.get("batch_shape")
+        if isinstance(shape, list | tuple):
+            return (1, *shape[1:])
+        shape = values.get("input_shape") or values.get("shape")
+        if isinstance(shape, list | tuple):
+            return (1, *shape)
+        kind = ALIASES.get(layer.kind, layer.kind)
+        if kind.endswith("Conv1D"):
+            return (1, None, 1)
+        return (1, FRAMES, BINS, 1) if kind.endswith("Conv2D") else None
+
+    # calls
+
+    def create(self, cls: Class, args: list[Any], named: dict[str, Any], line: int) -> Instance:
+        """An object of a class of the code, its __init__ read."""
+        made = Instance(cls)
+        if "__init__" in cls.methods:
+            self.interpreter.enter(Function(cls.methods["__init__"], made), args, named, line)
+        return made
+
+    def run_instance(self, owner: Instance, args: list[Any], named: Mapping[str, Any], line: int) -> Any:
+        """What an object of the code gives when it is called: its `forward` or `call`."""
+        methods = owner.owner.methods if owner.owner is not None else {}
+        node = methods.get("forward") or methods.get("call") or methods.get("__call__")
+        if node is None:
+            name = owner.owner.node.name if owner.owner else "self"
+            raise at(line, f"the class {name} has no forward or call method in the pasted code.")
+        self.hints = self.hints or flat_layers(list(owner.attributes.values()))
+        kept = {k: v for k, v in named.items() if k != "training"}
+        return self.interpreter.enter(Function(node, owner), args, kept, line)
+
+    def _free_call(self, function: Free, args: list[Any], named: dict[str, Any], line: int) -> Any:
+        kind, torch = function.last, self._is_torch(function)
+        if kind in {"Input", "InputLayer"} and not torch:
+            return self._input(args, named, line)
+        if kind == "Sequential":
+            layers = args[0] if args and isinstance(args[0], list | tuple) and not torch else args
+            if torch and len(args) == 1 and isinstance(args[0], list):
+                layers = args[0]
+            layers = named.get("layers", layers)
+            return Chain(list(layers), "torch" if torch else "keras", line, None)
+        if kind in {"Model", "Functional"} and not torch:
+            return self._model(args, named, line)
+        if kind in {"ModuleList", "OrderedDict", "ModuleDict"}:
+            return args[0] if args else []
+        if torch and kind in TORCH_LAYERS:
+            return self.layer(kind, TORCH_POSITIONAL.get(kind, ""), "torch", args, named, line)
+        if not torch and ALIASES.get(kind, kind) in {*LAYERS, *POSITIONAL}:
+            return self.layer(kind, POSITIONAL.get(ALIASES.get(kind, kind), ""), "keras", args, named, line)
+        if function.path == "__import__" or kind in {"eval", "exec", "open"}:
+            raise at(line, f"'{function.path}(...)' is never run; paste the layers alone.")
+        if kind in PASS_THROUGH and args:
+            return args[0]
+        found = code_functions.functional(self, kind, args, named, line)
+        if found is not None:
+            return self._noted(found)
+        if kind[:1].isupper() and function.path != kind and _holds_no_tensor(args) and kind not in {"Adam", "Variable"}:
+            lone = function.root in {"layers", "keras", "tf", "nn", "torch", "L", "tfl"}
+            if lone and not (set(function.path.split(".")) & {"optim", "optimizers", "losses", "callbacks", "metrics"}):
+                return self.layer(kind, "", "unknown", args, named, line)
+        if not _holds_no_tensor(args) or not _holds_no_tensor(list(named.values())):
+            raise at(line, f"'{function.path}' is neither defined in the pasted code nor a layer that is known.")
+        return Missing(f"{function.path}(...)", line)
+
+    def _is_torch(self, function: Free) -> bool:
+        parts = function.path.split(".")
+        if parts[0] in {"tf", "keras", "layers", "tfl", "L"} or "keras" in parts:
+            return False
+        return self.framework == "torch" or "nn" in parts or "torch" in parts
+
+    def layer(
+        self, kind: str, positional: str, framework: str, args: list[Any], named: dict[str, Any], line: int
+    ) -> Layer:
+        """A layer with its positional arguments under their names."""
+        if framework == "unknown":
+            raise at(
+                line,
+                f"the layer '{kind}' is not known; known are the usual convolution, pooling, recurrent, dense, "
+                "normalisation, padding, reshaping and merging layers of Keras and torch.",
+            )
+        names = positional.split()
+        if len(args) > len(names):
+            raise at(line, f"{kind} with {len(args)} positional arguments; known are {', '.join(names) or 'none'}.")
+        values = dict(zip(names, args, strict=False))
+        for key, value in named.items():
+            if key in values:
+                raise at(line, f"{kind} is given {key} twice.")
+            values[key] = value
+        return Layer(kind, values, framework, line)
+
+    def _input(self, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
+        batch = named.get("batch_shape") or named.get("batch_input_shape")
+        if isinstance(batch, list | tuple):
+            return self.declared_input(list(batch)[1:], line, batch[0])
+        shape = named.get("shape", named.get("input_shape", args[0] if args else None))
+        if isinstance(shape, list | tuple):
+            return self.declared_input(list(shape), line, named.get("batch_size"))
+        if self.given is not None and not self.net.inputs:
+            return self.new_input((1, *self.given) if len(self.given) < 4 else self.given, line, keras=True)
+        raise self.unreadable(shape, line)
+
+    def _model(self, args: list[Any], named: dict[str, Any], line: int) -> Network:
+        ends = []
+        for i, keys in enumerate((("inputs", "input"), ("outputs", "output"))):
+            value = next((named[k] for k in keys if k in named), args[i] if len(args) > i else None)
+            listed = value if isinstance(value, list | tuple) else [value]
+            if not all(isinstance(one, Tensor) for one in listed):
+                raise at(line, "Model(...) takes the input and the output tensors made above.")
+            ends.append(tuple(listed))
+        self.network = Network(ends[0], ends[1])
+        return self.network
+
+    def _method(self, method: Method, args: list[Any], named: dict[str, Any], line: int) -> Any:
+        owner, name = method.value, method.name
+        if isinstance(owner, Chain) and name in {"add", "append"} and args:
+            owner.layers.append(args[0])
+            return None
+        if isinstance(owner, list) and name in {"append", "extend", "insert", "add_module"} and args:
+            owner.extend(args[0]) if name == "extend" else owner.append(args[-1])
+            return None
+        if isinstance(owner, dict) and name in {"items", "values", "keys"}:
+            return list(getattr(owner, name)())
+        if isinstance(owner, Tensor):
+            if name in PASS_THROUGH or name in {"to", "cuda", "cpu"}:
+                return owner
+            found = code_functions.functional(self, name, [owner, *args], named, line)
+            if found is not None:
+                return self._noted(found)
+            raise at(line, f"the tensor method '{name}' cannot be followed.")
+        if isinstance(owner, Network | Chain | Layer | Instance) and name in IGNORED_METHODS:
+            return owner if name in {"to", "cuda", "cpu", "eval", "train", "double", "half", "float"} else None
+        return Missing(f"{name}(...)", line)
+
+    def _noted(self, value: Any) -> Any:
+        first = value[0] if isinstance(value, tuple | list) and value else value
+        if isinstance(first, Tensor):
+            self.latest = first
+        return value
+
+
+def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
+    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch.
+
+    Raises:
+        ExplainError: another number of sizes.
+    """
+    if given is None:
+        return asked
+    rank = len(asked)
+    if len(given) == rank:
+        return given
+    if len(given) == rank - 1:
+        return (1, *given)
+    if len(given) == rank - 2:
+        return (1, *given, asked[-1]) if keras else (1, asked[1], *given)
+    raise ExplainError(
+        f"--input has {len(given)} sizes; the network takes {rank - 2} to {rank}, as in {shape_text(asked)}."
+    )
+
+
+def _holds_no_tensor(values: Sequence[Any]) -> bool:
+    return not any(
+        isinstance(v, Tensor) or (isinstance(v, list | tuple) and not _holds_no_tensor(list(v))) for v in values
+    )

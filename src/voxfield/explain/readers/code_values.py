@@ -1,0 +1,142 @@
+"""The values that pasted code is made of while it is read: layers, tensors of the graph, functions, names unknown here.
+
+Plain numbers, strings, lists and dicts are themselves. Nothing here is ever executed as Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import ExplainError
+
+
+@dataclass(eq=False)
+class Layer:
+    """One layer that was written down, not yet applied to anything."""
+
+    kind: str
+    values: dict[str, Any]
+    framework: str  # "keras" | "torch"
+    line: int
+    name: str | None = None
+
+
+@dataclass(eq=False)
+class Chain:
+    """Layers applied one after the other: Sequential."""
+
+    layers: list[Any]
+    framework: str
+    line: int
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the graph being built."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A functional Keras model: from these inputs to these outputs."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Free:
+    """A name that the code does not define: a module (`nn.functional`), the input (`x`), or something missing."""
+
+    path: str
+    line: int
+
+    @property
+    def last(self) -> str:
+        return self.path.rsplit(".", 1)[-1]
+
+    @property
+    def root(self) -> str:
+        return self.path.split(".", 1)[0]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What a call gave that cannot be read; an error once something depends on it."""
+
+    what: str
+    line: int
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function defined in the code; `self_` is the object it is bound to."""
+
+    node: ast.FunctionDef | ast.Lambda
+    self_: Any = None
+
+    @property
+    def name(self) -> str:
+        return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
+
+
+@dataclass(frozen=True, eq=False)
+class Class:
+    """A class defined in the code."""
+
+    node: ast.ClassDef
+    methods: dict[str, ast.FunctionDef]
+
+
+@dataclass(eq=False)
+class Instance:
+    """An object of a class defined in the code, or the `self` of methods pasted without their class."""
+
+    owner: Class | None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of a value that is not an Instance, such as `x.view` or `model.add`."""
+
+    value: Any
+    name: str
+
+
+def at(line: int, text: str) -> ExplainError:
+    """An error that names the line of the pasted code."""
+    return ExplainError(f"line {line}: {text}")
+
+
+def number_of(value: Any) -> bool:
+    """True for plain numbers, booleans left out."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def snake_case(kind: str) -> str:
+    """Keras's default names: Conv2DTranspose is called conv2d_transpose."""
+    parted = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", kind)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
+
+
+def flat_layers(values: Sequence[Any]) -> list[Any]:
+    """Every layer in lists, chains and objects, in the order written."""
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, Layer):
+            found.append(value)
+        elif isinstance(value, Chain):
+            found += flat_layers(value.layers)
+        elif isinstance(value, list | tuple):
+            found += flat_layers(value)
+        elif isinstance(value, Instance):
+            found += flat_layers(list(value.attributes.values()))
+    return found

@@ -1,0 +1,448 @@
+"""Reads pasted Python statement by statement, the way a careful person would, without running any of it.
+
+The tree that `ast` gives is walked with values of our own (`code_values`): literals, arithmetic on them, loops over
+literal lists and ranges, functions and classes defined in the code itself, and calls of layers, which are handed to
+`calls`. Everything else is either ignorable (`model.summary()`), missing until something needs it, or an error that
+names its line. Work is bounded: so many steps, so deep, numbers and lists only so large.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from .code_builtins import BUILTINS, LONGEST_LIST, builtin
+from .code_values import Class, Free, Function, Instance, Layer, Missing, Tensor, at, number_of
+
+MOST_STEPS = 200_000
+DEEPEST_CALL = 40
+LARGEST_NUMBER = 10**15
+
+ARITHMETIC: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+COMPARISONS: Mapping[type, Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}
+ELEMENTWISE = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power"}
+
+
+class Calls(Protocol):
+    """What the interpreter asks of the part that knows layers."""
+
+    def call(self, function: Any, args: list[Any], named: dict[str, Any], line: int) -> Any: ...
+    def attribute(self, value: Any, name: str, line: int) -> Any: ...
+    def join(self, function: str, operands: Sequence[Any], line: int) -> Any: ...
+    def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor: ...
+    def statement(self, value: Any, node: ast.expr) -> None: ...
+
+
+class ReturnedSignal(Exception):  # noqa: N818
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class LoopEndsSignal(Exception):  # noqa: N818
+    pass
+
+
+class NextTurnSignal(Exception):  # noqa: N818
+    pass
+
+
+class Interpreter:
+    """Walks one module; `scope` holds the names of the code being read."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.scopes: list[dict[str, Any]] = [{"__name__": "__main__"}]
+        self._steps = 0
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return self.scopes[-1]
+
+    # statements
+
+    def run(self, body: Sequence[ast.stmt]) -> None:
+        """Reads statements in order."""
+        for node in body:
+            self._step(node.lineno)
+            self._statement(node)
+
+    def _step(self, line: int) -> None:
+        self._steps += 1
+        if self._steps > MOST_STEPS:
+            raise at(line, f"the code takes more than {MOST_STEPS} steps to read; paste the network alone.")
+
+    def _statement(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Global() | ast.Assert():
+                return
+            case ast.Expr():
+                if not isinstance(node.value, ast.Constant):
+                    self.calls.statement(self.value(node.value), node.value)
+            case ast.Assign():
+                value = self.value(node.value)
+                for target in node.targets:
+                    self.assign(target, value)
+            case ast.AnnAssign():
+                if node.value is not None:
+                    self.assign(node.target, self.value(node.value))
+            case ast.AugAssign():
+                joined = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
+                self.assign(node.target, self.value(joined))
+            case ast.FunctionDef():
+                self.scope[node.name] = Function(node)
+            case ast.ClassDef():
+                methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
+                self.scope[node.name] = Class(node, methods)
+            case ast.For():
+                self._loop(node)
+            case ast.If():
+                self.run(node.body if self.truth(self.value(node.test), node.lineno) else node.orelse)
+            case ast.With():
+                self.run(node.body)
+            case ast.Return():
+                raise ReturnedSignal(None if node.value is None else self.value(node.value))
+            case ast.Break():
+                raise LoopEndsSignal
+            case ast.Continue():
+                raise NextTurnSignal
+            case _:
+                raise at(node.lineno, f"'{_first_words(node)}' cannot be read without running it; paste the layers.")
+
+    def _loop(self, node: ast.For) -> None:
+        for value in self.items(self.value(node.iter), node.lineno):
+            self.assign(node.target, value)
+            try:
+                self.run(node.body)
+            except NextTurnSignal:
+                continue
+            except LoopEndsSignal:
+                return
+        self.run(node.orelse)
+
+    def assign(self, target: ast.expr, value: Any) -> None:
+        """Binds a name, an attribute, an item or a tuple of them."""
+        match target:
+            case ast.Name():
+                self.scope[target.id] = named(value, target.id)
+            case ast.Tuple() | ast.List():
+                values = self.items(value, target.lineno)
+                if len(values) != len(target.elts) or any(isinstance(t, ast.Starred) for t in target.elts):
+                    raise at(target.lineno, f"{len(values)} values for {len(target.elts)} names.")
+                for one, part in zip(target.elts, values, strict=True):
+                    self.assign(one, part)
+            case ast.Attribute():
+                owner = self.value(target.value)
+                if isinstance(owner, Free) and owner.path == "self":
+                    owner = self.scope["self"] = Instance(None)
+                if isinstance(owner, Instance):
+                    prefix = f"{owner.name}." if owner.name else ""
+                    owner.attributes[target.attr] = named(value, prefix + target.attr)
+            case ast.Subscript():
+                owner, key = self.value(target.value), self.value(target.slice)
+                if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(key, int) and key < len(owner)):
+                    owner[key] = value
+                elif not isinstance(owner, Free | Missing):
+                    raise at(target.lineno, "assigning into a tensor cannot be followed.")
+            case _:
+                raise at(target.lineno, f"'{ast.unparse(target)}' cannot be assigned to here.")
+
+    # expressions
+
+    def value(self, node: ast.expr) -> Any:
+        """What an expression stands for."""
+        self._step(node.lineno)
+        match node:
+            case ast.Constant():
+                return self._checked(node.value, node.lineno)
+            case ast.Name():
+                return self._name(node)
+            case ast.Attribute():
+                return self._attribute(self.value(node.value), node.attr, node.lineno)
+            case ast.Call():
+                return self._call(node)
+            case ast.Tuple():
+                return tuple(self._elements(node.elts))
+            case ast.List() | ast.Set():
+                return self._elements(node.elts)
+            case ast.Dict():
+                return {
+                    self.value(key): self.value(item)
+                    for key, item in zip(node.keys, node.values, strict=True)
+                    if key is not None
+                }
+            case ast.BinOp():
+                return self._binary(node)
+            case ast.UnaryOp():
+                return self._unary(node)
+            case ast.BoolOp():
+                return self._bool(node)
+            case ast.Compare():
+                return self._compare(node)
+            case ast.IfExp():
+                return self.value(node.body if self.truth(self.value(node.test), node.lineno) else node.orelse)
+            case ast.Subscript():
+                return self._subscript(node)
+            case ast.ListComp() | ast.GeneratorExp():
+                return self._comprehension(node)
+            case ast.JoinedStr():
+                return "".join(self._text(part) for part in node.values)
+            case ast.Lambda():
+                return Function(node)
+            case ast.NamedExpr():
+                found = self.value(node.value)
+                self.assign(node.target, found)
+                return found
+            case _:
+                raise at(node.lineno, f"'{ast.unparse(node)[:60]}' cannot be read without running it.")
+
+    def _name(self, node: ast.Name) -> Any:
+        for scope in (self.scope, self.scopes[0]):
+            if node.id in scope:
+                return scope[node.id]
+        return Free(node.id, node.lineno)
+
+    def _attribute(self, owner: Any, name: str, line: int) -> Any:
+        if isinstance(owner, Instance):
+            if name in owner.attributes:
+                return owner.attributes[name]
+            if owner.owner is not None and name in owner.owner.methods:
+                return Function(owner.owner.methods[name], owner)
+            return Free(f"self.{name}", line)
+        if isinstance(owner, Free):
+            return Free(f"{owner.path}.{name}", line)
+        if isinstance(owner, Missing):
+            return owner
+        return self.calls.attribute(owner, name, line)
+
+    def _elements(self, nodes: Sequence[ast.expr]) -> list[Any]:
+        found: list[Any] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                found.extend(self.items(self.value(node.value), node.lineno))
+            else:
+                found.append(self.value(node))
+        return found
+
+    def _call(self, node: ast.Call) -> Any:
+        function = self.value(node.func)
+        args = self._elements(node.args)
+        keywords: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, dict):
+                keywords.update(value)
+            else:
+                raise at(node.lineno, "**arguments that are not written out cannot be read.")
+        if isinstance(function, Free) and function.path in BUILTINS:
+            return builtin(self, function.path, args, node.lineno)
+        return self.calls.call(function, args, keywords, node.lineno)
+
+    def enter(self, function: Function, args: list[Any], keywords: Mapping[str, Any], line: int) -> Any:
+        """What a function defined in the code returns for these arguments."""
+        if len(self.scopes) > DEEPEST_CALL:
+            raise at(line, f"'{function.name}' calls itself more than {DEEPEST_CALL} deep.")
+        scope = self.bind(function, args, keywords, line)
+        self.scopes.append(scope)
+        try:
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body)
+            self.run(function.node.body)
+        except ReturnedSignal as returned:
+            return returned.value
+        finally:
+            self.scopes.pop()
+        return None
+
+    def bind(self, function: Function, args: list[Any], keywords: Mapping[str, Any], line: int) -> dict[str, Any]:
+        """The names of a call; a parameter nobody gave stays a free name."""
+        spec = function.node.args
+        params = [*spec.posonlyargs, *spec.args]
+        given = ([function.self_] if function.self_ is not None else []) + args
+        if len(given) > len(params) and spec.vararg is None:
+            raise at(line, f"'{function.name}' takes {len(params)} arguments; {len(given)} were given.")
+        scope = {p.arg: value for p, value in zip(params, given, strict=False)}
+        if spec.vararg is not None:
+            scope[spec.vararg.arg] = tuple(given[len(params) :])
+        known = {p.arg for p in (*params, *spec.kwonlyargs)}
+        for name, value in keywords.items():
+            if name not in known and spec.kwarg is None:
+                raise at(line, f"'{function.name}' has no parameter called '{name}'.")
+            scope[name] = value
+        for p, default in zip(params[len(params) - len(spec.defaults) :], spec.defaults, strict=True):
+            if p.arg not in scope:
+                scope[p.arg] = self.value(default)
+        for p, other in zip(spec.kwonlyargs, spec.kw_defaults, strict=True):
+            if p.arg not in scope and other is not None:
+                scope[p.arg] = self.value(other)
+        for p in (*params, *spec.kwonlyargs):
+            scope.setdefault(p.arg, Free(p.arg, getattr(function.node, "lineno", line)))
+        return scope
+
+    def _binary(self, node: ast.BinOp) -> Any:
+        left, right, line = self.value(node.left), self.value(node.right), node.lineno
+        if isinstance(left, Tensor) or isinstance(right, Tensor):
+            function = ELEMENTWISE.get(type(node.op))
+            if function is None:
+                raise at(line, f"'{ast.unparse(node)[:60]}' is not an operation on tensors that can be read.")
+            return self.calls.join(function, [left, right], line)
+        if isinstance(left, Free | Missing) or isinstance(right, Free | Missing):
+            unknown = left if isinstance(left, Free | Missing) else right
+            return Missing(unknown.path if isinstance(unknown, Free) else unknown.what, unknown.line)
+        if isinstance(node.op, ast.Mult) and (isinstance(left, list | tuple | str) or isinstance(right, list | tuple)):
+            sequence, times = (left, right) if isinstance(left, list | tuple | str) else (right, left)
+            if not isinstance(times, int) or len(sequence) * max(0, times) > LONGEST_LIST:
+                raise at(line, f"'{ast.unparse(node)[:60]}' makes a list that is too long.")
+        try:
+            if isinstance(node.op, ast.Pow):
+                if not number_of(left) or not number_of(right) or abs(right) > 64 or abs(left) > 10**6:
+                    raise at(line, f"'{ast.unparse(node)[:60]}' is too large.")
+                return self._checked(left**right, line)
+            return self._checked(ARITHMETIC[type(node.op)](left, right), line)
+        except (TypeError, KeyError, ZeroDivisionError, ValueError) as error:
+            raise at(line, f"'{ast.unparse(node)[:60]}' cannot be worked out ({error}).") from error
+
+    def _checked(self, value: Any, line: int) -> Any:
+        if number_of(value) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
+            raise at(line, "a number beyond anything a layer has.")
+        if isinstance(value, list | tuple | str) and len(value) > LONGEST_LIST:
+            raise at(line, f"a list of more than {LONGEST_LIST} entries.")
+        return value
+
+    def _unary(self, node: ast.UnaryOp) -> Any:
+        value = self.value(node.operand)
+        if isinstance(node.op, ast.Not):
+            return not self.truth(value, node.lineno)
+        if isinstance(value, Tensor):
+            return self.calls.join("negative", [value], node.lineno)
+        if isinstance(value, Free | Missing):
+            return Missing(value.path if isinstance(value, Free) else value.what, value.line)
+        if not isinstance(value, int | float):
+            raise at(node.lineno, f"'{ast.unparse(node)[:60]}' cannot be worked out.")
+        return -value if isinstance(node.op, ast.USub) else +value
+
+    def _bool(self, node: ast.BoolOp) -> Any:
+        value: Any = None
+        for part in node.values:
+            value = self.value(part)
+            if self.truth(value, node.lineno) != isinstance(node.op, ast.And):
+                return value
+        return value
+
+    def _compare(self, node: ast.Compare) -> Any:
+        left = self.value(node.left)
+        for kind, part in zip(node.ops, node.comparators, strict=True):
+            right = self.value(part)
+            for side in (left, right):
+                if isinstance(side, Missing | Free):
+                    return Missing(side.path if isinstance(side, Free) else side.what, side.line)
+            try:
+                if not COMPARISONS[type(kind)](left, right):
+                    return False
+            except TypeError as error:
+                raise at(node.lineno, f"'{ast.unparse(node)[:60]}' cannot be decided ({error}).") from error
+            left = right
+        return True
+
+    def truth(self, value: Any, line: int) -> bool:
+        """Whether a condition holds."""
+        if isinstance(value, Free | Missing):
+            what = value.path if isinstance(value, Free) else value.what
+            raise at(line, f"the condition depends on '{what}', which is not defined in the code.")
+        return bool(value)
+
+    def _subscript(self, node: ast.Subscript) -> Any:
+        owner = self.value(node.value)
+        if isinstance(owner, Tensor):
+            parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return self.calls.cut(owner, [self._key(part) for part in parts], node.lineno)
+        if isinstance(owner, Free | Missing):
+            return Missing(owner.path if isinstance(owner, Free) else owner.what, owner.line)
+        key = self._key(node.slice)
+        owner = owner if isinstance(owner, dict | str | tuple) else self.items(owner, node.lineno)
+        try:
+            return owner[key]
+        except (TypeError, KeyError, IndexError, ValueError) as error:
+            raise at(node.lineno, f"'{ast.unparse(node)[:60]}' does not exist.") from error
+
+    def _key(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Slice):
+            ends = [None if part is None else self.value(part) for part in (node.lower, node.upper, node.step)]
+            if any(end is not None and not isinstance(end, int) for end in ends):
+                raise at(node.lineno, f"the ends of '{ast.unparse(node)}' must be whole numbers.")
+            return slice(*ends)
+        return self.value(node)
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+        found: list[Any] = []
+
+        def go(depth: int) -> None:
+            if depth == len(node.generators):
+                found.append(self.value(node.elt))
+                return
+            generator = node.generators[depth]
+            for item in self.items(self.value(generator.iter), node.lineno):
+                self.assign(generator.target, item)
+                if all(self.truth(self.value(test), node.lineno) for test in generator.ifs):
+                    go(depth + 1)
+
+        go(0)
+        return found
+
+    def items(self, value: Any, line: int) -> list[Any]:
+        """The entries of a list, a tuple, a dict or a chain of layers."""
+        if hasattr(value, "layers"):
+            return list(value.layers)
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+            return list(value)
+        what = value.path if isinstance(value, Free) else value.what if isinstance(value, Missing) else None
+        if what is not None:
+            raise at(line, f"'{what}' is not defined in the code, so its entries are not known.")
+        raise at(line, "a list was expected here.")
+
+    def _text(self, node: ast.expr) -> str:
+        if isinstance(node, ast.FormattedValue):
+            return str(self.value(node.value))[:200]
+        return str(node.value) if isinstance(node, ast.Constant) else "?"
+
+
+def named(value: Any, name: str) -> Any:
+    """A layer takes the first name it is bound to."""
+    if (isinstance(value, Layer | Instance) or hasattr(value, "layers")) and value.name is None:
+        value.name = name
+        if hasattr(value, "layers"):
+            for i, layer in enumerate(value.layers):
+                named(layer, f"{name}.{i}")
+    elif (
+        isinstance(value, list)
+        and value
+        and all(isinstance(v, Layer | Instance) or hasattr(v, "layers") for v in value)
+    ):
+        for i, layer in enumerate(value):
+            named(layer, f"{name}.{i}")
+    return value
+
+
+def _first_words(node: ast.stmt) -> str:
+    return ast.unparse(node).splitlines()[0][:60]

@@ -1,0 +1,309 @@
+"""A `Graph` made layer by layer: what the readers of text, pasted code and Keras files have in common.
+
+Each method adds one operator, works out its output shape and parameters, and returns the name of its output. A layer
+used twice owns its parameters once (`Origin.owner`). Errors name the layer and, when there is one, the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from typing import Any
+
+from ...errors import ExplainError
+from ..graph import Axis, Graph, Op, Size, Tensor, Window
+from ..shapes import Shape, output_shape, shape_text
+
+ITEM_BYTES = 4
+MOST_OPERATORS = 50_000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a layer comes from: its name for people, its class there, its line, and who owns its weights."""
+
+    name: str
+    source: str = ""
+    line: int | None = None
+    owner: Hashable = None
+
+    def part(self, name: str, source: str = "") -> Origin:
+        """The origin of one operator of a layer that is made of several."""
+        owner = None if self.owner is None else (self.owner, name)
+        return Origin(f"{self.name}.{name}", source or self.source, self.line, owner)
+
+    @property
+    def where(self) -> str:
+        """How an error calls it: `line 3, Conv2D 'conv1'`."""
+        told = f"{self.source} '{self.name}'" if self.source and self.source != self.name else self.name
+        return told if self.line is None else f"line {self.line}, {told}"
+
+
+class LayerGraph:
+    """Builds one `Graph`."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.notes: list[str] = []
+        self._ops: list[Op] = []
+        self._tensors: dict[str, Tensor] = {}
+        self._inputs: list[str] = []
+        self._axes: dict[str, tuple[Axis, ...]] = {}
+        self._owned: set[Hashable] = set()
+        self._names: set[str] = set()
+        self._counts: dict[str, int] = {}
+
+    # what there is so far
+
+    def shape(self, tensor: str) -> Shape:
+        """The shape of a tensor made so far."""
+        return self._tensors[tensor].shape
+
+    def rank(self, tensor: str) -> int:
+        """The number of dims of a tensor made so far, batch included."""
+        return len(self._tensors[tensor].shape)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The inputs made so far."""
+        return tuple(self._inputs)
+
+    def note(self, text: str) -> None:
+        """Say `text` beside the result, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def fresh(self, name: str) -> str:
+        """`name`, or `name_1`, `name_2` ... when it is taken."""
+        found = name
+        while found in self._names or found in self._tensors:
+            self._counts[name] = self._counts.get(name, 0) + 1
+            found = f"{name}_{self._counts[name]}"
+        self._names.add(found)
+        return found
+
+    def graph(self, outputs: Sequence[str]) -> Graph:
+        """The finished graph; operators that lead to no output are left out.
+
+        Raises:
+            ExplainError: no operator leads from the input to the outputs.
+        """
+        wanted, kept = set(outputs), []
+        for op in reversed(self._ops):
+            if wanted & set(op.outputs):
+                kept.append(op)
+                wanted |= set(op.inputs)
+        if not kept:
+            raise ExplainError(f"{self.title}: there is no layer between its input and its output.")
+        tensors = {name: t for name, t in self._tensors.items() if name in wanted}
+        for op in kept:
+            tensors.update({name: self._tensors[name] for name in op.outputs})
+        inputs = tuple(name for name in self._inputs if name in wanted)
+        if not inputs:
+            raise ExplainError(f"{self.title}: its output does not depend on any input.")
+        axes = {name: self._axes[name] for name in inputs}
+        return Graph(tuple(reversed(kept)), tensors, inputs, tuple(outputs), axes, self.title, tuple(self.notes))
+
+    # adding
+
+    def input(self, shape: Shape, axes: tuple[Axis, ...], name: str = "input") -> str:
+        """Adds an input of `shape`, batch included, whose `axes` are followed."""
+        for size in shape:
+            if size is not None and size < 1:
+                raise ExplainError(f"The input shape {shape_text(shape)} has a size of {size}; sizes start at 1.")
+        name = self.fresh(name)
+        self._tensors[name] = Tensor(name, tuple(shape), "input", ITEM_BYTES)
+        self._inputs.append(name)
+        self._axes[name] = axes
+        return name
+
+    def add(
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        origin: Origin,
+        *,
+        shape: Shape | None = None,
+        more_outputs: Sequence[Shape] = (),
+        channels: Size = None,
+        params: int = 0,
+        buffers: int = 0,
+        weight_values: int | None = None,
+        windows: tuple[Window, ...] = (),
+        dims: tuple[int, ...] = (),
+        channel_dim: int | None = None,
+        groups: int = 1,
+        **attrs: Any,
+    ) -> str:
+        """Adds one operator and returns the name of its first output."""
+        if len(self._ops) >= MOST_OPERATORS:
+            raise ExplainError(f"{origin.where}: the network has more than {MOST_OPERATORS} operators.")
+        shapes = [self.shape(t) for t in inputs]
+        if origin.owner is not None:
+            if origin.owner in self._owned:
+                params = buffers = 0
+            self._owned.add(origin.owner)
+        name = self.fresh(origin.name)
+        op = Op(
+            kind=kind,
+            name=name,
+            inputs=tuple(inputs),
+            outputs=(),
+            windows=windows,
+            dims=dims,
+            channel_dim=channel_dim,
+            groups=groups,
+            params=params,
+            weight_values=weight_values,
+            weight_bytes=(params + buffers) * ITEM_BYTES,
+            attrs=attrs,
+            source=origin.source,
+            line=origin.line,
+        )
+        made = output_shape(op, shapes, channels) if shape is None else shape
+        outputs = []
+        for i, one in enumerate((made, *more_outputs)):
+            tensor = self.fresh(f"{name}:{i}")
+            self._tensors[tensor] = Tensor(tensor, one, "activation", ITEM_BYTES)
+            outputs.append(tensor)
+        self._ops.append(op.with_(outputs=tuple(outputs)))
+        return outputs[0]
+
+    def conv(
+        self,
+        x: str,
+        origin: Origin,
+        *,
+        filters: Size,
+        windows: Sequence[Window],
+        dims: Sequence[int],
+        channel_dim: int,
+        groups: int = 1,
+        bias: bool = True,
+        transposed: bool = False,
+    ) -> str:
+        """A convolution with `filters` outputs; a channel count of None on either side leaves its weights uncounted."""
+        channels = self.shape(x)[channel_dim]
+        for window in windows:
+            check_window(window, origin)
+        if groups < 1 or (filters is not None and filters < 1):
+            raise ExplainError(f"{origin.where}: filters and groups start at 1; given {filters} and {groups}.")
+        for what, count in (("input channels", channels), ("filters", filters)):
+            if count is not None and count % groups:
+                raise ExplainError(f"{origin.where}: {count} {what} cannot be split into {groups} groups.")
+        weights: int | None = None
+        if channels is not None and filters is not None:
+            weights = channels // groups * filters * prod(w.kernel for w in windows)
+        return self.add(
+            "conv_transpose" if transposed else "conv",
+            [x],
+            origin,
+            channels=filters,
+            params=0 if weights is None else weights + (filters or 0) * bias,
+            weight_values=weights,
+            windows=tuple(windows),
+            dims=tuple(dims),
+            channel_dim=channel_dim,
+            groups=groups,
+        )
+
+    def pool(self, x: str, origin: Origin, *, windows: Sequence[Window], dims: Sequence[int], function: str) -> str:
+        """Pooling over windows; function is "max" or "avg"."""
+        for window in windows:
+            check_window(window, origin)
+        return self.add("pool", [x], origin, windows=tuple(windows), dims=tuple(dims), function=function)
+
+    def linear(self, x: str, origin: Origin, *, units: int, bias: bool = True, dim: int | None = None) -> str:
+        """A matrix over the features in `dim` (the last one by default)."""
+        dim = self.rank(x) - 1 if dim is None else dim
+        features = self.shape(x)[dim]
+        if units < 1:
+            raise ExplainError(f"{origin.where}: {units} output features; at least 1 is needed.")
+        weights = None if features is None else features * units
+        params = 0 if weights is None else weights + units * bias
+        return self.add("linear", [x], origin, channels=units, params=params, weight_values=weights, dims=(dim,))
+
+    def elementwise(
+        self, inputs: Sequence[str], origin: Origin, function: str, *, params: int = 0, buffers: int = 0
+    ) -> str:
+        """A function of each value by itself, or of several arrays value by value."""
+        return self.add("elementwise", inputs, origin, params=params, buffers=buffers, function=function)
+
+    def rnn(
+        self,
+        x: str,
+        origin: Origin,
+        *,
+        cell: str,
+        hidden: int,
+        dim: int,
+        channel_dim: int,
+        biases: int,
+        layers: int = 1,
+        bidirectional: bool = False,
+    ) -> str:
+        """The whole output sequence of a recurrent layer; `biases` is the number of bias vectors per gate."""
+        features = self.shape(x)[channel_dim]
+        if hidden < 1 or layers < 1:
+            raise ExplainError(f"{origin.where}: {hidden} units in {layers} layers; both start at 1.")
+        gates = {"lstm": 4, "gru": 3, "rnn": 1}[cell]
+        ways = 2 if bidirectional else 1
+        weights: int | None = None
+        if features is not None:
+            sizes = [features] + [hidden * ways] * (layers - 1)
+            weights = sum(gates * hidden * (size + hidden) * ways for size in sizes)
+        batch = [s for i, s in enumerate(self.shape(x)) if i not in (dim, channel_dim)]
+        state: Shape = (layers * ways, *batch, hidden)
+        return self.add(
+            "rnn",
+            [x],
+            origin,
+            params=0 if weights is None else weights + gates * hidden * biases * ways * layers,
+            weight_values=weights,
+            dims=(dim,),
+            channel_dim=channel_dim,
+            more_outputs=[state] * (2 if cell == "lstm" else 1),
+            cell=cell,
+            hidden=hidden,
+            layers=layers,
+            bidirectional=bidirectional,
+        )
+
+    def pad(self, x: str, origin: Origin, *, dims: Sequence[int], pairs: Sequence[tuple[int, int]], mode: str) -> str:
+        """Positions added before and after along `dims`; negative ones are cropped."""
+        before, after = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+        return self.add("pad", [x], origin, dims=tuple(dims), before=before, after=after, mode=mode)
+
+    def reshape(self, x: str, origin: Origin, shape: Shape) -> str:
+        """The same values in another shape; one unknown size is worked out from the others when it can be.
+
+        Raises:
+            ExplainError: a shape that holds another number of values.
+        """
+        have = self.shape(x)
+        if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
+            raise ExplainError(f"{origin.where}: {shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
+        return self.add("reshape", [x], origin, shape=shape)
+
+    def upsample(self, x: str, origin: Origin, *, dims: Sequence[int], scale: Sequence[int], mode: str) -> str:
+        """Every position repeated or interpolated `scale` times."""
+        if any(s < 1 for s in scale):
+            raise ExplainError(f"{origin.where}: an upsampling factor of {min(scale)}; factors start at 1.")
+        factors = tuple(Fraction(s) for s in scale)
+        return self.add("upsample", [x], origin, dims=tuple(dims), scale=factors, mode=mode, align_corners=False)
+
+
+def check_window(window: Window, origin: Origin) -> None:
+    """Refuses kernels, strides and dilations below 1 and negative padding, naming the layer."""
+    for what, value in (("kernel", window.kernel), ("stride", window.stride), ("dilation", window.dilation)):
+        if value < 1:
+            raise ExplainError(f"{origin.where}: a {what} of {value}; it is a whole number from 1 up.")
+    if min(window.pad_start, window.pad_end, window.output_padding) < 0:
+        raise ExplainError(f"{origin.where}: negative padding ({window.pad_start}, {window.pad_end}).")
+    if max(window.kernel, window.stride, window.dilation, window.pad_start, window.pad_end) > MOST_POSITIONS:
+        raise ExplainError(f"{origin.where}: a size above {MOST_POSITIONS}, which no such layer has.")
+
+
+MOST_POSITIONS = 1_000_000

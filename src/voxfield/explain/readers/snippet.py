@@ -1,0 +1,240 @@
+"""A network from pasted Keras or torch code: one layer, some lines, a function, a class, prose around it.
+
+The text is parsed with `ast` and read by `interpret`; nothing in it is ever run. What is not Python (Chinese or other
+prose, Markdown fences, prompts) is left out and said so; line numbers in errors are those of the pasted text.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ...errors import ExplainError
+from ..graph import Graph
+from ..shapes import Shape
+from .code_calls import CodeCalls
+from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
+from .interpret import ReturnedSignal
+from .keras_config import ALIASES
+from .keras_layers import LAYERS
+from .layers import LayerGraph
+from .torch_layers import TORCH_LAYERS
+
+LARGEST_TEXT = 500_000
+MOST_PROSE_LINES = 2_000
+FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’", "(),:=[]{};.\"\"''")
+PROMPT = re.compile(r"^\s*(?:>>> |>>>$|\.\.\. |In \[\d+\]: ?)")
+CALLED = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)\s*\(")
+KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
+TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
+
+
+def looks_like_code(text: str) -> bool:
+    """True when `text` calls a layer of Keras or torch."""
+    names = set(CALLED.findall(text.translate(FULL_WIDTH)))
+    return bool(names & {*LAYERS, *ALIASES, *TORCH_LAYERS, "Sequential", "Input", "Model"}) or bool(
+        re.search(r"\b(layers|nn|keras|torch|tf)\.\w+\s*\(", text)
+    )
+
+
+def read_snippet(text: str, input_shape: Shape | None = None, layout: str | None = None) -> Graph:
+    """The graph of pasted code.
+
+    Args:
+        text: Keras or torch code, prose and comments around it allowed.
+        input_shape: sizes of the input: positions only, with channels, or with the batch too; None takes what the code
+            says and assumes, aloud, what it does not.
+        layout: one letter per dim of the input, such as "BTFC"; None takes the framework's habit.
+
+    Raises:
+        ExplainError: no layer in it, a name that cannot be resolved, a layer that cannot be; the line is named.
+    """
+    if len(text) > LARGEST_TEXT:
+        raise ExplainError(f"{len(text)} characters of code; at most {LARGEST_TEXT}. Paste the network alone.")
+    source, skipped = python_of(text)
+    tree = _parsed(source)
+    net = LayerGraph("pasted code")
+    calls = CodeCalls(net, framework_of(tree), input_shape, layout)
+    try:
+        outputs = _outputs(calls, tree)
+    except RecursionError as error:
+        raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
+    if skipped:
+        listed = ", ".join(str(n) for n in skipped[:8]) + (" ..." if len(skipped) > 8 else "")
+        net.note(f"Not Python and left out: line {listed}.")
+    return net.graph([tensor.name for tensor in outputs])
+
+
+def python_of(text: str) -> tuple[str, list[int]]:
+    """The text with everything that is not Python blanked out, and the numbers of the lines that were.
+
+    Raises:
+        ExplainError: a line that calls a layer but is not Python; its number is named.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\u3000", " ")
+    if "\0" in text:
+        raise ExplainError("The text holds a NUL character; it is not code.")
+    lines = [PROMPT.sub("", line) for line in text.expandtabs(4).split("\n")]
+    lines = ["" if line.strip().startswith("```") else line for line in lines]
+    lines = textwrap.dedent("\n".join(lines)).split("\n")
+    skipped: list[int] = []
+    tried: set[int] = set()
+    while (error := _syntax_error("\n".join(lines))) is not None:
+        number = min(max(1, error.lineno or 1), len(lines))
+        line = lines[number - 1]
+        flat = not any(one.rstrip().endswith(":") for one in lines)
+        if "indent" in str(error.msg) and flat and 0 not in tried:
+            tried.add(0)
+            lines = [one.strip() for one in lines]
+        elif number not in tried and line.translate(FULL_WIDTH) != line:
+            tried.add(number)
+            lines[number - 1] = line.translate(FULL_WIDTH)
+        elif line.strip() and not looks_like_code(line) and len(skipped) < MOST_PROSE_LINES and _is_prose(line):
+            skipped.append(number)
+            lines[number - 1] = ""
+        else:
+            raise at(number, f"'{line.strip()[:80]}' is not Python ({error.msg}).")
+    return "\n".join(lines), sorted(skipped)
+
+
+def _is_prose(line: str) -> bool:
+    """True for a line that carries words rather than code: other scripts, or several words in a row."""
+    return any(ord(c) > 0x2E7F for c in line) or bool(re.search(r"[A-Za-z]+ [A-Za-z]+", line)) or "=" not in line
+
+
+def _syntax_error(source: str) -> SyntaxError | None:
+    try:
+        _parse(source)
+    except SyntaxError as error:
+        return error
+    return None
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(source)
+    except (RecursionError, MemoryError) as error:
+        raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
+    except ValueError as error:
+        if isinstance(error, SyntaxError):
+            raise
+        raise ExplainError(f"The text is not code ({error}).") from error
+
+
+def _parsed(source: str) -> ast.Module:
+    tree = _parse(source)
+    if not tree.body:
+        raise ExplainError(
+            "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
+        )
+    return tree
+
+
+def framework_of(tree: ast.Module) -> str:
+    """Whether the code is Keras or torch, by the names it uses."""
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    names |= {n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {part for alias in node.names for part in alias.name.split(".")}
+            names |= set((getattr(node, "module", None) or "").split("."))
+    torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
+    keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf"})
+    return "torch" if torch > keras else "keras"
+
+
+def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
+    """The network's outputs: of a Model, what is returned, the last tensor made, or the layers written down."""
+    try:
+        calls.interpreter.run(tree.body)
+    except ReturnedSignal as returned:
+        return _tensors(returned.value, calls)
+    if calls.network is not None:
+        return calls.network.outputs
+    if calls.latest is not None:
+        return [calls.latest]
+    scope = calls.interpreter.scope
+    chains = [v for v in scope.values() if isinstance(v, Chain)]
+    if calls.bare and not chains:
+        return _tensors(_chain(calls, calls.bare), calls)
+    if chains or any(isinstance(v, Chain) for v in calls.bare):
+        chain = [v for v in (*scope.values(), *calls.bare) if isinstance(v, Chain)][-1]
+        return _tensors(calls.apply(chain, [], chain.line), calls)
+    roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
+    if roots:
+        return _tensors(_run_object(calls, roots[-1]), calls)
+    loose = flat_layers(list(scope.values()))
+    if loose:
+        calls.net.note("The layers are not connected in the code: they were taken in the order written.")
+        return _tensors(_chain(calls, sorted(loose, key=lambda layer: layer.line)), calls)
+    defined = [v for v in scope.values() if isinstance(v, Class | Function)]
+    if defined:
+        return _definition(calls, defined, tree)
+    last = tree.body[-1]
+    raise at(
+        last.lineno,
+        "no layer was found in the text. Paste layers such as layers.Conv2D(16, (1, 3))(x) or "
+        "nn.Conv1d(1, 512, 10, stride=5).",
+    )
+
+
+def _chain(calls: CodeCalls, layers: Sequence[Layer | Chain]) -> Any:
+    return calls.apply(Chain(list(layers), calls.framework, layers[0].line), [], layers[0].line)
+
+
+def _run_object(calls: CodeCalls, owner: Instance) -> Any:
+    calls.hints = flat_layers([owner])
+    return calls.run_instance(owner, [], {}, 1)
+
+
+def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast.Module) -> Sequence[Tensor]:
+    """Runs the class or function that none of the others uses; the last one when there are several."""
+    used = {
+        name.id
+        for node in tree.body
+        for name in ast.walk(node)
+        if isinstance(name, ast.Name) and name.id != getattr(node, "name", None)
+    }
+    able = [d for d in defined if isinstance(d, Function) or {"forward", "call", "__call__"} & set(d.methods)]
+    loose = [d for d in able if d.node.name not in used] or able  # type: ignore[union-attr]
+    if not loose:
+        layers = [d for d in defined if isinstance(d, Class)]
+        made = [calls.create(cls, [], {}, cls.node.lineno) for cls in layers]
+        found = flat_layers(made)
+        if not found:
+            raise at(tree.body[0].lineno, "the classes in the text define neither layers nor a forward method.")
+        calls.net.note("There is no forward method: the layers were taken in the order written.")
+        return _tensors(_chain(calls, found), calls)
+    root = loose[-1]
+    if isinstance(root, Class):
+        return _tensors(_run_object(calls, calls.create(root, [], {}, root.node.lineno)), calls)
+    own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
+    value = calls.interpreter.enter(root, list(own), {}, root.node.lineno)
+    if calls.network is not None:
+        return calls.network.outputs
+    if isinstance(value, Instance | Chain | Layer):
+        chain = value if isinstance(value, Chain) else None
+        found = calls.apply(chain, [], chain.line) if chain else _run_object(calls, value)  # type: ignore[arg-type]
+        return _tensors(found, calls)
+    if value is None and own and flat_layers(list(own)):
+        calls.net.note("There is no forward method: the layers were taken in the order written.")
+        return _tensors(_chain(calls, flat_layers(list(own))), calls)
+    return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
+
+
+def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
+    listed = list(value) if isinstance(value, tuple | list) else [value]
+    found = [v for v in listed if isinstance(v, Tensor)]
+    if found:
+        return found
+    if calls.latest is not None:
+        return [calls.latest]
+    if value is None or isinstance(value, Free):
+        raise ExplainError("The code was read but no tensor comes out of it. Paste the lines that apply the layers.")
+    raise calls.unreadable(value, 1)

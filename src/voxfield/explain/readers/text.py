@@ -1,0 +1,222 @@
+"""A network from one line of text: `10/5 8/4 4/2 4/2 4/2`, kernel/stride layer by layer.
+
+The full form of one layer, with everything but the kernel optional:
+
+    3*  max  ^  2x3 / 1x2 : 1x4  @64  g8  p1,0x1,1  o1  b
+    |   |    |  |     |     |    |    |   |         |   bias
+    |   |    |  |     |     |    |    |   |         output padding of a transposed convolution
+    |   |    |  |     |     |    |    |   padding per axis, both ends or start,end; also `same`, `causal` (time only)
+    |   |    |  |     |     |    |    groups
+    |   |    |  |     |     |    filters (output channels); without them costs cannot be given
+    |   |    |  kernel / stride : dilation, one number per axis (time x frequency)
+    |   |    transposed (`^4/2` or `4/2^`)
+    |   pooling: `max` or `avg`
+    repeated
+
+Padding is none unless stated, and there is no bias without `b`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import ExplainError
+from ..graph import Axis, Graph, Size, Window
+from .layers import LayerGraph, Origin
+
+NUMBERS = r"-?\d{1,9}(?:x-?\d{1,9})*"
+LAYER = re.compile(
+    rf"(?:(?P<repeat>\d{{1,5}})\*)?(?P<pool>max|avg)?(?P<up1>\^)?(?P<kernel>{NUMBERS})(?:/(?P<stride>{NUMBERS}))?"
+    rf"(?::(?P<dilation>{NUMBERS}))?(?P<up2>\^)?(?P<flags>.*)",
+    re.DOTALL,
+)
+PAIR = r"-?\d{1,9}(?:,-?\d{1,9})?"
+FLAG = re.compile(
+    rf"@(?P<filters>\d{{1,9}})|g=?(?P<groups>\d{{1,9}})|p=?(?P<padding>{PAIR}(?:x{PAIR})*)|o=?(?P<output>{NUMBERS})"
+    r"|(?P<mode>same|causal)|(?P<bias>b)"
+)
+SEPARATORS = re.compile(r"->|[\s|;→，、；]+")
+AXES = {1: ("time",), 2: ("time", "freq"), 3: ("depth", "h", "w")}
+MOST_LAYERS = 10_000
+EXAMPLE = "Write kernel/stride per layer, such as '10/5 8/4 4/2', with ':2' for dilation and '^' for transposed."
+
+
+def looks_like_layers(text: str) -> bool:
+    """True when every word of `text` has the shape of a layer, right or wrong."""
+    words = [word for word in SEPARATORS.split(text.strip()) if word]
+    return bool(words) and all(re.match(r"(\d+\*)?(max|avg)?\^?-?\d", word) for word in words)
+
+
+def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
+    """The graph of a network written as text.
+
+    Args:
+        text: layers such as `10/5 8/4:2 ^4/2@64`.
+        input_shape: (N,), (C, N) or (B, C, N) for one axis, (T, F), (C, T, F) or (B, C, T, F) for two; None leaves the
+            length unknown.
+
+    Raises:
+        ExplainError: a word that is not a layer, or a size that no layer can have; the word and its place are named.
+    """
+    layers: list[re.Match[str]] = []
+    for word in SEPARATORS.split(text.strip()):
+        if not word:
+            continue
+        match = LAYER.fullmatch(word)
+        if match is None:
+            raise ExplainError(f"'{word}' (word {len(layers) + 1}) is not a layer. {EXAMPLE}")
+        layers += [match] * int(match["repeat"] or 1)
+        if len(layers) > MOST_LAYERS:
+            raise ExplainError(f"More than {MOST_LAYERS} layers.")
+    if not layers:
+        raise ExplainError(f"No layers were given. {EXAMPLE}")
+    rank = max(len(m["kernel"].split("x")) for m in layers)
+    if rank not in AXES:
+        raise ExplainError(f"Kernels of {rank} axes; there are 1, 2 or 3, such as 3, 2x3 or 3x3x3.")
+    net = LayerGraph(" ".join(m[0] for m in layers) if len(layers) <= 24 else f"{len(layers)} layers of text")
+    x = net.input(_input(net, input_shape, rank, any("@" in m["flags"] for m in layers)), _axes(rank))
+    for i, match in enumerate(layers, 1):
+        x = _layer(net, x, match, i, rank)
+    return net.graph([x])
+
+
+def _axes(rank: int) -> tuple[Axis, ...]:
+    return tuple(Axis(name, i + 2) for i, name in enumerate(AXES[rank]))
+
+
+def _input(net: LayerGraph, given: tuple[Size, ...] | None, rank: int, filters: bool) -> tuple[Size, ...]:
+    """(B, C, one size per axis) from whatever part of it was given."""
+    sizes = () if given is None else given
+    if len(sizes) not in (0, rank, rank + 1, rank + 2):
+        raise ExplainError(f"--input has {len(sizes)} sizes; a network of {rank} axes takes {rank}, or channels too.")
+    positions = sizes[len(sizes) - rank :] if sizes else (None,) * rank
+    channels = sizes[-rank - 1] if len(sizes) > rank else None
+    if len(sizes) <= rank and filters:
+        channels = 1
+        net.note("The number of input channels was not given: 1 was assumed.")
+    return (sizes[0] if len(sizes) == rank + 2 else 1, channels, *positions)
+
+
+def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int) -> str:
+    origin = Origin(f"layer{number}", match[0].split("*")[-1])
+    where = f"'{match[0]}' (layer {number})"
+    flags = _flags(match["flags"], where)
+    kernel, stride, dilation, output = (
+        _per_axis(text, rank, default, where)
+        for text, default in (
+            (match["kernel"], 1),
+            (match["stride"], 1),
+            (match["dilation"], 1),
+            (flags.get("output"), 0),
+        )
+    )
+    pool = match["pool"]
+    if pool and match["stride"] is None:
+        stride = kernel
+    for what, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
+        if min(values) < 1:
+            raise ExplainError(f"{where}: a {what} of {min(values)}; it is a whole number from 1 up.")
+    transposed = bool(match["up1"] or match["up2"])
+    if pool and (transposed or "filters" in flags or "groups" in flags):
+        raise ExplainError(f"{where}: pooling is never transposed and has no filters and no groups.")
+    sizes = net.shape(x)[2:]
+    pads = _padding(net, flags, rank, where, kernel, stride, dilation, sizes, transposed)
+    windows = tuple(
+        Window(k, s, d, a, b, o) for k, s, d, (a, b), o in zip(kernel, stride, dilation, pads, output, strict=True)
+    )
+    dims = tuple(range(2, 2 + rank))
+    if pool:
+        return net.pool(x, origin, windows=windows, dims=dims, function=pool)
+    filters = int(flags["filters"]) if "filters" in flags else None
+    groups = int(flags.get("groups", 1))
+    bias = "bias" in flags
+    return net.conv(
+        x,
+        origin,
+        filters=filters,
+        windows=windows,
+        dims=dims,
+        channel_dim=1,
+        groups=groups,
+        bias=bias,
+        transposed=transposed,
+    )
+
+
+def _flags(text: str, where: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        match = FLAG.match(text, at)
+        if match is None:
+            raise ExplainError(f"{where}: '{text[at:]}' is not understood. {EXAMPLE}")
+        key = str(match.lastgroup)
+        if key in found:
+            raise ExplainError(f"{where}: '{key}' is given twice.")
+        found[key] = match[key]
+        at = match.end()
+    if "padding" in found and "mode" in found:
+        raise ExplainError(f"{where}: either numbers or '{found['mode']}' for the padding, not both.")
+    return found
+
+
+def _per_axis(text: str | None, rank: int, default: int, where: str) -> tuple[int, ...]:
+    if text is None:
+        return (default,) * rank
+    numbers = tuple(int(part) for part in text.split("x"))
+    if len(numbers) == 1:
+        return numbers * rank
+    if len(numbers) != rank:
+        raise ExplainError(f"{where}: {len(numbers)} numbers in '{text}', but the network has {rank} axes.")
+    return numbers
+
+
+def _padding(
+    net: LayerGraph,
+    flags: dict[str, str],
+    rank: int,
+    where: str,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    dilation: tuple[int, ...],
+    sizes: tuple[Size, ...],
+    transposed: bool,
+) -> list[tuple[int, int]]:
+    if "mode" in flags:
+        if transposed:
+            raise ExplainError(f"{where}: give the padding of a transposed convolution in numbers, such as p1.")
+        pads = []
+        for i, (k, s, d, size) in enumerate(zip(kernel, stride, dilation, sizes, strict=True)):
+            if flags["mode"] == "same":
+                pads.append(same_padding(net, where, size, k, s, d))
+            else:
+                pads.append(((k - 1) * d, 0) if i == 0 else (0, 0))
+        return pads
+    pads = []
+    for part in flags.get("padding", "0").split("x"):
+        ends = [int(number) for number in part.split(",")]
+        pads.append((ends[0], ends[-1]))
+    pads = pads * rank if len(pads) == 1 else pads
+    if len(pads) != rank:
+        raise ExplainError(f"{where}: padding for {len(pads)} axes, but the network has {rank}.")
+    if min(min(pair) for pair in pads) < 0:
+        raise ExplainError(f"{where}: negative padding.")
+    return pads
+
+
+def same_padding(net: LayerGraph, where: str, size: Size, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Positions added before and after by `same`: as many outputs as input / stride, the odd one at the END.
+
+    With a stride the amount depends on the size; when that is not known a multiple of the stride is assumed, aloud.
+    """
+    reach = (kernel - 1) * dilation + 1
+    if size is None:
+        if stride > 1:
+            net.note(
+                f"{where}: 'same' padding depends on the input size, which is not known: a multiple of the stride "
+                f"{stride} was assumed."
+            )
+        total = max(0, reach - stride)
+    else:
+        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
+    return total // 2, total - total // 2

@@ -1,0 +1,237 @@
+"""Output shapes of operators: what a reader without shapes of its own, and a what-if, need to know.
+
+`output_shape` is the forward rule of one operator; `follow` is the rule for an operator that was already there with
+other shapes before an edit, so that reshapes and slices keep their meaning when a size upstream changes. A size of None
+means "not known" and stays unknown through every rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from ..errors import ExplainError
+from .graph import Op, Size, Window
+
+Shape = tuple[Size, ...]
+
+_KEEP = {"elementwise", "norm", "softmax", "cumulative", "identity", "flip", "roll", "attention"}
+
+
+def conv_size(size: Size, window: Window, where: str) -> Size:
+    """Output positions of a convolution or pooling along one dim.
+
+    Raises:
+        ExplainError: the kernel reaches further than the padded input; `where` names the operator.
+    """
+    if size is None:
+        return None
+    padded = size + window.pad_start + window.pad_end
+    if padded < window.reach:
+        padding = f" (with padding {padded})" if padded != size else ""
+        raise ExplainError(
+            f"{where}: a kernel reaching over {window.reach} positions is larger than its input of {size}{padding}. "
+            "Give a longer input with --input, or a smaller kernel."
+        )
+    free = padded - window.reach
+    count = -(-free // window.stride) + 1 if window.ceil else free // window.stride + 1
+    if window.ceil and (count - 1) * window.stride >= size + window.pad_start:
+        count -= 1
+    return count
+
+
+def transposed_size(size: Size, window: Window, where: str) -> Size:
+    """Output positions of a transposed convolution along one dim; padding is what is cropped from its full output."""
+    if size is None:
+        return None
+    full = (size - 1) * window.stride + window.reach
+    found = full - window.pad_start - window.pad_end + window.output_padding
+    if found < 1:
+        raise ExplainError(f"{where}: its padding crops all of its {full} output positions. Give less padding.")
+    return found
+
+
+def broadcast(shapes: Sequence[Shape], where: str) -> Shape:
+    """The shape that arrays of these shapes take together.
+
+    Raises:
+        ExplainError: two sizes that do not fit; both are named.
+    """
+    rank = max((len(s) for s in shapes), default=0)
+    found: list[Size] = []
+    for i in range(rank):
+        sizes = [s[i - rank + len(s)] for s in shapes if i - rank + len(s) >= 0]
+        known = {size for size in sizes if size is not None and size != 1}
+        if len(known) > 1:
+            told = " and ".join(shape_text(s) for s in shapes)
+            raise ExplainError(
+                f"{where}: it joins {told}, which differ in dim {i}. Branches that meet need equal sizes: compare "
+                "their strides and padding."
+            )
+        if known:
+            found.append(known.pop())
+        else:
+            found.append(None if None in sizes else 1)
+    return tuple(found)
+
+
+def join(shapes: Sequence[Shape], dim: int, where: str) -> Shape:
+    """The shape of a concatenation along `dim`."""
+    rest = [(*s[:dim], 1, *s[dim + 1 :]) for s in shapes]
+    if len({len(s) for s in shapes}) != 1:
+        raise ExplainError(f"{where}: it concatenates {' and '.join(map(shape_text, shapes))}, of different ranks.")
+    for i in range(len(shapes[0])):
+        sizes = {s[i] for s in rest if s[i] is not None}
+        if len(sizes) > 1:
+            raise ExplainError(
+                f"{where}: it concatenates {' and '.join(map(shape_text, shapes))} along dim {dim}, but they differ in "
+                f"dim {i}. Branches that meet need equal sizes: compare their strides and padding."
+            )
+    whole = broadcast(rest, where)
+    parts = [s[dim] for s in shapes]
+    total = None if None in parts else sum(p for p in parts if p is not None)
+    return (*whole[:dim], total, *whole[dim + 1 :])
+
+
+def output_shape(op: Op, shapes: Sequence[Shape], channels: Size = None) -> Shape:
+    """The shape of the first output of `op`.
+
+    Args:
+        op: the operator; for conv, linear and unfold kinds `channels` is the size of its output features.
+        shapes: the shapes of its inputs.
+
+    Raises:
+        ExplainError: shapes that the operator cannot take, or a kind whose output shape is not a function of these.
+    """
+    where = f"{op.name}" + (f" (line {op.line})" if op.line else "")
+    first = list(shapes[0]) if shapes else []
+    for dim in op.dims:
+        if op.kind not in {"stack"} and not 0 <= dim < len(first):
+            raise ExplainError(f"{where}: it works on dim {dim}, but its input has shape {shape_text(tuple(first))}.")
+    if op.kind in {"conv", "conv_transpose"}:
+        measure = conv_size if op.kind == "conv" else transposed_size
+        for dim, window in zip(op.dims, op.windows, strict=True):
+            first[dim] = measure(first[dim], window, where)
+        if op.channel_dim is not None:
+            first[op.channel_dim] = channels
+    elif op.kind == "pool":
+        for dim, window in zip(op.dims, op.windows, strict=True):
+            first[dim] = conv_size(first[dim], window, where)
+    elif op.kind == "linear":
+        first[op.dims[0]] = channels
+    elif op.kind == "rnn" and op.channel_dim is not None:
+        first[op.channel_dim] = int(op.attrs["hidden"]) * (2 if op.attr("bidirectional") else 1)
+    elif op.kind == "adaptive_pool":
+        for dim, fixed in zip(op.dims, op.attrs["sizes"], strict=True):
+            first[dim] = first[dim] if fixed is None else fixed
+    elif op.kind == "upsample":
+        for dim, scale in zip(op.dims, op.attrs["scale"], strict=True):
+            here = first[dim]
+            first[dim] = None if here is None else int(here * scale)
+    elif op.kind == "pad":
+        for dim, before, after in zip(op.dims, op.attrs["before"], op.attrs["after"], strict=True):
+            here = first[dim]
+            first[dim] = None if here is None else here + before + after
+            if here is not None and here + before + after < 1:
+                raise ExplainError(f"{where}: it crops all of the {here} positions of dim {dim}.")
+    elif op.kind == "slice":
+        for dim, start, stop, step in zip(op.dims, op.attrs["start"], op.attrs["stop"], op.attrs["step"], strict=True):
+            here = first[dim]
+            end = here if stop is None else stop if here is None else min(stop, here)
+            first[dim] = None if end is None else max(0, -(-(end - start) // step))
+    elif op.kind == "select":
+        del first[op.dims[0]]
+    elif op.kind == "gather":
+        first[op.dims[0]] = len(op.attrs["indices"])
+    elif op.kind == "concat":
+        return join([tuple(s) for s in shapes], op.dims[0], where)
+    elif op.kind == "stack":
+        first = list(broadcast(shapes, where))
+        first.insert(op.dims[0], len(shapes))
+    elif op.kind == "elementwise":
+        return broadcast(shapes, where)
+    elif op.kind == "reduce":
+        for dim in sorted(op.dims, reverse=True):
+            if op.attr("keepdim"):
+                first[dim] = 1
+            else:
+                del first[dim]
+    elif op.kind == "permute":
+        first = [first[i] for i in op.attrs["order"]]
+    elif op.kind == "unfold":
+        for dim, window in zip(op.dims, op.windows, strict=True):
+            first[dim] = conv_size(first[dim], window, where)
+            first.append(window.kernel)
+    elif op.kind == "einsum":
+        sizes: dict[str, Size] = dict(op.attr("weight_sizes", {}))
+        for labels, shape in zip(op.attrs["labels"], shapes, strict=True):
+            for label, size in zip(labels, shape, strict=True):
+                known = sizes.get(label)
+                sizes[label] = size if known in (None, 1) or size is None else known
+        return tuple(sizes[label] for label in op.attrs["output"])
+    elif op.kind not in _KEEP:
+        raise ExplainError(f"{where}: the output shape of the operator '{op.kind}' cannot be worked out.")
+    return tuple(first)
+
+
+def follow(op: Op, before: Sequence[Shape], after: Sequence[Shape], old: Shape, channels: Size) -> Shape:
+    """The output shape of `op` when its inputs changed from `before` to `after`; `old` was its shape until now."""
+    if tuple(before) == tuple(after) and op.kind not in {"conv", "conv_transpose", "pool", "linear", "rnn", "pad"}:
+        return old
+    if op.kind in {"reshape", "expand"}:
+        return reshape_again(before[0], old, after[0], op.name)
+    if op.kind == "constant":
+        return old
+    return output_shape(op, after, channels)
+
+
+def reshape_again(was: Shape, made: Shape, now: Shape, where: str) -> Shape:
+    """What a reshape from `was` to `made` does to `now`: merged dims stay merged, split dims keep their inner parts.
+
+    Raises:
+        ExplainError: dims that were split in more than one way that fits.
+    """
+    if was == now:
+        return made
+    cannot = ExplainError(
+        f"{where}: it reshapes {shape_text(was)} to {shape_text(made)}, and it is not clear what it would make of "
+        f"{shape_text(now)}. Try an edit that keeps that size."
+    )
+    if len(was) != len(now):
+        raise cannot
+    found: list[Size] = []
+    i = j = 0
+    while i < len(was) or j < len(made):
+        ins, outs = [i] if i < len(was) else [], [j] if j < len(made) else []
+        i, j = i + len(ins), j + len(outs)
+        while (left := product(was[k] for k in ins)) != (right := product(made[k] for k in outs)):
+            if left is None or right is None:
+                raise cannot
+            if left < right and i < len(was):
+                ins.append(i)
+                i += 1
+            elif j < len(made):
+                outs.append(j)
+                j += 1
+            else:
+                raise cannot
+        if [was[k] for k in ins] == [now[k] for k in ins]:
+            found += [made[k] for k in outs]
+            continue
+        total = product(now[k] for k in ins)
+        wide = [k for k in outs if made[k] != 1] or outs[:1]
+        if len(wide) != 1:
+            raise cannot
+        found += [total if k == wide[0] else made[k] for k in outs]
+    return tuple(found)
+
+
+def product(sizes: object) -> Size:
+    """The product of sizes, None when one is not known."""
+    listed = list(sizes)  # type: ignore[call-overload]
+    return None if None in listed else prod(listed)
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as people write it: (1, 16, ?, 80)."""
+    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ")"

@@ -1,0 +1,190 @@
+"""What a word on the command line means: layers, pasted code, a file that some reader takes, a card's name.
+
+Nothing is guessed silently: what fits no reader is an error that lists what does, and a Python file is only run when
+that was asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
+from .graph import Graph, Size
+
+Sizes = Sequence[Size]
+FORMS = (
+    "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
+    "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
+)
+CODE_SUFFIXES = {".py", ".txt", ".md"}
+LARGEST_TEXT_BYTES = 2_000_000
+
+
+def settled(
+    what: str | Path,
+    *,
+    input_shape: Any = None,
+    layout: str | None = None,
+    rate_hz: float | None = None,
+    run_file: bool = False,
+) -> Any:
+    """What `what` stands for: a Graph, the path of an ONNX file, or a torch module.
+
+    Args:
+        what: layers, code, a path, FILE.py:NAME, or a card's name.
+        input_shape: sizes of the input; how many are needed depends on the reader.
+        layout: one letter per dim of the input, such as "BCTF".
+        rate_hz: positions of the time axis a second; where the input has no length, one second is taken, aloud.
+        run_file: allows FILE.py:NAME, which runs that file.
+
+    Raises:
+        ExplainError: nothing here can read it, or the reader that can found a fault in it.
+    """
+    if isinstance(what, str):
+        text = what.strip()
+        if not text:
+            raise ExplainError(f"Nothing was given to explain. {FORMS}")
+        from .readers.snippet import looks_like_code
+        from .readers.text import looks_like_layers
+
+        if looks_like_layers(text):
+            return _text(text, input_shape, rate_hz)
+        if "\n" in text or (looks_like_code(text) and not _is_file(text)):
+            return _code(text, input_shape, layout, rate_hz)
+    path = Path(what)
+    if isinstance(what, str) and ".py:" in what:
+        return _module(what, run_file)
+    if _is_file(str(path)):
+        return _file(path, input_shape, layout, rate_hz)
+    if (
+        isinstance(what, str)
+        and len(path.parts) == 1
+        and path.suffix.lower() not in {".keras", ".onnx", ".json", ".py"}
+    ):
+        return _card(what)
+    raise ExplainError(f"There is no file {str(path)[:200]}. {FORMS}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, ValueError):  # too long or with a NUL: no path
+        return False
+
+
+def _text(text: str, given: Any, rate_hz: float | None) -> Graph:
+    from .readers.text import read_text
+
+    sizes = plain_sizes(given)
+    graph = read_text(text, sizes)
+    if sizes is None and rate_hz and "@" in text:
+        rank = len(graph.shape(graph.main_input)) - 2
+        if rank == 1:
+            graph = with_note(read_text(text, (1, one_second(rate_hz))), second_note(rate_hz))
+    return graph
+
+
+def _code(text: str, given: Any, layout: str | None, rate_hz: float | None) -> Graph:
+    from .readers.snippet import read_snippet
+
+    sizes = plain_sizes(given)
+    graph = read_snippet(text, sizes, layout)
+    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
+    if sizes is None and rate_hz and [axis.name for axis in axes] == ["time"] and shape[axes[0].dim] is None:
+        filled = tuple(one_second(rate_hz) if dim == axes[0].dim else size for dim, size in enumerate(shape))
+        graph = with_note(read_snippet(text, filled, layout), second_note(rate_hz))
+    return graph
+
+
+def one_second(rate_hz: float) -> int:
+    """Positions in a second, at least one."""
+    return max(1, round(rate_hz))
+
+
+def second_note(rate_hz: float) -> str:
+    """What is said when the length of the input was not given."""
+    return f"The length of the input was not given: one second, {one_second(rate_hz)} positions, was assumed."
+
+
+def with_note(graph: Graph, note: str) -> Graph:
+    """The same graph with one more thing to say."""
+    from dataclasses import replace
+
+    return replace(graph, notes=(*graph.notes, note))
+
+
+def _file(path: Path, given: Any, layout: str | None, rate_hz: float | None) -> Graph | Path:
+    suffix = path.suffix.lower()
+    if suffix == ".onnx":
+        return path
+    if suffix in {".keras", ".json", ".h5", ".hdf5"}:
+        from .graph import axes_of
+        from .readers.keras import read_keras
+
+        return read_keras(path, plain_sizes(given), axes_of(len(layout), layout) if layout else None)
+    if suffix in CODE_SUFFIXES:
+        if path.stat().st_size > LARGEST_TEXT_BYTES:
+            raise ExplainError(f"{path}: {path.stat().st_size} bytes of text; at most {LARGEST_TEXT_BYTES}.")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ExplainError(f"{path}: it cannot be read as text ({error}).") from error
+        from .readers.text import looks_like_layers
+
+        if looks_like_layers(text):
+            return _text(text, given, rate_hz)
+        return _code(text, given, layout, rate_hz)
+    raise ExplainError(f"{path}: files ending in '{suffix or 'nothing'}' cannot be read. {FORMS}")
+
+
+def _module(what: str, run_file: bool) -> Any:
+    """The torch module that FILE.py:NAME makes; runs the file.
+
+    Raises:
+        ExplainError: running was not allowed, or there is no such file or name.
+    """
+    file, _, name = what.rpartition(":")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise ExplainError(f"There is no file {path}.")
+    if not run_file:
+        raise ExplainError(
+            f"Reading {what} means running {path}, with everything that is written in it. If you trust it, allow that "
+            "with --run-file. Without running it, give the file alone: it is then read as text."
+        )
+    from .readers.torch_file import load_module
+
+    return load_module(path, name)
+
+
+def _card(name: str) -> Path:
+    from ..cards import cards, resolve
+
+    try:
+        return resolve(name)[1]
+    except UnknownModelError as error:
+        known = sorted({card.short_name for card in cards()} | {card.name for card in cards()})
+        near = difflib.get_close_matches(name, known, n=3)
+        hint = f"Did you mean {' or '.join(near)}? " if near else ""
+        raise ExplainError(
+            f"'{name[:120]}' is no model, file, layer or code that can be read. {hint}{FORMS}"
+        ) from error
+    except (CardError, IntegrityError) as error:
+        raise ExplainError(f"{name}: {error}") from error
+
+
+def plain_sizes(given: Any) -> tuple[Size, ...] | None:
+    """One input shape as a tuple; the readers of text, code and Keras files take one.
+
+    Raises:
+        ExplainError: several shapes, or sizes that are not whole numbers.
+    """
+    if given is None:
+        return None
+    sizes = tuple(given) if not isinstance(given, dict) else (None, "names")
+    if any(size is not None and (isinstance(size, bool) or not isinstance(size, int)) for size in sizes):
+        raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
+    return sizes
