@@ -5,7 +5,7 @@ from importlib import import_module
 from voxfield.errors import RecipeError
 
 ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network class)
-    "crn": ("crn", "CrnConfig", "Crn"),
+    "crn": ("crn", "CrnConfig", "CrnEnhancer"),
     "crn-band": ("crn_band", "BandCrnConfig", "BandCrn"),
     "conv-tasnet": ("conv_tasnet", "ConvTasNetConfig", "ConvTasNet"),
 }

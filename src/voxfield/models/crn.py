@@ -16,6 +16,7 @@ Causal: each layer of time kernel 2 sees the frame before, never the one after, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 from voxfield.errors import CheckpointError
 from voxfield.nn.conv import CausalConv2d, CausalConvTranspose2d
 from voxfield.nn.streaming import State, Streaming
+from voxfield.nn.stft import spectral_interface
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,30 @@ class Crn(Streaming):
             x = F.elu(x) if skips else F.softplus(x)
             after_decoder.append(after)
         return x, (tuple(after_encoder), tuple(after_lstm), tuple(after_decoder))
+
+
+class CrnEnhancer(Streaming):
+    """The CRN on complex spectra: (B, 2, F, T) -> the same; magnitudes are estimated, the noisy phase is kept.
+
+    State: that of the CRN.
+    """
+
+    def __init__(self, config: CrnConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.crn = Crn(config)
+
+    def interface(self) -> dict[str, Any]:
+        """What the card says of input, output and delay."""
+        return spectral_interface(self.config)
+
+    def initial_state(self, batch: int) -> State:
+        return self.crn.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        magnitude = (x.square().sum(1, keepdim=True) + 1e-12).sqrt()
+        clean, state = self.crn(magnitude, state)
+        return x * (clean / magnitude), state
 
 
 def from_tan_wang(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

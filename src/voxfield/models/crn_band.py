@@ -17,6 +17,7 @@ Operators, not multiplications, cost time in a hop-by-hop stream, so it is made 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from torch import Tensor, nn
 
 from voxfield.nn.level import MovingLevel
 from voxfield.nn.streaming import State, Streaming
+from voxfield.nn.stft import spectral_interface
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,10 @@ class BandCrn(Streaming):
         with torch.no_grad():
             self.mask.weight.mul_(0.1)
             self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
+
+    def interface(self) -> dict[str, Any]:
+        """What the card says of input, output and delay."""
+        return spectral_interface(self.config)
 
     def initial_state(self, batch: int) -> State:
         return (self.level.initial_state(batch), *(block.initial_state(batch) for block in self.blocks))

@@ -53,7 +53,7 @@ class EnhanceTask(TrainingTask):
         spoken = (clean.abs().amax(1) > 0).float()
         scale = 1 / (torch.where(spoken > 0, clean.std(1), noisy.std(1)) + 1e-6)[:, None]
         noisy, clean = noisy * scale, clean * scale
-        enhanced = self.stft.inverse(net(self.stft(noisy))[0], noisy.shape[1])
+        enhanced = self.stft.inverse(self.run(net, self.stft(noisy)), noisy.shape[1])
         heard, wanted = self.stft(enhanced), self.stft(clean)
         powers = heard.square().sum(1), wanted.square().sum(1)
         weights, of_speech = self.recipe.loss, spoken / spoken.sum().clamp(min=1)

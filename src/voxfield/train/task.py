@@ -27,6 +27,11 @@ class TrainingTask(ABC):
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
 
+    def run(self, net: nn.Module, x: Tensor) -> Tensor:
+        """Output of the network in training, computed in the recipe's precision and given back in float32."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.recipe.train.bfloat16):
+            return net(x)[0].float()
+
     def network(self) -> nn.Module:
         """A new network of the recipe's configuration, with weights from the current random state."""
         return architecture(self.recipe.architecture)[1](self.recipe.model)

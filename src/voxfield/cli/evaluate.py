@@ -1,0 +1,58 @@
+"""`voxfield evaluate`: scores of a model on pairs of noisy and clean recordings."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def evaluate(
+    noisy: Annotated[Path, typer.Argument(help="Folder of noisy recordings.")],
+    clean: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.")] = "crn-small",
+    with_dnsmos: Annotated[bool, typer.Option("--dnsmos/--no-dnsmos", help="DNSMOS as well (slow).")] = True,
+    limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Score a model: PESQ-WB, STOI, ESTOI, SI-SDR and DNSMOS, by SNR and in mean, beside the noisy input.
+
+    Example:
+
+      voxfield evaluate test/noisy test/clean --model crn-small --json
+    """
+    from voxfield.tasks.enhance import enhance
+    from voxfield.tasks.evaluate import RATE_HZ, pairs
+    from voxfield.tasks.evaluate import evaluate as score
+
+    def recordings() -> Iterator[tuple[str, Any, Any]]:
+        from voxfield.audio import read
+
+        for number, (name, noisy_path, clean_path) in enumerate(pairs(noisy, clean), start=1):
+            if limit and number > limit:
+                return
+            print(f"\r{number} {name}", end="", file=sys.stderr, flush=True)
+            first, second = (read(path, rate_hz=RATE_HZ, mono=True) for path in (noisy_path, clean_path))
+            n = min(first.shape[-1], second.shape[-1])
+            yield name, first[0, :n], second[0, :n]
+
+    found = score(recordings(), lambda samples: enhance(samples, RATE_HZ, model=model).samples[0], with_dnsmos)
+    print(file=sys.stderr)
+    table = found.to_dict()
+    if as_json:
+        print(json.dumps({"model": model, **table}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(table["noisy"])
+    grid = Table("SNR", "recordings", "", *names, title=f"{model} on {noisy}")
+    rows = [(f"{row['from_db']:g} to {row['to_db']:g} dB", row) for row in table["by_snr"]] + [("all", table)]
+    for label, row in rows:
+        for which in ("noisy", "enhanced"):
+            grid.add_row(
+                label, str(row["recordings"]), which, *(f"{row[which].get(name, float('nan')):.3f}" for name in names)
+            )
+    Console().print(grid)

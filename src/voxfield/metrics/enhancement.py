@@ -1,0 +1,109 @@
+"""Scores of enhanced speech against the clean recording, with the field's own implementations where there are any.
+
+The packages behind PESQ, STOI and DNSMOS come with `pip install 'voxfield[metrics]'`; SI-SDR needs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from voxfield.errors import InputError, MissingExtraError
+from voxfield.protocols import Array
+
+SILENT = 1e-10  # mean square under which a recording counts as silence
+
+
+def si_sdr_db(estimate: Array, target: Array) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019); infinite for a perfect estimate.
+
+    Args:
+        estimate: (N,) samples.
+        target: (N,) samples of the clean recording.
+
+    Raises:
+        InputError: lengths differ, or the target is silent.
+
+    >>> target = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
+    >>> round(si_sdr_db(target + np.array([0.1, 0.1, -0.1, -0.1], np.float32), target), 1)
+    20.0
+    """
+    estimate, target = _checked(estimate, target)
+    estimate, target = estimate - estimate.mean(), target - target.mean()
+    wanted = target * (np.dot(estimate, target) / np.dot(target, target))
+    error = float(np.square(estimate - wanted).sum())
+    return 10 * math.log10(float(np.square(wanted).sum()) / error) if error > 0 else math.inf
+
+
+def pesq_wb(estimate: Array, target: Array) -> float:
+    """Wide-band PESQ (ITU-T P.862.2), about 1.0 to 4.6, at 16 kHz; NaN where it finds no utterance."""
+    estimate, target = _checked(estimate, target)
+    module = _need("pesq", "PESQ")
+    try:
+        return float(module.pesq(16000, target, estimate, "wb"))
+    except module.PesqError:
+        return math.nan
+
+
+def stoi(estimate: Array, target: Array) -> float:
+    """Short-time objective intelligibility (Taal et al. 2011), 0 to 1, at 16 kHz; NaN where too little is spoken."""
+    return _stoi(estimate, target, extended=False)
+
+
+def estoi(estimate: Array, target: Array) -> float:
+    """Extended STOI (Jensen & Taal 2016), 0 to 1, at 16 kHz; NaN where too little is spoken."""
+    return _stoi(estimate, target, extended=True)
+
+
+def dnsmos(estimate: Array) -> dict[str, float]:
+    """DNSMOS P.835 of a recording at 16 kHz by itself: overall, speech and background quality, each 1 to 5."""
+    module = _need("speechmos.dnsmos", "DNSMOS")
+    samples = np.asarray(estimate, np.float32)
+    samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale
+    scores = module.run(samples, 16000)
+    return {"dnsmos": float(scores["ovrl_mos"]), "dnsmos_speech": float(scores["sig_mos"]), "dnsmos_noise": float(scores["bak_mos"])}
+
+
+INTRUSIVE: dict[str, Callable[[Array, Array], float]] = {
+    "pesq": pesq_wb,
+    "stoi": stoi,
+    "estoi": estoi,
+    "si_sdr_db": si_sdr_db,
+}
+
+
+def scores(estimate: Array, target: Array, with_dnsmos: bool = True) -> dict[str, float]:
+    """Every score of one recording at 16 kHz: `pesq`, `stoi`, `estoi`, `si_sdr_db`, and DNSMOS's three if asked for."""
+    found = {name: measure(estimate, target) for name, measure in INTRUSIVE.items()}
+    return found | dnsmos(estimate) if with_dnsmos else found
+
+
+def _stoi(estimate: Array, target: Array, extended: bool) -> float:
+    estimate, target = _checked(estimate, target)
+    module = _need("pystoi", "STOI")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        value = float(module.stoi(target, estimate, 16000, extended=extended))
+    too_short = any("STOI" in str(warning.message) for warning in caught)
+    return math.nan if too_short else value
+
+
+def _checked(estimate: Array, target: Array) -> tuple[Any, Any]:
+    estimate, target = np.asarray(estimate, np.float64), np.asarray(target, np.float64)
+    if estimate.ndim != 1 or estimate.shape != target.shape:
+        raise InputError(f"a score needs two recordings (N,) of one length, not {estimate.shape} and {target.shape}")
+    if not len(target) or float(np.square(target).mean()) < SILENT:
+        raise InputError("the clean recording is silent, so nothing can be scored against it")
+    return estimate, target
+
+
+def _need(module: str, purpose: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(module.partition(".")[0], "metrics", purpose) from error
