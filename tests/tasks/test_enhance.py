@@ -1,0 +1,133 @@
+"""What a user asks for: any rate, any channels, any length; the band above the network's; limits and mixes."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from voxfield.cards import example_card
+from voxfield.errors import InputError, UnknownModelError
+from voxfield.runtime import load_engine
+from voxfield.tasks import EnhanceOptions, Enhancer, enhance, enhance_file
+from voxfield.tasks.band_gain import BandGain
+
+RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(RATES), st.integers(1, 20_000), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_length_and_chunking_at_random_rates(tiny_spectral, rate_hz, count, channels, seed):
+    rng = np.random.default_rng(seed)
+    samples = 0.1 * rng.standard_normal((channels, count), np.float32)
+    whole = enhance(samples, rate_hz, model=tiny_spectral)
+    assert whole.samples.shape == samples.shape and whole.sample_rate_hz == rate_hz
+    enhancer = Enhancer(load_engine(tiny_spectral), rate_hz, channels)
+    cuts = np.sort(rng.integers(0, count + 1, 9))
+    parts = [enhancer.feed(part) for part in np.split(samples, cuts, axis=1)]
+    assert np.abs(np.concatenate([*parts, enhancer.flush()], axis=1) - whole.samples).max() <= 1e-5
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_silence_in_silence_out(tiny_spectral, rate_hz):
+    assert not enhance(np.zeros((2, rate_hz // 4), np.float32), rate_hz, model=tiny_spectral).samples.any()
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_mix_0_is_the_recording_itself(tiny_spectral, speech, rate_hz):
+    samples = speech(2, rate_hz // 3, rate_hz)
+    assert np.array_equal(enhance(samples, rate_hz, model=tiny_spectral, mix=0).samples, samples)
+    assert np.array_equal(enhance(samples, rate_hz, model=tiny_spectral, limit_db=0).samples, samples)
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_output_is_aligned_with_input(tiny_spectral, speech, rate_hz):
+    samples = speech(1, rate_hz, rate_hz)
+    enhanced = enhance(samples, rate_hz, model=tiny_spectral).samples[0]
+    inside = slice(rate_hz // 10, rate_hz - rate_hz // 10)
+    scores = [float(np.dot(samples[0, inside], np.roll(enhanced, -lag)[inside])) for lag in range(-3, 4)]
+    assert int(np.argmax(scores)) == 3
+
+
+def test_a_limit_keeps_its_floor(tiny_spectral, speech):
+    samples = speech(1, 16000)
+    full = enhance(samples, 16000, model=tiny_spectral).samples
+    limited = enhance(samples, 16000, model=tiny_spectral, limit_db=6.0206).samples
+    assert np.abs(limited - 0.5 * (samples + full)).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate_hz", [32000, 48000, 96000])
+@pytest.mark.parametrize("gain", [0.0, 0.25, 1.0])
+def test_the_band_above_takes_the_gain_of_the_top_bands(rate_hz, gain):
+    class Gain:
+        """An engine that scales everything."""
+
+        card = example_card()
+        free_batch = True
+
+        def initial_state(self, batch=1):
+            return ()
+
+        def step(self, block, state):
+            return gain * block, ()
+
+    rng = np.random.default_rng(0)
+    spectrum = np.fft.rfft(rng.standard_normal(rate_hz))
+    spectrum[: int(0.6 * 16000)] = 0  # nothing below 9.6 kHz ...
+    high = np.fft.irfft(spectrum)
+    samples = (0.1 * high + 0.1 * rng.standard_normal(rate_hz)).astype(np.float32)[None]  # ... of half of the sound
+    enhanced = enhance(samples, rate_hz, model=Gain()).samples
+    middle = slice(rate_hz // 4, -rate_hz // 4)
+    assert np.abs(enhanced[:, middle] - gain * samples[:, middle]).max() < 0.01 * np.abs(samples).max()
+
+
+def test_gains_do_not_depend_on_chunks_and_stay_constant_in_memory():
+    rng = np.random.default_rng(0)
+    before = rng.standard_normal((2, 16000), np.float32)
+    after = before * np.repeat(rng.random(16), 1000).astype(np.float32)
+    whole = BandGain(2, 16000, 48000)
+    whole.feed(before, after)
+    parts, read = BandGain(2, 16000, 48000), []
+    for start in range(0, 16000, 100):
+        parts.feed(before[:, start : start + 100], after[:, start : start + 100])
+        read.append(parts.read(parts.known_samples()))
+        assert parts._points.shape[1] <= 3
+    read = np.concatenate(read, axis=1)
+    assert read.shape[1] > 46000 and np.allclose(read, whole.read(read.shape[1]), atol=1e-6)
+    assert read.min() >= 0 and read.max() <= 1 and np.ptp(read) > 0.2
+
+
+def test_mono_is_the_mean_of_the_channels(tiny_spectral, speech):
+    both = speech(2, 5000)
+    expected = enhance(both.mean(axis=0, keepdims=True), 16000, model=tiny_spectral).samples
+    assert np.allclose(enhance(both, 16000, model=tiny_spectral, mono=True).samples, expected, atol=1e-6)
+
+
+def test_level_does_not_change_where_the_samples_lie(tiny_spectral, speech, tmp_path):
+    sf.write(tmp_path / "a.flac", speech(2, 30_000, 44100).T, 44100, "PCM_24")
+    work = enhance_file(tmp_path / "a.flac", tmp_path / "b.flac", model=tiny_spectral)
+    info = sf.info(tmp_path / "b.flac")
+    assert (info.frames, info.samplerate, info.channels, info.subtype) == (30_000, 44100, 2, "PCM_24")
+    assert (work.count_samples, work.channels, work.model) == (30_000, 2, "tiny-spectral.v1")
+    assert any("hears up to 8 kHz" in note for note in work.notes)
+    whole = enhance(tmp_path / "a.flac", model=tiny_spectral)
+    assert np.abs(sf.read(tmp_path / "b.flac")[0].T - whole.samples).max() < 2**-22
+
+
+def test_save_stores_as_the_recording_was(tiny_spectral, speech, tmp_path):
+    sf.write(tmp_path / "a.wav", speech(1, 500).T, 16000, "PCM_24")
+    enhance(tmp_path / "a.wav", model=tiny_spectral).save(tmp_path / "b.wav")
+    enhance(speech(1, 500), 16000, model=tiny_spectral).save(tmp_path / "c.wav")
+    assert sf.info(tmp_path / "b.wav").subtype == "PCM_24" and sf.info(tmp_path / "c.wav").frames == 500
+
+
+def test_options_out_of_range_and_models_for_other_tasks(tiny_spectral, tiny_separator):
+    for options, message in [({"mix": 1.5}, "mix"), ({"limit_db": -1}, "limit"), ({"mix": float("nan")}, "mix")]:
+        with pytest.raises(InputError, match=message):
+            enhance(np.zeros(10), 16000, model=tiny_spectral, **options)
+        with pytest.raises(InputError, match=message):
+            EnhanceOptions(**options)
+    with pytest.raises(InputError, match="is a model to separate"):
+        enhance(np.zeros(10), 16000, model=tiny_separator)
+    with pytest.raises(UnknownModelError, match="no model is called 'crn-smal'"):
+        enhance(np.zeros(10), 16000, model="crn-smal")
