@@ -6,8 +6,10 @@ samples late. The state is the tail that the next block still needs; zeros are t
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from voxfield.errors import InputError
 from voxfield.features.windows import sqrt_hann, synthesis_window
@@ -53,12 +55,11 @@ class Stft:
             raise InputError(f"analysis takes whole hops of {self.hop_samples} samples, not {count} samples")
         state = self.initial_state(channels) if state is None else state
         joined = np.concatenate([state, samples], axis=1)
-        if count == 0:
-            return np.zeros((channels, 2, self.bins, 0), np.float32), state
-        frames = np.lib.stride_tricks.sliding_window_view(joined, self.window_samples, axis=1)[:, :: self.hop_samples]
-        spectrum = np.fft.rfft(frames * sqrt_hann(self.window_samples), axis=-1)
-        parts = np.stack([spectrum.real, spectrum.imag], axis=1).swapaxes(2, 3)
-        return np.ascontiguousarray(parts, dtype=np.float32), joined[:, joined.shape[1] - self.delay_samples :]
+        frames = joined[:, _places(self.window_samples, self.hop_samples, count // self.hop_samples)]  # (C, T, window)
+        spectrum = np.fft.rfft(frames * sqrt_hann(self.window_samples)).swapaxes(1, 2)
+        parts = np.empty((channels, 2, *spectrum.shape[1:]), np.float32)
+        parts[:, 0], parts[:, 1] = spectrum.real, spectrum.imag
+        return parts, joined[:, count:]
 
     def synthesise(self, spectrum: Array, state: Array | None = None) -> tuple[Array, Array]:
         """Samples of whole frames, `delay_samples` later than what was analysed.
@@ -73,17 +74,24 @@ class Stft:
         channels, _, _, count = spectrum.shape
         state = self.initial_state(channels) if state is None else state
         window, hop = self.window_samples, self.hop_samples
-        values = (spectrum[:, 0] + 1j * spectrum[:, 1]).swapaxes(1, 2)
-        frames = np.fft.irfft(values, window, axis=-1) * synthesis_window(window, hop)  # (C, T, window)
-        overlap = np.zeros((channels, self.delay_samples + count * hop), np.float32)
+        values = np.empty((channels, count, self.bins), np.complex64)
+        values.real, values.imag = spectrum[:, 0].swapaxes(1, 2), spectrum[:, 1].swapaxes(1, 2)
+        frames = np.fft.irfft(values, window) * synthesis_window(window, hop)  # (C, T, window)
+        overlap = np.zeros((channels, window + count * hop), np.float32)  # the last hop is room for an odd window
         overlap[:, : self.delay_samples] = state
         for start in range(0, window, hop):
-            part = frames[:, :, start : start + hop]  # narrower than a hop at the end of an odd window
-            target = overlap[:, start : start + count * hop]
-            padded = np.zeros((channels, count, hop), np.float32)
-            padded[:, :, : part.shape[-1]] = part
-            target += padded.reshape(channels, count * hop)[:, : target.shape[1]]
-        return overlap[:, : count * hop], overlap[:, count * hop :]
+            part = frames[:, :, start : start + hop]
+            if part.shape[2] < hop:
+                part = np.pad(part, ((0, 0), (0, 0), (0, hop - part.shape[2])))
+            overlap[:, start : start + count * hop] += part.reshape(channels, count * hop)
+        given, kept = count * hop, count * hop + self.delay_samples
+        return overlap[:, :given], overlap[:, given:kept]
+
+
+@lru_cache(maxsize=128)
+def _places(window_samples: int, hop_samples: int, count: int) -> npt.NDArray[np.intp]:
+    """Where the samples of each frame lie, (T, window)."""
+    return np.arange(count)[:, None] * hop_samples + np.arange(window_samples)
 
 
 def stft(samples: Array, window_samples: int = 512, hop_samples: int = 256) -> Array:

@@ -92,13 +92,13 @@ class Stream:
 
     def _advance(self, samples: Array) -> Array:
         hop = self._engine.card.hop_samples
-        self._pending = np.concatenate([self._pending, samples], axis=1)
-        whole = self._pending.shape[1] // hop * hop
-        ready, self._pending = self._pending[:, :whole], self._pending[:, whole:].copy()
-        outputs = [np.zeros((self._channels, self._engine.card.sources, 0), np.float32)]
-        for start in range(0, whole, self._block_samples):
-            outputs.append(self._step(ready[:, start : start + self._block_samples]))
-        output = np.concatenate(outputs, axis=2)
+        ready = np.concatenate([self._pending, samples], axis=1) if self._pending.shape[1] else samples
+        whole = ready.shape[1] // hop * hop
+        self._pending = ready[:, whole:].copy()
+        starts = range(0, whole, self._block_samples)
+        outputs = [self._step(ready[:, start : min(start + self._block_samples, whole)]) for start in starts]
+        none = np.zeros((self._channels, self._engine.card.sources, 0), np.float32)
+        output = outputs[0] if len(outputs) == 1 else np.concatenate([none, *outputs], axis=2)
         dropped = min(self._late_samples, output.shape[2])
         self._late_samples -= dropped
         output = output[:, :, dropped:]
