@@ -29,7 +29,7 @@ def costs(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisFiel
         if layer.macs.value:
             by_kind[layer.kind] = by_kind.get(layer.kind, 0) + int(layer.macs.value)
     open_ops = [op.name for op in graph.ops if op.kind in WEIGHTED and op.weight_values is None]
-    state = state_figure(layers, fields)
+    state = state_figure(graph, layers, fields)
     moved = summed([(op.name, counted(traffic(graph, op), "bytes", "")) for op in graph.ops], "bytes")
     return Costs(
         params=listed(sum(op.params for op in graph.ops), "parameters", open_ops),
@@ -68,8 +68,15 @@ def per_second(macs: Figure, seconds: float | None) -> Figure:
     return Figure(float(macs.value) / seconds, "MACs/s", macs.status, macs.missing)
 
 
-def state_figure(layers: Sequence[LayerReport], fields: Sequence[AxisField]) -> Figure:
-    """Values a stream keeps; partial where operators need the whole input, which no state can give."""
+def state_figure(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisField]) -> Figure:
+    """Values a stream keeps: its state inputs where it has them, otherwise what the operators would have to keep.
+
+    Partial where operators need the whole input, which no state can give.
+    """
+    states = [graph.tensors[name].values for name in graph.inputs if graph.tensors[name].role == "state"]
+    if states:
+        known = [values for values in states if values is not None]
+        return Figure(sum(known), "values") if len(known) == len(states) else unavailable("values", "sizes not known")
     clocks = [field for field in fields if field.axis == "time"]
     if not clocks:
         return unavailable("values", "no time axis")

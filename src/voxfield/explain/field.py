@@ -30,6 +30,7 @@ Span = tuple[int, int] | None
 Step = tuple[int, int]  # (period, advance)
 STILL: Step = (1, 0)
 LARGEST_TABLE = 1_000_000
+LONGEST_PATTERN = 4096
 
 
 def hull(spans: Iterable[Span]) -> Span:
@@ -243,7 +244,7 @@ class Part:
         before, after = self.steps[:dim], self.steps[dim + 1 :]
         if inner % period == 0:
             steps = (*before, (1, advance * (inner // period)), (period, advance), *after)
-            return replace(self, steps=steps)
+            return replace(self, steps=steps).straightened(dim + 1, inner)
         outer_period = lcm(period, inner) // inner
         rows = list(self.row(dim))
         flat = [[moved(row[n % period], n // period * advance) for n in range(outer_period * inner)] for row in rows]
@@ -261,12 +262,10 @@ class Part:
         if advance or size is None or period != size or period < 2:
             return self
         rows = list(self.row(dim))
-        for p in range(1, period // 2 + 1):
-            if period % p:
-                continue
+        for p in range(1, min(period // 2, LONGEST_PATTERN) + 1):
             first = next(((row[i], row[i + p]) for row in rows for i in range(p) if row[i] and row[i + p]), None)
             if first is None or first[0] is None or first[1] is None:
-                return self
+                continue
             a = first[1][0] - first[0][0]
             if a and all(row[i + p] == moved(row[i], a) for row in rows for i in range(period - p)):
                 return self.with_rows(dim, (p, a), [row[:p] for row in rows])

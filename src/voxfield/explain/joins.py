@@ -67,21 +67,28 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
     if None in sizes:
         parts.extend(check.parts)
     else:
-        parts.extend(in_turn([(f.parts, s, at) for f, (_, s, at) in zip(rest, placed, strict=True)], dim, offset))
+        blank = sum(size or 0 for field, size, _ in placed if not field.parts)
+        pieces = [(f.parts, s, at) for f, (_, s, at) in zip(rest, placed, strict=True)]
+        parts.extend(in_turn(pieces, dim, offset, blank))
     return replace(check, parts=united(parts))
 
 
-def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total: int) -> list[Part]:
-    """Parts laid one after the other along a dim: one entry per index, united where they move alike elsewhere."""
-    groups: dict[tuple[Fraction | bool, ...], list[tuple[Part, int, int]]] = {}
+def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total: int, blank: int = 0) -> list[Part]:
+    """Parts laid one after the other along a dim: one entry per index, united where they move alike elsewhere.
+
+    `blank` of the `total` elements are constants, padding or state, which see nothing and stand for more of the same.
+    """
+    groups: dict[tuple[Fraction, ...], list[tuple[Part, int, int]]] = {}
     for parts, size, at in pieces:
         for part in parts:
-            key = (part.stopped, *(h for d, h in enumerate(part.hops) if d != dim))
+            key = (Fraction(part.stopped), *(h for d, h in enumerate(part.hops) if d != dim))
             groups.setdefault(key, []).append((part, size or 0, at))
     found: list[Part] = []
     for members in groups.values():
-        if len(members) == 1 and members[0][1] == total:
-            found.append(members[0][0])
+        one, covered = members[0][0], sum(size for _, size, _ in members)
+        alike = all(part.steps == one.steps and part.table == one.table for part, _, _ in members)
+        if alike and covered + blank == total and (len(members) == 1 or one.steps[dim] == STILL):
+            found.append(one.blamed(part for part, _, _ in members))
             continue
         periods = [lcm(*(part.steps[d][0] for part, _, _ in members)) for d in range(len(members[0][0].steps))]
         rows: list[list[Span]] = []
@@ -111,11 +118,11 @@ def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     cause = place.cause(why, True)
 
     def change(part: Part) -> Part:
-        if any(part.steps[dim][1] for dim in over):
+        if any(part.steps[dim][1] for dim in over) or folded(part, over):
             part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
         for dim in over:
             size = sizes[dim]
-            if part.steps[dim][1] or part.steps[dim] == STILL:
+            if part.steps[dim][1] or part.steps[dim] == STILL or folded(part, over):
                 continue
             if dim == op.channel_dim and grouped > 1 and size is not None:
                 each = size // grouped
@@ -126,6 +133,11 @@ def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         return part
 
     return [fields[0].map(change)] * len(place.outs)
+
+
+def folded(part: Part, dims: Sequence[int]) -> bool:
+    """True when positions of the axis lie folded into one of these dims, one entry per index."""
+    return not part.stopped and not part.moving and any(part.steps[dim] != STILL for dim in dims)
 
 
 def reduce_field(place: Place, fields: Sequence[Field]) -> list[Field]:

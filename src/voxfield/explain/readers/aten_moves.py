@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..graph import Tensor, Window
+from ..graph import Window
 from .build import Call, Const, Live, Value, dim_of, spread, unknown_op
 
 
@@ -124,16 +124,8 @@ def concat(c: Call) -> None:
         if isinstance(piece, Live):
             live.append(piece)
         elif isinstance(piece, Const) and 0 not in piece.shape:
-            live.append(constant(c, piece))
+            live.append(c.constant(piece))
     c.emit("stack" if c.base == "stack" else "concat", live, dims=(dim,))
-
-
-def constant(c: Call, value: Const) -> Live:
-    """A constant as a tensor of the graph."""
-    b = c.builder
-    name = b.unique(f"{c.node}.constant")
-    b.tensors[name] = Tensor(name, value.shape, "constant", value.item_bytes or 4)
-    return Live(name, value.shape, value.item_bytes or 4)
 
 
 def flip(c: Call) -> None:

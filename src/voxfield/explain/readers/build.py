@@ -115,6 +115,12 @@ class Call:
         out = self.outs[0]
         return out[0] if out else ()
 
+    def constant(self, value: Const) -> Live:
+        """A constant as a tensor of the graph, where its size matters."""
+        name = self.builder.unique(f"{self.node}.constant")
+        self.builder.tensors[name] = Tensor(name, value.shape, "constant", value.item_bytes or 4)
+        return Live(name, value.shape, value.item_bytes or 4)
+
     def emit(
         self, kind: str, inputs: Sequence[Live], shape: Shape | None = None, more: Sequence[Shape] = (), **fields: Any
     ) -> Live:

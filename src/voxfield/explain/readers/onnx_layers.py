@@ -1,0 +1,191 @@
+"""ONNX operators with weights or windows as neutral operators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
+
+from ..graph import Window
+from .build import Const, Live, Shape, Value, dim_of
+from .onnx_node import Node, unknown
+
+
+def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = False) -> tuple[Window, ...]:
+    """The windows of a convolution or pooling, with automatic padding worked out."""
+    count = len(taps)
+    stride = list(n.options.get("strides") or [1] * count)
+    dilation = list(n.options.get("dilations") or [1] * count)
+    pads = list(n.options.get("pads") or [0] * (2 * count))
+    extra = list(n.options.get("output_padding") or [0] * count)
+    mode = n.options.get("auto_pad", "NOTSET")
+    wanted = n.options.get("output_shape")
+    if mode in {"SAME_UPPER", "SAME_LOWER"} or wanted:
+        for i in range(count):
+            reach = (taps[i] - 1) * dilation[i] + 1
+            if transposed:
+                target = wanted[i] if wanted else size[i] * stride[i]
+                total = (size[i] - 1) * stride[i] + extra[i] + reach - target
+            else:
+                total = max(0, (-(-size[i] // stride[i]) - 1) * stride[i] + reach - size[i])
+            small, large = total // 2, total - total // 2
+            upper = mode == "SAME_UPPER" if not transposed else mode != "SAME_UPPER"
+            pads[i], pads[i + count] = (small, large) if upper else (large, small)
+    ceil = bool(n.options.get("ceil_mode"))
+    return tuple(
+        Window(taps[i], stride[i], dilation[i], pads[i], pads[i + count], extra[i], ceil) for i in range(count)
+    )
+
+
+def conv(n: Node) -> None:
+    x, weight = n.value(0), n.value(1)
+    if not isinstance(x, Live) or not isinstance(weight, Const) or len(weight.shape) < 3:
+        return unknown(n)
+    taps = weight.shape[2:]
+    transposed = n.base == "ConvTranspose"
+    windows = windows_of(n, taps, x.shape[2:], transposed)
+    n.emit(
+        "conv_transpose" if transposed else "conv",
+        [x],
+        windows=windows,
+        dims=tuple(range(2, len(x.shape))),
+        channel_dim=1,
+        groups=int(n.options.get("group", 1)),
+        weight_values=prod(weight.shape),
+    )
+
+
+def quantised_conv(n: Node) -> None:
+    n.inputs = [n.inputs[0], n.inputs[3], *n.inputs[8:9]]
+    conv(n)
+
+
+def matmul(n: Node) -> None:
+    """A product with weights on the right is a linear layer; every other one is written with its dims named."""
+    a, b = n.value(0), n.value(1)
+    if a is None or b is None:
+        return unknown(n)
+    if isinstance(a, Live) and isinstance(b, Const) and len(b.shape) == 2:
+        n.emit("linear", [a], dims=(len(a.shape) - 1,), weight_values=prod(b.shape))
+        return
+    rank = max(len(a.shape), len(b.shape), 2)
+    batch = "abcdefgh"[: rank - 2]
+    left = (batch[rank - len(a.shape) :] + "ik") if len(a.shape) > 1 else "k"
+    right = (batch[rank - len(b.shape) :] + "kj") if len(b.shape) > 1 else "k"
+    out = batch + ("i" if len(a.shape) > 1 else "") + ("j" if len(b.shape) > 1 else "")
+    product(n, [a, b], [left, right], out)
+
+
+def product(n: Node, operands: Sequence[Value], labels: Sequence[str], output: str) -> None:
+    """An einsum of activations and weights."""
+    sizes: dict[str, int] = {}
+    for value, text in zip(operands, labels, strict=True):
+        for label, size in zip(text, value.shape, strict=True):
+            sizes[label] = max(size, sizes.get(label, 1))
+    live = [(v, t) for v, t in zip(operands, labels, strict=True) if isinstance(v, Live)]
+    fixed = [v for v in operands if isinstance(v, Const)]
+    attrs = {"labels": tuple(t for _, t in live), "output": output, "weight_sizes": sizes}
+    n.emit("einsum", [v for v, _ in live], attrs=attrs, weight_values=prod(fixed[0].shape) if fixed else None)
+
+
+def gemm(n: Node) -> None:
+    a, b = n.value(0), n.value(1)
+    if not isinstance(a, Live) or not isinstance(b, Const) or n.options.get("transA"):
+        return unknown(n)
+    n.emit("linear", [a], dims=(1,), weight_values=prod(b.shape))
+
+
+def einsum(n: Node) -> None:
+    left, _, output = str(n.options["equation"]).replace(" ", "").partition("->")
+    labels = left.split(",")
+    operands = [v for v in n.inputs if v is not None]
+    if "." in left or any(len(set(text)) != len(text) for text in labels):
+        return unknown(n)
+    product(n, operands, labels, output)
+
+
+def rnn(n: Node) -> None:
+    """(T, B, features) -> Y (T, directions, B, hidden), written with torch's dims and then rearranged."""
+    x, w, r = n.value(0), n.value(1), n.value(2)
+    if not isinstance(x, Live) or not isinstance(w, Const) or not isinstance(r, Const):
+        return unknown(n)
+    hidden = int(n.options.get("hidden_size") or r.shape[-1])
+    direction = n.options.get("direction", "forward")
+    both = direction == "bidirectional"
+    ways, first = 2 if both else 1, bool(n.options.get("layout"))
+    steps, batch = (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])
+    more = [out[0] for out in n.outs[1:] if out]
+    lead = (batch, steps) if first else (steps, batch)
+    attrs = {
+        "cell": n.base.lower(),
+        "hidden": hidden,
+        "layers": 1,
+        "bidirectional": both,
+        "reverse": direction == "reverse",
+    }
+    y = n.emit(
+        "rnn", [x], (*lead, ways * hidden), more, dims=(1 if first else 0,), channel_dim=2, attrs=attrs,
+        weight_values=prod(w.shape) + prod(r.shape),
+    )  # fmt: skip
+    states = n.results[1:]
+    parted = n.emit("reshape", [y], (*lead, ways, hidden))
+    if not first:
+        parted = n.emit("permute", [parted], (steps, ways, batch, hidden), attrs={"order": (0, 2, 1, 3)})
+    n.results = [parted, *states]
+
+
+def batch_norm(n: Node) -> None:
+    """A fixed scale and shift per channel; stored means and variances are not parameters."""
+    for value in n.inputs[3:5]:
+        if isinstance(value, Const):
+            n.builder.counted.update(name for name, _, _, _ in value.owned)
+    n.emit("elementwise", [n.first()], attrs={"function": "batch_norm"})
+
+
+def norm(n: Node) -> None:
+    x = n.first()
+    rank = len(x.shape)
+    if n.base in {"LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"}:
+        over = tuple(range(dim_of(int(n.options.get("axis", -1)), rank), rank))
+        n.emit("norm", [x], attrs={"over": over})
+    elif n.base == "InstanceNormalization":
+        n.emit("norm", [x], attrs={"over": tuple(range(2, rank))}, channel_dim=1)
+    else:
+        groups = int(n.options.get("num_groups", 1))
+        n.emit("norm", [x], attrs={"over": tuple(range(1, rank))}, channel_dim=1, groups=groups)
+
+
+def pool(n: Node) -> None:
+    x = n.first()
+    taps = list(n.options["kernel_shape"])
+    more = [out[0] for out in n.outs[1:] if out]
+    attrs = {"function": "max" if n.base == "MaxPool" else "avg"}
+    n.emit(
+        "pool",
+        [x],
+        more=more,
+        windows=windows_of(n, taps, x.shape[2:]),
+        dims=tuple(range(2, len(x.shape))),
+        attrs=attrs,
+    )
+
+
+def global_pool(n: Node) -> None:
+    x = n.first()
+    attrs = {"keepdim": True, "function": "max" if "Max" in n.base else "mean"}
+    n.emit("reduce", [x], dims=tuple(range(2, len(x.shape))), attrs=attrs)
+
+
+def resize(n: Node) -> None:
+    x = n.first()
+    dims = tuple(d for d, (i, o) in enumerate(zip(x.shape, n.shape, strict=True)) if i != o)
+    transform = n.options.get("coordinate_transformation_mode", "half_pixel" if n.base == "Resize" else "asymmetric")
+    mode = n.options.get("mode", "nearest")
+    corners = transform == "align_corners"
+    if mode == "nearest":
+        floors = transform == "asymmetric" and n.options.get("nearest_mode", "floor") == "floor"
+        mode = "nearest" if floors else "nearest_exact"
+    elif transform == "asymmetric" or mode not in {"linear", "cubic"}:
+        return unknown(n)
+    scale = tuple(Fraction(n.shape[d], x.shape[d]) for d in dims)
+    n.emit("upsample", [x], dims=dims, attrs={"scale": scale, "mode": mode, "align_corners": corners})

@@ -1,0 +1,168 @@
+"""ONNX operators that move or combine values as neutral operators."""
+
+from __future__ import annotations
+
+from .build import Const, Live, Value, dim_of
+from .onnx_node import Node, unknown
+
+
+def pad(n: Node) -> None:
+    x, amounts = n.first(), n.numbers(1, "pads")
+    axes = n.numbers(3, "axes")
+    if amounts is None:
+        return unknown(n)
+    rank = len(x.shape)
+    dims = [dim_of(int(d), rank) for d in axes] if axes else list(range(len(amounts) // 2))
+    half = len(amounts) // 2
+    kept = [i for i in range(half) if amounts[i] or amounts[i + half]]
+    attrs = {
+        "before": tuple(int(amounts[i]) for i in kept),
+        "after": tuple(int(amounts[i + half]) for i in kept),
+        "mode": n.options.get("mode", "constant"),
+    }
+    n.emit("pad", [x], dims=tuple(dims[i] for i in kept), attrs=attrs)
+
+
+def reshape(n: Node) -> None:
+    n.emit("reshape", [n.first()])
+
+
+def transpose(n: Node) -> None:
+    x = n.first()
+    order = n.options.get("perm") or list(range(len(x.shape)))[::-1]
+    n.emit("permute", [x], attrs={"order": tuple(order)})
+
+
+def expand(n: Node) -> None:
+    n.emit("expand", [n.first()])
+
+
+def tile(n: Node) -> None:
+    x, times = n.first(), n.numbers(1)
+    if times is None:
+        return unknown(n)
+    shape = x.shape
+    for dim, count in enumerate(int(t) for t in times):
+        if count == 1:
+            continue
+        alone, shape = shape[dim] == 1, (*shape[:dim], shape[dim] * count, *shape[dim + 1 :])
+        x = n.emit("expand" if alone else "concat", [x] if alone else [x] * count, shape, dims=(dim,))
+    n.results = [x]
+
+
+def slice_(n: Node) -> None:
+    x = n.first()
+    starts, ends = n.numbers(1, "starts"), n.numbers(2, "ends")
+    if starts is None or ends is None:
+        return unknown(n)
+    axes = n.numbers(3, "axes") or list(range(len(starts)))
+    steps = [int(s) for s in n.numbers(4, "steps") or [1] * len(starts)]
+    dims = [dim_of(int(a), len(x.shape)) for a in axes]
+    first, last = [], []
+    for dim, start, end, step in zip(dims, starts, ends, steps, strict=True):
+        size = x.shape[dim]
+        low, high = (0, size) if step > 0 else (0, size - 1)
+        begin = min(max(start + size if start < 0 else start, low), high)
+        finish = end + size if end < 0 else end
+        first.append(int(begin))
+        last.append(int(min(max(finish, -1 if step < 0 else 0), size)))
+    attrs = {"start": tuple(first), "stop": tuple(last), "step": tuple(steps)}
+    n.emit("slice", [x], dims=tuple(dims), attrs=attrs)
+
+
+def split(n: Node) -> None:
+    x = n.first()
+    dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
+    made: list[Value] = []
+    start = 0
+    for out in n.outs:
+        length = out[0][dim] if out else 0
+        attrs = {"start": (start,), "stop": (start + length,), "step": (1,)}
+        shape = (*x.shape[:dim], length, *x.shape[dim + 1 :])
+        made.append(n.emit("slice", [x], shape, dims=(dim,), attrs=attrs))
+        start += length
+    n.results = made
+
+
+def gather(n: Node) -> None:
+    x = n.value(0)
+    indices = n.numbers(1)
+    if not isinstance(x, Live) or indices is None:
+        return unknown(n)
+    dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
+    shape = n.constants[n.names[1]].shape
+    if len(shape) == 0:
+        n.emit("select", [x], dims=(dim,), attrs={"index": dim_of(int(indices[0]), x.shape[dim])})
+    elif len(shape) == 1:
+        n.emit("gather", [x], dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
+    else:
+        flat = (*x.shape[:dim], len(indices), *x.shape[dim + 1 :])
+        made = n.emit("gather", [x], flat, dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
+        n.emit("reshape", [made])
+
+
+def concat(n: Node) -> None:
+    dim = dim_of(int(n.options.get("axis", 0)), len(n.shape))
+    live: list[Live] = []
+    for value in n.inputs:
+        if isinstance(value, Live):
+            live.append(value)
+        elif isinstance(value, Const) and 0 not in value.shape:
+            live.append(n.constant(value))
+    n.emit("concat", live, dims=(dim,))
+
+
+def depth_to_space(n: Node) -> None:
+    x, r = n.first(), int(n.options["blocksize"])
+    b, c, h, w = x.shape
+    crd = n.options.get("mode", "DCR") == "CRD"
+    parts = (b, c // r // r, r, r, h, w) if crd else (b, r, r, c // r // r, h, w)
+    order = (0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2)
+    y = n.emit("reshape", [x], parts)
+    y = n.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": order})
+    n.emit("reshape", [y])
+
+
+def space_to_depth(n: Node) -> None:
+    x, r = n.first(), int(n.options["blocksize"])
+    b, c, h, w = x.shape
+    parts, order = (b, c, h // r, r, w // r, r), (0, 3, 5, 1, 2, 4)
+    y = n.emit("reshape", [x], parts)
+    y = n.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": order})
+    n.emit("reshape", [y])
+
+
+def reduce(n: Node) -> None:
+    x = n.first()
+    rank = len(x.shape)
+    axes = n.numbers(1, "axes")
+    dims = tuple(dim_of(int(a), rank) for a in axes) if axes else tuple(range(rank))
+    attrs = {"keepdim": bool(n.options.get("keepdims", 1)), "function": n.base.removeprefix("Reduce").lower()}
+    n.emit("reduce", [x], dims=dims, attrs=attrs)
+
+
+def arg_reduce(n: Node) -> None:
+    x = n.first()
+    dims = (dim_of(int(n.options.get("axis", 0)), len(x.shape)),)
+    attrs = {"keepdim": bool(n.options.get("keepdims", 1)), "function": n.base.lower()}
+    n.emit("reduce", [x], dims=dims, attrs=attrs)
+
+
+def cumulative(n: Node) -> None:
+    x, axis = n.first(), n.numbers(1)
+    if axis is None or n.options.get("reverse"):
+        return unknown(n)
+    n.emit("cumulative", [x], dims=(dim_of(int(axis[0]), len(x.shape)),), attrs={"function": "cumsum"})
+
+
+def softmax(n: Node) -> None:
+    x = n.first()
+    n.emit("softmax", [x], dims=(dim_of(int(n.options.get("axis", -1)), len(x.shape)),))
+
+
+def identity(n: Node) -> None:
+    n.emit("identity", [n.first()])
+
+
+def elementwise(n: Node) -> None:
+    n.emit("elementwise", n.live(), attrs={"function": n.base.lower()})

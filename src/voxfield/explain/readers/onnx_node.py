@@ -1,0 +1,57 @@
+"""One ONNX operator as the readers of `onnx_ops` see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .build import Call, Live, Value
+
+
+@dataclass
+class Node(Call):
+    """One ONNX operator: its inputs in order, its attributes, and the small constants of the graph."""
+
+    inputs: list[Value | None] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+
+    def value(self, index: int) -> Value | None:
+        """Input number `index`, or None when it is left out."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def first(self) -> Live:
+        """The first input that depends on the network's input."""
+        return self.live()[0]
+
+    def numbers(self, index: int, attribute: str = "") -> list[Any] | None:
+        """A list of numbers given as an attribute or as a constant input; None when absent or not constant."""
+        if attribute in self.options:
+            found = self.options[attribute]
+            return list(found) if isinstance(found, list | tuple) else [found]
+        if index < len(self.names) and self.names[index] in self.constants:
+            return [x.item() for x in self.constants[self.names[index]].reshape(-1)]
+        return None
+
+
+def attribute(a: Any) -> Any:
+    """The value of an ONNX attribute."""
+    if a.type == 1:
+        return a.f
+    if a.type == 2:
+        return a.i
+    if a.type == 3:
+        return a.s.decode("utf-8", "replace")
+    if a.type == 6:
+        return list(a.floats)
+    if a.type == 7:
+        return list(a.ints)
+    if a.type == 8:
+        return [s.decode("utf-8", "replace") for s in a.strings]
+    return None
+
+
+def unknown(n: Node) -> None:
+    n.emit("unknown", n.live(), more=[out[0] for out in n.outs[1:] if out])

@@ -1,0 +1,182 @@
+"""The shape of every tensor in an ONNX graph, for given input shapes, without looking at its weights.
+
+Exported graphs compute many of their shapes while they run: Shape, Gather, Concat, Reshape. So one pass in running
+order does both: it evaluates small operators whose inputs are known, and asks onnx for the output shape of the others.
+A branch (`If`) whose condition is known by then is replaced by the side that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+SMALL = 4096  # values; larger constants are weights and stay unread
+EVALUATED = (
+    "Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather Greater "
+    "GreaterOrEqual Identity Less LessOrEqual Max Min Mod Mul Neg NonZero Not Or Pow Range ReduceMax "
+    "ReduceMin ReduceProd ReduceSum Reshape Round ScatterND Sign Slice Split Sqrt Squeeze Sub Tile "
+    "Transpose Unsqueeze Where "
+)
+FOLDABLE = frozenset(EVALUATED.split())
+
+
+@dataclass
+class Resolved:
+    """What one pass over the graph found.
+
+    Attributes:
+        nodes: the operators that run, branches with a known condition replaced by their content.
+        shapes: sizes by tensor name, where they are known.
+        constants: small known arrays by tensor name.
+        types: onnx TypeProtos by tensor name.
+    """
+
+    nodes: list[Any] = field(default_factory=list)
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+    types: dict[str, Any] = field(default_factory=dict)
+
+
+def resolve(model: Any, inputs: Mapping[str, tuple[int, ...]]) -> Resolved:
+    """Shapes, small constants and the operators that run.
+
+    Args:
+        model: an onnx ModelProto; it is not changed.
+        inputs: the shape of every input.
+    """
+    found = Resolved()
+    for value in model.graph.input:
+        if value.name in inputs:
+            learn_type(found, value.name, value.type.tensor_type.elem_type, inputs[value.name])
+    opsets = list(model.opset_import)
+    walk(model.graph, found, opsets)
+    return found
+
+
+def walk(graph: Any, found: Resolved, opsets: Sequence[Any]) -> None:
+    """Take in one graph: its constants first, then its operators in order."""
+    for value in graph.initializer:
+        learn_constant(found, value.name, value)
+    for node in graph.node:
+        if node.op_type == "If" and node.input[0] in found.constants:
+            wanted = "then_branch" if found.constants[node.input[0]].item() else "else_branch"
+            branch = next(a.g for a in node.attribute if a.name == wanted)
+            walk(branch, found, opsets)
+            for inner, outer in zip(branch.output, node.output, strict=True):
+                take(rename(inner.name, outer), found, opsets)
+        else:
+            take(node, found, opsets)
+
+
+def rename(source: str, target: str) -> Any:
+    """An Identity operator from one name to another."""
+    import onnx
+
+    return onnx.helper.make_node("Identity", [source], [target], name=f"{target}.branch")
+
+
+def take(node: Any, found: Resolved, opsets: Sequence[Any]) -> None:
+    """One operator: its value when it can be evaluated, otherwise the shapes of its outputs."""
+    found.nodes.append(node)
+    if node.op_type == "Constant":
+        for attribute in node.attribute:
+            if attribute.name == "value":
+                learn_constant(found, node.output[0], attribute.t)
+            elif attribute.name in {"value_int", "value_ints"}:
+                learn_value(found, node.output[0], np.array(list(attribute.ints) or attribute.i, np.int64))
+            elif attribute.name in {"value_float", "value_floats"}:
+                learn_value(found, node.output[0], np.array(list(attribute.floats) or attribute.f, np.float32))
+        return
+    if node.op_type in {"Shape", "Size"} and node.input[0] in found.shapes:
+        shape = found.shapes[node.input[0]]
+        options = {a.name: a.i for a in node.attribute}
+        cut = shape[options.get("start", 0) : options.get("end")]
+        learn_value(found, node.output[0], np.array(cut if node.op_type == "Shape" else int(np.prod(shape)), np.int64))
+        return
+    if node.op_type in FOLDABLE and all(not name or name in found.constants for name in node.input):
+        results = evaluate(node, [found.constants[name] for name in node.input if name], opsets)
+        for name, value in zip(node.output, results, strict=False):
+            if value.size <= SMALL:
+                learn_value(found, name, value)
+        if results and all(not name or name in found.constants for name in node.output):
+            return
+    for name, made in infer(node, found, opsets).items():
+        kind = made.tensor_type
+        found.types[name] = made
+        if kind.HasField("shape") and all(d.HasField("dim_value") for d in kind.shape.dim):
+            found.shapes[name] = tuple(d.dim_value for d in kind.shape.dim)
+
+
+def infer(node: Any, found: Resolved, opsets: Sequence[Any]) -> dict[str, Any]:
+    """The types of a node's outputs as onnx works them out; empty when it cannot."""
+    import onnx
+
+    versions = {entry.domain: entry.version for entry in opsets}
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    names = [name for name in node.input if name]
+    if any(name not in found.types for name in names):
+        return {}
+    try:
+        schema = onnx.defs.get_schema(node.op_type, versions.get(domain, versions.get("", 1)), domain)
+        known = {
+            name: onnx.numpy_helper.from_array(found.constants[name], name) for name in names if name in found.constants
+        }
+        types = {name: found.types[name] for name in names}
+        return dict(onnx.shape_inference.infer_node_outputs(schema, node, types, known, opset_imports=list(opsets)))
+    except (onnx.defs.SchemaError, onnx.shape_inference.InferenceError, KeyError, ValueError, RuntimeError):
+        same = found.types.get(node.input[0]) if node.input else None
+        return {node.output[0]: same} if same is not None and node.domain not in {"", "ai.onnx"} else {}
+
+
+def evaluate(node: Any, values: Iterable[Any], opsets: Sequence[Any]) -> list[Any]:
+    """The result of one small operator; nothing when it cannot be evaluated."""
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    names = [name for name in node.input if name]
+    given = list(values)
+    if any(value.size > SMALL for value in given):
+        return []
+    describe = onnx.helper.make_tensor_value_info
+    unique = dict(zip(names, given, strict=True))
+    ins = [describe(n, onnx.helper.np_dtype_to_tensor_dtype(v.dtype), list(v.shape)) for n, v in unique.items()]
+    outs = [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name]
+    try:
+        graph = onnx.helper.make_graph([node], "one", ins, outs)
+        model = onnx.helper.make_model(graph, opset_imports=list(opsets))
+        made = ReferenceEvaluator(model).run(None, unique)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        return []
+    return [np.asarray(value) for value in made]
+
+
+def learn_type(found: Resolved, name: str, data_type: int, shape: Sequence[int]) -> None:
+    """Note the type and sizes of a tensor."""
+    import onnx
+
+    found.types[name] = onnx.helper.make_tensor_type_proto(data_type, list(shape))
+    found.shapes[name] = tuple(shape)
+
+
+def learn_value(found: Resolved, name: str, value: Any) -> None:
+    """Note a small known array."""
+    import onnx
+
+    found.constants[name] = value
+    learn_type(found, name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+
+
+def learn_constant(found: Resolved, name: str, value: Any) -> None:
+    """Note a constant of the file: its sizes, and its values when they are few and inside the file."""
+    from onnx import numpy_helper
+
+    learn_type(found, name, value.data_type, list(value.dims))
+    size = 1
+    for length in value.dims:
+        size *= length
+    integers, floats = value.data_type in {6, 7, 9}, value.data_type in {1, 11}
+    if value.data_location == 0 and (size <= SMALL if integers else floats and size <= 64):
+        found.constants[name] = numpy_helper.to_array(value)
