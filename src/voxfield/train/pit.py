@@ -46,6 +46,12 @@ def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceilin
     return 10 * torch.log10(wanted / (error + EPS) + EPS)
 
 
+def quiet_db(estimates: Tensor, mixture: Tensor, ceiling_db: float = 30.0) -> Tensor:
+    """How far each estimate lies under its mixture: (B, S, N), (B, 1, N) -> (B, S) in dB, softly bounded."""
+    power = estimates.square().sum(-1) / (mixture.square().sum(-1) + EPS)
+    return -10 * torch.log10(power + 10 ** (-ceiling_db / 10))
+
+
 def best_order(scores: Tensor) -> Tensor:
     """For each target the estimate that belongs to it, by the best total: (B, S estimates, S targets) -> (B, S)."""
     sources = scores.shape[-1]

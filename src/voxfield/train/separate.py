@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from voxfield.train.enhance import make_mixer as noisy_mixer
 from voxfield.train.mixing import MixConfig
-from voxfield.train.pit import pairwise_db, pit_db
+from voxfield.train.pit import best_order, pairwise_db, pit_db, quiet_db
 from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.task import TrainingTask
 from voxfield.train.voices import VoiceMixer, VoicesConfig
@@ -18,7 +18,7 @@ from voxfield.train.voices import VoiceMixer, VoicesConfig
 
 @dataclass(frozen=True)
 class SeparateLoss:
-    """Negative dB under the best order of the voices, softly bounded."""
+    """Negative dB under the best order of the voices, softly bounded; of a silent voice, how quiet its estimate is."""
 
     si_sdr: float = 0.7
     snr: float = 0.3  # the part that fixes the scale, so that the voices add up to the mixture
@@ -50,12 +50,18 @@ class SeparateTask(TrainingTask):
         mixture, voices = mixture * scale, voices * scale
         estimates = net.separate(mixture)
         weights = self.recipe.loss
-        si_sdr, order = pit_db(estimates, voices, "si_sdr", weights.ceiling_db)
-        loss = -weights.si_sdr * si_sdr.mean()
-        parts = {"si_sdr": si_sdr.mean()}
-        if weights.snr:
-            snr = pairwise_db(estimates, voices, "snr", weights.ceiling_db).gather(1, order[:, None]).mean()
-            loss, parts["snr"] = loss - weights.snr * snr, snr
+        si_sdr = pairwise_db(estimates, voices, "si_sdr", weights.ceiling_db)
+        snr = pairwise_db(estimates, voices, "snr", weights.ceiling_db)
+        spoken = voices.square().sum(-1) > 0
+        quiet = quiet_db(estimates, mixture, weights.ceiling_db)
+        scores = torch.where(spoken[:, None], weights.si_sdr * si_sdr + weights.snr * snr, quiet[..., None])
+        order = best_order(scores)
+        loss = -scores.gather(1, order[:, None]).mean()
+        count = spoken.sum().clamp(min=1)
+        parts = {
+            name: (table.gather(1, order[:, None])[:, 0] * spoken).sum() / count
+            for name, table in (("si_sdr", si_sdr), ("snr", snr))
+        }
         return {"loss": loss, **parts}
 
     @torch.no_grad()

@@ -29,6 +29,7 @@ class VoicesConfig:
     snr_db: tuple[float, float] = (5.0, 25.0)  # voices over noise
     room: float = 0.25  # one room for all voices, another place in it for each where the bank has one; targets keep it
     speed: tuple[float, float] = (0.9, 1.1)  # of each voice: another pitch makes another speaker
+    alone: float = 0.0  # one voice speaks, the others are silent throughout
     partial: float = 0.0  # one voice is silent for a part of the item
     equaliser: float = 0.0  # random gain curve on each voice
 
@@ -66,7 +67,9 @@ class VoiceMixer:
         voices = np.stack([self.voice(rng, int(speaker)) for speaker in speakers])
         if self.rooms is not None and rng.random() < config.room:
             voices = self.reverberate(rng, voices)
-        if rng.random() < config.partial:
+        if rng.random() < config.alone:
+            voices[1:] = 0
+        elif rng.random() < config.partial:
             edge = int(rng.uniform(0.25, 0.75) * self.samples)
             voices[0, slice(0, edge) if rng.random() < 0.5 else slice(edge, None)] = 0
         gains_db = -rng.uniform(*config.apart_db, config.sources)

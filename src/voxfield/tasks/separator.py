@@ -1,0 +1,145 @@
+"""One recording through a separating network, at any sample rate, with any number of channels and of any duration."""
+
+import numpy as np
+
+from voxfield.audio import Resampler, SampleQueue
+from voxfield.protocols import Array, Engine
+from voxfield.runtime import Stream
+from voxfield.tasks.band_gain import BandGain
+from voxfield.tasks.chunked_voices import ChunkedVoices, bounded
+from voxfield.tasks.stereo_image import StereoImage
+from voxfield.tasks.voice_scale import VoiceScale
+
+_SPARE_SAMPLES = 8  # silence behind the end, so that resampling back never comes out short
+
+
+class Separator:
+    """`feed` and `flush` of a recording (C, N) at its own rate; voices (S, C, M) come out, aligned and all of them.
+
+    Several channels are separated on their mid and put back in their places. At another rate than the network's, each
+    voice is brought back to the recording's rate, and what lies above the network's band goes to the voices by the gain
+    that each has at the top of it. A network that streams gives out voices as they come,
+    others in chunks of ten seconds.
+
+    Args:
+        engine: a separating network.
+        rate_hz: of the recording.
+        channels: C.
+        keep_noise: what no voice claimed is shared out among the voices, so that they add up to the recording.
+    """
+
+    def __init__(self, engine: Engine, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
+        card = engine.card
+        self._sources, self._keep_noise = card.sources, keep_noise
+        self._voices: ChunkedVoices | _StreamedVoices
+        self._voices = _StreamedVoices(engine) if card.streaming else ChunkedVoices(engine)
+        self._bands = None if rate_hz == card.sample_rate_hz else _Bands(card.sample_rate_hz, rate_hz, card.sources)
+        self._image = StereoImage(channels, card.sources, rate_hz, keep_noise=keep_noise)
+        self._recording = SampleQueue(channels)
+
+    @property
+    def joins(self) -> int:
+        """How many chunks were joined to one before."""
+        return self._voices.joins
+
+    @property
+    def doubtful(self) -> int:
+        """How many joins left the order of the voices in doubt."""
+        return self._voices.doubtful
+
+    def feed(self, samples: Array) -> Array:
+        """What has become final."""
+        self._recording.push(samples)
+        mid = samples.mean(axis=0)
+        if self._bands is None:
+            return self._place(self._voices.feed(mid))
+        low = self._bands.down(mid)
+        return self._place(self._bands.up(self._voices.feed(low)))
+
+    def flush(self) -> Array:
+        """The rest, (S, C, M): afterwards as many samples have come out as went in. The recording ends here."""
+        if self._bands is None:
+            voices = self._voices.flush()
+        else:
+            low = self._bands.down_rest()
+            first = self._voices.feed(low)
+            voices = self._bands.up(np.concatenate([first, self._voices.flush()], axis=1), last=True)
+        return np.concatenate([self._place(voices[:, : len(self._recording)]), self._image.flush()], axis=2)
+
+    def _place(self, voices: Array) -> Array:
+        recording = self._recording.pop(voices.shape[1])
+        if self._keep_noise:
+            voices = voices + (recording.mean(axis=0) - voices.sum(axis=0)) / np.float32(self._sources)
+        return self._image.feed(recording, voices)
+
+
+class _StreamedVoices:
+    """The same face as `ChunkedVoices`, for a network that streams."""
+
+    joins = doubtful = 0
+
+    def __init__(self, engine: Engine) -> None:
+        self._stream = Stream(engine)
+        self._scale = VoiceScale(engine.card.sources)
+        self._sources = engine.card.sources
+        self._mixture = SampleQueue(1)
+        self._gains: Array | None = None
+
+    def feed(self, samples: Array) -> Array:
+        self._mixture.push(samples[None])
+        return self._scaled(self._stream.feed(samples))
+
+    def flush(self) -> Array:
+        return self._scaled(self._stream.flush())
+
+    def _scaled(self, voices: Array) -> Array:
+        voices = voices.reshape(self._sources, -1)
+        mixture = self._mixture.pop(voices.shape[1])[0]
+        if not len(mixture):
+            return voices
+        before, after = self._gains, self._scale.update(mixture, voices)
+        self._gains = after
+        before = after if before is None else before
+        rise = np.linspace(0, 1, len(mixture) + 1, dtype=np.float32)[1:]
+        return bounded(voices * (before[:, None] + rise * (after - before)[:, None]), mixture)
+
+
+class _Bands:
+    """A mono recording on its way to the network's rate, and voices on their way back with the band above."""
+
+    def __init__(self, low_hz: int, full_hz: int, sources: int) -> None:
+        self._sources = sources
+        self._down = Resampler(full_hz, low_hz)
+        self._up = Resampler(low_hz, full_hz, 1 + sources)
+        self._low, self._full = SampleQueue(1), SampleQueue(1)
+        self._back = SampleQueue(1 + sources)
+        self._gain = BandGain(sources, low_hz, full_hz)
+
+    def down(self, samples: Array) -> Array:
+        """What has become final at the network's rate, of (N,)."""
+        self._full.push(samples[None])
+        return self._pushed(self._down.feed(samples[None]))
+
+    def down_rest(self) -> Array:
+        """The rest at the network's rate."""
+        return self._pushed(self._down.flush())
+
+    def _pushed(self, low: Array) -> Array:
+        self._low.push(low)
+        mono: Array = low[0]
+        return mono
+
+    def up(self, voices: Array, *, last: bool = False) -> Array:
+        """Voices (S, M) at the recording's rate, of voices at the network's."""
+        low = self._low.pop(voices.shape[1])
+        self._gain.feed(np.repeat(low, self._sources, axis=0), voices)
+        self._back.push(self._up.feed(np.concatenate([low, voices])))
+        if last:
+            self._back.push(self._up.feed(np.zeros((1 + self._sources, _SPARE_SAMPLES), np.float32)))
+            self._back.push(self._up.flush())
+            self._gain.flush()
+        known = self._gain.known_samples()
+        count = min(len(self._back), len(self._full), len(self._back) if known is None else known)
+        back = self._back.pop(count)
+        above = self._full.pop(count) - back[:1]
+        return back[1:] + self._gain.read(count) * above

@@ -1,0 +1,73 @@
+"""Permutation-invariant scores against brute force."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+import torch
+
+from voxfield.errors import InputError
+from voxfield.train.pit import best_order, pairwise_db, pit_db, quiet_db, reorder
+
+
+def plain_si_sdr_db(estimate, target):
+    estimate, target = estimate - estimate.mean(), target - target.mean()
+    wanted = target * np.dot(estimate, target) / np.dot(target, target)
+    return 10 * np.log10(np.square(wanted).sum() / np.square(estimate - wanted).sum())
+
+
+@pytest.mark.parametrize("sources", [2, 3, 4, 5])
+def test_the_best_order_is_that_of_brute_force(sources):
+    rng = np.random.default_rng(sources)
+    for _ in range(20):
+        table = rng.standard_normal((1, sources, sources))
+        wanted = max(permutations(range(sources)), key=lambda order: sum(table[0, order[j], j] for j in range(sources)))
+        assert tuple(best_order(torch.tensor(table))[0].tolist()) == wanted
+
+
+@pytest.mark.parametrize("sources", [2, 3, 4, 5])
+def test_shuffled_voices_are_found_again(sources):
+    torch.manual_seed(sources)
+    targets = torch.randn(3, sources, 400)
+    shuffle = torch.stack([torch.randperm(sources) for _ in range(3)])
+    estimates = 0.3 * targets.gather(1, shuffle[..., None].expand(-1, -1, 400)) + 0.01 * torch.randn(3, sources, 400)
+    scores, order = pit_db(estimates, targets)
+    assert torch.equal(order, shuffle.argsort(1))
+    back = reorder(estimates, order)
+    for b in range(3):
+        for j in range(sources):
+            assert abs(float(scores[b, j]) - plain_si_sdr_db(back[b, j].numpy(), targets[b, j].numpy())) < 1e-2
+
+
+@pytest.mark.parametrize("kind", ["si_sdr", "sd_sdr", "snr"])
+def test_pairwise_scores_follow_their_definitions(kind):
+    torch.manual_seed(0)
+    estimates, targets = torch.randn(2, 3, 300).double(), torch.randn(2, 3, 300).double()
+    table = pairwise_db(estimates, targets, kind)
+    for b, i, j in np.ndindex(2, 3, 3):
+        estimate, target = (x.numpy() - x.numpy().mean() for x in (estimates[b, i], targets[b, j]))
+        projected = target * np.dot(estimate, target) / np.dot(target, target)
+        wanted = target if kind == "snr" else projected
+        error = estimate - (projected if kind == "si_sdr" else target)
+        assert abs(float(table[b, i, j]) - 10 * np.log10(np.square(wanted).sum() / np.square(error).sum())) < 5e-3
+
+
+def test_scores_have_a_ceiling_and_gradients_stay_finite():
+    target = torch.randn(1, 2, 200)
+    estimate = target.clone().requires_grad_()
+    scores, _ = pit_db(estimate, target, ceiling_db=30.0)
+    assert scores.max() <= 30.01
+    scores.sum().backward()
+    assert torch.isfinite(estimate.grad).all()
+
+
+def test_silent_targets_and_estimates_give_numbers():
+    assert torch.isfinite(pairwise_db(torch.zeros(1, 2, 50), torch.randn(1, 2, 50))).all()
+    assert torch.isfinite(pairwise_db(torch.randn(1, 2, 50), torch.zeros(1, 2, 50))).all()
+    quiet = quiet_db(torch.tensor([[[0.0] * 50, [0.1] * 50]]), torch.ones(1, 1, 50))
+    assert quiet[0].tolist() == pytest.approx([30.0, 20 - 10 * np.log10(1.1)], abs=1e-4)
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(InputError, match="batch, voices, samples"):
+        pairwise_db(torch.randn(2, 3, 10), torch.randn(2, 2, 10))
