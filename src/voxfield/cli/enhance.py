@@ -33,7 +33,8 @@ def enhance(
         ),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page that compares before and after.", metavar="FILE.html")
+        Path | None,
+        typer.Option(help="Write a page that compares before and after (.png: only its picture).", metavar="FILE.html"),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
@@ -56,11 +57,16 @@ def enhance(
       arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
     """
     from voxfield.tasks import EnhanceOptions, enhance_into, enhancing_engine
+    from voxfield.tasks.comparison import Comparison
 
     jobs = plan(expand(inputs, "enhance", out), out, "enhance")
     check_choices(jobs, as_json=as_json, overwrite=overwrite, skip_existing=skip_existing, raw=raw)
-    if report is not None and len(jobs) > 1:
-        raise InputError(f"--report compares one recording, not {len(jobs)}")
+    if report is not None:
+        if len(jobs) > 1:
+            raise InputError(f"--report compares one recording, not {len(jobs)}")
+        from voxfield.tasks.report import check_report
+
+        check_report(report, overwrite=overwrite)
     options = EnhanceOptions(limit_db, mix, mono)
     engine = enhancing_engine(model, threads=threads)
 
@@ -68,9 +74,18 @@ def enhance(
         with open_input(job.input, raw) as source:
             total = source.count_samples
             channels = 1 if mono else source.channels
+            comparison = Comparison(source.rate_hz, channels) if report is not None else None
             with open_output(job.output, source, channels=channels, overwrite=overwrite) as sink:
                 shown = (lambda done: progress(done / total)) if total else None
-                return enhance_into(source, sink, engine, options, progress=shown).to_dict()
+                done = enhance_into(source, sink, engine, options, progress=shown, comparison=comparison)
+        if report is None or comparison is None:
+            return done.to_dict()
+        from voxfield.tasks.report import write_report
+
+        facts = {"Model": done.model, "Work": f"{done.seconds:.2f} s (real-time factor {done.real_time_factor:.4f})"}
+        facts |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(done.notes)}
+        write_report(report, comparison, title=f"{job.input.name} enhanced", facts=facts, overwrite=overwrite)
+        return done.to_dict() | {"report": str(report)}
 
     code = run_jobs(jobs, work, as_json=as_json, quiet=quiet, overwrite=overwrite, skip_existing=skip_existing)
     raise typer.Exit(code)

@@ -16,6 +16,7 @@ from voxfield.audio import Given, Sink, Source, file_sink, open_source
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import load_engine
+from voxfield.tasks.comparison import Comparison
 from voxfield.tasks.enhancer import Enhancer, wet_share
 
 DEFAULT_MODEL = "crn-small"
@@ -175,10 +176,15 @@ def enhance_into(
     options: EnhanceOptions = EnhanceOptions(),
     *,
     progress: Progress | None = None,
+    comparison: Comparison | None = None,
 ) -> Work:
-    """What was done to enhance an open recording into an open sink, which is committed at the end."""
+    """What was done to enhance an open recording into an open sink, which is committed at the end.
+
+    Args:
+        comparison: is shown the recording and the result as they pass.
+    """
     began_s = time.perf_counter()
-    for block in enhanced_blocks(source, engine, options):
+    for block in enhanced_blocks(source, engine, options, comparison):
         sink.write(block)
         if progress is not None:
             progress(source.read_samples)
@@ -196,15 +202,26 @@ def enhance_into(
     )
 
 
-def enhanced_blocks(source: Source, engine: Engine, options: EnhanceOptions) -> Iterator[Array]:
+def enhanced_blocks(
+    source: Source, engine: Engine, options: EnhanceOptions, comparison: Comparison | None = None
+) -> Iterator[Array]:
     """Enhanced blocks (C, M) of a recording; together as long as the recording."""
     card = engine.card
     channels = 1 if options.mono else source.channels
     enhancer = Enhancer(engine, source.rate_hz, channels, limit_db=options.limit_db, mix=options.mix)
     block_samples = -(-64 * card.hop_samples * source.rate_hz // card.sample_rate_hz)
     for block in source.blocks(block_samples):
-        yield enhancer.feed(block.mean(axis=0, keepdims=True) if options.mono else block)
-    yield enhancer.flush()
+        block = block.mean(axis=0, keepdims=True) if options.mono else block
+        if comparison is not None:
+            comparison.before(block)
+        enhanced = enhancer.feed(block)
+        if comparison is not None:
+            comparison.after(enhanced)
+        yield enhanced
+    rest = enhancer.flush()
+    if comparison is not None:
+        comparison.after(rest)
+    yield rest
 
 
 def band_notes(source: Source, engine: Engine) -> list[str]:
