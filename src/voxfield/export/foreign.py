@@ -144,12 +144,24 @@ def ours_from(theirs: Mapping[str, Tensor], like: Mapping[str, Tensor], table: l
             theirs[name].T[:, None] if row.turned and theirs[name].ndim == 2 else theirs[name] for name in row.theirs
         ]
         wanted = like[row.ours].shape
-        joined = torch.cat(parts) if len(parts) > 1 else parts[0]
-        if joined.numel() != wanted.numel() or (joined.squeeze().shape != torch.empty(wanted).squeeze().shape):
+        if not _fit([part.shape for part in parts], wanted):
             shapes = " + ".join(str(tuple(theirs[name].shape)) for name in row.theirs)
             raise CheckpointError(f"{' + '.join(row.theirs)} has shape {shapes}, but {tuple(wanted)} is needed")
+        joined = torch.cat(parts) if len(parts) > 1 else parts[0]
         made[row.ours] = joined.reshape(wanted).contiguous()
     return made
+
+
+def _fit(parts: list[torch.Size], wanted: torch.Size) -> bool:
+    """Whether tensors of these shapes, joined along the first axis, are of the wanted one but for axes of length 1."""
+
+    def rest(shape: torch.Size) -> list[int]:
+        return [size for size in shape[1:] if size != 1]
+
+    if len(parts) == 1:
+        return [size for size in parts[0] if size != 1] == [size for size in wanted if size != 1]
+    rows = sum(shape[0] if shape else 0 for shape in parts)
+    return rows == wanted[0] and all(rest(shape) == rest(wanted) for shape in parts)
 
 
 def theirs_from(ours: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], table: list[Row]) -> dict[str, Tensor]:
