@@ -45,6 +45,7 @@ class Builder:
     notes: list[str] = field(default_factory=list)
     counted: set[str] = field(default_factory=set)
     names: dict[str, int] = field(default_factory=dict)
+    made: dict[str, list[str]] = field(default_factory=dict)  # names of the operators that each source node became
 
     def add_input(self, name: str, shape: Shape, item_bytes: int) -> None:
         """An input of the network."""

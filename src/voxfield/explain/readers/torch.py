@@ -37,21 +37,8 @@ def read_module(
     """
     shapes = [tuple(s) for s in nested(input_shape)]
     program = export(module, shapes)
-    signature = program.graph_signature
-    owned = {
-        **signature.inputs_to_parameters,
-        **signature.inputs_to_buffers,
-        **signature.inputs_to_lifted_tensor_constants,
-    }
-    parameters = set(signature.inputs_to_parameters)
-    builder = Builder()
-    names = list(signature.user_inputs)
-    for node in program.graph.nodes:
-        if node.op == "placeholder":
-            read_placeholder(builder, node, owned, parameters, names)
-        elif node.op == "call_function":
-            read_call(builder, node)
-    outputs = [builder.activation(name) for name in signature.user_outputs if isinstance(name, str)]
+    builder = built(program)
+    outputs = [builder.activation(name) for name in program.graph_signature.user_outputs if isinstance(name, str)]
     made = [name for name in outputs if name is not None]
     if not made:
         raise ExplainError(
@@ -59,6 +46,23 @@ def read_module(
         )
     total = sum(p.numel() for p in module.parameters())
     return finish(builder, made, layout, title or type(module).__name__, total)
+
+
+def built(program: Any) -> Builder:
+    """The operators of an exported program, and what each of its nodes became."""
+    signature = program.graph_signature
+    parameters = set(signature.inputs_to_parameters)
+    owned = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    owned.update(signature.inputs_to_lifted_tensor_constants)
+    builder = Builder()
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            read_placeholder(builder, node, owned, parameters, list(signature.user_inputs))
+        elif node.op == "call_function":
+            before = len(builder.ops)
+            read_call(builder, node)
+            builder.made[node.name] = [op.name for op in builder.ops[before:]]
+    return builder
 
 
 def nested(input_shape: Shapes) -> list[Sequence[int]]:
@@ -191,3 +195,11 @@ def reached(ops: Iterable[Op], outputs: Sequence[str]) -> set[str]:
         if wanted.intersection(op.outputs):
             wanted.update(op.inputs)
     return wanted
+
+
+def first_tensor(answer: Any) -> torch.Tensor:
+    """The first tensor of what a forward pass returns."""
+    if isinstance(answer, torch.Tensor):
+        return answer
+    values = answer.values() if isinstance(answer, dict) else answer
+    return first_tensor(next(iter(values)))

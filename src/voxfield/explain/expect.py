@@ -1,0 +1,133 @@
+"""What a probe should find if the symbolic answer is right, and whether it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .report import AxisField, Phase, ProbeResult
+
+Stretch = tuple[int, int] | None
+
+
+def local_span(field: AxisField, output: int) -> Stretch:
+    """Input positions on the local path to one output, edges not cut off."""
+    if not field.phases or field.hop is None:
+        return None
+    turn, index = divmod(output, len(field.phases))
+    phase: Phase = field.phases[index]
+    if phase.start is None or phase.end is None:
+        return None
+    shift = int(turn * len(field.phases) * field.hop)
+    return phase.start + shift, phase.end + shift
+
+
+def seen_by(field: AxisField, output: int, statistics: bool) -> Stretch:
+    """Input positions that one output depends on, cut off at the ends of the input.
+
+    Args:
+        statistics: count what norms over time and the like bring in as well.
+    """
+    size = field.in_size or 0
+    span = local_span(field, output)
+    low, high = span if span is not None else (size, -1)
+    if any(statistics or not cause.statistics for cause in field.whole_input):
+        reach = field.reach or (0, size - 1)
+        low, high = min(low, reach[0]), max(high, reach[1])
+    if any(statistics or not cause.statistics for cause in field.unbounded_past):
+        low = min(low, max(0, (local_span(field, 0) or (0, 0))[0]))
+    if any(statistics or not cause.statistics for cause in field.unbounded_future):
+        high = size - 1
+    low, high = max(0, low), min(size - 1, high)
+    return (low, high) if low <= high else None
+
+
+def reached_by(field: AxisField, position: int) -> Stretch:
+    """First and last output that depend on one input position in any way."""
+    outputs = [n for n in range(field.out_size or 0) if (s := seen_by(field, n, True)) and s[0] <= position <= s[1]]
+    return (outputs[0], outputs[-1]) if outputs else None
+
+
+def probed_outputs(field: AxisField, most: int = 12) -> list[int]:
+    """Outputs in the middle, one for each phase as far as `most` allows."""
+    size = field.out_size or 0
+    count = min(max(2, len(field.phases)), most, size)
+    start = max(0, size // 2 - count // 2)
+    return list(range(start, start + count))
+
+
+def probed_positions(field: AxisField, most: int = 6) -> list[int]:
+    """Input positions in the middle, spread over one period."""
+    size = field.in_size or 0
+    period = max(1, field.block or 1)
+    count = min(most, max(2, period), size)
+    start = max(0, size // 2 - period // 2)
+    return sorted({min(size - 1, start + i * max(1, period // count)) for i in range(count)})
+
+
+def judged_gradient(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
+    """The comparison of measured input intervals with the symbolic ones, output by output."""
+    wrong, open_ends = [], 0
+    for output, found in measured.items():
+        expected = seen_by(field, output, False)
+        local = local_span(field, output)
+        cut = local is not None and (local[0] < 0, local[1] >= (field.in_size or 0))
+        if expected != found:
+            touches = (
+                cut
+                and expected
+                and found
+                and all(
+                    ours == theirs or (at_edge and expected[0] <= theirs <= expected[1])
+                    for ours, theirs, at_edge in zip(expected, found, cut, strict=True)
+                )
+            )
+            if not touches:
+                wrong.append(output)
+        open_ends += bool(cut and all(cut))
+    outputs = list(measured)
+    shown = wrong[0] if wrong else outputs[len(outputs) // 2] if outputs else 0
+    agrees: bool | None = not wrong if measured else None
+    detail = f"outputs {outputs[0]} to {outputs[-1]}" if outputs else "no output position to probe"
+    if agrees and open_ends == len(measured):
+        agrees, detail = None, detail + "; the field is longer than the input on both sides: give a longer input"
+    return ProbeResult(
+        "gradient", field.axis, agrees, told(seen_by(field, shown, False)), told(measured.get(shown)), detail
+    )
+
+
+def judged_nan(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
+    """The comparison of the outputs that changed with those that may, input position by input position.
+
+    No output outside the predicted ones may change, and each end of the prediction must be met for some position: a
+    dilated or strided field has holes, which a single position can fall into.
+    """
+    outside, met_first, met_last = [], False, False
+    whole = bool(field.whole_input)
+    for position, found in measured.items():
+        expected = reached_by(field, position)
+        if found is None:
+            continue
+        if expected is None or found[0] < expected[0] or found[1] > expected[1]:
+            outside.append(position)
+            continue
+        local = [n for n in range(field.out_size or 0) if (s := local_span(field, n)) and s[0] <= position <= s[1]]
+        met_first |= found[0] == expected[0] or (whole and (not local or found[0] < local[0]))
+        met_last |= found[1] == expected[1] or (whole and (not local or found[1] > local[-1]))
+    positions = list(measured)
+    shown = outside[0] if outside else positions[len(positions) // 2] if positions else 0
+    agrees: bool | None = not outside and met_first and met_last if positions else None
+    detail = f"input positions {positions[0]} to {positions[-1]}" if positions else "no input position to probe"
+    if field.out_size is None:
+        agrees, detail = None, "the axis is gone in the output"
+    return ProbeResult("nan", field.axis, agrees, told(reached_by(field, shown)), told(measured.get(shown)), detail)
+
+
+def told(span: Stretch) -> str:
+    """An interval as text."""
+    return "nothing" if span is None else f"{span[0]} .. {span[1]}"
+
+
+def extent(flags: Sequence[bool]) -> Stretch:
+    """First and last place that is true."""
+    places = [i for i, flag in enumerate(flags) if flag]
+    return (places[0], places[-1]) if places else None

@@ -1,0 +1,369 @@
+"""Two measurements that the symbolic answer must survive.
+
+The gradient probe runs the exported graph in float64 with every kernel made of ones, every activation an identity and
+every norm left out, so that nothing cancels and nothing saturates; where the gradient of an output is not zero, the
+output depends on that input. Channels are averaged before a dense kernel, which changes no connection and makes the
+probe cheap. The NaN probe runs the real module and looks which outputs change when one input position turns to NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ExplainError
+from .analyse import propagate, sources
+from .expect import Stretch, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
+from .graph import Axis, Graph
+from .report import AxisField, ProbeResult, Report
+
+
+def verified(report: Report, what: Any, graph: Graph) -> Report:
+    """The report with the probes' results, for a torch module or an ONNX file.
+
+    Raises:
+        ExplainError: there is nothing to run, as for a network given as text.
+    """
+    from .api import is_module
+
+    if is_module(what):
+        found = [*gradient_probe(report, what, graph), *nan_probe(report, what, graph)]
+    elif isinstance(what, bytes) or str(what).lower().endswith(".onnx"):
+        from .probe_onnx import probe_onnx
+
+        found = probe_onnx(report, what, graph)
+    else:
+        raise ExplainError(
+            "Only something that runs can be verified: a torch module or an ONNX file, not a description."
+        )
+    return replace(report, probes=(*report.probes, *found))
+
+
+def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:
+    """The dim of the first output along which an axis still moves."""
+    parts = propagate(graph, name, axis)[graph.outputs[0]].parts if graph.outputs else ()
+    moving = [part.moving for part in parts if part.moving]
+    return max(moving, key=len)[-1] if moving else None
+
+
+def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
+    """For every axis the input intervals of some outputs, measured by gradient."""
+    import torch
+
+    from .readers.torch import built, export
+
+    shapes = [tuple(int(s or 1) for s in graph.shape(name)) for name in graph.inputs]
+    program = export(module, shapes)
+    builder = built(program)
+    results = []
+    for (name, axis), field in zip(sources(graph), report.fields, strict=True):
+        dim = out_dim(graph, name, axis)
+        idle = {
+            c.operator for c in (*field.whole_input, *field.unbounded_past, *field.unbounded_future) if c.statistics
+        }
+        skipped = {node for node, ops in builder.made.items() if idle.intersection(ops)}
+        inputs = {n: torch.ones(*s, dtype=torch.float64) for n, s in zip(graph.inputs, shapes, strict=True)}
+        x = inputs[name].requires_grad_(True)
+        try:
+            output = Linear(program, skipped).answer(inputs)
+        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+            reason = str(error).strip().split("\n")[0][:200]
+            results.append(ProbeResult("gradient", axis.name, None, "", "", f"it could not be run: {reason}"))
+            continue
+        results.append(judged_gradient(field, measured_gradients(field, output, x, axis.dim, dim)))
+    return results
+
+
+def measured_gradients(field: AxisField, output: Any, x: Any, in_dim: int, dim: int | None) -> dict[int, Stretch]:
+    """The first and last input position with a gradient, for some outputs; all outputs at once when none moves."""
+    import torch
+
+    targets = {0: output.sum()} if dim is None else {n: output.select(dim, n).sum() for n in probed_outputs(field)}
+    found: dict[int, Stretch] = {}
+    for number, target in targets.items():
+        if not target.requires_grad:
+            found[number] = None
+            continue
+        (gradient,) = torch.autograd.grad(target, x, retain_graph=True, allow_unused=True)
+        if gradient is None:
+            found[number] = None
+            continue
+        per_position = gradient.abs().movedim(in_dim, 0).flatten(1).sum(1)
+        found[number] = extent((per_position > 0).tolist())
+    return found
+
+
+def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
+    """For every axis the outputs of the real module that change when one input position becomes NaN."""
+    import torch
+
+    from .readers.torch import first_tensor, kind_of
+
+    device, dtype = kind_of(module)
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    generator = torch.Generator().manual_seed(0)
+    base = {
+        name: torch.randn(*(int(s or 1) for s in graph.shape(name)), generator=generator).to(device, dtype)
+        for name in graph.inputs
+    }
+    results = []
+    try:
+        with torch.no_grad():
+            reference = first_tensor(module(*base.values()))
+            for (name, axis), field in zip(sources(graph), report.fields, strict=True):
+                dim = out_dim(graph, name, axis)
+                measured: dict[int, Stretch] = {}
+                for position in probed_positions(field) if dim is not None else ():
+                    touched = base[name].clone()
+                    touched.select(axis.dim, position).fill_(float("nan"))
+                    answer = first_tensor(module(*({**base, name: touched}).values()))
+                    changed = ~(answer == reference)
+                    measured[position] = extent(changed.movedim(dim, 0).flatten(1).any(1).tolist())
+                results.append(judged_nan(field, measured))
+    finally:
+        for part, mode in modes:
+            part.training = mode
+    return results
+
+
+class Linear:
+    """The exported graph run as a sum of its paths."""
+
+    def __init__(self, program: Any, skipped: set[str]) -> None:
+        self.program = program
+        self.skipped = skipped
+
+    def answer(self, inputs: Mapping[str, Any]) -> Any:
+        """The first output, in float64, for inputs by name."""
+        import operator
+
+        import torch
+
+        signature = self.program.graph_signature
+        given = {**self.program.state_dict, **self.program.constants}
+        owned = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        owned.update(signature.inputs_to_lifted_tensor_constants)
+        values: dict[str, Any] = {}
+        live: set[str] = set(inputs)
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                value = inputs.get(node.name)
+                if value is None:
+                    value = given.get(owned.get(node.name, ""))
+                values[node.name] = as_double(value.detach()) if node.name not in live and value is not None else value
+            elif node.op == "call_function":
+                arguments = [fetch(a, values) for a in node.args]
+                named = {k: fetch(a, values) for k, a in node.kwargs.items() if k not in {"dtype", "device", "layout"}}
+                feeds = any(one.name in live for one in node.all_input_nodes)
+                if node.target is operator.getitem or not feeds:
+                    call = node.target
+                    made = call(*arguments, **(named if feeds else {**named, **plain(node.kwargs)}))
+                else:
+                    made = self.step(node, arguments, named, torch)
+                values[node.name] = as_double(made)
+                if feeds:
+                    live.add(node.name)
+        return next(values[name] for name in signature.user_outputs if name in live)
+
+    def step(self, node: Any, args: list[Any], named: Mapping[str, Any], torch: Any) -> Any:
+        """One operator that depends on the input, as a sum of paths."""
+        name = str(node.target).split(".")[1].rstrip("_")
+        full = named_arguments(node, args, named)
+        x = next(v for v in flat(args) if torch.is_tensor(v) and v.is_floating_point())
+        if node.name in self.skipped:
+            return skipped_value(node, name, x, torch)
+        if name.startswith("conv"):
+            return plain_conv(node, full, torch)
+        if name in {"lstm", "gru", "rnn_tanh", "rnn_relu"}:
+            return plain_rnn(node, full, torch)
+        if name in {"linear", "mm", "bmm", "matmul", "addmm", "baddbmm", "einsum"}:
+            return plain_product(node, name, full, torch)
+        if name == "scaled_dot_product_attention":
+            q, k, v = full["query"], full["key"], full["value"]
+            kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
+            kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
+            return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
+        if "norm" in name and name not in {"norm", "linalg_vector_norm", "_weight_norm"}:
+            return tuple_like(node, x)
+        if name in {"softmax", "log_softmax", "_softmax", "_log_softmax"}:
+            return x
+        if "pool" in name and "adaptive" not in name:
+            return plain_pool(node, full, torch)
+        if "adaptive" in name:
+            count = int(next(c for c in name if c.isdigit()))
+            made = getattr(torch.nn.functional, f"adaptive_avg_pool{count}d")(x, full["output_size"])
+            return tuple_like(node, made)
+        if name in REDUCTIONS:
+            dims = full.get("dim")
+            every = dims is None or dims == []
+            made = x.mean() if every else x.mean(dims, keepdim=bool(full.get("keepdim")))
+            return tuple_like(node, made)
+        if name == "glu":
+            a, b = x.chunk(2, full["dim"])
+            return a + b
+        if torch.Tag.pointwise in node.target.tags or name in POINTWISE:
+            tensors = [v.double() for v in flat(args) if torch.is_tensor(v)]
+            total = sum(v if v.requires_grad else torch.zeros_like(v) for v in tensors)
+            return total.expand(shape_of(node)) if torch.is_tensor(total) else total
+        return node.target(*args, **named)
+
+
+REDUCTIONS = frozenset(
+    {"mean", "sum", "amax", "amin", "max", "min", "prod", "var", "std", "var_mean", "std_mean", "logsumexp", "norm"}
+    | {"linalg_vector_norm", "nanmean", "nansum"}
+)
+POINTWISE = frozenset(
+    {"prelu", "selu", "celu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "mish", "leaky_relu", "softplus"}
+    | {"where", "feature_dropout", "masked_fill", "rrelu", "log_sigmoid", "square", "clamp", "gelu", "dropout"}
+)
+
+
+def plain_conv(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
+    """A convolution of ones: one channel per group, shared by all output channels of the group."""
+    x, weight, groups = full["input"], full["weight"], int(full["groups"])
+    count = weight.dim() - 2
+    transposed = "transpose" in str(node.target) or bool(full.get("transposed"))
+    mixed = x.reshape(x.shape[0], groups, -1, *x.shape[2:]).mean(2)
+    kernel = torch.ones(groups, 1, *weight.shape[2:], dtype=torch.float64)
+    kind = f"conv_transpose{count}d" if transposed else f"conv{count}d"
+    options = {k: full[k] for k in ("stride", "padding", "dilation")}
+    if transposed:
+        options["output_padding"] = full.get("output_padding", 0)
+    made = getattr(torch.nn.functional, kind)(mixed, kernel / kernel[0].numel(), groups=groups, **options)
+    channels = shape_of(node)[1]
+    return made.repeat_interleave(channels // groups, 1)
+
+
+def plain_pool(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
+    """A pooling as a convolution of ones over each channel, cut or padded to the size that the operator gives."""
+    x = full.get("self", full.get("input"))
+    name = str(node.target).split(".")[1]
+    count = int(next(c for c in name if c.isdigit()))
+
+    def spread(value: Any) -> list[int]:
+        values = list(value) if isinstance(value, list | tuple) else [value]
+        return values * count if len(values) == 1 else values
+
+    taps = spread(full["kernel_size"])
+    stride = spread(full.get("stride") or taps)
+    pads, dilation = spread(full.get("padding") or 0), spread(full.get("dilation") or 1)
+    lead, sizes = x.shape[: x.dim() - count], x.shape[x.dim() - count :]
+    wanted = shape_of(node)[-count:]
+    extra = [
+        max(0, (w - 1) * s + (k - 1) * d + 1 - size - p)
+        for w, s, k, d, size, p in zip(wanted, stride, taps, dilation, sizes, pads, strict=True)
+    ]
+    amounts = [a for p, e in zip(reversed(pads), reversed(extra), strict=True) for a in (p, e)]
+    padded = torch.nn.functional.pad(x.reshape(-1, 1, *sizes), amounts)
+    kernel = torch.ones(1, 1, *taps, dtype=torch.float64)
+    made = getattr(torch.nn.functional, f"conv{count}d")(padded, kernel, stride=stride, dilation=dilation)
+    made = made[(..., *(slice(0, w) for w in wanted))]
+    return tuple_like(node, made.reshape(*lead, *wanted))
+
+
+def plain_rnn(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
+    """A recurrence as a running sum: every step sees all steps before it, or all of them in both directions."""
+    x = full["input"]
+    steps = (1 if full["batch_first"] else 0) if x.dim() == 3 else 0
+    features = x.mean(-1, keepdim=True)
+    both = bool(full["bidirectional"])
+    seen = features.sum(steps, keepdim=True).expand_as(features) if both else features.cumsum(steps)
+    shapes = [tuple(int(s) for s in value.shape) for value in node.meta["val"]]
+    last = features.sum()
+    return (seen.expand(shapes[0]), *(last.expand(shape) for shape in shapes[1:]))
+
+
+def plain_product(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> Any:
+    """A product of two arrays as the sum of their paths: each is averaged over what is summed away."""
+    if name == "linear":
+        return full["input"].mean(-1, keepdim=True).expand(shape_of(node))
+    if name == "einsum":
+        operands = full["tensors"]
+        left, _, output = str(full["equation"]).replace(" ", "").partition("->")
+        labels = left.split(",")
+    else:
+        pair = [v for v in full.values() if torch.is_tensor(v)][-2:]
+        operands, batch = pair, "abcdefgh"[: max(pair[0].dim(), pair[1].dim(), 2) - 2]
+        labels = [
+            (batch[len(batch) - (v.dim() - 2) :] + ends) if v.dim() > 1 else "k"
+            for v, ends in zip(pair, ("ik", "kj"), strict=True)
+        ]
+        output = batch + ("i" if pair[0].dim() > 1 else "") + ("j" if pair[1].dim() > 1 else "")
+    total = torch.zeros(shape_of(node), dtype=torch.float64)
+    for value, text in zip(operands, labels, strict=True):
+        if not value.requires_grad:
+            continue
+        for dim in reversed(range(len(text))):
+            if text[dim] not in output:
+                value = value.mean(dim)
+        kept = [label for label in text if label in output]
+        value = value.permute([kept.index(label) for label in output if label in kept])
+        for place, label in enumerate(output):
+            if label not in kept:
+                value = value.unsqueeze(place)
+        total = total + value
+    return total
+
+
+def skipped_value(node: Any, name: str, x: Any, torch: Any) -> Any:
+    """An operator that only adds statistics: norms and running sums pass the value on, reductions give nothing."""
+    shapes = node.meta["val"] if isinstance(node.meta["val"], list | tuple) else [node.meta["val"]]
+    made = [
+        x if tuple(v.shape) == tuple(x.shape) else torch.zeros(tuple(int(s) for s in v.shape), dtype=torch.float64)
+        for v in shapes
+    ]
+    if name in REDUCTIONS or "adaptive" in name:
+        made = [torch.zeros(tuple(int(s) for s in v.shape), dtype=torch.float64) for v in shapes]
+    return made[0] if not isinstance(node.meta["val"], list | tuple) else tuple(made)
+
+
+def named_arguments(node: Any, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments by the names of the operator's schema, defaults filled in."""
+    found: dict[str, Any] = {}
+    for number, argument in enumerate(node.target._schema.arguments):
+        if number < len(args):
+            found[argument.name] = args[number]
+        elif argument.name in named:
+            found[argument.name] = named[argument.name]
+        else:
+            found[argument.name] = argument.default_value if argument.has_default_value() else None
+    return found
+
+
+def shape_of(node: Any) -> tuple[int, ...]:
+    """The shape of a node's first output."""
+    value = node.meta["val"]
+    value = value[0] if isinstance(value, list | tuple) else value
+    return tuple(int(s) for s in value.shape)
+
+
+def tuple_like(node: Any, value: Any) -> Any:
+    """A value as the node gives it: alone, or first of several."""
+    many = node.meta["val"]
+    return tuple(value for _ in many) if isinstance(many, list | tuple) else value
+
+
+def fetch(argument: Any, values: Mapping[str, Any]) -> Any:
+    """An argument with every node replaced by its value."""
+    if isinstance(argument, list | tuple):
+        return [fetch(a, values) for a in argument]
+    return values[argument.name] if hasattr(argument, "all_input_nodes") else argument
+
+
+def plain(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of operators that only make constants."""
+    return {k: v for k, v in kwargs.items() if k in {"dtype", "device"}}
+
+
+def flat(values: Sequence[Any]) -> list[Any]:
+    """All values of nested lists."""
+    return [one for v in values for one in (flat(v) if isinstance(v, list | tuple) else [v])]
+
+
+def as_double(value: Any) -> Any:
+    """Floating tensors in float64, in tuples and lists too."""
+    if isinstance(value, list | tuple):
+        return type(value)(as_double(v) for v in value)
+    return value.double() if hasattr(value, "is_floating_point") and value.is_floating_point() else value

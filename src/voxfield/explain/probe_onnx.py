@@ -1,0 +1,81 @@
+"""The NaN probe on an ONNX file, run by onnxruntime.
+
+Some of its kernels swallow a NaN (a ReLU written as a maximum), so the position is also set to large values of both
+signs, and the background is drawn several times: an output that changes in any of these runs depends on the position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ExplainError
+from .analyse import sources
+from .expect import Stretch, extent, judged_nan, probed_positions
+from .graph import Graph
+from .probe import out_dim
+from .report import ProbeResult, Report
+
+DRAWS = 3
+TOUCHES = (float("nan"), 1e3, -1e3)
+
+
+def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[ProbeResult]:
+    """For every axis the outputs of the file that change when one input position does.
+
+    Raises:
+        ExplainError: onnxruntime cannot run the file.
+    """
+    import numpy as np
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    source = what if isinstance(what, bytes) else str(what)
+    try:
+        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception classes are not importable by name in all releases
+        raise ExplainError(f"{graph.title}: onnxruntime cannot run it, so it cannot be verified: {error}") from error
+    kinds = {value.name: value.type for value in session.get_inputs()}
+    first = session.get_outputs()[0].name
+    dims = [out_dim(graph, name, axis) for name, axis in sources(graph)]
+    spots = [probed_positions(field) if dim is not None else [] for field, dim in zip(report.fields, dims, strict=True)]
+    found: list[dict[int, Stretch]] = [{} for _ in dims]
+    for draw in range(DRAWS):
+        base = background(graph, kinds, draw)
+        reference = session.run([first], base)[0]
+        for number, ((name, axis), dim) in enumerate(zip(sources(graph), dims, strict=True)):
+            for position in spots[number]:
+                for touch in TOUCHES:
+                    touched = base[name].copy()
+                    np.moveaxis(touched, axis.dim, 0)[position] = touch
+                    changed = session.run([first], {**base, name: touched})[0] != reference
+                    flags = np.moveaxis(changed, dim or 0, 0).reshape(changed.shape[dim or 0], -1).any(1)
+                    found[number][position] = wider(found[number].get(position), extent(flags.tolist()))
+    return [judged_nan(field, measured) for field, measured in zip(report.fields, found, strict=True)]
+
+
+def background(graph: Graph, kinds: Mapping[str, str], draw: int) -> dict[str, Any]:
+    """Random inputs and empty states."""
+    import numpy as np
+
+    generator = np.random.default_rng(draw)
+    found: dict[str, Any] = {}
+    for name in graph.inputs:
+        shape = tuple(int(size or 1) for size in graph.shape(name))
+        kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64}.get(kinds[name], np.float32)
+        if "int" in kinds[name]:
+            found[name] = np.ones(shape, np.int64 if "64" in kinds[name] else np.int32)
+        elif graph.tensors[name].role == "state":
+            found[name] = np.zeros(shape, kind)
+        else:
+            found[name] = generator.standard_normal(shape).astype(kind)
+    return found
+
+
+def wider(a: Stretch, b: Stretch) -> Stretch:
+    """The interval over both."""
+    if a is None or b is None:
+        return a or b
+    return min(a[0], b[0]), max(a[1], b[1])
