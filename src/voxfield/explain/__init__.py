@@ -7,11 +7,13 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .answer import Answer, report_on
 from .api import explain, read
 from .graph import Axis, Graph, Op, Tensor, Window
 from .report import AxisField, Cause, Costs, Figure, LayerReport, Phase, ProbeResult, Report, Status
 
 __all__ = [
+    "Answer",
     "Axis",
     "AxisField",
     "Cause",
@@ -28,6 +30,7 @@ __all__ = [
     "Window",
     "explain",
     "read",
+    "report_on",
 ]
 
 

@@ -47,11 +47,12 @@ def settled(
         text = what.strip()
         if not text:
             raise ExplainError(f"Nothing was given to explain. {FORMS}")
-        from .readers.snippet import looks_like_code
         from .readers.text import looks_like_layers
 
         if looks_like_layers(text):
             return _text(text, input_shape, rate_hz)
+        from .readers.snippet import looks_like_code
+
         if "\n" in text or (looks_like_code(text) and not _is_file(text)):
             return _code(text, input_shape, layout, rate_hz)
     path = Path(what)

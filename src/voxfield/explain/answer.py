@@ -1,0 +1,94 @@
+"""The full answer to one question about a network: its graph, report, words and what-ifs, ready for any rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ExplainError
+from .analyse import analyse
+from .api import measured_machine, read
+from .clock import Frames
+from .compare import WhatIf, what_if
+from .graph import Graph
+from .report import Report
+from .words import Paragraph, words
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything that is shown."""
+
+    graph: Graph
+    report: Report
+    paragraphs: tuple[Paragraph, ...]
+    changes: tuple[WhatIf, ...]
+    frames: Frames | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, with its words and what-ifs."""
+        return {
+            **self.report.to_dict(),
+            "words": [{"key": p.key, "question": p.question, "answer": p.answer} for p in self.paragraphs],
+            "what_if": [change.to_dict() for change in self.changes],
+        }
+
+
+def report_on(
+    what: Any,
+    *,
+    rate_hz: float | None = None,
+    input_shape: Any = None,
+    layout: str | None = None,
+    hop_samples: int | None = None,
+    window_samples: int | None = None,
+    verify: bool = False,
+    run_file: bool = False,
+    edits: Sequence[str] = (),
+    language: str = "en",
+) -> Answer:
+    """The answer on whatever describes a network; the arguments are those of `explain`, and the frames it reads.
+
+    Args:
+        hop_samples, window_samples: frames of a network on features; `rate_hz` is then the rate of the samples.
+        edits: changes, weighed one after the other on top of each other.
+
+    Raises:
+        ExplainError: `what` cannot be read, or an option does not fit.
+    """
+    frames = frames_of(rate_hz, hop_samples, window_samples)
+    rate = rate_hz if frames is None else frames.rate_hz
+    if rate is not None and not 0 < rate < 1e9:
+        raise ExplainError(f"A rate of {rate} Hz; it is a number above zero.")
+    if isinstance(what, str | Path):
+        from .what import settled
+
+        what = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
+    graph = read(what, input_shape=input_shape, layout=layout).with_rate(rate)
+    machine = measured_machine(graph)
+    report = analyse(graph, machine)
+    if verify:
+        if isinstance(what, Graph):
+            raise ExplainError(
+                "Only what can run can be verified: an ONNX file, a model's name, FILE.py:NAME or a torch module."
+            )
+        from .probe import verified
+
+        report = verified(report, what, graph)
+    changes = (what_if(graph, edits, machine),) if edits else ()
+    return Answer(graph, report, words(report, graph, language, frames), changes, frames)
+
+
+def frames_of(rate_hz: float | None, hop_samples: int | None, window_samples: int | None) -> Frames | None:
+    """The frames of a network on features; None for one on samples.
+
+    Raises:
+        ExplainError: a window without a hop, or either without a rate.
+    """
+    if hop_samples is None and window_samples is None:
+        return None
+    if hop_samples is None or rate_hz is None:
+        raise ExplainError("Frames need --rate (of the samples) and --hop; --window is as long as the hop without it.")
+    return Frames(rate_hz, hop_samples, hop_samples if window_samples is None else window_samples)

@@ -1,0 +1,137 @@
+"""The figures of a network before and after some edits, side by side with their ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .analyse import analyse
+from .costs import Machine
+from .graph import Graph
+from .report import Report, number
+from .whatif import edited, separable_formula
+from .words import power_of
+
+Value = int | float | Fraction | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One figure before and after; `axis` is empty for costs."""
+
+    figure: str
+    axis: str
+    unit: str
+    before: Value
+    after: Value
+
+    @property
+    def ratio(self) -> float | None:
+        """after / before; None when either is missing or before is zero."""
+        if self.before is None or self.after is None or not self.before:
+            return None
+        return float(self.after) / float(self.before)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "figure": self.figure,
+            "axis": self.axis,
+            "unit": self.unit,
+            "before": number(self.before),
+            "after": number(self.after),
+            "ratio": self.ratio,
+        }
+
+
+@dataclass(frozen=True)
+class Separable:
+    """The cost of a depthwise-separable layer against the standard one: measured on the graph and by the formula."""
+
+    layer: str
+    filters: int
+    taps: int
+    power: str  # "k", "k^2" ... as the formula is written
+    macs_before: int | None
+    macs_after: int | None
+
+    @property
+    def formula(self) -> Fraction:
+        """1/N + 1/taps, where taps = k^2 for a square kernel."""
+        return Fraction(1, self.filters) + Fraction(1, self.taps)
+
+    @property
+    def ratio(self) -> float | None:
+        """MACs after / MACs before, as counted."""
+        return None if not self.macs_before or self.macs_after is None else self.macs_after / self.macs_before
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "layer": self.layer,
+            "N": self.filters,
+            "taps": self.taps,
+            "macs_before": self.macs_before,
+            "macs_after": self.macs_after,
+            "ratio": self.ratio,
+            "formula": float(self.formula),
+        }
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A network and the same after `edits`."""
+
+    edits: tuple[str, ...]
+    before: Report
+    after: Report
+    changes: tuple[Change, ...]
+    separable: tuple[Separable, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "edits": list(self.edits),
+            "changes": [change.to_dict() for change in self.changes],
+            "separable": [one.to_dict() for one in self.separable],
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+        }
+
+
+def what_if(graph: Graph, edits: Sequence[str], machine: Machine | None = None) -> WhatIf:
+    """The reports on a graph and on the same graph after all `edits`, figure by figure.
+
+    Raises:
+        ExplainError: an edit that cannot be made.
+    """
+    now, separable = graph, []
+    for edit in edits:
+        formula = separable_formula(now, edit)
+        changed = edited(now, [edit])
+        if formula is not None:
+            op, filters, taps = formula
+            before, after = analyse(now), analyse(changed)
+            parts = [after.layer(f"{op.name}.{part}").macs.value for part in ("depthwise", "pointwise")]
+            whole = before.layer(op.name).macs.value
+            total = None if None in parts else sum(int(part or 0) for part in parts)
+            separable.append(
+                Separable(op.name, filters, taps, power_of(op.windows), None if whole is None else int(whole), total)
+            )
+        now = changed
+    old, new = analyse(graph, machine), analyse(now, machine)
+    return WhatIf(tuple(edits), old, new, changes(old, new), tuple(separable))
+
+
+def changes(before: Report, after: Report) -> tuple[Change, ...]:
+    """Every figure of two reports that can be put side by side, those without any value left out."""
+    found = []
+    for old in before.fields:
+        new = next((f for f in after.fields if (f.axis, f.input) == (old.axis, old.input)), None)
+        if new is None:
+            continue
+        for name in ("rf", "hop", "ahead", "past", "latency", "first_output_needs", "out_size"):
+            found.append(Change(name, old.axis, "positions", getattr(old, name), getattr(new, name)))
+    for name in ("params", "macs", "macs_per_second", "state", "weight_bytes", "activation_peak"):
+        first, second = getattr(before.costs, name), getattr(after.costs, name)
+        found.append(Change(name, "", first.unit, first.value, second.value))
+    return tuple(change for change in found if change.before is not None or change.after is not None)

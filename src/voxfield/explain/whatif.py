@@ -1,0 +1,276 @@
+"""What would change: edits such as `layer2.stride=2` applied to a graph, and the figures before and after.
+
+    layer2.stride=2   layer1.kernel=20   layer5.dilation=2   layer1.padding=4,0   layer3.filters=64   layer4.groups=8
+    layer3=depthwise-separable           drop layer5         causal
+
+A layer is called by its number among the layers with weights or windows, as the table shows it, or by its own name;
+several numbers (`1x2`) are one per axis. Edits apply one after the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+
+from ..errors import ExplainError
+from .analyse import propagate, sources, time_dims
+from .graph import Graph, Op, Size, Window
+from .rebuild import Past, pasts, rebuilt
+
+COUNTED = frozenset({"conv", "conv_transpose", "pool", "linear", "rnn", "attention"})
+SETTINGS = ("kernel", "stride", "dilation", "padding", "filters", "groups", "hidden", "bidirectional")
+EXAMPLES = "Edits look like layer2.stride=2, layer3=depthwise-separable, 'drop layer5', layer1.kernel=20 or causal."
+LARGEST = 1_000_000
+
+
+def layers_of(graph: Graph) -> list[Op]:
+    """The operators that people count as layers, in order; layer 1 is the first."""
+    return [op for op in graph.ops if op.kind in COUNTED]
+
+
+def edited(graph: Graph, edits: Sequence[str]) -> Graph:
+    """The graph after some edits.
+
+    Raises:
+        ExplainError: an edit that is not understood, names no layer, or leaves a network that does not fit together.
+    """
+    for edit in edits:
+        text = edit.translate(str.maketrans("＝，：（）", "=,:()")).strip()
+        try:
+            graph = _applied(graph, text)
+        except ExplainError as error:
+            raise ExplainError(f"After the edit '{edit}': {error}") from error
+    return graph
+
+
+def separable_formula(graph: Graph, edit: str) -> tuple[Op, int, int] | None:
+    """(layer, N, taps) of a depthwise-separable edit on this graph: the costs are as 1/N + 1/taps; else None."""
+    target, _, value = edit.partition("=")
+    if not _is_separable(value):
+        return None
+    op = _layer(graph, target.strip())
+    channels = None if op.channel_dim is None else graph.shape(op.outputs[0])[op.channel_dim]
+    return None if channels is None else (op, channels, prod(w.kernel for w in op.windows))
+
+
+def _applied(graph: Graph, edit: str) -> Graph:
+    change = _Change(graph, list(graph.ops), list(graph.outputs), pasts(graph))
+    lowered = edit.lower()
+    if lowered in {"causal", "因果"}:
+        _causal(change)
+    elif lowered.startswith(("drop ", "remove ", "去掉")):
+        _drop(change, _layer(graph, re.sub(r"^(drop|remove)\s+|^去掉\s*", "", edit, flags=re.IGNORECASE)))
+    elif "=" in edit:
+        target, _, value = edit.partition("=")
+        target, value = target.strip(), value.strip()
+        if _is_separable(value):
+            _separate(change, _layer(graph, target))
+        else:
+            name, _, setting = target.rpartition(".")
+            if setting not in SETTINGS or not name:
+                raise ExplainError(f"'{target}' is no setting; known are {', '.join(SETTINGS)}. {EXAMPLES}")
+            _set(change, _layer(graph, name), setting, value)
+    else:
+        raise ExplainError(f"It is not understood. {EXAMPLES}")
+    if not change.ops:
+        raise ExplainError("No layer would be left.")
+    return rebuilt(graph, change.ops, change.outputs, change.past, change.filters)
+
+
+@dataclass
+class _Change:
+    graph: Graph
+    ops: list[Op]
+    outputs: list[str]
+    past: dict[str, Past]
+    filters: dict[str, Size] = field(default_factory=dict)
+
+    def put(self, op: Op) -> None:
+        """Replaces the operator of the same name."""
+        self.ops = [op if one.name == op.name else one for one in self.ops]
+
+
+def _is_separable(value: str) -> bool:
+    return value.strip().lower().replace("_", "-") in {"depthwise-separable", "separable", "深度可分离"}
+
+
+def _layer(graph: Graph, name: str) -> Op:
+    name = name.strip()
+    for op in graph.ops:
+        if op.name == name:
+            return op
+    counted = layers_of(graph)
+    match = re.fullmatch(r"(?:layer|第|#)?\s*(\d{1,6})\s*层?", name, re.IGNORECASE)
+    if match and 1 <= int(match[1]) <= len(counted):
+        return counted[int(match[1]) - 1]
+    shown = ", ".join(f"{i} {op.name}" for i, op in enumerate(counted[:12], 1)) + (" ..." if len(counted) > 12 else "")
+    raise ExplainError(f"there is no layer '{name}'. The {len(counted)} layers are: {shown}.")
+
+
+def _numbers(text: str, setting: str) -> list[int]:
+    parts = re.split(r"[x×,\s]+", text.strip("()[] "))
+    if not all(re.fullmatch(r"-?\d{1,9}", part) for part in parts):
+        raise ExplainError(f"{setting}={text}: a whole number is needed, or one per axis such as 1x2.")
+    return [int(part) for part in parts]
+
+
+def _set(change: _Change, op: Op, setting: str, value: str) -> None:
+    if setting in {"hidden", "bidirectional"}:
+        return _set_recurrent(change, op, setting, value)
+    numbers = _numbers(value, setting)
+    least = 0 if setting == "padding" else 1
+    if min(numbers) < least or max(numbers) > LARGEST:
+        raise ExplainError(f"{setting}={value}: numbers from {least} to {LARGEST} are possible.")
+    if setting in {"filters", "groups"}:
+        if op.kind not in {"conv", "conv_transpose", "linear"} or len(numbers) != 1:
+            raise ExplainError(f"{op.name} is a {op.kind} and has no single '{setting}'.")
+        if op.weight_values is None:
+            raise ExplainError(f"{op.name}: its channels are not known, so {setting} cannot be changed.")
+        if setting == "groups":
+            change.put(op.with_(groups=numbers[0]))
+        else:
+            change.filters[op.name] = numbers[0]
+        return None
+    if not op.windows:
+        raise ExplainError(f"{op.name} is a {op.kind} and has no {setting}.")
+    count = len(op.windows)
+    if setting == "padding":
+        pairs = [(n, n) for n in numbers] if len(numbers) == count else []
+        if len(numbers) == 2 and count == 1:
+            pairs = [(numbers[0], numbers[1])]
+        if len(numbers) == 1:
+            pairs = [(numbers[0], numbers[0])] * count
+        if len(pairs) != count:
+            raise ExplainError(f"padding={value}: one number, one per axis ({count}), or start,end for a single axis.")
+        windows = [replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(op.windows, pairs, strict=True)]
+    else:
+        numbers = numbers * count if len(numbers) == 1 else numbers
+        if len(numbers) != count:
+            raise ExplainError(f"{setting}={value}: {op.name} has {count} axes.")
+        windows = [_with(w, setting, n) for w, n in zip(op.windows, numbers, strict=True)]
+    change.put(op.with_(windows=tuple(windows)))
+    return None
+
+
+def _with(window: Window, setting: str, value: int) -> Window:
+    if setting == "kernel":
+        return replace(window, kernel=value)
+    return replace(window, stride=value) if setting == "stride" else replace(window, dilation=value)
+
+
+def _set_recurrent(change: _Change, op: Op, setting: str, value: str) -> None:
+    if op.kind != "rnn":
+        raise ExplainError(f"{op.name} is a {op.kind} and has no {setting}.")
+    if setting == "bidirectional":
+        if value.lower() not in {"true", "false", "yes", "no", "0", "1"}:
+            raise ExplainError(f"bidirectional={value}: true or false.")
+        told: int | bool = value.lower() in {"true", "yes", "1"}
+    else:
+        told = _numbers(value, setting)[0]
+        if not 1 <= told <= LARGEST:
+            raise ExplainError(f"hidden={value}: numbers from 1 to {LARGEST} are possible.")
+    change.put(op.with_(attrs={**op.attrs, setting: told}))
+
+
+def _drop(change: _Change, op: Op) -> None:
+    source = op.inputs[0]
+    change.ops = [
+        one.with_(inputs=tuple(source if t in op.outputs else t for t in one.inputs))
+        for one in change.ops
+        if one.name != op.name
+    ]
+    change.outputs = [source if t in op.outputs else t for t in change.outputs]
+
+
+def _separate(change: _Change, op: Op) -> None:
+    """A standard convolution becomes one kernel per channel and then a mix of channels at each position."""
+    graph = change.graph
+    if op.kind != "conv" or op.groups != 1 or op.channel_dim is None:
+        raise ExplainError(f"{op.name} is no standard convolution (kind {op.kind}, groups {op.groups}).")
+    channels = graph.shape(op.inputs[0])[op.channel_dim]
+    if channels is None or op.weight_values is None:
+        raise ExplainError(f"{op.name}: its channels are not known. Give them, as in '8/4@64' with --input 1,16000.")
+    shape = graph.shape(op.outputs[0])
+    middle = f"{op.name}.depthwise:0"
+    taps = prod(w.kernel for w in op.windows)
+    own = 1 if op.params else 0
+    item = op.weight_bytes // op.params if op.params else 4
+    depth = op.with_(
+        name=f"{op.name}.depthwise",
+        outputs=(middle,),
+        groups=channels,
+        weight_values=channels * taps,
+        params=channels * taps * own,
+        weight_bytes=channels * taps * own * item,
+    )
+    filters = shape[op.channel_dim] or 1
+    bias = op.params - op.weight_values if op.params else 0
+    point = op.with_(
+        name=f"{op.name}.pointwise",
+        inputs=(middle,),
+        windows=(Window(),) * len(op.windows),
+        weight_values=channels * filters,
+        params=(channels * filters + bias) * own,
+        weight_bytes=(channels * filters + bias) * own * item,
+    )
+    between = tuple(channels if i == op.channel_dim else size for i, size in enumerate(shape))
+    change.past[depth.name] = Past(depth, (graph.shape(op.inputs[0]),), (between,))
+    change.past[point.name] = Past(point, (between,), (shape,))
+    at = change.ops.index(op)
+    change.ops[at : at + 1] = [depth, point]
+
+
+def _causal(change: _Change) -> None:
+    """All padding along time moved to the past, recurrences made one-way, attention limited to what was heard."""
+    graph = change.graph
+    time = time_dims({source: propagate(graph, *source) for source in sources(graph)})
+    if not any(time.values()):
+        raise ExplainError("the network has no time axis that could be made causal.")
+    users: dict[str, list[Op]] = {}
+    for op in graph.ops:
+        for name in op.inputs:
+            users.setdefault(name, []).append(op)
+    lead: dict[str, int] = {}  # positions already added before a tensor by a padding operator
+    for op in graph.ops:
+        dims = time.get(op.inputs[0], frozenset()) if op.inputs else frozenset()
+        if op.kind == "pad":
+            pairs = list(zip(op.dims, op.attrs["before"], op.attrs["after"], strict=True))
+            moved = [(a + max(0, b), min(0, b)) if d in dims else (a, b) for d, a, b in pairs]
+            lead[op.outputs[0]] = sum(a for (d, _, _), (a, _) in zip(pairs, moved, strict=True) if d in dims)
+            before, after = tuple(a for a, _ in moved), tuple(b for _, b in moved)
+            change.put(op.with_(attrs={**op.attrs, "before": before, "after": after}))
+        elif op.kind in {"conv", "conv_transpose", "pool"} and not _cut_after(op, users, graph, dims):
+            windows = [
+                _causal_window(w, op.kind, lead.get(op.inputs[0], 0)) if d in dims else w
+                for d, w in zip(op.dims, op.windows, strict=True)
+            ]
+            change.put(op.with_(windows=tuple(windows)))
+        elif op.kind == "rnn" and op.attr("bidirectional") and op.dims[0] in dims:
+            change.put(op.with_(attrs={**op.attrs, "bidirectional": False}))
+        elif op.kind == "attention" and op.dims[0] in dims:
+            change.put(op.with_(attrs={**op.attrs, "causal": True}))
+
+
+def _causal_window(w: Window, kind: str, lead: int) -> Window:
+    need = max(0, w.reach - w.stride)
+    total = w.pad_start + w.pad_end
+    if kind == "conv_transpose":
+        return replace(w, pad_start=0, pad_end=max(total, need), output_padding=0 if total < need else w.output_padding)
+    if not w.pad_end and w.pad_start + lead >= need:
+        return w
+    return replace(w, pad_start=max(total, need - lead), pad_end=0)
+
+
+def _cut_after(op: Op, users: dict[str, list[Op]], graph: Graph, dims: frozenset[int]) -> bool:
+    """True when the layer's late outputs are sliced off right behind it: it is causal already."""
+    followers = users.get(op.outputs[0], [])
+    if len(followers) != 1 or followers[0].kind != "slice":
+        return False
+    shape, cut = graph.shape(op.outputs[0]), followers[0]
+    for dim, start, stop in zip(cut.dims, cut.attrs["start"], cut.attrs["stop"], strict=True):
+        size = shape[dim]
+        if dim in dims and start == 0 and size is not None and stop is not None and stop < size:
+            return True
+    return False
