@@ -173,3 +173,24 @@ def test_missing_folders_and_reasons(tmp_path):
     for path, message in [(tmp_path, "is a folder"), (tmp_path / "none.wav", "does not exist")]:
         with pytest.raises(AudioError, match=message):
             open_source(path)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_tags_are_kept(tmp_path, speech, suffix):
+    with sf.SoundFile(tmp_path / f"a{suffix}", "w", 16000, 1) as file:
+        file.title, file.artist = "Title 名", "Somebody"
+        file.write(speech(1, 3000)[0])
+    copy(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")
+    with sf.SoundFile(tmp_path / f"b{suffix}") as file:
+        assert (file.title, file.artist) == ("Title 名", "Somebody")
+
+
+def test_containers_that_cannot_be_read_get_a_hint(tmp_path):
+    (tmp_path / "a.m4a").write_bytes(b"....ftypM4A ")
+    with pytest.raises(AudioError, match=r"convert it first, for example with: ffmpeg -i .*a\.m4a .*a\.wav"):
+        open_source(tmp_path / "a.m4a")
+
+
+def test_devices_are_no_recordings():
+    with pytest.raises(AudioError, match="no ordinary file"):
+        open_source("/dev/null")

@@ -1,6 +1,7 @@
 """What the command line promises about names, streams, pipes and speed."""
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -157,6 +158,26 @@ def test_a_reader_that_leaves_early_is_no_fault(recordings, tiny_spectral):
     command = f"{sys.executable} -m voxfield enhance - --raw 16000 --model {tiny_spectral} | head -c 1000 | wc -c"
     done = subprocess.run(["bash", "-c", command], input=bytes(4_000_000), capture_output=True, timeout=60)
     assert done.stdout.strip() == b"1000" and b"Traceback" not in done.stderr
+
+
+def test_process_substitution_is_a_pipe_too(recordings, tiny_spectral):
+    command = f"{sys.executable} -m voxfield enhance <(cat rec/a.wav) -o x.wav --model {tiny_spectral}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert sf.info("x.wav").frames == 3000
+
+
+def test_a_closed_standard_input_is_named(recordings, tiny_spectral):
+    command = f"{sys.executable} -m voxfield enhance - -o x.wav --model {tiny_spectral} <&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "is closed" in done.stderr
+
+
+def test_names_in_no_encoding(recordings, tiny_spectral, speech, capsys):
+    name = os.fsdecode(b"caf\xe9 \xe5\x90\x8d.wav")
+    Path(name).write_bytes(Path("rec/a.wav").read_bytes())
+    assert run(["enhance", name, "--json", "--quiet", "--model", str(tiny_spectral), "--report", "r.html"]) == 0
+    assert json.loads(capsys.readouterr().out)["count_samples"] == 3000
 
 
 def seconds(*words) -> float:

@@ -1,6 +1,8 @@
 """Where finished samples go: a file that appears only when it is whole."""
 
 import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -8,7 +10,7 @@ import numpy as np
 import soundfile as sf
 
 from voxfield.audio.pcm import quantise
-from voxfield.audio.source import Source
+from voxfield.audio.source import Source, native
 from voxfield.errors import OutputError
 from voxfield.protocols import Array
 
@@ -50,13 +52,22 @@ class FileSink:
         channels: C.
         format, subtype: in libsndfile's words; see `storage`.
         overwrite: replace what is there.
+        tags: title, artist and the like, as far as the format holds them.
 
     Raises:
         OutputError: the target exists, or its folder cannot be written to.
     """
 
     def __init__(
-        self, path: Path, rate_hz: int, channels: int, format: str, subtype: str, *, overwrite: bool = False
+        self,
+        path: Path,
+        rate_hz: int,
+        channels: int,
+        format: str,
+        subtype: str,
+        *,
+        overwrite: bool = False,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
         self.clipped_samples = 0
@@ -71,13 +82,16 @@ class FileSink:
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}") from error
         try:
-            self._file = sf.SoundFile(self._part, "w", rate_hz, channels, subtype, format=format)
+            self._file = sf.SoundFile(native(self._part), "w", rate_hz, channels, subtype, format=format)
         except (sf.SoundFileError, ValueError, TypeError) as error:
             self._part.unlink(missing_ok=True)
             raise OutputError(
                 f"{path}: {format} with {subtype} cannot hold {channels} channels at {rate_hz} Hz "
                 f"({str(error).rpartition(': ')[2].rstrip('.')}); choose a name that ends in .wav"
             ) from error
+        for key, value in (tags or {}).items():
+            with suppress(sf.SoundFileError):  # not every format holds every tag
+                setattr(self._file, key, value)
 
     def write(self, samples: Array) -> None:
         """Append (C, N); integers are rounded to the nearest and clipped at full scale."""
@@ -109,12 +123,9 @@ class FileSink:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with suppress(sf.SoundFileError):  # a full disk says so once more; the error on its way already tells
             self._file.close()
-        except sf.SoundFileError:
-            pass  # a full disk says so once more; the error on its way already tells
-        finally:
-            self._part.unlink(missing_ok=True)  # nothing is left to unlink after `commit`
+        self._part.unlink(missing_ok=True)  # nothing is left to unlink after `commit`
 
     def _check_free(self) -> None:
         if self.path.is_dir():
@@ -126,7 +137,8 @@ class FileSink:
 def file_sink(path: Path, like: Source, *, channels: int | None = None, overwrite: bool = False) -> FileSink:
     """A sink stored as `like` is, as far as the suffix of `path` allows."""
     format, subtype = storage(path, like)
-    return FileSink(path, like.rate_hz, channels or like.channels, format, subtype, overwrite=overwrite)
+    channels = channels or like.channels
+    return FileSink(path, like.rate_hz, channels, format, subtype, overwrite=overwrite, tags=like.tags)
 
 
 def storage(path: Path, like: Source) -> tuple[str, str]:

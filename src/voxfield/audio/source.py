@@ -5,6 +5,7 @@ must cost neither the recording nor the state of a network that runs through it.
 """
 
 import io
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from voxfield.protocols import Array
 
 LARGEST = 1e6  # what lies beyond this many times full scale is no sound, and its square overflows
 BLOCK_SAMPLES = 1 << 14
+_CONTAINERS = {".m4a", ".mp4", ".aac", ".webm", ".mkv", ".mov", ".wma", ".amr", ".3gp"}  # known, but not to libsndfile
 Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray
 
 
@@ -33,6 +35,7 @@ class Source(ABC):
         channels: C.
         count_samples: N, or None where only the end will tell.
         format, subtype: how it is stored, in libsndfile's words; empty for arrays.
+        tags: title, artist and the like.
     """
 
     def __init__(self, name: str, rate_hz: int, channels: int, count_samples: int | None) -> None:
@@ -41,6 +44,7 @@ class Source(ABC):
         self.channels = channels
         self.count_samples = count_samples
         self.format = self.subtype = ""
+        self.tags: dict[str, str] = {}
         self.read_samples = 0
         self._mended_samples = 0
         self._first_mended = 0
@@ -121,14 +125,18 @@ class FileSource(Source):
         if isinstance(given, Path):
             _check_readable(given)
         try:
-            self._file = sf.SoundFile(given)
+            self._file = sf.SoundFile(native(given) if isinstance(given, Path) else given)
         except (sf.SoundFileError, OSError, TypeError) as error:
-            raise AudioError(f"{name} is not sound in a format that can be read: {_reason(error)}") from error
+            reason = _reason(error)
+            if Path(name).suffix.lower() in _CONTAINERS:
+                reason += f"; convert it first, for example with: ffmpeg -i {name} {Path(name).with_suffix('.wav')}"
+            raise AudioError(f"{name} is not sound in a format that can be read: {reason}") from error
         if self._file.frames == 0:
             self._file.close()
             raise AudioError(f"{name} holds no samples: its header is all there is")
         super().__init__(name, self._file.samplerate, self._file.channels, self._file.frames)
         self.format, self.subtype = self._file.format, self._file.subtype
+        self.tags = {key: value for key, value in self._file.copy_metadata().items() if value and key != "software"}
         self._cut = re.search(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", str(self._file.extra_info))
         self._damage = ""
 
@@ -193,10 +201,15 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
     raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
 
 
+def native(path: Path) -> bytes | str:
+    """The path as libsndfile takes it: names in no encoding are legal where paths are bytes."""
+    return str(path) if os.name == "nt" else os.fsencode(path)
+
+
 def _check_readable(path: Path) -> None:
     """Raise an AudioError that names the reason, where libsndfile would only say that it failed."""
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder, not a recording")
+    if path.exists() and not path.is_file():
+        raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
     try:
         with path.open("rb") as file:
             if not file.read(1):

@@ -76,7 +76,7 @@ def run_jobs(
 
 def _tell(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
-        print(json.dumps(result, ensure_ascii=False), flush=True)
+        print(json.dumps(result), flush=True)  # in ASCII: a file name may be in no encoding at all
     if result["status"] == "failed":
         print(f"voxfield: {result['input']}: {result['error']}", file=sys.stderr)
     elif not quiet:
@@ -101,7 +101,7 @@ def _progress(count: int, quiet: bool) -> Iterator[Callable[[Job, float], None]]
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         bars: dict[Job, Any] = {}
 
         def show(job: Job, share: float) -> None:

@@ -16,8 +16,11 @@ def open_input(path: Path, raw: str | None = None) -> "Source":
     """The recording of a job; `raw` describes headerless standard input, as `RATE[,CHANNELS[,ENCODING]]`."""
     from voxfield.audio import RawFormat, open_pipe, open_source
 
+    layout = RawFormat.parse(raw) if raw else None
     if path == PIPE:
-        return open_pipe(sys.stdin.buffer, RawFormat.parse(raw) if raw else None)
+        return open_pipe(sys.stdin.buffer, layout)
+    if path.is_fifo():  # such as <(command) gives
+        return open_pipe(path.open("rb"), layout)
     return open_source(path)
 
 
@@ -39,8 +42,11 @@ def check_choices(jobs: Sequence[Job], *, as_json: bool, overwrite: bool, skip_e
     if overwrite and skip_existing:
         raise InputError("--overwrite and --skip-existing contradict one another; choose one")
     piped_in = any(job.input == PIPE for job in jobs)
-    if raw is not None and not piped_in:
+    if raw is not None and not any(job.input == PIPE or job.input.is_fifo() for job in jobs):
         raise InputError("--raw describes standard input, but no input is '-'")
+    for needed, stream in ((piped_in, sys.stdin), (any(job.output == PIPE for job in jobs), sys.stdout)):
+        if needed and stream is None:
+            raise InputError("the standard stream that '-' stands for is closed; name a file")
     if any(job.output == PIPE for job in jobs):
         if as_json:
             raise InputError("--json and a result on standard output would mix; name a file with -o")

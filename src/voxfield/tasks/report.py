@@ -49,7 +49,7 @@ def write_report(
     if path.suffix.lower() == ".png":
         content = png(stacked(_shaded(comparison)))
     else:
-        content = page(comparison, title=title, facts=facts).encode()
+        content = page(comparison, title=title, facts=facts).encode(errors="replace")
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
