@@ -43,7 +43,7 @@ def run_jobs(
     tried: list[dict[str, Any]] = []
     code = ALL_DONE
     try:
-        with _ended_like_an_interrupt(signal.SIGTERM), _progress(len(jobs), quiet) as progress:
+        with _ended_like_an_interrupt(signal.SIGTERM), _progress(len(jobs), quiet or as_json) as progress:
             for job in jobs:
                 result = {"input": str(job.input), "output": str(job.output)}
                 try:
