@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
 from voxfield.nn.norm import KINDS, WHOLE_INPUT, CumulativeNorm, norm
+from voxfield.nn.prelu import Prelu
 from voxfield.nn.streaming import State, Streaming, initial, run, zeros_like_state
 
 MASKS = ("sigmoid", "relu", "softmax", "linear")
@@ -127,7 +128,7 @@ class TcnBlock(Streaming):
         self.residual, self.skip = config.bottleneck if residual or keep_residual else 0, config.skip
         self.feeds = residual
         self.expand = nn.Conv1d(config.bottleneck, hidden, 1, bias=config.bias)
-        self.act_in, self.norm_in = nn.PReLU(), norm(config.norm, hidden)
+        self.act_in, self.norm_in = Prelu(), norm(config.norm, hidden)
         if config.causal:
             self.depthwise = CausalConv1d(hidden, hidden, taps, dilation=dilation, groups=hidden, bias=config.bias)
         else:
@@ -135,7 +136,7 @@ class TcnBlock(Streaming):
             self.depthwise = nn.Conv1d(
                 hidden, hidden, taps, padding=around, dilation=dilation, groups=hidden, bias=config.bias
             )
-        self.act_out, self.norm_out = nn.PReLU(), norm(config.norm, hidden)
+        self.act_out, self.norm_out = Prelu(), norm(config.norm, hidden)
         self.reduce = nn.Conv1d(hidden, self.residual + self.skip, 1, bias=config.bias)
 
     def initial_state(self, batch: int) -> State:
@@ -171,7 +172,7 @@ class Masker(Streaming):
             TcnBlock(config, 2 ** (i % config.blocks), i < last or not config.skip, config.last_residual)
             for i in range(last + 1)
         )
-        self.act = nn.PReLU() if config.mask_prelu else nn.Identity()
+        self.act = Prelu() if config.mask_prelu else nn.Identity()
         width = config.skip or config.bottleneck
         self.head = nn.Conv1d(width, config.sources * config.filters, 1, bias=config.bias)
 
