@@ -22,8 +22,6 @@ _HOMES = {
     "load_engine": "voxfield.runtime",
 }
 
-_CALLABLE_ROOMS = ("explain",)  # `vf.explain(...)` is the room itself
-
 __all__ = [  # the same names, spelt out for tools that read and do not run
     "Card",
     "Enhanced",
@@ -38,7 +36,6 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
 ]
 
 if TYPE_CHECKING:
-    from voxfield import explain
     from voxfield.cards import Card, cards
     from voxfield.errors import VoxfieldError
     from voxfield.explain import explain
@@ -49,8 +46,6 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("importlib.metadata").version("voxfield")
-    if name in _CALLABLE_ROOMS:
-        return import_module(f"voxfield.{name}")
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'voxfield' has no attribute '{name}'")
