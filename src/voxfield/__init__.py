@@ -15,7 +15,6 @@ _HOMES = {
     "Enhancer": "voxfield.tasks",
     "Stream": "voxfield.runtime",
     "VoxfieldError": "voxfield.errors",
-    "cards": "voxfield.cards",
     "enhance": "voxfield.tasks",
     "enhance_file": "voxfield.tasks",
     "explain": "voxfield.explain",
@@ -28,7 +27,6 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "Enhancer",
     "Stream",
     "VoxfieldError",
-    "cards",
     "enhance",
     "enhance_file",
     "explain",
@@ -36,7 +34,7 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
 ]
 
 if TYPE_CHECKING:
-    from voxfield.cards import Card, cards
+    from voxfield.cards import Card
     from voxfield.errors import VoxfieldError
     from voxfield.explain import explain
     from voxfield.runtime import Stream, load_engine

@@ -199,7 +199,7 @@ def test_nothing_heavy_is_loaded_early():
     assert loaded("import voxfield") == set()
     assert loaded("import voxfield.cli.app, voxfield.cli.enhance") == set()
     assert loaded("from voxfield.cli.app import run; run(['--help'])") & {"torch", "onnx", "onnxruntime"} == set()
-    assert "torch" not in loaded("import voxfield as vf; vf.enhance; vf.Stream; vf.cards()")
+    assert "torch" not in loaded("import voxfield as vf; vf.enhance; vf.Stream; vf.Card")
 
 
 def test_importing_is_fast():
