@@ -167,6 +167,22 @@ class Part:
         rows = [[hull(moved(row[i % period], i // period * advance) for i in indices)] for row in self.row(dim)]
         return self.with_rows(dim, STILL, rows)._stopped_by(cause)
 
+    def elsewhere(self, dims: Sequence[int]) -> bool:
+        """True when the position also moves along other dims: these hold one stretch of the axis, not all of it."""
+        return any(dim not in dims for dim in self.moving)
+
+    def prefixed(self, dim: int, size: int, backwards: bool) -> Part:
+        """The field when every element along a dim also sees those before it (after it, `backwards`)."""
+        period, advance = self.steps[dim]
+        rows = []
+        for row in self.row(dim):
+            found: list[Span] = []
+            for i in reversed(range(size)) if backwards else range(size):
+                here = moved(row[i % period], i // period * advance)
+                found.append(hull((found[-1], here)) if found else here)
+            rows.append(found[::-1] if backwards else found)
+        return self.with_rows(dim, (size, 0), rows)
+
     def _stopped_by(self, cause: Cause) -> Part:
         """Called when the last dim that moves (or holds one position per index) has been combined or cut off."""
         if self.stopped or self.moving:
