@@ -97,11 +97,15 @@ class Stream:
         self._pending = ready[:, whole:].copy()
         starts = range(0, whole, self._block_samples)
         outputs = [self._step(ready[:, start : min(start + self._block_samples, whole)]) for start in starts]
-        none = np.zeros((self._channels, self._engine.card.sources, 0), np.float32)
-        output = outputs[0] if len(outputs) == 1 else np.concatenate([none, *outputs], axis=2)
-        dropped = min(self._late_samples, output.shape[2])
-        self._late_samples -= dropped
-        output = output[:, :, dropped:]
+        if len(outputs) == 1:
+            output = outputs[0]
+        else:
+            none = np.zeros((self._channels, self._engine.card.sources, 0), np.float32)
+            output = np.concatenate([none, *outputs], axis=2)
+        if self._late_samples:
+            dropped = min(self._late_samples, output.shape[2])
+            self._late_samples -= dropped
+            output = output[:, :, dropped:]
         self._given_samples += output.shape[2]
         return self._shaped(output)
 
