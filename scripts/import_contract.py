@@ -24,7 +24,7 @@ MAY_IMPORT = {  # room -> rooms
     "models": {"nn", "errors"},
     "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
     "export": {"models", "nn", "train", "cards", "runtime", "explain", "features", "protocols", "errors"},
-    "cli": {"tasks", "explain", "cards", "audio", "runtime", "protocols", "errors", "train", "export"},
+    "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},
 }
 LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "runtime", "tasks", "explain", "cli"}
 TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}

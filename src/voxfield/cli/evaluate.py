@@ -13,16 +13,19 @@ def evaluate(
     noisy: Annotated[Path, typer.Argument(help="Folder of noisy recordings.")],
     clean: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.")] = "crn-small",
-    with_dnsmos: Annotated[bool, typer.Option("--dnsmos/--no-dnsmos", help="DNSMOS as well (slow).")] = True,
+    measures: Annotated[
+        str, typer.Option(help="Comma-separated: pesq, stoi, estoi, si_sdr_db, dnsmos; all that are installed if not given.")
+    ] = "",
     limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Score a model: PESQ-WB, STOI, ESTOI, SI-SDR and DNSMOS, by SNR and in mean, beside the noisy input.
+    """Score a model: PESQ-WB, STOI, ESTOI, SI-SDR, DNSMOS, by SNR and in mean, beside the noisy input.
 
     Example:
 
       voxfield evaluate test/noisy test/clean --model crn-small --json
     """
+    from voxfield.metrics.enhancement import NEEDS, measurable
     from voxfield.tasks.enhance import enhance
     from voxfield.tasks.evaluate import RATE_HZ, pairs
     from voxfield.tasks.evaluate import evaluate as score
@@ -38,7 +41,10 @@ def evaluate(
             n = min(first.shape[-1], second.shape[-1])
             yield name, first[0, :n], second[0, :n]
 
-    found = score(recordings(), lambda samples: enhance(samples, RATE_HZ, model=model).samples[0], with_dnsmos)
+    chosen = tuple(measures.split(",")) if measures else measurable()
+    if not measures and (absent := [name for name in NEEDS if name not in chosen]):
+        print(f"not installed, so not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'", file=sys.stderr)
+    found = score(recordings(), lambda samples: enhance(samples, RATE_HZ, model=model).samples[0], chosen)
     print(file=sys.stderr)
     table = found.to_dict()
     if as_json:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from voxfield.cards import METADATA_KEY, Card
 from voxfield.errors import CheckpointError
+from voxfield.export.figures import figures
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 
@@ -80,11 +81,7 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
     if not worst <= TOLERANCE:
         raise CheckpointError(f"the ONNX form of {about['name']} differs from the network by {worst:.1e}, over {TOLERANCE:.0e}")
     shapes = [(name, tuple(leaf.shape)) for name, (_, leaf) in zip(names, flatten(initial(net, 1)), strict=True)]
-    from voxfield.export.figures import figures
-
-    facts = dict(about) | {"states": shapes, "parameters": sum(p.numel() for p in net.parameters())}
-    facts |= figures(content, facts)
-    card = Card(**facts)
+    card = Card(**{**about, "states": shapes, **figures(content, about)})
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name = "voxfield"

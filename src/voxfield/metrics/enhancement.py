@@ -1,14 +1,16 @@
 """Scores of enhanced speech against the clean recording, with the field's own implementations where there are any.
 
-The packages behind PESQ, STOI and DNSMOS come with `pip install 'voxfield[metrics]'`; SI-SDR needs nothing.
+SI-SDR needs nothing; STOI comes with `pip install 'voxfield[metrics]'`, PESQ with `voxfield[pesq]` (compiled on the spot) and
+DNSMOS with `voxfield[dnsmos]`.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ def si_sdr_db(estimate: Array, target: Array) -> float:
 def pesq_wb(estimate: Array, target: Array) -> float:
     """Wide-band PESQ (ITU-T P.862.2), about 1.0 to 4.6, at 16 kHz; NaN where it finds no utterance."""
     estimate, target = _checked(estimate, target)
-    module = _need("pesq", "PESQ")
+    module = _need("pesq", "pesq", "PESQ")
     try:
         return float(module.pesq(16000, target, estimate, "wb"))
     except module.PesqError:
@@ -62,30 +64,49 @@ def estoi(estimate: Array, target: Array) -> float:
 
 def dnsmos(estimate: Array) -> dict[str, float]:
     """DNSMOS P.835 of a recording at 16 kHz by itself: overall, speech and background quality, each 1 to 5."""
-    module = _need("speechmos.dnsmos", "DNSMOS")
+    module = _need("speechmos.dnsmos", "dnsmos", "DNSMOS")
     samples = np.asarray(estimate, np.float32)
     samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale
     scores = module.run(samples, 16000)
     return {"dnsmos": float(scores["ovrl_mos"]), "dnsmos_speech": float(scores["sig_mos"]), "dnsmos_noise": float(scores["bak_mos"])}
 
 
-INTRUSIVE: dict[str, Callable[[Array, Array], float]] = {
-    "pesq": pesq_wb,
-    "stoi": stoi,
-    "estoi": estoi,
-    "si_sdr_db": si_sdr_db,
+NEEDS = {  # measure -> package that must be there
+    "pesq": "pesq",
+    "stoi": "pystoi",
+    "estoi": "pystoi",
+    "dnsmos": "speechmos",
 }
 
 
-def scores(estimate: Array, target: Array, with_dnsmos: bool = True) -> dict[str, float]:
-    """Every score of one recording at 16 kHz: `pesq`, `stoi`, `estoi`, `si_sdr_db`, and DNSMOS's three if asked for."""
-    found = {name: measure(estimate, target) for name, measure in INTRUSIVE.items()}
-    return found | dnsmos(estimate) if with_dnsmos else found
+def measurable() -> tuple[str, ...]:
+    """The measures whose packages are installed here, of `pesq`, `stoi`, `estoi`, `si_sdr_db`, `dnsmos`."""
+    names = ("pesq", "stoi", "estoi", "si_sdr_db", "dnsmos")
+    return tuple(name for name in names if name not in NEEDS or find_spec(NEEDS[name]) is not None)
+
+
+def scores(estimate: Array, target: Array, measures: Iterable[str]) -> dict[str, float]:
+    """The asked-for scores of one recording at 16 kHz; `dnsmos` gives three.
+
+    Raises:
+        InputError: a measure that does not exist.
+        MissingExtraError: a measure whose package is not installed.
+    """
+    against = {"pesq": pesq_wb, "stoi": stoi, "estoi": estoi, "si_sdr_db": si_sdr_db}
+    found: dict[str, float] = {}
+    for name in measures:
+        if name == "dnsmos":
+            found |= dnsmos(estimate)
+        elif name in against:
+            found[name] = against[name](estimate, target)
+        else:
+            raise InputError(f"no measure '{name}'; there are: {', '.join(against)}, dnsmos")
+    return found
 
 
 def _stoi(estimate: Array, target: Array, extended: bool) -> float:
     estimate, target = _checked(estimate, target)
-    module = _need("pystoi", "STOI")
+    module = _need("pystoi", "metrics", "STOI")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         value = float(module.stoi(target, estimate, 16000, extended=extended))
@@ -102,8 +123,8 @@ def _checked(estimate: Array, target: Array) -> tuple[Any, Any]:
     return estimate, target
 
 
-def _need(module: str, purpose: str) -> Any:
+def _need(module: str, extra: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingExtraError(module.partition(".")[0], "metrics", purpose) from error
+        raise MissingExtraError(error.name or module, extra, purpose) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,14 +65,14 @@ def pairs(noisy: Path, clean: Path) -> Iterator[tuple[str, Path, Path]]:
 
 
 def evaluate(
-    recordings: Iterator[tuple[str, Array, Array]], process: Callable[[Array], Array], with_dnsmos: bool = True
+    recordings: Iterable[tuple[str, Array, Array]], process: Callable[[Array], Array], measures: Sequence[str]
 ) -> Evaluation:
     """Scores of `process` on (name, noisy, clean) recordings, each (N,) at 16 kHz.
 
     Args:
         recordings: what to score on; SNR is measured from noisy - clean.
         process: noisy samples (N,) to enhanced ones (N,).
-        with_dnsmos: DNSMOS as well, which takes about half a second a recording.
+        measures: names of `voxfield.metrics.enhancement`, such as those of its `measurable()`.
     """
     rows = []
     for name, noisy, clean in recordings:
@@ -82,8 +82,8 @@ def evaluate(
             {
                 "name": name,
                 "snr_db": snr_db,
-                "noisy": scores(noisy, clean, with_dnsmos),
-                "enhanced": scores(process(noisy), clean, with_dnsmos),
+                "noisy": scores(noisy, clean, measures),
+                "enhanced": scores(process(noisy), clean, measures),
             }
         )
     return Evaluation(tuple(rows))
