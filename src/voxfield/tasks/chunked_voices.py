@@ -39,6 +39,7 @@ class ChunkedVoices:
         self._begin = 0  # place of the buffer's first sample in the recording
         self._next = 0  # where the next chunk begins, and how far voices were given out
         self._voices = np.zeros((card.sources, 0), np.float32)  # of the last chunk, in their places
+        self._raw = self._voices  # the same before their gains, which the next chunk does not know
         self._voices_begin = 0
         self.joins = 0
 
@@ -70,9 +71,10 @@ class ChunkedVoices:
         heard = self._voices_begin + self._voices.shape[1]
         shared = heard - begin  # samples that both chunks cover
         if shared > 0:
-            known = self._voices[:, begin - self._voices_begin :]
+            known = self._raw[:, begin - self._voices_begin :]
             voices = voices[list(self._order.continued(known, voices[:, :shared], voices))]
             self.joins += 1
+        raw = voices
         voices = bounded(voices * self._scale.update(mixture, voices)[:, None], mixture)
         if shared > 0:
             fading = heard - self._next
@@ -80,9 +82,9 @@ class ChunkedVoices:
             old = self._voices[:, self._next - self._voices_begin :]
             at = self._next - begin
             voices[:, at : at + fading] = old + rise * (voices[:, at : at + fading] - old)
-        self._order.learn(voices[:, max(shared, 0) :])
+        self._order.learn(raw[:, max(shared, 0) :])
         start = self._next
-        self._voices, self._voices_begin = voices, begin
+        self._voices, self._raw, self._voices_begin = voices, raw, begin
         self._next = end if last else end - self._overlap(voices)
         keep = max(self._next - self._chunk_samples, 0)  # the last chunk of all reaches back
         self._mixture, self._begin = self._mixture[max(keep - self._begin, 0) :], max(keep, self._begin)

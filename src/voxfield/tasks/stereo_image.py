@@ -60,7 +60,9 @@ class StereoImage:
         total = power[1 : 1 + sources].sum(0) + (0 if self._keep_noise else rest) + 1e-12
         equal = 1e-12 / sources if self._keep_noise else 0  # of what no voice claims
         shares = (power[1 : 1 + sources] + equal) / total  # (S, F, T)
-        sides = (shares[:, None, None] * spectra[None, 1 + sources :]).reshape(-1, *spectra.shape[1:])
+        sides = (shares[:, None, None] * spectra[None, 1 + sources :]).reshape(
+            sources * self._channels, *spectra.shape[1:]
+        )
         moved, self._synthesis = self._stft.synthesise(sides.astype(np.float32), self._synthesis)
         drop = min(self._late, moved.shape[1])
         self._late -= drop
