@@ -54,7 +54,7 @@ def settled(
         from .readers.snippet import looks_like_code
 
         if "\n" in text or (looks_like_code(text) and not _is_file(text)):
-            return _code(text, input_shape, layout, rate_hz)
+            return _code(what, input_shape, layout, rate_hz)
     path = Path(what)
     if isinstance(what, str) and ".py:" in what:
         return _module(what, run_file)

@@ -26,6 +26,7 @@ from .code_values import (
     Network,
     Tensor,
     at,
+    christen,
     flat_layers,
     number_of,
     snake_case,
@@ -238,6 +239,8 @@ class CodeCalls:
     def chain_input(self, chain: Chain, line: int) -> Tensor:
         """What a Sequential starts from when it is not called on anything."""
         first = chain.layers[0] if chain.layers else None
+        if isinstance(first, Chain):
+            return self.chain_input(first, line)
         if isinstance(first, Tensor):
             return first
         return self.assumed_input(flat_layers(chain.layers), line)
@@ -296,7 +299,9 @@ class CodeCalls:
         if node is None:
             name = owner.owner.node.name if owner.owner else "self"
             raise at(line, f"the class {name} has no forward or call method in the pasted code.")
-        self.hints = self.hints or flat_layers(list(owner.attributes.values()))
+        if not self.hints:
+            self.hints = flat_layers(list(owner.attributes.values()))
+            christen(owner, owner.name or "")
         kept = {k: v for k, v in named.items() if k != "training"}
         return self.interpreter.enter(Function(node, owner), args, kept, line)
 

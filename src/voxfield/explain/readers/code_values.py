@@ -127,6 +127,21 @@ def snake_case(kind: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
 
 
+def christen(value: Any, path: str) -> None:
+    """Gives every layer inside a value the name that torch would give it: blocks.0.conv.1."""
+    if isinstance(value, Layer):
+        value.name = path
+    elif isinstance(value, Chain):
+        for i, layer in enumerate(value.layers):
+            christen(layer, f"{path}.{i}")
+    elif isinstance(value, list | tuple):
+        for i, layer in enumerate(value):
+            christen(layer, f"{path}.{i}")
+    elif isinstance(value, Instance):
+        for name, inner in value.attributes.items():
+            christen(inner, f"{path}.{name}" if path else name)
+
+
 def flat_layers(values: Sequence[Any]) -> list[Any]:
     """Every layer in lists, chains and objects, in the order written."""
     found: list[Any] = []

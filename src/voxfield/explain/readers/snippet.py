@@ -189,7 +189,6 @@ def _chain(calls: CodeCalls, layers: Sequence[Layer | Chain]) -> Any:
 
 
 def _run_object(calls: CodeCalls, owner: Instance) -> Any:
-    calls.hints = flat_layers([owner])
     return calls.run_instance(owner, [], {}, 1)
 
 
