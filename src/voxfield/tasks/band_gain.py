@@ -10,12 +10,15 @@ from voxfield.features import Stft
 from voxfield.protocols import Array
 
 _TOP_QUARTER = 0.75  # gains are taken from this part of the band upwards
-_SILENT = 1e-12  # spectral energy below which a ratio says nothing
+_SILENT = 1e-6  # sum of magnitudes below which a ratio says nothing
 _SMOOTHING = 0.5  # share of the previous gain
 
 
 class BandGain:
     """Gain of the top quarter of a band, measured before and after a network, read at another sample rate.
+
+    It is the ratio of the mean magnitudes, not of the energies: a single loud bin that the network lets through must
+    not open the band above for noise.
 
     Args:
         channels: C.
@@ -45,12 +48,12 @@ class BandGain:
         whole = self._pending.shape[1] // self._hop_samples * self._hop_samples
         ready, self._pending = self._pending[:, :whole], self._pending[:, whole:]
         spectrum, self._state = self._stft.analyse(ready, self._state)
-        energy = np.square(spectrum[:, :, self._bins]).sum(axis=(1, 2))  # (2 C, T)
-        energy_before, energy_after = np.split(energy, 2)
-        gains = np.empty_like(energy_before)
+        sums = np.hypot(spectrum[:, 0, self._bins], spectrum[:, 1, self._bins]).sum(axis=1)  # (2 C, T)
+        sums_before, sums_after = np.split(sums, 2)
+        gains = np.empty_like(sums_before)
         for at in range(gains.shape[1]):
-            heard = energy_before[:, at] > _SILENT
-            ratio = np.sqrt(energy_after[:, at] / np.where(heard, energy_before[:, at], 1))
+            heard = sums_before[:, at] > _SILENT
+            ratio = sums_after[:, at] / np.where(heard, sums_before[:, at], 1)
             gain = np.where(heard, np.minimum(ratio, 1), self._last)
             share = _SMOOTHING if self._measured else 0
             self._last = np.asarray(share * self._last + (1 - share) * gain, np.float32)
