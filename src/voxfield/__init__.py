@@ -13,24 +13,30 @@ _HOMES = {
     "Card": "voxfield.cards",
     "Enhanced": "voxfield.tasks",
     "Enhancer": "voxfield.tasks",
+    "Separated": "voxfield.tasks",
+    "Separator": "voxfield.tasks",
     "Stream": "voxfield.runtime",
     "VoxfieldError": "voxfield.errors",
     "enhance": "voxfield.tasks",
     "enhance_file": "voxfield.tasks",
     "explain": "voxfield.explain",
     "load_engine": "voxfield.runtime",
+    "separate": "voxfield.tasks",
 }
 
 __all__ = [  # the same names, spelt out for tools that read and do not run
     "Card",
     "Enhanced",
     "Enhancer",
+    "Separated",
+    "Separator",
     "Stream",
     "VoxfieldError",
     "enhance",
     "enhance_file",
     "explain",
     "load_engine",
+    "separate",
 ]
 
 if TYPE_CHECKING:
@@ -38,7 +44,7 @@ if TYPE_CHECKING:
     from voxfield.errors import VoxfieldError
     from voxfield.explain import explain
     from voxfield.runtime import Stream, load_engine
-    from voxfield.tasks import Enhanced, Enhancer, enhance, enhance_file
+    from voxfield.tasks import Enhanced, Enhancer, Separated, Separator, enhance, enhance_file, separate
 
 
 def __getattr__(name: str) -> object:
