@@ -1,4 +1,5 @@
-"""Laws that every streaming network obeys, shown on small ones of each architecture; adding an entry adds the proofs."""
+"""Laws that every streaming network obeys, shown on small ones of each architecture; adding an entry adds the
+proofs."""
 
 from dataclasses import replace
 

@@ -14,7 +14,10 @@ def evaluate(
     clean: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names.")],
     model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.")] = "crn-small",
     measures: Annotated[
-        str, typer.Option(help="Comma-separated: pesq, stoi, estoi, si_sdr_db, dnsmos; all that are installed if not given.")
+        str,
+        typer.Option(
+            help="Comma-separated: pesq, stoi, estoi, si_sdr_db, dnsmos; all that are installed if not given."
+        ),
     ] = "",
     limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -43,7 +46,10 @@ def evaluate(
 
     chosen = tuple(measures.split(",")) if measures else measurable()
     if not measures and (absent := [name for name in NEEDS if name not in chosen]):
-        print(f"not installed, so not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'", file=sys.stderr)
+        print(
+            f"not installed, so not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
+            file=sys.stderr,
+        )
     found = score(recordings(), lambda samples: enhance(samples, RATE_HZ, model=model).samples[0], chosen)
     print(file=sys.stderr)
     table = found.to_dict()

@@ -1,4 +1,5 @@
-"""The figures on a card, read from the file itself by `voxfield.explain`: size, cost and field are never written by hand."""
+"""The figures on a card, read from the file itself by `voxfield.explain`: size, cost and field are never written by
+hand."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def describe(content: bytes, about: Mapping[str, Any]) -> Report:
     if about["interface"] == "spectrum":
         frames = -(-about["sample_rate_hz"] // about["hop_samples"])
         shape = (1, 2, about["window_samples"] // 2 + 1, frames)
-        return explain(content, rate_hz=about["sample_rate_hz"] / about["hop_samples"], input_shape=shape, layout="BCFT")
+        return explain(
+            content, rate_hz=about["sample_rate_hz"] / about["hop_samples"], input_shape=shape, layout="BCFT"
+        )
     return explain(content, rate_hz=about["sample_rate_hz"], input_shape=(1, 1, about["sample_rate_hz"]), layout="BCT")
 
 
@@ -46,7 +49,9 @@ def field_samples(report: Report, about: Mapping[str, Any]) -> int | str:
         return UNBOUNDED_PAST
     positions = field.rf
     if positions is None:
-        raise CheckpointError("the receptive field of this file is not known: it holds operators that explain has no rule for")
+        raise CheckpointError(
+            "the receptive field of this file is not known: it holds operators that explain has no rule for"
+        )
     if about["interface"] == "samples":
         return positions
     return (positions - 1) * int(about["hop_samples"]) + int(about["window_samples"])

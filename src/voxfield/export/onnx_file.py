@@ -1,7 +1,8 @@
 """Writes a network with its card as one ONNX file, and only after the file has shown the network's own numbers.
 
-One file serves live and offline: its time axis is free, and what the network remembers goes in as `state.NAME` and comes
-out as `next.NAME`. The TorchScript-based exporter is used on purpose: it keeps a GRU one operator with a free time axis.
+One file serves live and offline: its time axis is free, and what the network remembers goes in as `state.NAME` and
+comes out as `next.NAME`. The TorchScript-based exporter is used on purpose: it keeps a GRU one operator with a free
+time axis.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
     content, names = to_onnx(net, about)
     worst = parity(net, content, names, about)
     if not worst <= TOLERANCE:
-        raise CheckpointError(f"the ONNX form of {about['name']} differs from the network by {worst:.1e}, over {TOLERANCE:.0e}")
+        raise CheckpointError(
+            f"the ONNX form of {about['name']} differs from the network by {worst:.1e}, over {TOLERANCE:.0e}"
+        )
     shapes = [(name, tuple(leaf.shape)) for name, (_, leaf) in zip(names, flatten(initial(net, 1)), strict=True)]
     card = Card(**{**about, "states": shapes, **figures(content, about)})
     model = onnx.load_from_string(content)
@@ -128,7 +131,9 @@ def parity(net: nn.Module, content: bytes, names: list[str], about: Mapping[str,
         block = example_block(about, hops)
         with torch.no_grad():
             wanted, state = run(net, block, state)
-        got, *fed = session.run(None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)})
+        got, *fed = session.run(
+            None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)}
+        )
         worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
         largest = max(largest, float(wanted.abs().max()))
         if not isinstance(net, Streaming) or not names:

@@ -1,7 +1,7 @@
 """Scores of enhanced speech against the clean recording, with the field's own implementations where there are any.
 
-SI-SDR needs nothing; STOI comes with `pip install 'voxfield[metrics]'`, PESQ with `voxfield[pesq]` (compiled on the spot) and
-DNSMOS with `voxfield[dnsmos]`.
+SI-SDR needs nothing; STOI comes with `pip install 'voxfield[metrics]'`, PESQ with `voxfield[pesq]` (compiled on the
+spot) and DNSMOS with `voxfield[dnsmos]`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,11 @@ def dnsmos(estimate: Array) -> dict[str, float]:
     samples = np.asarray(estimate, np.float32)
     samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale
     scores = module.run(samples, 16000)
-    return {"dnsmos": float(scores["ovrl_mos"]), "dnsmos_speech": float(scores["sig_mos"]), "dnsmos_noise": float(scores["bak_mos"])}
+    return {
+        "dnsmos": float(scores["ovrl_mos"]),
+        "dnsmos_speech": float(scores["sig_mos"]),
+        "dnsmos_noise": float(scores["bak_mos"]),
+    }
 
 
 NEEDS = {  # measure -> package that must be there

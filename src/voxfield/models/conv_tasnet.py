@@ -109,14 +109,9 @@ class ConvTasNetConfig:
         if self.padding == "cover":
             left = window - stride
             return left, -n_samples % stride + left + -left % stride
-        return 0, _shortfall(n_samples, window)
-
-
-def _shortfall(n_samples: int | Tensor, needed: int) -> int | Tensor:
-    """How many samples are missing to `needed`; never less than none."""
-    if isinstance(n_samples, Tensor):
-        return (needed - n_samples).clamp(min=0)
-    return max(needed - n_samples, 0)
+        if torch.onnx.is_in_onnx_export():  # a file cannot ask how long its input is: callers fill up to one window
+            return 0, 0
+        return 0, max(window - n_samples, 0)
 
 
 class TcnBlock(Streaming):

@@ -1,16 +1,16 @@
 """CRN: convolutional recurrent network for speech enhancement (Tan & Wang, Interspeech 2018).
 
-An encoder of convolutions halves the frequency axis five times while it doubles the filters, 16 to 256, so the amount of
-information a frame stays almost constant (161 bins -> 1280, 1248, 1216, 1152, 1024 values); two LSTMs run along time over
-all of it; a decoder of transposed convolutions mirrors the encoder, and each of its layers also sees the encoder's output
-of its size. Noisy magnitudes in, clean magnitudes out.
+An encoder of convolutions halves the frequency axis five times while it doubles the filters, 16 to 256, so the amount
+of information a frame stays almost constant (161 bins -> 1280, 1248, 1216, 1152, 1024 values); two LSTMs run along time
+over all of it; a decoder of transposed convolutions mirrors the encoder, and each of its layers also sees the encoder's
+output of its size. Noisy magnitudes in, clean magnitudes out.
 
-What differs from the paper: nothing in `CrnConfig()` (17.58 M parameters; the released code's second-to-last layer pads one
-bin, so bins 159 and 160 never see the bottleneck, and so it is here). `CrnConfig.keras()` has a first kernel of 1 in time.
-Time is the last axis here, so kernels are (frequency, time): the paper's (2, 3) is (3, 2).
+What differs from the paper: nothing in `CrnConfig()` (17.58 M parameters; the released code's second-to-last layer pads
+one bin, so bins 159 and 160 never see the bottleneck, and so it is here). `CrnConfig.keras()` has a first kernel of 1
+in time. Time is the last axis here, so kernels are (frequency, time): the paper's (2, 3) is (3, 2).
 
-Causal: each layer of time kernel 2 sees the frame before, never the one after, as padding with one empty frame on the left.
-16 kHz, window 320 samples, hop 160: 10 ms a step, 10 ms of look-ahead inside the window, 20 ms of latency.
+Causal: each layer of time kernel 2 sees the frame before, never the one after, as padding with one empty frame on the
+left. 16 kHz, window 320 samples, hop 160: 10 ms a step, 10 ms of look-ahead inside the window, 20 ms of latency.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from voxfield.errors import CheckpointError
 from voxfield.nn.conv import CausalConv2d, CausalConvTranspose2d
-from voxfield.nn.streaming import State, Streaming
 from voxfield.nn.stft import spectral_interface
+from voxfield.nn.streaming import State, Streaming
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class CrnConfig:
 class Crn(Streaming):
     """Noisy magnitudes in, clean magnitudes out: (B, 1, F, T) -> (B, 1, F, T).
 
-    State: for each encoder layer and each decoder layer the frame before (B, C, F, 1), or `()` where the time kernel is 1;
-    between them the LSTMs' hidden and cell state, each (layers, B, H).
+    State: for each encoder layer and each decoder layer the frame before (B, C, F, 1), or `()` where the time kernel is
+    1; between them the LSTMs' hidden and cell state, each (layers, B, H).
     """
 
     def __init__(self, config: CrnConfig) -> None:
@@ -139,7 +139,8 @@ def from_tan_wang(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights of a `Crn(CrnConfig())` from the state dict of the authors' released code.
 
     Args:
-        tensors: `conv1.weight` (16, 1, 2, 3) ... `conv1_t.weight`, `bn1.*`, `bn1_t.*`, `lstm.*`; kernels are (time, frequency).
+        tensors: `conv1.weight` (16, 1, 2, 3) ... `conv1_t.weight`, `bn1.*`, `bn1_t.*`, `lstm.*`; kernels are (time,
+        frequency).
 
     Raises:
         CheckpointError: a key that this network does not have.
@@ -154,7 +155,9 @@ def from_tan_wang(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
             weights[key] = tensor
             continue
         if kind not in {"conv", "bn"} or not number.isdigit() or not 1 <= int(number) <= depth:
-            raise CheckpointError(f"'{key}' is no tensor of the CRN of Tan & Wang, which has conv1 ... conv5_t, bn1 ... bn5_t, lstm")
+            raise CheckpointError(
+                f"'{key}' is no tensor of the CRN of Tan & Wang, which has conv1 ... conv5_t, bn1 ... bn5_t, lstm"
+            )
         place = int(number) - 1 if side == "encoder" else depth - int(number)
         if kind == "conv":
             weights[f"{side}.{place}.conv.{rest}"] = tensor.transpose(2, 3) if tensor.ndim == 4 else tensor

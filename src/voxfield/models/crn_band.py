@@ -8,7 +8,8 @@ recurrent layer runs along time, transposed convolutions grow the axis back, ski
 - The 64 bands are mixed down to a few and one small GRU runs along time in each of them with shared weights, instead of
   one LSTM of 1024 over all: a hundredth of the parameters. A linear layer over the bands lets them talk to each other.
 - It estimates a complex mask, applied to the noisy spectrum; the mask starts at 1, so an untrained network is a wire.
-- The input is compressed and divided by the mean level of the last three seconds: how loud a recording is does not matter.
+- The input is compressed and divided by the mean level of the last three seconds: how loud a recording is does not
+matter.
 
 Operators, not multiplications, cost time in a hop-by-hop stream, so it is made of few dense ones.
 16 kHz, window 512 samples, hop 256: 16 ms a step, 16 ms of look-ahead inside the window, 32 ms of latency.
@@ -24,8 +25,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from voxfield.nn.level import MovingLevel
-from voxfield.nn.streaming import State, Streaming
 from voxfield.nn.stft import spectral_interface
+from voxfield.nn.streaming import State, Streaming
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def _conv_block(channels: int) -> nn.Sequential:
 
 
 def _triangles(bands: int, bins: int) -> Tensor:
-    """(bands, bins) overlapping triangles, narrow at low frequencies: where the linear mixing over bands starts from."""
+    """(bands, bins) overlapping triangles, narrow at low frequencies: where the linear mixing over bands starts
+    from."""
     edges = torch.linspace(0, 1, bands + 2) ** 1.5 * (bins + 1) - 1
     low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     at = torch.arange(bins)[None]

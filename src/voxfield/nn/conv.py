@@ -1,6 +1,7 @@
 """Causal convolutions whose left padding is their streaming state.
 
-A causal convolution needs `context = (kernel - 1) * dilation + 1 - stride` inputs from before its block. Offline they are
+A causal convolution needs `context = (kernel - 1) * dilation + 1 - stride` inputs from before its block. Offline they
+are
 zeros (padding); streaming they are the tail of the block before. Both are the same tensor, so there is one `forward`.
 """
 
@@ -16,7 +17,8 @@ from voxfield.nn.streaming import State, Streaming, zeros_like_state
 class CausalConv1d(Streaming):
     """Convolution that sees the present and the past: (B, C, T) -> (B, C', T / stride).
 
-    State (B, C, context): the input tail that the next block still needs. The block length must be a multiple of the stride.
+    State (B, C, context): the input tail that the next block still needs. The block length must be a multiple of the
+    stride.
     """
 
     def __init__(
@@ -32,7 +34,9 @@ class CausalConv1d(Streaming):
         super().__init__()
         self.context = (kernel - 1) * dilation + 1 - stride
         if self.context < 0:
-            raise InputError(f"a stride of {stride} skips inputs of a field of {(kernel - 1) * dilation + 1}; use a longer kernel")
+            raise InputError(
+                f"a stride of {stride} skips inputs of a field of {(kernel - 1) * dilation + 1}; use a longer kernel"
+            )
         self.conv = nn.Conv1d(in_channels, out_channels, kernel, stride, dilation=dilation, groups=groups, bias=bias)
 
     def initial_state(self, batch: int) -> State:
@@ -45,17 +49,20 @@ class CausalConv1d(Streaming):
 
 
 class CausalConvTranspose1d(Streaming):
-    """Overlap-add synthesis: (B, C, T) -> (B, C', T * stride), the decoder of an encoder with the same kernel and stride.
+    """Overlap-add synthesis: (B, C, T) -> (B, C', T * stride), the decoder of an encoder with the same kernel and
+    stride.
 
-    State (B, C', kernel - stride): the tail of the last frames, to which the next frames will add. The bias is added after
-    the overlap, so that it is never added twice.
+    State (B, C', kernel - stride): the tail of the last frames, to which the next frames will add. The bias is added
+    after the overlap, so that it is never added twice.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, bias: bool = False) -> None:
         super().__init__()
         self.overlap = kernel - stride
         if self.overlap < 0:
-            raise InputError(f"a stride of {stride} leaves gaps between frames of {kernel}; use a kernel of at least {stride}")
+            raise InputError(
+                f"a stride of {stride} leaves gaps between frames of {kernel}; use a kernel of at least {stride}"
+            )
         self.conv = nn.ConvTranspose1d(in_channels, out_channels, kernel, stride, bias=False)
         self.bias = nn.Parameter(torch.zeros(out_channels, 1)) if bias else None
 
@@ -106,8 +113,9 @@ class CausalConv2d(Streaming):
 class CausalConvTranspose2d(Streaming):
     """Transposed convolution over frequency, causal in time: (B, C, F, T) -> (B, C', F', T).
 
-    In time a transposed convolution of stride 1 is a convolution with the kernel turned round, so its state is the same:
-    the `kernel_time - 1` frames before the block. State (B, C, F, kernel_time - 1); none when the kernel is 1 in time.
+    In time a transposed convolution of stride 1 is a convolution with the kernel turned round, so its state is the
+    same: the `kernel_time - 1` frames before the block. State (B, C, F, kernel_time - 1); none when the kernel is 1 in
+    time.
     """
 
     def __init__(

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 
 class Stft(nn.Module):
-    """Spectrum of a recording and back, with the square root of a Hann window on both sides and half-overlapping frames.
+    """Spectrum of a recording and back, with the square root of a Hann window on both sides and half-overlapping
+    frames.
 
     Frame t ends with sample (t + 1) * hop: what came before the recording is zeros, as in a stream, so no frame looks
     further ahead than its own window.
@@ -21,10 +22,13 @@ class Stft(nn.Module):
     def __init__(self, window_samples: int = 512) -> None:
         super().__init__()
         self.hop = window_samples // 2
-        self.register_buffer("window", torch.hann_window(window_samples, dtype=torch.float64).sqrt().float(), persistent=False)
+        self.register_buffer(
+            "window", torch.hann_window(window_samples, dtype=torch.float64).sqrt().float(), persistent=False
+        )
 
     def forward(self, samples: Tensor) -> Tensor:
-        """(B, N) -> (B, 2, F, T) real and imaginary; T = ceil(N / hop) + 1, so that the last sample is in two frames."""
+        """(B, N) -> (B, 2, F, T) real and imaginary; T = ceil(N / hop) + 1, so that the last sample is in two
+        frames."""
         frames = -(-samples.shape[-1] // self.hop) + 1
         padded = F.pad(samples, (self.hop, frames * self.hop - samples.shape[-1]))
         spectrum = torch.fft.rfft(padded.unfold(-1, 2 * self.hop, self.hop) * self.window)

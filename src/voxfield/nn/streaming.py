@@ -1,9 +1,9 @@
 """The streaming contract: `forward(x, state=None) -> (y, new_state)`, and three combinators that thread the state.
 
 One rule makes a layer usable everywhere: whatever it remembers of the past comes in as `state` and goes out as the new
-state; nothing is kept in the module. `None` means `initial_state(batch)`, which is always zeros, because the zero padding
-that makes a convolution causal *is* its state before the first sample. So a whole recording is a stream of one large
-block, and training, offline use, streaming and export all run the same `forward`.
+state; nothing is kept in the module. `None` means `initial_state(batch)`, which is always zeros, because the zero
+padding that makes a convolution causal *is* its state before the first sample. So a whole recording is a stream of one
+large block, and training, offline use, streaming and export all run the same `forward`.
 
 A state is a tensor or a (nested) tuple of tensors; `()` is the state of a layer that has none.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ class Evaluation:
     rows: tuple[Mapping[str, Any], ...]  # each {"name", "snr_db", "noisy": {...}, "enhanced": {...}}
 
     def mean(self, which: str, low_db: float = -1e9, high_db: float = 1e9) -> dict[str, float]:
-        """Mean of each score of `noisy` or `enhanced` over the recordings of an SNR range; undefined values left out."""
+        """Mean of each score of `noisy` or `enhanced` over the recordings of an SNR range; undefined values left
+        out."""
         rows = [row[which] for row in self.rows if low_db <= row["snr_db"] < high_db]
         names = rows[0] if rows else {}
         return {name: float(np.nanmean([row[name] for row in rows])) for name in names}
@@ -37,7 +39,7 @@ class Evaluation:
         table["by_snr"] = [
             {"from_db": low, "to_db": high, "recordings": count}
             | {which: _rounded(self.mean(which, low, high)) for which in ("noisy", "enhanced")}
-            for low, high in zip(SNR_EDGES_DB, SNR_EDGES_DB[1:], strict=False)
+            for low, high in pairwise(SNR_EDGES_DB)
             if (count := sum(low <= row["snr_db"] < high for row in self.rows))
         ]
         return table

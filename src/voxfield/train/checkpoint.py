@@ -1,7 +1,7 @@
 """A training checkpoint: one safetensors file holding weights, their average, the optimiser, and how to go on.
 
-Tensors only and JSON in the header: nothing in it can run code. It is written beside its place and renamed, so a run that is
-killed while saving keeps the checkpoint before.
+Tensors only and JSON in the header: nothing in it can run code. It is written beside its place and renamed, so a run
+that is killed while saving keeps the checkpoint before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from voxfield.errors import CheckpointError
 
 def save(path: Path, parts: dict[str, dict[str, Tensor]], about: dict[str, Any]) -> None:
     """Write named groups of tensors and a JSON-able description."""
-    tensors = {f"{part}:{name}": tensor.detach().cpu().contiguous() for part, group in parts.items() for name, tensor in group.items()}
+    tensors = {
+        f"{part}:{name}": tensor.detach().cpu().contiguous()
+        for part, group in parts.items()
+        for name, tensor in group.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp")
     save_file(tensors, partial, {"voxfield": json.dumps(about)})
@@ -42,7 +46,10 @@ def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
     except SafetensorError as error:
         raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     if about is None or not all(":" in key for key in tensors):
-        raise CheckpointError(f"{path} is a safetensors file but not a voxfield checkpoint; for weights of other tools see `voxfield convert`")
+        raise CheckpointError(
+            f"{path} is a safetensors file but not a voxfield checkpoint; weights of other tools go through "
+            "`voxfield convert`"
+        )
     parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         part, _, name = key.partition(":")
@@ -53,7 +60,9 @@ def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimiser's state as flat named tensors: `<parameter number>.<name>`."""
     states = optimiser.state_dict()["state"]
-    return {f"{number}.{name}": torch.as_tensor(value) for number, state in states.items() for name, value in state.items()}
+    return {
+        f"{number}.{name}": torch.as_tensor(value) for number, state in states.items() for name, value in state.items()
+    }
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
@@ -78,5 +87,7 @@ def restore(module: nn.Module, tensors: dict[str, Tensor], what: str) -> None:
     for problem, names in (("lack", missing), ("have no place for", extra), ("differ in shape:", shapes)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise CheckpointError(f"the weights of {what} {problem} {', '.join(names[:3])}{more}; is it of another configuration?")
+            raise CheckpointError(
+                f"the weights of {what} {problem} {', '.join(names[:3])}{more}; is it of another configuration?"
+            )
     module.load_state_dict(tensors)

@@ -39,7 +39,9 @@ class EnhanceTask(TrainingTask):
         self.stft = Stft(model.window_samples)
         self.loudness = LoudnessDifference(model.sample_rate_hz, model.window_samples)
         self.unintelligibility = Unintelligibility(model.sample_rate_hz, model.window_samples, model.hop_samples)
-        self.mixer = make_mixer(recipe.data, recipe.mix, model.sample_rate_hz, recipe.train.seed, recipe.data.train_split)
+        self.mixer = make_mixer(
+            recipe.data, recipe.mix, model.sample_rate_hz, recipe.train.seed, recipe.data.train_split
+        )
 
     def to(self, device: torch.device) -> None:
         for module in (self.stft, self.loudness, self.unintelligibility):
@@ -78,7 +80,9 @@ class EnhanceTask(TrainingTask):
         scores = []
         for index in range(recipe.train.validate_items):
             noisy, clean = mixer.mix(0, index)
-            enhanced = self.stft.inverse(net(self.stft(torch.from_numpy(noisy)[None].to(device)))[0], len(noisy))[0].cpu()
+            enhanced = self.stft.inverse(net(self.stft(torch.from_numpy(noisy)[None].to(device)))[0], len(noisy))[
+                0
+            ].cpu()
             quality = pesq(16000, clean, enhanced.numpy(), "wb", on_error=PesqError.RETURN_VALUES)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # pystoi warns of too little speech and returns 1e-5

@@ -1,8 +1,8 @@
 """The training loop: one function that any task goes through.
 
-A run is decided by its recipe alone. Batch b of a run holds mixtures b * batch ... and each mixture is seeded by its own
-number, so a run that stops and resumes gives the same weights, to the bit, as one that never stopped (same machine, same
-number of threads). Everything goes to the run's folder: `checkpoint.safetensors`, `log.jsonl`, TensorBoard events.
+A run is decided by its recipe alone. Batch b of a run holds mixtures b * batch ... and each mixture is seeded by its
+own number, so a run that stops and resumes gives the same weights, to the bit, as one that never stopped (same machine,
+same number of threads). Everything goes to the run's folder: `checkpoint.safetensors`, `log.jsonl`, TensorBoard events.
 """
 
 from __future__ import annotations
@@ -27,13 +27,20 @@ from voxfield.train.tasks import TASKS
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def train(recipe: Recipe, folder: str | Path, resume: bool = False, max_minutes: float | None = None, init: str | Path | None = None) -> Path:
+def train(
+    recipe: Recipe,
+    folder: str | Path,
+    resume: bool = False,
+    max_minutes: float | None = None,
+    init: str | Path | None = None,
+) -> Path:
     """Train until the recipe's last step or the time limit; returns the path of the checkpoint.
 
     Args:
         recipe: what to train on what, and how long.
         folder: the run's folder.
-        resume: go on from the checkpoint there; the recipe's `train` table may have changed (more steps), its model not.
+        resume: go on from the checkpoint there; the recipe's `train` table may have changed (more steps), its model
+        not.
         max_minutes: stop, with a checkpoint, when so much time has passed.
         init: checkpoint whose averaged weights to start from, for fine-tuning.
 
@@ -45,10 +52,14 @@ def train(recipe: Recipe, folder: str | Path, resume: bool = False, max_minutes:
     folder = Path(folder)
     path = folder / CHECKPOINT
     if path.exists() and not resume:
-        raise RecipeError(f"{folder} already holds a run; add --resume to go on with it, or choose another folder with --run")
+        raise RecipeError(
+            f"{folder} already holds a run; add --resume to go on with it, or choose another folder with --run"
+        )
     if config.threads:
         torch.set_num_threads(config.threads)
-    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device)
+    device = torch.device(
+        ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
+    )
 
     torch.manual_seed(config.seed)
     task = TASKS[recipe.task](recipe)
@@ -59,7 +70,9 @@ def train(recipe: Recipe, folder: str | Path, resume: bool = False, max_minutes:
     if resume and path.exists():
         parts, about = checkpoint.load(path)
         if about["recipe"]["model"] != json.loads(json.dumps(recipe.to_dict()["model"])):
-            raise RecipeError(f"{path} is of another network than the recipe's [model]; choose another folder with --run")
+            raise RecipeError(
+                f"{path} is of another network than the recipe's [model]; choose another folder with --run"
+            )
         checkpoint.restore(net, parts["net"], str(path))
         checkpoint.restore(average, parts["ema"], str(path))
         checkpoint.restore_optimiser(optimiser, parts["optimiser"])
@@ -74,7 +87,11 @@ def train(recipe: Recipe, folder: str | Path, resume: bool = False, max_minutes:
     saved = time.monotonic()
 
     def save() -> None:
-        parts = {"net": net.state_dict(), "ema": average.state_dict(), "optimiser": checkpoint.optimiser_tensors(optimiser)}
+        parts = {
+            "net": net.state_dict(),
+            "ema": average.state_dict(),
+            "optimiser": checkpoint.optimiser_tensors(optimiser),
+        }
         checkpoint.save(path, parts, {"step": step, "recipe": recipe.to_dict()})
 
     net.train()
@@ -96,7 +113,9 @@ def train(recipe: Recipe, folder: str | Path, resume: bool = False, max_minutes:
         if step % 50 == 0 or step == config.steps:
             seconds = (time.monotonic() - since_time) / (step - since)
             means = {name: value / (step - since) for name, value in sums.items()}
-            log.write(step, "train", {**means, "learning_rate": optimiser.param_groups[0]["lr"], "seconds_per_step": seconds})
+            log.write(
+                step, "train", {**means, "learning_rate": optimiser.param_groups[0]["lr"], "seconds_per_step": seconds}
+            )
             sums, since, since_time = {}, step, time.monotonic()
         if step % config.validate_steps == 0 or step == config.steps:
             log.write(step, "valid", task.validate(average))
@@ -159,7 +178,11 @@ class _Log:
         self.file.flush()
         for name, value in values.items():
             self.board.add_scalar(f"{kind}/{name}", value, step)
-        print(f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()), file=sys.stderr, flush=True)
+        print(
+            f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()),
+            file=sys.stderr,
+            flush=True,
+        )
 
     def close(self) -> None:
         self.file.close()

@@ -1,8 +1,8 @@
 """Losses of enhancement, each a plain function of (estimate, target) in samples or magnitudes, one value an item.
 
 `loudness_difference` follows the ideas of ITU-T P.862 (loudness on a Bark scale, masking, more weight on what was added
-than on what is missing) and `intelligibility_loss` those of ESTOI (Jensen & Taal 2016), in forms that have gradients. They
-stand for the measures; they are not the measures, which are in `voxfield.metrics`.
+than on what is missing) and `intelligibility_loss` those of ESTOI (Jensen & Taal 2016), in forms that have gradients.
+They stand for the measures; they are not the measures, which are in `voxfield.metrics`.
 """
 
 from __future__ import annotations
@@ -25,23 +25,26 @@ def si_sdr_db(estimate: Tensor, target: Tensor, ceiling_db: float = 40.0) -> Ten
     return 10 * torch.log10((wanted + EPS) / (error + 10 ** (-ceiling_db / 10) * wanted + EPS))
 
 
-def compressed_spectrum_loss(estimate: Tensor, target: Tensor, exponent: float = 0.3, complex_part: float = 0.3) -> Tensor:
-    """Mean squared difference of compressed spectra, (B, 2, F, T) -> (B,): magnitudes and, by `complex_part`, with phases."""
+def compressed_spectrum_loss(
+    estimate: Tensor, target: Tensor, exponent: float = 0.3, complex_part: float = 0.3
+) -> Tensor:
+    """Mean squared difference of compressed spectra, (B, 2, F, T) -> (B,): magnitudes and, by `complex_part`, with
+    phases."""
     magnitude = (estimate.square().sum(1) + 1e-9).sqrt()
     wanted = (target.square().sum(1) + 1e-9).sqrt()
     compressed, wanted_compressed = magnitude.pow(exponent), wanted.pow(exponent)
     by_magnitude = (compressed - wanted_compressed).square()
     with_phase = (
-        estimate * (compressed / magnitude)[:, None] - target * (wanted_compressed / wanted)[:, None]
-    ).square().sum(1)
+        (estimate * (compressed / magnitude)[:, None] - target * (wanted_compressed / wanted)[:, None]).square().sum(1)
+    )
     return ((1 - complex_part) * by_magnitude + complex_part * with_phase).mean((1, 2))
 
 
 class LoudnessDifference(nn.Module):
     """How much louder or quieter the estimate sounds than the target, band by band: (B, F, T) powers -> (B,).
 
-    Both spectra are of signals whose target has a mean square of 1. About 0.1 * symmetric + 0.03 * asymmetric disturbance of
-    P.862, so a difference of 1 is about one point of the raw score.
+    Both spectra are of signals whose target has a mean square of 1. About 0.1 * symmetric + 0.03 * asymmetric
+    disturbance of P.862, so a difference of 1 is about one point of the raw score.
     """
 
     edges: Tensor
@@ -61,7 +64,9 @@ class LoudnessDifference(nn.Module):
         quiet_db = 3.64 * centre_khz**-0.8 - 6.5 * np.exp(-0.6 * (centre_khz - 3.3) ** 2) + 1e-3 * centre_khz**4
         widths = np.array([np.ptp(bark[owner == i]) for i in range(len(matrix))]) + bark[-1] / bands
         self.register_buffer("matrix", torch.tensor(matrix, dtype=torch.float32), persistent=False)
-        self.register_buffer("quiet", torch.tensor(10 ** (quiet_db / 10), dtype=torch.float32)[:, None], persistent=False)
+        self.register_buffer(
+            "quiet", torch.tensor(10 ** (quiet_db / 10), dtype=torch.float32)[:, None], persistent=False
+        )
         self.register_buffer("widths", torch.tensor(widths, dtype=torch.float32)[:, None], persistent=False)
         self.to_sound_pressure = 1e7 / (window_samples**2 / 8)  # a mean square of 1 sounds at 79 dB in all
 
@@ -94,7 +99,8 @@ def _over_time(disturbance: Tensor) -> Tensor:
 
 
 class Unintelligibility(nn.Module):
-    """One minus the mean correlation of third-octave envelopes over 0.4 s, normalised as in ESTOI: (B, F, T) powers -> (B,)."""
+    """One minus the mean correlation of third-octave envelopes over 0.4 s, normalised as in ESTOI: (B, F, T) powers ->
+    (B,)."""
 
     bands: Tensor
 

@@ -86,7 +86,8 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a TOML file with `table.key=value` overrides applied.
 
     Raises:
-        RecipeError: no such file, broken TOML, an unknown key (the nearest valid one is named) or a value of a wrong type.
+        RecipeError: no such file, broken TOML, an unknown key (the nearest valid one is named) or a value of a wrong
+        type.
     """
     path = Path(path)
     try:

@@ -1,8 +1,8 @@
 """Where training audio comes from: folders, JSON lines and CSV manifests, decoded once into one memory map.
 
 A source is a folder (every audio file below it; the speaker or label is the name of the file's folder), a `.jsonl`
-manifest (`audio_filepath`, and optionally `speaker`, `label`, `split`, `kind`, `offset`, `duration`), or a `.csv` manifest
-(`path`, and optionally the same columns). Paths are relative to the manifest.
+manifest (`audio_filepath`, and optionally `speaker`, `label`, `split`, `kind`, `offset`, `duration`), or a `.csv`
+manifest (`path`, and optionally the same columns). Paths are relative to the manifest.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def read_source(source: str | Path, kind: str, split: str = "") -> list[Clip]:
         with source.open(encoding="utf-8", newline="") as file:
             clips = _rows(source, list(csv.DictReader(file)), "path", kind, split)
     else:
-        raise InputError(f"no folder, .jsonl or .csv manifest at {source}; set the recipe's [data] to your own recordings")
+        raise InputError(
+            f"no folder, .jsonl or .csv manifest at {source}; set the recipe's [data] to your own recordings"
+        )
     if not clips:
         raise InputError(f"{source} holds no {kind}{f' of split {split!r}' if split else ''}")
     return clips

@@ -1,0 +1,48 @@
+"""Recipes: what they refuse, and that overrides reach their key."""
+
+from pathlib import Path
+
+import pytest
+
+from voxfield.errors import RecipeError
+from voxfield.train.recipe import from_dict, load
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_shipped_recipe_reads_and_round_trips(path):
+    recipe = load(path)
+    assert from_dict(recipe.to_dict()) == recipe
+    assert recipe.card.licence and recipe.card.data and recipe.card.summary
+
+
+def test_overrides():
+    recipe = load(RECIPES[0], ["train.steps=7", 'data.speech=["a", "b"]', "train.device=cpu", "train.learning_rate=1"])
+    assert recipe.train.steps == 7 and recipe.data.speech == ("a", "b")
+    assert recipe.train.device == "cpu" and recipe.train.learning_rate == 1.0
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("train.stesp=7", "did you mean 'steps'"),
+        ("trian.steps=7", "did you mean 'train'"),
+        ("train.steps='many'", "a int is needed"),
+        ("train.steps", "table.key=value"),
+        ("name.x=1", "is a value, not a table"),
+        ("architecture='crm'", "no architecture 'crm'"),
+        ("task='sing'", "no task 'sing'"),
+    ],
+)
+def test_mistakes_are_named(override, message):
+    with pytest.raises(RecipeError, match=message):
+        load(RECIPES[0], [override])
+
+
+def test_unreadable_files(tmp_path):
+    with pytest.raises(RecipeError, match="cannot read"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "broken.toml").write_text("name = ")
+    with pytest.raises(RecipeError, match="not TOML"):
+        load(tmp_path / "broken.toml")
