@@ -47,7 +47,7 @@ def unit_of(field: AxisField, report: Report) -> str:
     channels = [size for dim, size in enumerate(shape) if dim and size is not None and size != field.in_size]
     if field.rate_hz is not None:
         return "samples" if field.rate_hz >= 4000 else "frames"
-    return "frames" if any(c > 8 for c in channels) else "samples"
+    return "frames" if any(c > 2 for c in channels) else "samples"
 
 
 def span_ms(field: AxisField, positions: int | Fraction | None, frames: Frames | None) -> float | None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 Number = int | float | Fraction
+_ONE = re.compile(r"(?<![\d.,/])1 (sample|frame|bin|pixel)s\b")
+
+
+def singular(text: str) -> str:
+    """`1 frames` as `1 frame`."""
+    return _ONE.sub(r"1 \1", text)
 
 
 def plain(value: Number) -> str:

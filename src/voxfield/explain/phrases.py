@@ -51,14 +51,8 @@ EN: Mapping[str, str] = {
         "kernel that looks furthest by itself is that of {layer}: {reach} of its inputs, {share} {unit} of the "
         "network's."
     ),
-    "kernel_unbounded": (
-        "Along {axis} the kernels alone reach {local} {unit}{ms}, but {names} carries everything that came "
-        "before, so the past has no end."
-    ),
-    "kernel_whole": (
-        "Along {axis} the kernels alone reach {local} {unit}{ms}, but through {names} every output depends on "
-        "the whole input."
-    ),
+    "kernel_but_past": "But {names} carries everything that came before, so the past has no end.",
+    "kernel_but_whole": "But through {names} every output depends on the whole input.",
     "kernel_whole_only": "Along {axis} every output depends on the whole input, through {names}.",
     # stride
     "stride_chain": (
@@ -236,10 +230,8 @@ ZH: Mapping[str, str] = {
         "沿{axis}轴，一个输出能看到 {rf} {unit}{ms}。有多条路径通到输出，以最宽的为准；单层看得最远的是 {layer}："
         "覆盖它自己的 {reach} 个输入，相当于网络输入的 {share} {unit}。"
     ),
-    "kernel_unbounded": (
-        "沿{axis}轴，仅凭卷积核能看到 {local} {unit}{ms}，但 {names} 会带上之前的一切，所以过去没有尽头。"
-    ),
-    "kernel_whole": "沿{axis}轴，仅凭卷积核能看到 {local} {unit}{ms}，但经过 {names}，每个输出都依赖整个输入。",
+    "kernel_but_past": "但 {names} 会带上之前的一切，所以过去没有尽头。",
+    "kernel_but_whole": "但经过 {names}，每个输出都依赖整个输入。",
     "kernel_whole_only": "沿{axis}轴，经过 {names}，每个输出都依赖整个输入。",
     "stride_chain": (
         "沿{axis}轴，步长相乘：{product} = {hop}，每 {hop} {unit}{ms}产生一个输出。最后一次下采样之后的所有层只需"

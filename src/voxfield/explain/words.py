@@ -6,7 +6,6 @@ Nothing is said that was not computed: a sentence whose figures are not known is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +16,7 @@ from ..errors import ExplainError
 from .analyse import analyse, propagate, sources
 from .clock import Frames, span_ms, unit_of
 from .graph import Axis, Graph, Op, Window
-from .numbers import in_bytes, plain, ratio_text, short
+from .numbers import in_bytes, plain, ratio_text, short, singular
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report
 from .whatif import edited
@@ -26,7 +25,6 @@ MOST_NAMES = 5
 LONGEST_LIST = 12
 NEARLY_CONSTANT = 1.5
 
-SINGULAR = re.compile(r"(?<![\d.,/])1 (sample|frame|bin|pixel)s\b")
 WHY_ZH = {
     "mean and variance over": "均值与方差统计了整个",
     "softmax over": "softmax 遍及整个",
@@ -151,7 +149,7 @@ class _Writer:
 
     def say(self, key: str, **values: str) -> str:
         told = self.phrases[key].format(**values)
-        return told if self.language != "en" else SINGULAR.sub(r"1 \1", told)
+        return told if self.language != "en" else singular(told)
 
     def listed(self, names: Sequence[str]) -> str:
         """Names in a row; of many only the first."""
@@ -190,39 +188,38 @@ class _Writer:
         return [self._kernel_along(field) for field in self.fields]
 
     def _kernel_along(self, field: AxisField) -> str:
-        axis, steps = self.named(field), self.steps.get(field.axis, [])
-        blocked = [c for c in (*field.whole_input, *field.unbounded_future)]
-        local = field.local_rf
-        if blocked:
-            if local is None:
-                return self.say("kernel_whole_only", axis=axis["axis"], names=self.causes(blocked))
-            told = {**axis, "local": plain(local), "ms": self.ms(field, local)}
-            return self.say("kernel_whole", names=self.causes(blocked), **told)
-        if local is None:
-            return ""
-        if field.unbounded_past:
-            told = {**axis, "local": plain(local), "ms": self.ms(field, local)}
-            return self.say("kernel_unbounded", names=self.causes(field.unbounded_past), **told)
+        blocked = (*field.whole_input, *field.unbounded_future)
+        names = self.causes(blocked or field.unbounded_past)
+        if field.local_rf is None:
+            return self.say("kernel_whole_only", axis=self.phrases[field.axis], names=names) if blocked else ""
+        near = self._kernel_near(field, field.local_rf)
+        if not near or not names:
+            return near
+        far = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
+        return near + (" " if self.language == "en" else "") + far
+
+    def _kernel_near(self, field: AxisField, local: int) -> str:
+        """What the windows alone see."""
+        steps = self.steps.get(field.axis, [])
         wide = [step for step in steps if step.share]
         if local == 1 and not wide:
-            return self.say("kernel_one", **axis)
-        told = {**axis, "rf": plain(local), "ms": self.ms(field, local)}
+            return self.say("kernel_one", **self.named(field))
+        told = {**self.named(field), "rf": plain(local), "ms": self.ms(field, local)}
         if not wide:
             return ""
         most = max(wide, key=lambda step: step.share)
         chain = all(step.op.kind != "conv_transpose" for step in steps)
-        if chain and sum(step.share for step in wide) + 1 == local:
-            if len(wide) == 1:
-                return self.say("kernel_first", kernel=plain(most.window.kernel), **told)
-            terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
-            total = " + ".join(plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms)
-            if most.hop == 1:
-                return self.say("kernel_flat", sum=total, **told)
-            return self.say(
-                "kernel_sum", sum=total, share=plain(most.share), layer=most.op.name, hop=plain(most.hop), **told
-            )
-        reach = plain(most.reach)
-        return self.say("kernel_paths", layer=most.op.name, reach=reach, share=plain(most.share), **told)
+        if not chain or sum(step.share for step in wide) + 1 != local:
+            reach = plain(most.reach)
+            return self.say("kernel_paths", layer=most.op.name, reach=reach, share=plain(most.share), **told)
+        if len(wide) == 1:
+            return self.say("kernel_first", kernel=plain(most.window.kernel), **told)
+        terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
+        total = " + ".join(plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms)
+        if most.hop == 1:
+            return self.say("kernel_flat", sum=total, **told)
+        shares = {"share": plain(most.share), "layer": most.op.name, "hop": plain(most.hop)}
+        return self.say("kernel_sum", sum=total, **shares, **told)
 
     # why this stride
 

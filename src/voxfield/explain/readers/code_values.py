@@ -123,7 +123,7 @@ def number_of(value: Any) -> bool:
 
 def snake_case(kind: str) -> str:
     """Keras's default names: Conv2DTranspose is called conv2d_transpose."""
-    parted = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", kind)
+    parted = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kind)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
 
 

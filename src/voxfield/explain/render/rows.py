@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from ..clock import Frames, span_ms, unit_of
 from ..graph import Graph, Size
-from ..numbers import in_bytes, plain, short
+from ..numbers import in_bytes, plain, short, singular
 from ..report import AxisField, Figure, LayerReport, Report, Status
 from ..shapes import shape_text
 from ..whatif import COUNTED, layers_of
@@ -23,7 +23,7 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
     def positions(value: int | Fraction | None, missing: str, ms: float | None) -> str:
         if value is None:
             return missing
-        told = f"{plain(value)} {unit}"
+        told = singular(f"{plain(value)} {unit}")
         return told if ms is None else f"{told} = {plain(ms)} ms"
 
     rows: list[Row] = []
@@ -117,7 +117,13 @@ def layer_rows(report: Report, graph: Graph) -> list[tuple[str, LayerReport]]:
     numbers = {op.name: str(i) for i, op in enumerate(layers_of(graph), 1)}
     shown = {layer.name for layer in report.table} | {op.name for op in graph.ops if op.kind in COUNTED}
     shown |= {text.rsplit(" (", 1)[0] for text in report.unknown}
-    return [(numbers.get(layer.name, ""), layer) for layer in report.layers if layer.name in shown]
+    total = float(report.costs.params.value or 0)
+
+    def slight(layer: LayerReport) -> bool:
+        """An activation with a parameter or two, such as PReLU, beside thousands."""
+        return layer.kind == "elementwise" and layer.params < total / 1000
+
+    return [(numbers.get(one.name, ""), one) for one in report.layers if one.name in shown and not slight(one)]
 
 
 def window_texts(layer: LayerReport) -> tuple[str, str, str, str]:

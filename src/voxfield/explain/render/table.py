@@ -16,6 +16,7 @@ from .rows import axis_rows, cost_rows, layer_rows, layer_texts, shape_line
 
 RIGHT = {"kernel", "stride", "dilation", "padding", "params", "macs", "frame", "state"}
 WIDEST_WORDS = 112
+OPENING, CLOSING = "（(“", "，。；：、）？！)”"
 
 
 def report_text(
@@ -147,15 +148,13 @@ def wrapped(text: str) -> list[str]:
 
 
 def pieces(text: str) -> list[str]:
-    """The parts between which a line may break."""
-    found, piece = [], ""
+    """The parts between which a line may break: after a space, and around Chinese characters but not before a comma."""
+    found: list[str] = []
+    piece = ""
     for c in text:
-        wide = unicodedata.east_asian_width(c) in "WF"
-        if wide and c not in "，。；：、）？" and piece:
+        wide = width(c) == 2 or width(piece[-1:]) == 2
+        if piece and (piece[-1] == " " or (wide and c not in CLOSING and piece[-1] not in OPENING)):
             found.append(piece)
             piece = ""
         piece += c
-        if c == " " or (wide and c not in "（"):
-            found.append(piece)
-            piece = ""
-    return [one for one in [*found, piece] if one]
+    return [*found, piece] if piece else found
