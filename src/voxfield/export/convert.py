@@ -201,11 +201,12 @@ def _write(
 ) -> tuple[Path, ...]:
     try:
         out.mkdir(parents=True, exist_ok=True)
-        card = json.dumps(about, indent=2)
+        lone = {key: value for key, value in about.items() if key != "least_samples"}
+        card = json.dumps(lone, indent=2)
         files = [out / f"{stem}.safetensors", out / f"{stem}.json"]
         partial = out / f".{stem}.tmp"
         save_file(
-            {key: value.contiguous() for key, value in weights.items()}, partial, {"voxfield.card": json.dumps(about)}
+            {key: value.contiguous() for key, value in weights.items()}, partial, {"voxfield.card": json.dumps(lone)}
         )
         partial.replace(files[0])
         if onnx:

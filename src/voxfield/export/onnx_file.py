@@ -84,6 +84,7 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
             f"the ONNX form of {about['name']} differs from the network by {worst:.1e}, over {TOLERANCE:.0e}"
         )
     shapes = [(name, tuple(leaf.shape)) for name, (_, leaf) in zip(names, flatten(initial(net, 1)), strict=True)]
+    about = {key: value for key, value in about.items() if key != "least_samples"}  # for the examples above alone
     card = Card(**{**about, "states": shapes, **figures(content, about)})
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})

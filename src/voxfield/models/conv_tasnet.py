@@ -229,6 +229,7 @@ class ConvTasNet(Streaming):
             "sources": self.config.sources,
             "streaming": not reason,
             "not_streaming_because": reason,
+            **({"least_samples": self.config.kernel_samples} if self.config.padding == "none" else {}),
         }
 
     def initial_state(self, batch: int) -> State:

@@ -105,8 +105,10 @@ def separated(engine: Engine, mixture: Array) -> Array:
     level = float(np.sqrt(np.square(mixture, dtype=np.float64).mean())) if len(mixture) else 0.0
     if level < _SILENT:
         return np.zeros((engine.card.sources, len(mixture)), np.float32)
-    output, _ = engine.step((mixture / np.float32(level))[None, None], engine.initial_state())
-    return np.asarray(output[0] * np.float32(level), np.float32)
+    window = int(engine.card.config.get("kernel_samples", 1))
+    filled = np.pad(mixture / np.float32(level), (0, max(window - len(mixture), 0)))  # one window at the least
+    output, _ = engine.step(filled[None, None], engine.initial_state())
+    return np.asarray(output[0, :, : len(mixture)] * np.float32(level), np.float32)
 
 
 def bounded(voices: Array, mixture: Array) -> Array:
