@@ -18,7 +18,15 @@ def positive(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.rand(*shape, dtype=torch.float64) + 0.5)
 
 
-class Conv(nn.Module):
+class Layer(nn.Module):
+    """A module that shows its settings when an example fails."""
+
+    def extra_repr(self) -> str:
+        settings = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "training"}
+        return f"{settings} {[tuple(p.shape) for p in self.parameters(recurse=False)]}"
+
+
+class Conv(Layer):
     def __init__(self, channels: int, out: int, k: int, s: int, d: int, pad: int, groups: int) -> None:
         super().__init__()
         self.weight = positive(out, channels // groups, k)
@@ -28,7 +36,7 @@ class Conv(nn.Module):
         return F.conv1d(x, self.weight / self.weight.numel(), **self.options)
 
 
-class Transposed(nn.Module):
+class Transposed(Layer):
     def __init__(self, channels: int, out: int, k: int, s: int, d: int, pad: int, extra: int, groups: int) -> None:
         super().__init__()
         self.weight = positive(channels, out // groups, k)
@@ -38,7 +46,7 @@ class Transposed(nn.Module):
         return F.conv_transpose1d(x, self.weight / self.weight.numel(), **self.options)
 
 
-class Resample(nn.Module):
+class Resample(Layer):
     """Average pooling, or upsampling by repetition or interpolation."""
 
     def __init__(self, kind: str, k: int, s: int, pad: int) -> None:
@@ -51,7 +59,7 @@ class Resample(nn.Module):
         return F.interpolate(x, scale_factor=float(self.s), mode=self.kind)
 
 
-class Cut(nn.Module):
+class Cut(Layer):
     """Padding (or cropping, when negative) and a strided slice; reversed on request."""
 
     def __init__(self, left: int, right: int, start: int, step: int, flip: bool) -> None:
@@ -63,7 +71,7 @@ class Cut(nn.Module):
         return x.flip(-1) if self.flip else x
 
 
-class Flipped(nn.Module):
+class Flipped(Layer):
     """A layer that runs backwards in time."""
 
     def __init__(self, inner: nn.Module) -> None:
@@ -74,7 +82,7 @@ class Flipped(nn.Module):
         return self.inner(x.flip(-1)).flip(-1)
 
 
-class Skip(nn.Module):
+class Skip(Layer):
     """Two branches of one rate, shifted and cut to one length, added or concatenated."""
 
     def __init__(self, left: nn.Module, right: nn.Module, shift: int, join: str) -> None:
@@ -88,7 +96,7 @@ class Skip(nn.Module):
         return torch.cat([a, b], 1) if self.join == "concat" else a + b
 
 
-class Groups(nn.Module):
+class Groups(Layer):
     """Channel halves that go their own ways, are concatenated and shuffled."""
 
     def __init__(self, first: nn.Module, second: nn.Module) -> None:
@@ -102,7 +110,7 @@ class Groups(nn.Module):
         return y.reshape(B, 2, C // 2, T).transpose(1, 2).reshape(B, C, T)
 
 
-class Fold(nn.Module):
+class Fold(Layer):
     """Channels into time (sub-pixel upsampling) or time into channels (polyphase), by reshapes only."""
 
     def __init__(self, factor: int, up: bool) -> None:

@@ -106,8 +106,8 @@ def time_dims(fields: Mapping[Source, Mapping[str, Field]]) -> dict[str, frozens
         if axis.name != "time":
             continue
         for name, field in tensors.items():
-            dims = {dim for part in field.parts for dim in part.moving}
-            found[name] = found.get(name, frozenset()) | dims
+            dims = {part.leading for part in field.parts} - {None}
+            found[name] = found.get(name, frozenset()) | {dim for dim in dims if dim is not None}
     return found
 
 
@@ -119,9 +119,9 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     moving = sorted((part for part in field.parts if part.moving), key=lambda p: len(p.moving), reverse=True)
     hop, out_size, tail = None, None, None
     phases: tuple[Phase, ...] = ()
-    if moving:
-        dim = moving[0].moving[-1]
-        hop, phases = moving[0].hops[dim], along(moving[0], dim)
+    dim = moving[0].leading if moving else None
+    if dim is not None:
+        hop, phases = moving[0].hops[dim], along(moving[0], dim, shape)
         out_size = shape[dim]
         tail = dropped_tail(phases, hop, in_size, out_size)
     whole = ordered(graph, [part.whole for part in field.parts])
@@ -145,11 +145,12 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     )
 
 
-def along(part: Part, dim: int) -> tuple[Phase, ...]:
+def along(part: Part, dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
     """The field of each output phase along one dim, over all channels and other places."""
+    nobody = Cause("", "", "", True)
     for other in part.moving:
         if other != dim:
-            part = part.with_rows(other, (1, 0), [row[:1] for row in part.row(other)])
+            part = part.contracted(other, shape[other], nobody)
     spans = [hull(row[i] for row in part.row(dim)) for i in range(part.steps[dim][0])]
     step = part.steps[dim]
     line = Part((step,), tuple(spans)).shortened(0)

@@ -78,6 +78,12 @@ class Part:
         """The dims along which the input position moves."""
         return tuple(d for d, (_, a) in enumerate(self.steps) if a)
 
+    @property
+    def leading(self) -> int | None:
+        """The dim to read the axis along: the one that moves fastest, the last of those; None when nothing moves."""
+        hops = [abs(hop) for hop in self.hops]
+        return max((d for d in self.moving), key=lambda d: (hops[d], d), default=None)
+
     def at(self, index: Sequence[int]) -> Span:
         """The interval of one element."""
         place, shift = 0, 0
@@ -275,8 +281,8 @@ class Part:
     def straightened(self, dim: int, size: Size) -> Part:
         """The same map with a movement recognised where one entry per index was kept: 0, 2, 4 ... moves by 2."""
         period, advance = self.steps[dim]
-        if advance or size is None or period != size or period < 2:
-            return self
+        if advance or size is None or period != size or period < 2 or self.moving:
+            return self  # beside a dim that moves these are channels that look elsewhere, not positions
         rows = list(self.row(dim))
         for p in range(1, min(period // 2, LONGEST_PATTERN) + 1):
             first = next(((row[i], row[i + p]) for row in rows for i in range(p) if row[i] and row[i + p]), None)

@@ -43,8 +43,8 @@ def verified(report: Report, what: Any, graph: Graph) -> Report:
 def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:
     """The dim of the first output along which an axis still moves."""
     parts = propagate(graph, name, axis)[graph.outputs[0]].parts if graph.outputs else ()
-    moving = [part.moving for part in parts if part.moving]
-    return max(moving, key=len)[-1] if moving else None
+    moving = sorted((part for part in parts if part.moving), key=lambda p: len(p.moving), reverse=True)
+    return moving[0].leading if moving else None
 
 
 def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
@@ -114,14 +114,15 @@ def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
             reference = first_tensor(module(*base.values()))
             for (name, axis), field in zip(sources(graph), report.fields, strict=True):
                 dim = out_dim(graph, name, axis)
-                measured: dict[int, Stretch] = {}
-                for position in probed_positions(field) if dim is not None else ():
-                    touched = base[name].clone()
-                    touched.select(axis.dim, position).fill_(float("nan"))
-                    answer = first_tensor(module(*({**base, name: touched}).values()))
-                    changed = ~(answer == reference)
-                    measured[position] = extent(changed.movedim(dim, 0).flatten(1).any(1).tolist())
-                results.append(judged_nan(field, measured))
+                measured: list[dict[int, Stretch]] = [{}, {}]
+                for position in probed_positions(field):
+                    for number, touch in enumerate((float("nan"), 1e3)):
+                        touched = base[name].clone()
+                        touched.select(axis.dim, position).fill_(touch)
+                        answer = first_tensor(module(*({**base, name: touched}).values()))
+                        changed = (~(answer == reference)).movedim(dim or 0, 0).flatten(1).any(1)
+                        measured[number][position] = extent(changed.tolist())
+                results.append(judged_nan(field, measured[0], measured[1]))
     finally:
         for part, mode in modes:
             part.training = mode
@@ -153,7 +154,7 @@ class Linear:
                 if value is None:
                     value = given.get(owned.get(node.name, ""))
                 values[node.name] = as_double(value.detach()) if node.name not in live and value is not None else value
-            elif node.op == "call_function":
+            elif node.op == "call_function" and node.meta.get("val") is not None:
                 arguments = [fetch(a, values) for a in node.args]
                 named = {k: fetch(a, values) for k, a in node.kwargs.items() if k not in {"dtype", "device", "layout"}}
                 feeds = any(one.name in live for one in node.all_input_nodes)

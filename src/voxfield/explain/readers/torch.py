@@ -6,9 +6,12 @@ Nothing is computed: the tracing uses shapes only. What each operator means is i
 
 from __future__ import annotations
 
+import logging
 import operator
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import torch
@@ -83,7 +86,7 @@ def export(module: torch.nn.Module, shapes: Sequence[Sequence[int]]) -> Any:
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), quiet("torch.fx.experimental.symbolic_shapes"):
             warnings.simplefilter("ignore")
             inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
             program = torch.export.export(module, inputs, strict=False)
@@ -100,6 +103,18 @@ def export(module: torch.nn.Module, shapes: Sequence[Sequence[int]]) -> Any:
     finally:
         for part, mode in modes:
             part.training = mode
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Without a log of torch's and without what it prints: whole graphs, when a tracing fails."""
+    log = logging.getLogger(name)
+    before, log.disabled = log.disabled, True
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    finally:
+        log.disabled = before
 
 
 def kind_of(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
