@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from voxfield.nn.stft import Stft
 from voxfield.train.losses import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db
 from voxfield.train.mixing import MixConfig, Mixer
 from voxfield.train.recipe import DataConfig, Recipe
+from voxfield.train.rooms import simulate_rooms
 from voxfield.train.sources import AudioBank, read_source
 from voxfield.train.task import TrainingTask
 
@@ -99,5 +101,8 @@ def make_mixer(data: DataConfig, mix: MixConfig, sample_rate_hz: int, seed: int,
     kept = [clip for clip in speech if clip.dynamic_db is None or clip.dynamic_db >= data.min_dynamic_db]
     noise = [clip for source in data.noise for clip in read_source(source, "noise", split)]
     rooms = [clip for source in data.rooms for clip in read_source(source, "rir")]
+    if data.simulated_rooms:
+        made = simulate_rooms(Path(data.cache) / f"rooms-{data.simulated_rooms}", data.simulated_rooms, sample_rate_hz)
+        rooms += read_source(made, "rir")
     banks = [AudioBank(clips, sample_rate_hz, data.cache) if clips else None for clips in (kept, noise, rooms)]
     return Mixer(mix, banks[0], banks[1], banks[2], sample_rate_hz, seed)

@@ -25,6 +25,7 @@ class DataConfig:
     speech: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
+    simulated_rooms: int = 0  # made-up rooms beside the measured ones; needs the extra [rooms]
     train_split: str = "train"  # of manifests that have a `split` column
     valid_split: str = "valid"
     min_dynamic_db: float = 32.0  # speech with less between its loud and quiet frames is not a clean target
