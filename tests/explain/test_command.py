@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from voxfield.cards import cards, resolve
 from voxfield.cli.app import run
 
 from .keras_files import archive, conv1d, functional, input_layer, layer
@@ -230,3 +231,17 @@ def test_a_module_without_a_shape_and_a_file_that_fails(capsys, net):
     code, _, err = explain(capsys, f"{net}:Net", "--run-file", "--input", "1,1,100")
     assert code == 2
     assert "SystemExit" in err
+
+
+@pytest.mark.parametrize("card", cards(), ids=lambda card: card.name)
+def test_our_own_models_by_name_and_as_a_file(capsys, card, tmp_path):
+    """A card says how its file is fed, so that nothing but the name is needed."""
+    code, out, _ = explain(capsys, card.short_name, "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert told["title"] == card.name
+    assert told["costs"]["params"]["value"] == card.parameters
+    assert round(told["costs"]["macs_per_second"]["value"]) == card.macs_per_second
+    lone = tmp_path / "lone.onnx"
+    lone.write_bytes(resolve(card.name)[1].read_bytes())
+    assert json.loads(explain(capsys, lone, "--json")[1])["costs"]["macs"] == told["costs"]["macs"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analyse import analyse
-from .api import measured_machine, read
+from .api import measured_machine, read, titled
 from .clock import Frames
 from .compare import WhatIf, what_if
 from .graph import Graph
@@ -62,11 +62,14 @@ def report_on(
     rate = rate_hz if frames is None else frames.rate_hz
     if rate is not None and not 0 < rate < 1e9:
         raise ExplainError(f"A rate of {rate} Hz; it is a number above zero.")
+    title = None
     if isinstance(what, str | Path):
         from .what import settled
 
-        what = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
-    graph = read(what, input_shape=input_shape, layout=layout).with_rate(rate)
+        told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
+        what, input_shape, layout = told.what, told.input_shape, told.layout
+        rate, frames, title = told.rate_hz, frames or told.frames, told.title
+    graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate)
     machine = measured_machine(graph)
     report = analyse(graph, machine)
     if verify:

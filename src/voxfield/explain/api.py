@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,14 @@ def explain(
     Raises:
         ExplainError: `what` cannot be read, or branches that advance at different rates meet.
     """
+    title = None
     if isinstance(what, str | Path):
         from .what import settled
 
-        what = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
-    graph = read(what, input_shape=input_shape, layout=layout).with_rate(rate_hz)
+        told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
+        what, input_shape, layout, rate_hz = told.what, told.input_shape, told.layout, told.rate_hz
+        title = told.title
+    graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
     if edits:
         from .whatif import edited
 
@@ -60,6 +64,11 @@ def explain(
     from .probe import verified
 
     return verified(report, what, graph)
+
+
+def titled(graph: Graph, title: str | None) -> Graph:
+    """The same graph under another title, when there is one."""
+    return graph if title is None else replace(graph, title=title)
 
 
 def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = None) -> Graph:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -33,6 +34,11 @@ class Frames:
         """Audio under so many frames in a row, the whole window of the last one included."""
         samples = (float(positions) - 1) * self.hop_samples + self.window_samples if positions else 0.0
         return samples * 1000.0 / self.sample_rate_hz
+
+
+def time_first(fields: Iterable[AxisField]) -> list[AxisField]:
+    """Fields in the order people ask for them: time before the other axes."""
+    return sorted(fields, key=lambda field: field.axis != "time")
 
 
 def unit_of(field: AxisField, report: Report) -> str:

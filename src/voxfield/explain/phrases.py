@@ -51,7 +51,7 @@ EN: Mapping[str, str] = {
         "kernel that looks furthest by itself is that of {layer}: {reach} of its inputs, {share} {unit} of the "
         "network's."
     ),
-    "kernel_but_past": "But {names} carries everything that came before, so the past has no end.",
+    "kernel_but_past": "The past has no end, though: what came before is carried on by {names}.",
     "kernel_but_whole": "But through {names} every output depends on the whole input.",
     "kernel_whole_only": "Along {axis} every output depends on the whole input, through {names}.",
     # stride
@@ -155,6 +155,7 @@ EN: Mapping[str, str] = {
     "size": "output size",
     "tail": "tail dropped",
     "block": "block",
+    "states": "states",
     "no_channels": "the number of channels of {names}; write filters as in 10/5@512 8/4@512",
     "interval": "sees, per phase",
     "centre": "centre of output 0",
@@ -310,6 +311,7 @@ ZH: Mapping[str, str] = {
     "size": "输出大小",
     "tail": "丢弃的尾部",
     "block": "块",
+    "states": "个状态",
     "no_channels": "{names} 的通道数未知；可以写成 10/5@512 8/4@512",
     "interval": "各相位的范围",
     "centre": "输出 0 的中心",

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..cards import Card
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
+from .clock import Frames
 from .graph import Graph, Size
 
 Sizes = Sequence[Size]
@@ -23,6 +26,18 @@ CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
 
 
+@dataclass(frozen=True)
+class Settled:
+    """What is to be explained (a Graph, the path of an ONNX file or a torch module), and how to look at it."""
+
+    what: Any
+    input_shape: Any = None
+    layout: str | None = None
+    rate_hz: float | None = None
+    frames: Frames | None = None
+    title: str | None = None
+
+
 def settled(
     what: str | Path,
     *,
@@ -30,8 +45,8 @@ def settled(
     layout: str | None = None,
     rate_hz: float | None = None,
     run_file: bool = False,
-) -> Any:
-    """What `what` stands for: a Graph, the path of an ONNX file, or a torch module.
+) -> Settled:
+    """What `what` stands for, with what its card says where nothing else was given.
 
     Args:
         what: layers, code, a path, FILE.py:NAME, or a card's name.
@@ -43,6 +58,7 @@ def settled(
     Raises:
         ExplainError: nothing here can read it, or the reader that can found a fault in it.
     """
+    given = Settled(None, input_shape, layout, rate_hz)
     if isinstance(what, str):
         text = what.strip()
         if not text:
@@ -50,22 +66,24 @@ def settled(
         from .readers.text import looks_like_layers
 
         if looks_like_layers(text):
-            return _text(text, input_shape, rate_hz)
+            return replace(given, what=_text(text, input_shape, rate_hz))
         from .readers.snippet import looks_like_code
 
         if "\n" in text or (looks_like_code(text) and not _is_file(text)):
-            return _code(what, input_shape, layout, rate_hz)
+            return replace(given, what=_code(what, input_shape, layout, rate_hz))
     path = Path(what)
     if isinstance(what, str) and ".py:" in what:
-        return _module(what, run_file)
+        return replace(given, what=_module(what, run_file))
     if _is_file(str(path)):
-        return _file(path, input_shape, layout, rate_hz)
+        found = _file(path, input_shape, layout, rate_hz)
+        return replace(given, what=found) if isinstance(found, Graph) else with_card(given, found, _card_inside(found))
     if (
         isinstance(what, str)
         and len(path.parts) == 1
         and path.suffix.lower() not in {".keras", ".onnx", ".json", ".py"}
     ):
-        return _card(what)
+        card, file = _card(what)
+        return with_card(given, file, card)
     raise ExplainError(f"There is no file {str(path)[:200]}. {FORMS}")
 
 
@@ -161,11 +179,35 @@ def _module(what: str, run_file: bool) -> Any:
     return load_module(path, name)
 
 
-def _card(name: str) -> Path:
+def with_card(given: Settled, path: Path, card: Card | None) -> Settled:
+    """An ONNX file of ours, fed one second of audio at its card's rate unless an input was given."""
+    if card is None or given.input_shape is not None:
+        return replace(given, what=path, title=None if card is None else card.name)
+    rate = card.sample_rate_hz
+    if card.interface == "spectrum":
+        frames = Frames(rate, card.hop_samples, card.window_samples)
+        shape = (1, 2, card.bins, -(-rate // card.hop_samples))
+        return Settled(path, shape, given.layout or "BCFT", frames.rate_hz, frames, card.name)
+    return Settled(path, (1, 1, rate), given.layout or "BCT", given.rate_hz or rate, None, card.name)
+
+
+def _card_inside(path: Path) -> Card | None:
+    """The card that an exported file carries; None for files of others."""
+    from ..cards import METADATA_KEY
+    from .readers.onnx import load
+
+    text = next((entry.value for entry in load(path)[0].metadata_props if entry.key == METADATA_KEY), None)
+    try:
+        return None if text is None else Card.from_json(text)
+    except CardError:
+        return None
+
+
+def _card(name: str) -> tuple[Card | None, Path]:
     from ..cards import cards, resolve
 
     try:
-        return resolve(name)[1]
+        return resolve(name)
     except UnknownModelError as error:
         known = sorted({card.short_name for card in cards()} | {card.name for card in cards()})
         near = difflib.get_close_matches(name, known, n=3)

@@ -14,7 +14,7 @@ from math import prod
 
 from ..errors import ExplainError
 from .analyse import analyse, propagate, sources
-from .clock import Frames, span_ms, unit_of
+from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Axis, Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
 from .phrases import LANGUAGES, PHRASES
@@ -144,7 +144,7 @@ class _Writer:
         self.phrases = PHRASES[language]
         self.language = language
         self.sources = sources(graph)
-        self.fields = [f for f in report.fields if f.input == self.sources[0][0]] if self.sources else []
+        self.fields = time_first(f for f in report.fields if f.input == self.sources[0][0])
         self.steps = {axis.name: steps_along(graph, (name, axis)) for name, axis in reversed(self.sources)}
 
     def say(self, key: str, **values: str) -> str:
@@ -285,6 +285,8 @@ class _Writer:
             "sizes": " -> ".join(plain(s) for s in sizes if s is not None),
             "products": ", ".join(plain(v) for v in values if v is not None),
         }
+        if len(set(sizes[1:])) == 1:
+            return []
         grows = rows[-1][0] >= 2 * rows[0][0]
         if ratio <= NEARLY_CONSTANT and grows:
             verdict = self.say("filters_constant", ratio=ratio_text(ratio))

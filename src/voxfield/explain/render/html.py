@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from ..clock import Frames
+from ..clock import Frames, time_first
 from ..compare import WhatIf
 from ..graph import Graph
 from ..numbers import plain
@@ -42,20 +42,20 @@ def page(
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
-        f"<p>{phrases['input']} {escape(shape_line(report.input_shapes))}, "
-        f"{phrases['output']} {escape(shape_line(report.output_shapes))}</p>"
+        f"<p>{phrases['input']} {escape(shape_line(report.input_shapes, graph, phrases))}, "
+        f"{phrases['output']} {escape(shape_line(report.output_shapes, graph, phrases))}</p>"
     ]
     parts += ["<ul>", *(f"<li>{escape(note)}</li>" for note in report.notes), "</ul>"] if report.notes else []
     for paragraph in paragraphs:
         parts.append(f"<h3>{escape(paragraph.question)}</h3><p>{escape(paragraph.answer)}</p>")
     parts.append('<div class="facts">')
-    for field in report.fields:
+    for field in time_first(report.fields):
         rate = "" if field.rate_hz is None else f" @ {plain(field.rate_hz)} Hz"
         parts.append(f"<div><h2>{escape(phrases[field.axis] + rate)}</h2>")
         parts.append(_facts(axis_rows(field, report, phrases, frames)) + "</div>")
     parts.append(f"<div><h2>{phrases['costs']}</h2>{_facts(cost_rows(report, phrases))}</div></div>")
     parts.append(f"<p><small>{escape(phrases['convention'])}</small></p>")
-    for axis in dict.fromkeys(field.axis for field in report.fields):
+    for axis in dict.fromkeys(field.axis for field in time_first(report.fields)):
         parts.append(cone(report, graph, language=language, axis=axis, frames=frames))
     parts += [costs(report, graph, language=language), _layers(report, graph, language)]
     if report.unknown:
@@ -74,7 +74,7 @@ def _facts(rows: Sequence[tuple[str, str]]) -> str:
 
 def _layers(report: Report, graph: Graph, language: str) -> str:
     phrases = PHRASES[language]
-    axes = list(dict.fromkeys(field.axis for field in report.fields))
+    axes = list(dict.fromkeys(field.axis for field in time_first(report.fields)))
     columns = ["layer", "kind", "kernel", "stride", "dilation", "padding", "shape"]
     columns += [f"{what} {axis}" for axis in axes for what in ("field", "hop")]
     columns += ["params", "macs", "frame", "state"]

@@ -178,6 +178,12 @@ def field_text(field: AxisField | None) -> str:
     return "past" if field.unbounded_past else "?"
 
 
-def shape_line(shapes: Sequence[tuple[str, tuple[Size, ...]]]) -> str:
-    """Shapes of all inputs or outputs in a row."""
-    return ", ".join(shape_text(shape) for _, shape in shapes)
+def shape_line(shapes: Sequence[tuple[str, tuple[Size, ...]]], graph: Graph, phrases: Phrases) -> str:
+    """Shapes of all inputs or outputs in a row; states of a stream are only counted."""
+    states = {name for name, tensor in graph.tensors.items() if tensor.role == "state"}
+    plain_ones = [shape for name, shape in shapes if name not in states]
+    if states and len(shapes) == len(plain_ones):  # outputs: the states come after the result
+        plain_ones = plain_ones[: max(1, len(shapes) - len(states))]
+    told = ", ".join(shape_text(shape) for shape in plain_ones)
+    left = len(shapes) - len(plain_ones)
+    return told + (f" + {left} {phrases['states']}" if left else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from ..clock import Frames
+from ..clock import Frames, time_first
 from ..compare import WhatIf
 from ..graph import Graph
 from ..numbers import in_bytes, plain, ratio_text, short
@@ -29,9 +29,9 @@ def report_text(
 ) -> str:
     """The whole report as text, without a newline at the end."""
     phrases = PHRASES[language]
-    lines = [report.title, f"{phrases['input']} {shape_line(report.input_shapes)}"]
-    lines[-1] += f"   {phrases['output']} {shape_line(report.output_shapes)}"
-    for field in report.fields:
+    lines = [report.title, f"{phrases['input']} {shape_line(report.input_shapes, graph, phrases)}"]
+    lines[-1] += f"   {phrases['output']} {shape_line(report.output_shapes, graph, phrases)}"
+    for field in time_first(report.fields):
         rate = "" if field.rate_hz is None else f" @ {plain(field.rate_hz)} Hz"
         several = f" ({field.input})" if len({f.input for f in report.fields}) > 1 else ""
         lines += ["", f"{phrases[field.axis]}{rate}{several}"]
@@ -56,7 +56,7 @@ def report_text(
 def layer_table(report: Report, graph: Graph, language: str) -> list[str]:
     """One line per layer with weights, windows or cost; columns that say nothing are left out."""
     phrases = PHRASES[language]
-    axes = list(dict.fromkeys(field.axis for field in report.fields))
+    axes = list(dict.fromkeys(field.axis for field in time_first(report.fields)))
     rows = [(number, layer_texts(layer, report, axes)) for number, layer in layer_rows(report, graph)]
     columns = ["layer", "kind", "kernel", "stride", "dilation", "padding", "shape"]
     for axis in axes:
