@@ -24,10 +24,18 @@ def evaluate(
 ) -> None:
     """Score a model: PESQ-WB, STOI, ESTOI, SI-SDR, DNSMOS, by SNR and in mean, beside the noisy input.
 
-    Example:
+    Examples:
 
       voxfield evaluate test/noisy test/clean --model crn-small --json
+
+    A model that separates takes a folder of mixtures and the folder that holds their voices s1/, s2/ ...:
+
+      voxfield evaluate Libri2Mix/test/mix_clean Libri2Mix/test --model conv-tasnet-small
     """
+    if _separates(model):
+        from voxfield.cli.evaluate_voices import evaluate_voices
+
+        return evaluate_voices(noisy, clean, model, measures, limit, as_json)
     from voxfield.metrics.enhancement import NEEDS, measurable
     from voxfield.tasks.enhance import enhance
     from voxfield.tasks.evaluate import RATE_HZ, pairs
@@ -68,3 +76,9 @@ def evaluate(
                 label, str(row["recordings"]), which, *(f"{row[which].get(name, float('nan')):.3f}" for name in names)
             )
     Console().print(grid)
+
+
+def _separates(model: str) -> bool:
+    from voxfield.runtime import load_engine
+
+    return load_engine(model).card.task == "separate"
