@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
 
+from ...errors import ExplainError
 from ..graph import Window
 from .build import Const, Live, Shape, Value, dim_of
 from .onnx_node import Node, unknown
@@ -31,6 +32,13 @@ def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = Fal
             small, large = total // 2, total - total // 2
             upper = mode == "SAME_UPPER" if not transposed else mode != "SAME_UPPER"
             pads[i], pads[i + count] = (small, large) if upper else (large, small)
+    for i in range(0 if transposed else count):
+        reach, padded = (taps[i] - 1) * dilation[i] + 1, size[i] + pads[i] + pads[i + count]
+        if padded < reach:
+            raise ExplainError(
+                f"Node '{n.place[0]}' ({n.base}) reaches over {reach} positions, more than its padded input of "
+                f"{padded}. Give a longer input with --input, or a smaller kernel."
+            )
     ceil = bool(n.options.get("ceil_mode"))
     return tuple(
         Window(taps[i], stride[i], dilation[i], pads[i], pads[i + count], extra[i], ceil) for i in range(count)
