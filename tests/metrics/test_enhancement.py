@@ -1,0 +1,56 @@
+"""Scores: right on signals whose score is known, and clear where nothing can be scored."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from voxfield.audio import read
+from voxfield.errors import InputError, MissingExtraError
+from voxfield.metrics import enhancement
+from voxfield.metrics.enhancement import estoi, measurable, pesq_wb, scores, si_sdr_db, stoi
+
+CLEAN = Path(__file__).parents[2] / "examples" / "clean" / "rain.wav"
+
+
+def test_si_sdr_of_orthogonal_noise_is_the_ratio_of_powers():
+    target, noise = np.array([3.0, -3, 3, -3]), np.array([1.0, 1, -1, -1])
+    assert si_sdr_db(target + noise, target) == pytest.approx(20 * math.log10(3))
+    assert si_sdr_db(7 * (target + noise) + 2, target) == pytest.approx(20 * math.log10(3))  # scale and offset are free
+    assert si_sdr_db(target, target) == math.inf
+
+
+@pytest.mark.parametrize("measure", [si_sdr_db, stoi, estoi, pesq_wb])
+def test_what_cannot_be_scored(measure):
+    with pytest.raises(InputError, match="silent"):
+        measure(np.ones(8), np.zeros(8))
+    with pytest.raises(InputError, match="one length"):
+        measure(np.ones(8), np.ones(9))
+
+
+@pytest.mark.parametrize("name", ["stoi", "estoi", "pesq"])
+def test_more_noise_scores_less(name):
+    if name not in measurable():
+        pytest.skip("PESQ needs a C compiler: pip install 'voxfield[pesq]'")
+    rng = np.random.default_rng(0)
+    target = read(CLEAN, rate_hz=16000)[0]
+    noise = rng.standard_normal(len(target)).astype(np.float32)
+    found = [scores(target + gain * noise, target, [name])[name] for gain in (0.001, 0.01, 0.1)]
+    assert found == sorted(found, reverse=True) and found[0] > found[2]
+
+
+def test_too_little_speech_is_undefined(speech):
+    assert math.isnan(estoi(speech(1, 2000)[0], speech(1, 2000)[0]))
+
+
+def test_unknown_and_missing_measures(monkeypatch):
+    with pytest.raises(InputError, match="no measure 'mos'"):
+        scores(np.ones(9), np.ones(9), ["mos"])
+
+    def absent(name):
+        raise ImportError(name=name)
+
+    monkeypatch.setattr(enhancement, "import_module", absent)
+    with pytest.raises(MissingExtraError, match=r"voxfield\[pesq\]"):
+        pesq_wb(np.ones(9), np.ones(9))

@@ -1,0 +1,36 @@
+"""`voxfield train` and `voxfield export` from the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from voxfield.cli.app import run
+from voxfield.train.enhance import EnhanceTask
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "enhance" / "crn-tiny.toml"
+
+
+@pytest.fixture
+def options(settings, monkeypatch):
+    monkeypatch.setattr(EnhanceTask, "validate", lambda task, net: {"score": 0.0})  # too short for scores
+    return [part for setting in [*settings, "train.steps=2"] for part in ("--set", setting)]
+
+
+def test_train_then_export(options, tmp_path, capsys):
+    assert run(["train", str(RECIPE), "--run", str(tmp_path / "run"), *options]) == 0
+    checkpoint = capsys.readouterr().out.strip()
+    out = tmp_path / "mine.onnx"
+    arguments = ["export", checkpoint, "-o", str(out), "--name", "crn-mine.v1"]
+    assert run(arguments) == 0 and out.exists()
+    assert 'name = "crn-mine.v1"' in capsys.readouterr().out
+    assert run(arguments) == 2  # it is there already
+    assert run([*arguments, "--overwrite"]) == 0
+
+
+def test_wrong_usage(options, tmp_path, capsys):
+    assert run(["train", str(RECIPE), "--run", str(tmp_path), "--set", "train.stesp=1"]) == 2
+    assert "did you mean 'steps'" in capsys.readouterr().err
+    assert run(["export", "nothing.safetensors", "-o", str(tmp_path / "x.onnx"), "--name", "a-b.v1"]) == 1
+    assert run(["export", "nothing.safetensors", "-o", str(tmp_path / "x.bin"), "--name", "a-b.v1"]) == 2
+    assert run(["train", str(RECIPE), "--run", str(tmp_path), *options, "--set", 'data.speech=["nowhere"]']) == 2
+    assert "nowhere" in capsys.readouterr().err
