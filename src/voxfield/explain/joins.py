@@ -118,7 +118,12 @@ def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     cause = place.cause(why, True)
 
     def change(part: Part) -> Part:
-        if any(part.steps[dim][1] for dim in over) or folded(part, over):
+        moves = any(part.steps[dim][1] for dim in over)
+        if moves and part.elsewhere(over):  # statistics of one stretch of the axis: still a bounded field
+            for dim in over:
+                part = part.contracted(dim, sizes[dim], cause)
+            return part
+        if moves or folded(part, over):
             part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
         for dim in over:
             size = sizes[dim]
@@ -154,8 +159,11 @@ def cumulative_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
     def change(part: Part) -> Part:
         advance = part.steps[dim][1]
+        size = place.ins[0][dim]
         if not advance:
             return part
+        if part.elsewhere((dim,)) and size is not None:
+            return part.prefixed(dim, size, False)
         return part.flagged((), past=cause) if advance > 0 else part.flagged((), future=cause)
 
     return [fields[0].map(change)] * len(place.outs)
@@ -219,9 +227,12 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         inside = contract(place, inside, (op.channel_dim,), "features hold every position of", False)
 
     def change(part: Part) -> Part:
-        advance = part.steps[seq][1]
+        advance, size = part.steps[seq][1], shape[seq]
         if not advance:
             return part
+        if part.elsewhere((seq,)) and size is not None:  # it starts anew in every stretch
+            both = op.attr("bidirectional")
+            return part.contracted(seq, size, whole) if both else part.prefixed(seq, size, bool(op.attr("reverse")))
         if op.attr("bidirectional"):
             return part.flagged(shape, whole=whole)
         backwards = (advance < 0) != bool(op.attr("reverse"))

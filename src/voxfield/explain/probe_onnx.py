@@ -40,8 +40,9 @@ def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[P
     kinds = {value.name: value.type for value in session.get_inputs()}
     first = session.get_outputs()[0].name
     dims = [out_dim(graph, name, axis) for name, axis in sources(graph)]
-    spots = [probed_positions(field) if dim is not None else [] for field, dim in zip(report.fields, dims, strict=True)]
+    spots = [probed_positions(field) for field in report.fields]
     found: list[dict[int, Stretch]] = [{} for _ in dims]
+    finite: list[dict[int, Stretch]] = [{} for _ in dims]
     for draw in range(DRAWS):
         base = background(graph, kinds, draw)
         reference = session.run([first], base)[0]
@@ -52,8 +53,9 @@ def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[P
                     np.moveaxis(touched, axis.dim, 0)[position] = touch
                     changed = session.run([first], {**base, name: touched})[0] != reference
                     flags = np.moveaxis(changed, dim or 0, 0).reshape(changed.shape[dim or 0], -1).any(1)
-                    found[number][position] = wider(found[number].get(position), extent(flags.tolist()))
-    return [judged_nan(field, measured) for field, measured in zip(report.fields, found, strict=True)]
+                    for kept in (found,) if touch != touch else (found, finite):
+                        kept[number][position] = wider(kept[number].get(position), extent(flags.tolist()))
+    return [judged_nan(field, *pair) for field, *pair in zip(report.fields, found, finite, strict=True)]
 
 
 def background(graph: Graph, kinds: Mapping[str, str], draw: int) -> dict[str, Any]:

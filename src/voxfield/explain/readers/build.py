@@ -75,6 +75,9 @@ class Builder:
         return params, size
 
 
+LAYERS = frozenset({"conv", "conv_transpose", "linear", "rnn", "norm", "pool", "upsample", "adaptive_pool"})
+
+
 @dataclass
 class Call:
     """One operator call: its arguments by name with nodes resolved to values, and where its results go."""
@@ -88,6 +91,7 @@ class Call:
     place: tuple[str, bool]
     single: bool
     results: list[Value] = field(default_factory=list)
+    named: bool = False  # the place is the operator's own name, not that of the module around it
 
     def live(self, *names: str) -> list[Live]:
         """The activations among the arguments of these names (all arguments without names)."""
@@ -128,8 +132,8 @@ class Call:
         """Add one operator; the answer is its first output. Parameters among the arguments are counted here."""
         b = self.builder
         path, leaf = self.place
-        main = kind in {"conv", "conv_transpose", "linear", "rnn", "norm", "pool", "upsample", "adaptive_pool"} or leaf
-        name = b.unique(path if path and main else f"{path}.{self.base}" if path else self.node)
+        own = kind in LAYERS or (leaf and kind in {"elementwise", "softmax", "identity", "pad", "unknown"})
+        name = b.unique(path if path and (own or self.named) else f"{path}.{self.base}" if path else self.node)
         item = self.outs[0][1] if self.outs and self.outs[0] else 4
         shapes = [self.shape if shape is None else shape, *more]
         outputs = [Live(name if i == 0 else f"{name}:{i}", s, item) for i, s in enumerate(shapes)]

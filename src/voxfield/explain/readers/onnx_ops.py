@@ -55,7 +55,7 @@ def read_node(
     args = {str(i): value for i, value in enumerate(inputs)}
     node = Node(
         builder, name, proto.op_type, proto.op_type, args, outs, (name, True), len(outs) == 1, inputs=inputs,
-        names=list(proto.input), options=options, constants=constants,
+        names=list(proto.input), options=options, constants=constants, named=True,
     )  # fmt: skip
     live = node.live()
     if not live or proto.op_type in SHAPE_ONLY or all(out in constants for out in proto.output):
