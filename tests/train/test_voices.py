@@ -111,8 +111,8 @@ def test_recipes_load(path):
 
 def tiny_recipe(speech, cache):
     model = {
-        "sample_rate_hz": RATE, "filters": 16, "kernel_samples": 32, "stride_samples": 16, "bottleneck": 8, "hidden": 16,
-        "skip": 0, "blocks": 2, "repeats": 1, "encoder_relu": True, "basis": "cosines",
+        "sample_rate_hz": RATE, "filters": 16, "kernel_samples": 32, "stride_samples": 16, "bottleneck": 8,
+        "hidden": 16, "skip": 0, "blocks": 2, "repeats": 1, "encoder_relu": True, "basis": "cosines",
     }  # fmt: skip
     data = {"speech": [str(speech)], "cache": str(cache)}
     mix = {"duration_s": 0.5, "noise": 0.0, "room": 0.0, "alone": 0.3}
@@ -127,7 +127,7 @@ def test_a_network_learns_to_take_tones_apart(speech, tmp_path):
     net = task.network()
     optimiser = torch.optim.Adam(net.parameters(), 5e-3)
     losses = []
-    for step in range(60):
+    for step in range(40):
         items = [task.item(0, 4 * step + i) for i in range(4)]
         batch = [torch.from_numpy(np.stack(arrays)) for arrays in zip(*items, strict=True)]
         loss = task.losses(net, batch)["loss"]
@@ -135,8 +135,8 @@ def test_a_network_learns_to_take_tones_apart(speech, tmp_path):
         loss.backward()
         optimiser.step()
         losses.append(float(loss.detach()))
-    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 4  # dB
-    assert task.validate(net.eval())["si_sdr_gain"] > 4
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 3  # dB
+    assert task.validate(net.eval())["si_sdr_gain"] > 3
 
 
 def test_a_silent_voice_asks_for_silence(speech, tmp_path):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from voxfield.train.enhance import make_mixer as noisy_mixer
 from voxfield.train.mixing import MixConfig
 from voxfield.train.pit import best_order, pairwise_db, pit_db, quiet_db
+from voxfield.train.ready_mixtures import ReadyMixtures
 from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.task import TrainingTask
 from voxfield.train.voices import VoiceMixer, VoicesConfig
@@ -68,7 +69,9 @@ class SeparateTask(TrainingTask):
     def validate(self, net: nn.Module) -> dict[str, float]:
         """Mean SI-SDR improvement (dB) over fixed clean mixtures of the validation split, and the worst tenth of it."""
         recipe = self.recipe
-        mix = VoicesConfig(sources=recipe.model.sources, duration_s=4.0, noise=0, room=0, speed=(1.0, 1.0))
+        mix = VoicesConfig(
+            recipe.model.sources, duration_s=4.0, noise=0, room=0, speed=(1.0, 1.0), folder=recipe.mix.folder
+        )
         mixer = make_mixer(recipe.data, mix, recipe.model.sample_rate_hz, 1000, recipe.data.valid_split)
         device = next(net.parameters()).device
         gains = []
@@ -84,7 +87,13 @@ class SeparateTask(TrainingTask):
         }
 
 
-def make_mixer(data: DataConfig, mix: VoicesConfig, sample_rate_hz: int, seed: int, split: str) -> VoiceMixer:
+def make_mixer(
+    data: DataConfig, mix: VoicesConfig, sample_rate_hz: int, seed: int, split: str
+) -> VoiceMixer | ReadyMixtures:
     """The mixer of a recipe's data for one split; rooms are shared by the splits."""
+    if mix.folder:
+        return ReadyMixtures(
+            data.speech, split, mix.folder, mix.sources, sample_rate_hz, mix.duration_s, data.cache, seed
+        )
     banks = noisy_mixer(data, MixConfig(), sample_rate_hz, seed, split)
     return VoiceMixer(mix, banks.speech, banks.noise, banks.rooms, sample_rate_hz, seed)

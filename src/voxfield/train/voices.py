@@ -32,6 +32,7 @@ class VoicesConfig:
     alone: float = 0.0  # one voice speaks, the others are silent throughout
     partial: float = 0.0  # one voice is silent for a part of the item
     equaliser: float = 0.0  # random gain curve on each voice
+    folder: str = ""  # take ready mixtures from folders of this name instead; see `ReadyMixtures`
 
 
 class VoiceMixer:
