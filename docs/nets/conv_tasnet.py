@@ -1,4 +1,7 @@
 # Conv-TasNet with a long encoder window: 512 filters of 256 samples every 16, four repeats of eight dilations.
+from torch import nn
+
+
 class Block(nn.Module):
     def __init__(self, bottleneck, hidden, skip, dilation):
         super().__init__()

@@ -1,4 +1,8 @@
 # 卷积循环网络的编码器（Keras）：第一层 (1, 3)，之后 (2, 3)，步长 (1, 2)，滤波器 16 到 256
+import keras
+from keras import layers
+
+
 def encoder(input_shape=(100, 161, 1)):
     inputs = layers.Input(shape=input_shape)
     x = inputs

@@ -1,4 +1,8 @@
 # 同一个编码器，改用 padding="same"：时间方向的陷阱
+import keras
+from keras import layers
+
+
 def encoder(input_shape=(100, 161, 1)):
     inputs = layers.Input(shape=input_shape)
     x = inputs

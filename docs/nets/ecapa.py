@@ -1,4 +1,8 @@
 # ECAPA-TDNN up to its frame-level output: a k5 layer, then three SE-Res2 blocks with dilation 2, 3 and 4.
+import torch
+from torch import nn
+
+
 class Res2(nn.Module):
     def __init__(self, channels, scale, dilation):
         super().__init__()

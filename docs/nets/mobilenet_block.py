@@ -1,4 +1,6 @@
 # A MobileNet block: one 3x3 kernel per channel, then 1x1 over the channels.
+from keras import layers
+
 x = layers.Input((32, 32, 64))
 x = layers.DepthwiseConv2D((3, 3), padding="same", use_bias=False, name="depthwise")(x)
 x = layers.BatchNormalization()(x)

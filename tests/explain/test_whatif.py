@@ -14,7 +14,7 @@ WAV2VEC = "10/5 8/4 4/2 4/2 4/2"
 
 
 def graph_of(text, **options):
-    return read(settled(text, **options))
+    return read(settled(text, **options).what)
 
 
 @pytest.mark.parametrize(

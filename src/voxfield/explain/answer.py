@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ExplainError
 from .analyse import analyse
 from .api import measured_machine, read, titled
-from .clock import Frames
+from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
 from .report import Report
@@ -29,11 +29,23 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, with its words and what-ifs."""
+        found = self.report.to_dict()
+        if self.frames is not None:
+            found["frames"] = self._frames(self.frames)
         return {
-            **self.report.to_dict(),
+            **found,
             "words": [{"key": p.key, "question": p.question, "answer": p.answer} for p in self.paragraphs],
             "what_if": [change.to_dict() for change in self.changes],
         }
+
+    def _frames(self, frames: Frames) -> dict[str, Any]:
+        """The frames of the time axis; times with the whole window of the last frame in them."""
+        told: dict[str, Any] = dict(vars(frames))
+        for field in self.report.fields:
+            if field.axis == "time" and field.input == self.report.fields[0].input:
+                for name in ("rf", "latency", "first_output_needs"):
+                    told[f"{name}_ms"] = span_ms(field, getattr(field, name), frames)
+        return told
 
 
 def report_on(

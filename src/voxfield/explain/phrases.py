@@ -54,6 +54,10 @@ EN: Mapping[str, str] = {
     "kernel_but_past": "The past has no end, though: what came before is carried on by {names}.",
     "kernel_but_whole": "But through {names} every output depends on the whole input.",
     "kernel_whole_only": "Along {axis} every output depends on the whole input, through {names}.",
+    "stride_one": (
+        "Along {axis} there is one output for every {hop} {unit}{ms}, by the one stride of {layer}: half as many "
+        "positions, or fewer, for every layer after it."
+    ),
     # stride
     "stride_chain": (
         "Along {axis} the strides multiply, {product} = {hop}: one output for every {hop} {unit}{ms}. Everything "
@@ -156,6 +160,7 @@ EN: Mapping[str, str] = {
     "tail": "tail dropped",
     "block": "block",
     "states": "states",
+    "statistics": "statistics over the",
     "no_channels": "the number of channels of {names}; write filters as in 10/5@512 8/4@512",
     "interval": "sees, per phase",
     "centre": "centre of output 0",
@@ -234,6 +239,9 @@ ZH: Mapping[str, str] = {
     "kernel_but_past": "但 {names} 会带上之前的一切，所以过去没有尽头。",
     "kernel_but_whole": "但经过 {names}，每个输出都依赖整个输入。",
     "kernel_whole_only": "沿{axis}轴，经过 {names}，每个输出都依赖整个输入。",
+    "stride_one": (
+        "沿{axis}轴，由于 {layer} 的步长，每 {hop} {unit}{ms}产生一个输出：其后各层要处理的位置至多剩一半。"
+    ),
     "stride_chain": (
         "沿{axis}轴，步长相乘：{product} = {hop}，每 {hop} {unit}{ms}产生一个输出。最后一次下采样之后的所有层只需"
         "处理 1/{hop} 的位置，这正是步长的用处。"
@@ -312,6 +320,7 @@ ZH: Mapping[str, str] = {
     "tail": "丢弃的尾部",
     "block": "块",
     "states": "个状态",
+    "statistics": "统计量来自",
     "no_channels": "{names} 的通道数未知；可以写成 10/5@512 8/4@512",
     "interval": "各相位的范围",
     "centre": "输出 0 的中心",

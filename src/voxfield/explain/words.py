@@ -236,7 +236,9 @@ class _Writer:
                 continue
             if prod(s.window.stride for s in strided) == field.hop:
                 product = " x ".join(str(s.window.stride) for s in strided)
-                found.append(self.say("stride_chain", product=product, **told))
+                one = len(strided) == 1
+                chain = {"layer": strided[0].op.name} if one else {"product": product}
+                found.append(self.say("stride_one" if one else "stride_chain", **chain, **told))
             else:
                 found.append(self.say("stride_up", rate=plain(1 / field.hop), **told))
             found.append(self._overlap(strided))

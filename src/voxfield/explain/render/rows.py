@@ -40,6 +40,9 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
     if field.rf is None and field.local_rf is not None:
         local = positions(field.local_rf, "", span_ms(field, field.local_rf, frames))
         rows.append((phrases["local"], local))
+    if field.rf is not None and causes:
+        shown = ", ".join(dict.fromkeys(causes[:4])) + (" ..." if len(causes) > 4 else "")
+        rows.append((phrases["statistics"], f"{phrases['whole'] if whole else phrases['unbounded']} ({shown})"))
     rows.append((phrases["hop"], positions(field.hop, phrases["unknown"], field.ms(field.hop))))
     if field.phases and len(field.phases) <= 8:
         spans = ", ".join(f"{p.start} .. {p.end}" if p.start is not None else "-" for p in field.phases)
@@ -120,8 +123,8 @@ def layer_rows(report: Report, graph: Graph) -> list[tuple[str, LayerReport]]:
     total = float(report.costs.params.value or 0)
 
     def slight(layer: LayerReport) -> bool:
-        """An activation with a parameter or two, such as PReLU, beside thousands."""
-        return layer.kind == "elementwise" and layer.params < total / 1000
+        """A PReLU or a batch norm, whose parameters are next to nothing beside those of the layers."""
+        return layer.kind == "elementwise" and layer.params < total / 100
 
     return [(numbers.get(one.name, ""), one) for one in report.layers if one.name in shown and not slight(one)]
 
