@@ -65,10 +65,10 @@ class BandBlock(Streaming):
         return torch.zeros(1, batch * self.bands, self.hidden)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        T, B, K, H = x.shape
+        B, K, H = int(x.shape[1]), self.bands, self.hidden  # int: constants of the exported graph, only T is free
         state = self.initial_state(B).to(x) if state is None else state
-        y, state = self.gru(self.norm_time(x).reshape(T, B * K, H), state)
-        x = x + y.reshape(T, B, K, H)
+        y, state = self.gru(self.norm_time(x).reshape(-1, B * K, H), state)
+        x = x + y.reshape(-1, B, K, H)
         y = torch.matmul(self.mix, self.norm_bands(x))
         return x + self.narrow(F.relu(self.widen(y))), state
 
@@ -79,6 +79,8 @@ class BandCrn(Streaming):
     State: the level's window, then one hidden vector a block. Inside, frequency is the last axis, because convolutions
     run along it; bin 0 (0 Hz) is left out of the network and takes the mask of bin 1.
     """
+
+    turn: Tensor
 
     def __init__(self, config: BandCrnConfig) -> None:
         super().__init__()
@@ -97,6 +99,7 @@ class BandCrn(Streaming):
         self.join = nn.Sequential(nn.Conv2d(2 * C, C, 1), nn.BatchNorm2d(C), nn.ReLU())
         self.decoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
         self.mask = nn.ConvTranspose2d(C, 2, (1, 8), (1, 4), (0, 2))
+        self.register_buffer("turn", torch.tensor([-1.0, 1.0])[:, None, None], persistent=False)
         with torch.no_grad():
             self.mask.weight.mul_(0.1)
             self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
@@ -121,22 +124,21 @@ class BandCrn(Streaming):
         for block in self.encoder_blocks:
             h = h + block(h)
         skip = h
-        h = torch.matmul(self.to_bands, h.permute(2, 0, 3, 1))  # (T, B, bands, C)
-        h = self.to_hidden(h) + self.place
+        h = torch.matmul(h, self.to_bands.T).permute(2, 0, 3, 1)  # (T, B, bands, C)
+        h = torch.matmul(h, self.to_hidden.weight.T) + (self.to_hidden.bias + self.place)
         states = [level_state]
         for block, before in zip(self.blocks, state[1:], strict=True):
             h, after = block(h, before)
             states.append(after)
-        h = torch.matmul(self.from_bands, self.from_hidden(h)).permute(1, 3, 0, 2)  # (B, C, T, 64)
+        h = torch.matmul(self.from_hidden(h).permute(1, 3, 0, 2), self.from_bands.T)  # (B, C, T, 64)
         h = self.join(torch.cat([h, skip], dim=1))
         for block in self.decoder_blocks:
             h = h + block(h)
         mask = 2 * torch.tanh(self.mask(h))
         mask = torch.cat([mask[..., :1], mask], dim=3)
 
-        real = spectrum[:, :1] * mask[:, :1] - spectrum[:, 1:] * mask[:, 1:]
-        imag = spectrum[:, :1] * mask[:, 1:] + spectrum[:, 1:] * mask[:, :1]
-        return torch.cat([real, imag], dim=1).transpose(2, 3), tuple(states)
+        turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
+        return (spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
 
 
 def _conv_block(channels: int) -> nn.Sequential:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from voxfield.errors import InputError
 from voxfield.nn.streaming import State, Streaming
 
 
@@ -18,6 +19,8 @@ class MovingLevel(Streaming):
 
     def __init__(self, frames: int) -> None:
         super().__init__()
+        if frames < 2:
+            raise InputError(f"a level is a mean of 2 frames or more, not {frames}")
         self.frames = frames
 
     def initial_state(self, batch: int) -> State:
@@ -25,6 +28,6 @@ class MovingLevel(Streaming):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         state = self.initial_state(x.shape[0]).to(x) if state is None else state
-        seen = torch.cat([state, torch.cat([x, torch.ones_like(x)], dim=1)], dim=2)
+        seen = torch.cat([state, F.pad(x, (0, 0, 0, 1), value=1.0)], dim=2)
         mean = F.avg_pool1d(seen, self.frames, 1)
-        return mean[:, :1] / mean[:, 1:] + 1e-5, seen[:, :, seen.shape[2] - (self.frames - 1) :]
+        return mean[:, :1] / mean[:, 1:] + 1e-5, seen[:, :, -(self.frames - 1) :]
