@@ -1,6 +1,6 @@
 """The main job on bundled recordings: noisy in, enhanced out, scores before and after.
 
-    python examples/demo.py
+python examples/demo.py
 """
 
 from pathlib import Path

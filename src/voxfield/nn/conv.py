@@ -78,26 +78,14 @@ class CausalConvTranspose1d(Streaming):
         return out, y[..., n:]
 
 
-class CausalConv2d(Streaming):
-    """Convolution over frequency and time, causal in time: (B, C, F, T) -> (B, C', F', T).
+class _CausalFrames(Streaming):
+    """A convolution over frequency and time that needs the last `context` frames before its block, and no later ones."""
 
-    `kernel`, `stride` and `padding` are (frequency, time) pairs or the frequency value alone; the time stride is 1.
-    State (B, C, F, kernel_time - 1): the frames before this block; no state tensor when the kernel is 1 in time.
-    """
+    conv: nn.Conv2d | nn.ConvTranspose2d
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel: tuple[int, int],
-        bands: int,
-        stride: int = 1,
-        padding: int = 0,
-        bias: bool = True,
-    ) -> None:
+    def __init__(self, bands: int, context: int) -> None:
         super().__init__()
-        self.bands, self.context = bands, kernel[1] - 1
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, (stride, 1), (padding, 0), bias=bias)
+        self.bands, self.context = bands, context
 
     def initial_state(self, batch: int) -> State:
         return torch.zeros(batch, self.conv.in_channels, self.bands, self.context) if self.context else ()
@@ -110,12 +98,32 @@ class CausalConv2d(Streaming):
         return self.conv(x), x[..., x.shape[-1] - self.context :]
 
 
-class CausalConvTranspose2d(Streaming):
+class CausalConv2d(_CausalFrames):
+    """Convolution over frequency and time, causal in time: (B, C, F, T) -> (B, C', F', T).
+
+    `kernel` is (frequency, time); `stride` and `padding` are those of the frequency axis, the time stride is 1. `bands`
+    is F. State (B, C, F, kernel_time - 1): the frames before this block; `()` when the kernel is 1 in time.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: tuple[int, int],
+        bands: int,
+        stride: int = 1,
+        padding: int = 0,
+    ) -> None:
+        super().__init__(bands, kernel[1] - 1)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, (stride, 1), (padding, 0))
+
+
+class CausalConvTranspose2d(_CausalFrames):
     """Transposed convolution over frequency, causal in time: (B, C, F, T) -> (B, C', F', T).
 
     In time a transposed convolution of stride 1 is a convolution with the kernel turned round, so its state is the
-    same: the `kernel_time - 1` frames before the block. State (B, C, F, kernel_time - 1); none when the kernel is 1 in
-    time.
+    same: the `kernel_time - 1` frames before the block, (B, C, F, kernel_time - 1); `()` when the kernel is 1 in time.
+    `output_padding` adds bins at the top, for an encoder that dropped them.
     """
 
     def __init__(
@@ -125,21 +133,8 @@ class CausalConvTranspose2d(Streaming):
         kernel: tuple[int, int],
         bands: int,
         stride: int = 1,
-        padding: int = 0,
         output_padding: int = 0,
     ) -> None:
-        super().__init__()
-        self.bands, self.context = bands, kernel[1] - 1
-        self.conv = nn.ConvTranspose2d(
-            in_channels, out_channels, kernel, (stride, 1), (padding, self.context), (output_padding, 0)
-        )
-
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(batch, self.conv.in_channels, self.bands, self.context) if self.context else ()
-
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        if not self.context:
-            return self.conv(x), ()
-        state = zeros_like_state(self, x) if state is None else state
-        x = torch.cat([state, x], dim=-1)
-        return self.conv(x), x[..., x.shape[-1] - self.context :]
+        super().__init__(bands, kernel[1] - 1)
+        padding = (0, self.context)  # in time it takes away what would be a tail on both sides
+        self.conv = nn.ConvTranspose2d(in_channels, out_channels, kernel, (stride, 1), padding, (output_padding, 0))
