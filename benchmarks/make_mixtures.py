@@ -1,6 +1,6 @@
 """Writes the mixtures that a recipe's validation draws, as folders that `voxfield evaluate` reads.
 
-python benchmarks/make_mixtures.py recipes/separate/conv-tasnet-small.toml -o mixtures --set 'data.speech=["my/manifest.csv"]'
+python benchmarks/make_mixtures.py recipes/separate/conv-tasnet-small.toml -o mixtures --set 'data.speech=["my.csv"]'
 voxfield evaluate mixtures/mix mixtures --model conv-tasnet-small
 """
 
