@@ -1,0 +1,110 @@
+"""`voxfield separate`: one file a voice, pipes, and what goes wrong."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from voxfield.cli.app import run
+
+
+@pytest.fixture(scope="module")
+def model(make_sample_model, tmp_path_factory):
+    return str(make_sample_model(tmp_path_factory.mktemp("models") / "two.onnx", sources=2))
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "talk.wav"
+    sf.write(path, 0.1 * np.random.default_rng(0).standard_normal(16000), 16000, "PCM_24")
+    return path
+
+
+def test_one_file_a_voice(recording, model, tmp_path, capsys):
+    assert run(["separate", str(recording), "-o", str(tmp_path / "out"), "--model", model, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert [name.rpartition("/")[2] for name in row["outputs"]] == ["talk_speaker1.wav", "talk_speaker2.wav"]
+    for name in row["outputs"]:
+        info = sf.info(name)
+        assert (info.frames, info.samplerate, info.subtype) == (16000, 16000, "PCM_24")
+
+
+def test_voices_of_an_earlier_run_are_not_separated_again(recording, model, tmp_path, capsys):
+    command = ["separate", str(tmp_path), "--model", model, "--json", "--overwrite"]
+    assert run(command) == 0
+    capsys.readouterr()
+    assert run(command) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["input"] for row in rows] == [str(recording)]
+
+
+def test_nothing_is_replaced_unasked(recording, model, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "talk_speaker2.wav").write_bytes(b"mine")
+    assert run(["separate", str(recording), "-o", str(out), "--model", model]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["talk_speaker2.wav"]
+    assert (out / "talk_speaker2.wav").read_bytes() == b"mine"
+
+
+def test_pipes_carry_the_voices_as_channels(model, monkeypatch, capfdbinary):
+    samples = (1000 * np.random.default_rng(0).standard_normal(8000)).astype("<i2")
+
+    class Piped(io.BytesIO):
+        def isatty(self):
+            return False
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Piped(samples.tobytes())))
+    assert run(["separate", "-", "--raw", "16000", "--model", model, "-q"]) == 0
+    out = np.frombuffer(capfdbinary.readouterr().out, "<i2")
+    assert len(out) == 2 * 8000
+
+
+def test_one_bad_file_does_not_stop_the_others(recording, model, tmp_path, capsys):
+    bad = tmp_path / "bad.wav"
+    bad.write_text("not sound")
+    out = tmp_path / "out"
+    assert run(["separate", str(bad), str(recording), "-o", str(out), "--model", model]) == 1
+    assert sorted(path.name for path in out.iterdir()) == ["talk_speaker1.wav", "talk_speaker2.wav"]
+    assert "bad.wav" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--speakers", "3"], "separates 2 voices, not 3"),
+        (["--speakers", "two"], "whole number or auto"),
+        (["--speakers", "0"], "1 or more"),
+        (["--noise", "hide"], "drop or keep"),
+        (["-o", "voices.wav"], "looks like a file"),
+    ],
+)
+def test_wrong_usage(recording, model, words, message, capsys):
+    assert run(["separate", str(recording), "--model", model, *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_an_enhancer_is_refused(recording, tiny_spectral, capsys):
+    assert run(["separate", str(recording), "--model", str(tiny_spectral)]) == 2
+    assert "not to separate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [1, 2, 800])
+def test_very_short_recordings(model, tmp_path, count):
+    path = tmp_path / "short.wav"
+    sf.write(path, np.full(count, 0.1), 16000)
+    assert run(["separate", str(path), "--model", model, "-q"]) == 0
+    assert sf.info(tmp_path / "short_speaker1.wav").frames == count
+
+
+def test_silence_with_speakers_auto_leaves_no_voice(model, tmp_path, capsys):
+    path = tmp_path / "quiet.wav"
+    sf.write(path, np.zeros(16000), 16000)
+    assert run(["separate", str(path), "--model", model, "--speakers", "auto", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["speakers"] == 0 and row["outputs"] == []
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["quiet.wav"]
