@@ -322,3 +322,30 @@ class ChannelAndSpace(nn.Module):
         x = self.conv(x)
         x = x * (self.shared(x.mean((2, 3))) + self.shared(x.amax((2, 3)))).sigmoid()[:, :, None, None]
         return x * self.space(torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)).sigmoid()
+
+
+class SpectralGain(nn.Module):
+    """(B, 1, N): centred STFT 32 / 8, a gain from three frames of magnitudes, overlap-add."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(32) + 0.1)
+        self.gain = nn.Conv1d(17, 17, 3, padding=1)
+
+    def forward(self, x):
+        spectrum = torch.stft(x[:, 0], 32, 8, window=self.window, return_complex=True)
+        real = torch.view_as_real(spectrum) * self.gain(spectrum.abs()).sigmoid()[..., None]
+        return torch.istft(torch.view_as_complex(real), 32, 8, window=self.window, length=x.shape[-1])
+
+
+class Frames(nn.Module):
+    """Frames of 16 every 4 samples, each weighted as a whole, overlapped and added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Linear(16, 16)
+
+    def forward(self, x):
+        frames = F.unfold(x[:, :, None], (1, 16), stride=(1, 4))
+        frames = self.mix(frames.transpose(1, 2)).transpose(1, 2)
+        return F.fold(frames, (1, x.shape[-1]), (1, 16), stride=(1, 4))[:, :, 0]

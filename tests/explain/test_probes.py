@@ -48,6 +48,8 @@ FAMILIES = {  # name: (network, input shape, {axis: local field or None})
     "adaptive pooling": (
         lambda: nn.Sequential(nn.Conv1d(2, 4, 3, 1, 1), nn.AdaptiveAvgPool1d(40)), (1, 2, 100), {"time": 5}
     ),
+    "spectrum, gain and overlap-add": (nets.SpectralGain, (1, 1, 400), {"time": 72}),
+    "frames by unfold and fold": (nets.Frames, (1, 1, 400), {"time": 28}),
     "channel shuffles": (nets.Shuffled, (1, 8, 64), {"time": 9}),
     "cascade": (lambda: nets.Cascade(16, 2), (1, 16, 96), {"time": 29}),
     "gated, instance norm": (

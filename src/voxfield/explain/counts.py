@@ -80,7 +80,7 @@ def window_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int
     for dim, w in zip(op.dims, op.windows, strict=True):
         if dim not in time:
             continue
-        shape = outs[0] if op.kind == "conv_transpose" else ins[0]
+        shape = outs[0] if op.kind in {"conv_transpose", "fold"} else ins[0]
         column = numel(tuple(size for d, size in enumerate(shape) if d not in {0, dim}))
         if column is None:
             return None

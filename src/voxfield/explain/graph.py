@@ -9,7 +9,7 @@ The operator kinds (`Op.kind`) and the attributes (`Op.attrs`) each one carries:
     pool                   windows, dims; function = "max" | "avg"
     adaptive_pool          dims, sizes = output size per dim; function
     upsample               dims, scale = Fraction per dim, align_corners;
-                           mode = "nearest" | "nearest_exact" | "linear" | "cubic"
+                           mode = "nearest" | "nearest_exact" | "linear" | "cubic" | "zeros" (between values)
     pad                    dims, before, after (tuples; negative crops); mode
     slice                  dims, start, stop, step (tuples, all resolved: start is never negative)
     select                 dims = (dim,), index; the dim disappears
@@ -31,6 +31,8 @@ The operator kinds (`Op.kind`) and the attributes (`Op.attrs`) each one carries:
     permute                order
     expand                 (the shape is the output's)
     unfold                 dims = (dim,), windows = (window,): the new dim of taps comes last
+    fold                   its inverse, overlapping and adding: the last dim of taps goes
+    fft                    dims = (dim,): every coefficient reads all of it; its cost is not counted
     identity, constant, unknown
 
 `windows[i]`, `scale[i]`, `before[i]` ... belong to `dims[i]`. Dims are never negative.

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import product
 from math import ceil, floor, lcm, prod
 
-from .field import STILL, Field, Gather, Part, Step, moved, united
+from .field import STILL, Field, Gather, Part, Step, TableTooLargeError, hull, moved, united
 from .graph import Op, Size, Window
 from .report import Cause
 
@@ -71,6 +71,8 @@ def upsample_gather(scale: Fraction, mode: str, align_corners: bool, in_size: Si
         step = Fraction(in_size - 1, out_size - 1)
 
     def taps(n: int) -> Sequence[int]:
+        if mode == "zeros":
+            return (int(n * step),) if (n * step).denominator == 1 else ()
         if mode == "nearest":
             return (floor(n * step),)
         if mode == "nearest_exact":
@@ -288,5 +290,33 @@ def unfold_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             table.append(part.at((*spot[:dim], index, *spot[dim + 1 : -1])))
         made = replace(part, steps=(*steps[:dim], row_step, *steps[dim:], tap_step), table=tuple(table))
         return made.shortened(dim).shortened(len(steps) + 1)
+
+    return [fields[0].map(change)]
+
+
+def fold_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    """Overlap and add: dim is the window's number, the last dim the place inside it; their sum is the new position."""
+    dim, w = place.op.dims[0], place.op.windows[0]
+    taps = place.ins[0][-1] or w.kernel
+
+    def change(part: Part) -> Part:
+        last = len(part.steps) - 1
+        if part.steps[dim] == STILL and part.steps[last] == STILL:
+            return part.dropped(last)
+        if not part.steps[dim][1]:
+            raise TableTooLargeError
+        period = w.stride * part.steps[dim][0]
+        step: Step = (period, part.steps[dim][1])
+        others = [range(p) for d, (p, _) in enumerate(part.steps[:-1]) if d != dim]
+        steps = [s for d, s in enumerate(part.steps[:-1]) if d != dim]
+        table = []
+        for spot in product(*others[:dim], range(period), *others[dim:]):
+            spans = []
+            for k in range(taps):
+                place_in = spot[dim] + w.pad_start - k * w.dilation
+                if place_in % w.stride == 0:
+                    spans.append(part.at((*spot[:dim], place_in // w.stride, *spot[dim + 1 :], k)))
+            table.append(hull(spans))
+        return replace(part, steps=(*steps[:dim], step, *steps[dim:]), table=tuple(table)).shortened(dim)
 
     return [fields[0].map(change)]

@@ -201,6 +201,8 @@ class Linear:
             every = dims is None or dims == []
             made = x.mean() if every else x.mean(dims, keepdim=bool(full.get("keepdim")))
             return tuple_like(node, made)
+        if name in SPECTRAL:
+            return plain_spectrum(node, name, full, torch)
         if name == "glu":
             a, b = x.chunk(2, full["dim"])
             return a + b
@@ -217,8 +219,34 @@ REDUCTIONS = frozenset(
 )
 POINTWISE = frozenset(
     {"prelu", "selu", "celu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "mish", "leaky_relu", "softplus"}
+    | {"real", "imag", "angle", "polar", "complex", "conj", "_conj", "abs"}
     | {"where", "feature_dropout", "masked_fill", "rrelu", "log_sigmoid", "square", "clamp", "gelu", "dropout"}
 )
+
+
+SPECTRAL = frozenset(
+    {"stft", "istft", "view_as_real", "view_as_complex", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft"}
+)
+
+
+def plain_spectrum(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> Any:
+    """Transforms as sums over what they read; complex values as one real number."""
+    x, shape = full.get("self", full.get("input")), shape_of(node)
+    if name == "view_as_real":
+        return x.unsqueeze(-1).expand(shape)
+    if name == "view_as_complex":
+        return x.sum(-1)
+    if name.startswith("fft"):
+        return x.mean(full["dim"], keepdim=True).expand(shape)
+    size, hop = int(full["n_fft"]), int(full["hop_length"] or full["n_fft"] // 4)
+    if name == "stft":
+        length = int(full["win_length"] or size)
+        first = (size - length) // 2
+        return x.unfold(-1, size, hop)[..., first : first + length].mean(-1).unsqueeze(-2).expand(shape)
+    frames = x.mean(-2).reshape(-1, 1, x.shape[-1])
+    whole = torch.nn.functional.conv_transpose1d(frames, torch.ones(1, 1, size, dtype=torch.float64), stride=hop)
+    start = size // 2 if full["center"] else 0
+    return torch.nn.functional.pad(whole[..., start:], (0, size))[..., : shape[-1]].reshape(shape)
 
 
 def plain_conv(node: Any, full: Mapping[str, Any], torch: Any) -> Any:

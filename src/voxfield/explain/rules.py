@@ -48,6 +48,7 @@ from .moves import (
     adaptive_field,
     conv_field,
     flip_field,
+    fold_field,
     gather_field,
     pad_field,
     permute_field,
@@ -96,7 +97,9 @@ RULES: dict[str, Rule] = {
     "rnn": Rule(rnn_field, rnn_macs, rnn_state),
     "reshape": Rule(reshape_field),
     "permute": Rule(permute_field),
-    "unfold": Rule(unfold_field),
+    "unfold": Rule(unfold_field, state=window_state),
+    "fold": Rule(fold_field, state=window_state),
+    "fft": Rule(linear_field, cannot_say),
     "identity": Rule(same_field),
     "constant": Rule(no_field),
 }

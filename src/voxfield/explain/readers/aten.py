@@ -49,6 +49,18 @@ from .aten_moves import (
     unbind,
     unfold,
 )
+from .aten_signal import (
+    col2im,
+    copy,
+    fft,
+    im2col,
+    istft,
+    select_scatter,
+    slice_scatter,
+    stft,
+    view_as_complex,
+    view_as_real,
+)
 from .build import Builder, Call, Const, Shape, unknown_op
 
 Translator = Callable[[Call], None]
@@ -133,6 +145,16 @@ def table() -> dict[str, Translator]:
         ("flip", flip),
         ("roll", roll),
         ("unfold", unfold),
+        ("stft", stft),
+        ("istft", istft),
+        ("fft_fft fft_ifft fft_rfft fft_irfft fft_hfft fft_ihfft", fft),
+        ("im2col", im2col),
+        ("col2im", col2im),
+        ("view_as_real", view_as_real),
+        ("view_as_complex", view_as_complex),
+        ("copy", copy),
+        ("slice_scatter", slice_scatter),
+        ("select_scatter", select_scatter),
         ("pixel_shuffle", pixel_shuffle),
         ("pixel_unshuffle", pixel_unshuffle),
         ("channel_shuffle native_channel_shuffle", channel_shuffle),
@@ -144,6 +166,7 @@ def table() -> dict[str, Translator]:
         ("glu", glu),
         ("contiguous clone detach alias to _to_copy dropout feature_dropout alpha_dropout lift_fresh_copy", identity),
         ("native_dropout type_as float double half real_copy view_as_real_copy", identity),
+        ("real imag angle polar complex conj conj_physical resolve_conj _conj", pointwise_op),
         ("prelu rrelu selu celu hardsigmoid hardswish hardtanh relu6 mish gelu leaky_relu softplus", pointwise_op),
         ("where masked_fill addcmul addcdiv lerp clamp square true_divide divide multiply subtract", pointwise_op),
         ("softsign tanhshrink softshrink hardshrink logsigmoid log_sigmoid threshold float_power", pointwise_op),
