@@ -108,3 +108,14 @@ def test_silence_with_speakers_auto_leaves_no_voice(model, tmp_path, capsys):
     row = json.loads(capsys.readouterr().out)
     assert row["speakers"] == 0 and row["outputs"] == []
     assert sorted(item.name for item in tmp_path.iterdir()) == ["quiet.wav"]
+
+
+def test_the_report_is_one_page_that_loads_nothing(recording, model, tmp_path):
+    page = tmp_path / "page.html"
+    words = ["separate", str(recording), "-o", str(tmp_path / "out"), "--model", model, "--report", str(page)]
+    assert run(words) == 0
+    text = page.read_text()
+    assert text.count("<audio") == 3 and text.count("data:image/png") == 3
+    assert "http" not in text.replace("http-equiv", "")
+    assert run([*words, "--overwrite"]) == 0
+    assert run([*words[:-1], str(tmp_path / "page.pdf")]) == 2

@@ -39,6 +39,9 @@ def separate(
             help="Standard input is headerless: u8, s16le, s24le, s32le, f32le or f64le.", metavar="RATE,C,ENC"
         ),
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
     skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
     threads: Annotated[int, typer.Option(help="Threads within one step of the network.", min=1, metavar="N")] = 1,
@@ -55,13 +58,21 @@ def separate(
 
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
+    from voxfield.tasks.report import check_report
     from voxfield.tasks.separate import check_noise, separate_into, separating_engine
+    from voxfield.tasks.voices_report import VoicesReport
 
     check_noise(noise)
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
         raise InputError(f"-o {out} looks like a file, but each voice becomes one; name a folder")
     jobs = _jobs(inputs, out)
     check_choices(jobs, as_json=as_json, overwrite=overwrite, skip_existing=skip_existing, raw=raw)
+    if report is not None:
+        if len(jobs) > 1:
+            raise InputError(f"--report shows one recording, not {len(jobs)}")
+        if report.suffix.lower() != ".html":
+            raise InputError(f"a report of voices is an .html page, not '{report.name}'")
+        check_report(report, overwrite=overwrite)
     wanted = _number(speakers)
     engine = separating_engine(model, wanted, threads=threads)
 
@@ -76,7 +87,20 @@ def separate(
             for path in paths:  # each is entered before the next is opened, so that none is left half-written
                 sinks.append(open_output(path, source, channels=channels, overwrite=overwrite))
                 stack.enter_context(sinks[-1])
-            done = separate_into(source, sinks, engine, speakers=wanted, noise=noise, progress=shown).to_dict()
+            page = VoicesReport(source.rate_hz, source.channels, sources) if report is not None else None
+            made = separate_into(source, sinks, engine, speakers=wanted, noise=noise, progress=shown, report=page)
+            done = made.to_dict()
+            if page is not None and report is not None:
+                voices = made.presence
+                facts = {
+                    "Model": made.model,
+                    "Voices": f"{len(voices.believed)} of {sources} ({100 * voices.confidence:.0f} % sure)",
+                    "Levels": ", ".join(f"{level:.1f} dB" for level in voices.levels_db) + " under the loudest",
+                    "Time": f"{made.seconds:.2f} s",
+                    "Notes": "; ".join(made.notes) or "none",
+                }
+                page.write(report, title=f"{job.input.name} separated", facts=facts, overwrite=overwrite)
+                done["report"] = str(report)
             return done if piped else done | {"outputs": [str(path) for path in paths if path.exists()]}
 
     code = run_jobs(jobs, work, as_json=as_json, quiet=quiet, overwrite=overwrite, skip_existing=skip_existing)

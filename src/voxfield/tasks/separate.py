@@ -20,6 +20,7 @@ from voxfield.runtime import load_engine
 from voxfield.tasks.enhance import Model, Progress
 from voxfield.tasks.presence import Presence, PresenceMeter
 from voxfield.tasks.separator import Separator
+from voxfield.tasks.voices_report import VoicesReport
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
@@ -151,17 +152,20 @@ def separate_into(
     speakers: int | str | None = None,
     noise: str = "drop",
     progress: Progress | None = None,
+    report: VoicesReport | None = None,
 ) -> SeparateWork:
     """What was done to separate an open recording into open sinks, one a voice.
 
     The sinks are committed at the end; with `auto` only those whose voice is believed in. One sink alone takes all
-    voices as channels, one after the other.
+    voices as channels, one after the other. A report is fed with what comes and goes.
     """
     began_s = perf_counter()
     separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
     meter = PresenceMeter(engine.card.sources, source.rate_hz)
-    for voices in voice_blocks(source, separator):
+    for voices in voice_blocks(source, separator, report):
         meter.feed(voices.mean(axis=1))
+        if report is not None:
+            report.after(voices)
         if len(sinks) == len(voices):
             for sink, voice in zip(sinks, voices, strict=True):
                 sink.write(voice)
@@ -229,9 +233,11 @@ def check_noise(noise: str) -> None:
         raise InputError(f"noise must be {' or '.join(NOISE)}, not '{noise}'")
 
 
-def voice_blocks(source: Source, separator: Separator) -> Iterator[Array]:
+def voice_blocks(source: Source, separator: Separator, report: VoicesReport | None = None) -> Iterator[Array]:
     """Voices (S, C, M) of a recording, block by block; together as long as the recording."""
     for block in source.blocks():
+        if report is not None:
+            report.before(block)
         yield separator.feed(block)
     yield separator.flush()
 
