@@ -79,7 +79,7 @@ class CausalConvTranspose1d(Streaming):
 
 
 class _CausalFrames(Streaming):
-    """A convolution over frequency and time that needs the last `context` frames before its block, and no later ones."""
+    """A convolution over frequency and time that needs the last `context` frames before its block, none after it."""
 
     conv: nn.Conv2d | nn.ConvTranspose2d
 
