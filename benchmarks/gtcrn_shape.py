@@ -14,9 +14,8 @@ what makes its time worth comparing.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
@@ -28,17 +27,9 @@ from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import Chain, State, Streaming, run, zeros_like_state
 
 PUBLISHED_PARAMETERS = 23_670  # as the paper rounds it; the fixed band filters are not counted
-PUBLISHED_MACS_PER_SECOND = 33.0e6  # of the authors' present version; the paper itself has 39.6e6
-KEPT_BINS, LOW_BINS, BANDS, CHANNELS, WIDTH = 257, 65, 64, 16, 33  # 65 bins as they are + 64 bands = 129 -> 65 -> 33
-
-
-@dataclass(frozen=True)
-class GtcrnShape:
-    """The interface of GTCRN: 16 kHz, 512-sample window, 256-sample hop."""
-
-    sample_rate_hz: int = 16000
-    window_samples: int = 512
-    hop_samples: int = 256
+PUBLISHED_MACS_PER_SECOND = 33.0e6  # the authors', norms and gates included; explain counts dense kernels only
+INTERFACE = SimpleNamespace(sample_rate_hz=16000, window_samples=512, hop_samples=256)
+BINS, LOW_BINS, BANDS, CHANNELS, WIDTH = 257, 65, 64, 16, 33  # 65 bins as they are + 64 bands = 129 -> 65 -> 33
 
 
 class Attention(Streaming):
@@ -131,11 +122,10 @@ class DualPath(Streaming):
 class Gtcrn(Streaming):
     """Spectrum (B, 2, 257, T), real and imaginary, to the same."""
 
-    def __init__(self, config: GtcrnShape) -> None:
+    def __init__(self) -> None:
         super().__init__()
         C = CHANNELS
-        self.config = config
-        filters = torch.rand(BANDS, KEPT_BINS - LOW_BINS)  # fixed, and dense as in the paper: values cost no time
+        filters = torch.rand(BANDS, BINS - LOW_BINS)  # fixed, and dense as in the paper: values cost no time
         self.register_buffer("to_bands", filters / filters.sum(1, keepdim=True), persistent=False)
         self.register_buffer("from_bands", self.to_bands.T.contiguous(), persistent=False)
         self.down = nn.ModuleList(
@@ -149,9 +139,6 @@ class Gtcrn(Streaming):
             nn.Sequential(nn.ConvTranspose2d(C, size, (5, 1), (2, 1), (2, 0), groups=groups), nn.BatchNorm2d(size), end)
             for size, groups, end in ((C, 2, nn.PReLU()), (2, 1, nn.Tanh()))
         )
-
-    def interface(self) -> dict[str, Any]:
-        return spectral_interface(self.config)
 
     def initial_state(self, batch: int) -> State:
         return tuple(part.initial_state(batch) for part in (*self.encoder, self.middle, *self.decoder))
@@ -180,29 +167,29 @@ class Gtcrn(Streaming):
 def neighbours(x: Tensor) -> Tensor:
     """Each band beside the one below and the one above: (B, C, F, T) -> (B, 3 C, F, T)."""
     padded = F.pad(x, (0, 0, 1, 1))
-    bands = x.shape[2]
-    return torch.cat([padded[:, :, at : at + bands] for at in range(3)], dim=1)
+    return torch.cat([padded[:, :, at : at + x.shape[2]] for at in range(3)], dim=1)
 
 
 def write(out: Path) -> None:
     """The network as an ONNX file that Voxfield's engine steps, after it has shown the same numbers as torch."""
     torch.manual_seed(0)
-    net = Gtcrn(GtcrnShape()).eval()
+    net = Gtcrn().eval()
     about = {"name": "gtcrn-shape.random", "task": "enhance", "architecture": "gtcrn-shape", "config": {}}
     words = {"summary": "a yardstick of speed, not trained", "licence": "Apache-2.0", "data": ()}
-    export_network(net, out, about | words | net.interface())
+    export_network(net, out, about | words | spectral_interface(INTERFACE))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--out", type=Path, help="also write the network as ONNX")
     arguments = parser.parse_args()
-    net = Gtcrn(GtcrnShape()).eval()
-    parameters = sum(parameter.numel() for parameter in net.parameters())
+    net = Gtcrn().eval()
     costs = explain(net, input_shape=(1, 2, 257, 125), layout="BCFT", rate_hz=62.5).costs
-    print(f"parameters  {parameters:>12,}  published {PUBLISHED_PARAMETERS:>12,}  explain {costs.params.value:>12,}")
-    macs = costs.macs_per_second
-    print(f"MAC/s       {macs.value:>12,.0f}  published {PUBLISHED_MACS_PER_SECOND:>12,.0f}  ({macs.status.value})")
+    for name, figure, published in (
+        ("parameters", costs.params, PUBLISHED_PARAMETERS),
+        ("MAC/s", costs.macs_per_second, PUBLISHED_MACS_PER_SECOND),
+    ):
+        print(f"{name:10}  {figure.value:>10,.0f} ({figure.status.value})  published {published:>10,.0f}")
     if arguments.out:
         write(arguments.out)
         print(f"written     {arguments.out}")

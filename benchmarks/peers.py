@@ -9,7 +9,7 @@ import soxr
 from pyrnnoise.rnnoise import FRAME_SIZE, SAMPLE_RATE, create, destroy, lib
 
 RNNOISE_FRAME_S = FRAME_SIZE / SAMPLE_RATE  # 480 samples at 48 kHz: 10 ms
-RNNOISE_LATE_SAMPLES = FRAME_SIZE  # its output lags behind its input by one frame
+RNNOISE_LATE_SAMPLES = 2 * FRAME_SIZE  # by which its output lags behind its input, measured by cross-correlation
 
 
 class Rnnoise:
