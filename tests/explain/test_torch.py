@@ -148,6 +148,18 @@ def test_branches_at_different_rates_are_named():
         explain(net, input_shape=(1, 1, 40))
 
 
+def test_a_module_that_cannot_be_exported_is_recorded():
+    def forward(m, x):
+        return m.conv(x) * float(m.gain) if not x.mean() > 1e9 else x
+
+    net = Wrap(forward, conv=nn.Conv1d(1, 2, 5), gain=nn.PReLU())
+    net.gain = nn.Parameter(torch.ones(1))
+    report = explain(net, input_shape=(1, 1, 40), verify=True)
+    assert (report.field("time").rf, report.costs.macs.value) == (5, 36 * 10)
+    assert any("ONNX form" in note for note in report.notes)
+    assert [(p.probe, p.agrees) for p in report.probes] == [("gradient", None), ("nan", True)]
+
+
 REFUSED = {
     "no shape": (None, "input size is not known"),
     "empty shape": ((), "empty input shape"),

@@ -8,6 +8,7 @@ probe cheap. The NaN probe runs the real module and looks which outputs change w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -54,7 +55,11 @@ def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResul
     from .readers.torch import built, export
 
     shapes = [tuple(int(s or 1) for s in graph.shape(name)) for name in graph.inputs]
-    program = export(module, shapes)
+    try:
+        program = export(module, shapes)
+    except ExplainError:
+        detail = "torch.export refuses the module, so there is no graph to take gradients of"
+        return [ProbeResult("gradient", axis.name, None, "", "", detail) for _, axis in sources(graph)]
     builder = built(program)
     results = []
     for (name, axis), field in zip(sources(graph), report.fields, strict=True):
@@ -98,34 +103,33 @@ def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
     """For every axis the outputs of the real module that change when one input position becomes NaN."""
     import torch
 
-    from .readers.torch import first_tensor, kind_of
+    from .readers.torch import evaluating, first_tensor, kind_of
 
     device, dtype = kind_of(module)
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
     generator = torch.Generator().manual_seed(0)
     base = {
         name: torch.randn(*(int(s or 1) for s in graph.shape(name)), generator=generator).to(device, dtype)
         for name in graph.inputs
     }
     results = []
-    try:
-        with torch.no_grad():
-            reference = first_tensor(module(*base.values()))
-            for (name, axis), field in zip(sources(graph), report.fields, strict=True):
-                dim = out_dim(graph, name, axis)
-                measured: list[dict[int, Stretch]] = [{}, {}]
+    with evaluating(module), torch.no_grad():
+
+        def answer(inputs: Mapping[str, Any]) -> Any:
+            return first_tensor(module(*inputs.values()))
+
+        reference = answer(base)
+        for (name, axis), field in zip(sources(graph), report.fields, strict=True):
+            dim = out_dim(graph, name, axis)
+            measured: dict[float, dict[int, Stretch]] = {math.nan: {}, 1e3: {}}
+            for touch, found in measured.items():
                 for position in probed_positions(field):
-                    for number, touch in enumerate((float("nan"), 1e3)):
-                        touched = base[name].clone()
-                        touched.select(axis.dim, position).fill_(touch)
-                        answer = first_tensor(module(*({**base, name: touched}).values()))
-                        changed = (~(answer == reference)).movedim(dim or 0, 0).flatten(1).any(1)
-                        measured[number][position] = extent(changed.tolist())
-                results.append(judged_nan(field, measured[0], measured[1]))
-    finally:
-        for part, mode in modes:
-            part.training = mode
+                    touched = base[name].clone()
+                    touched.select(axis.dim, position).fill_(touch)
+                    after = answer({**base, name: touched})
+                    if after.shape == reference.shape:  # its size may depend on the values, and then says nothing
+                        changed = (~(after == reference)).movedim(dim or 0, 0).flatten(1).any(1)
+                        found[position] = extent(changed.tolist())
+            results.append(judged_nan(field, *measured.values()))
     return results
 
 

@@ -11,7 +11,8 @@ import operator
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from io import StringIO
+from dataclasses import replace
+from io import BytesIO, StringIO
 from typing import Any
 
 import torch
@@ -39,7 +40,15 @@ def read_module(
         ExplainError: the module cannot be run with these shapes, or cannot be exported.
     """
     shapes = [tuple(s) for s in nested(input_shape)]
-    program = export(module, shapes)
+    try:
+        program = export(module, shapes)
+    except ExplainError as error:
+        through = by_recording(module, shapes, layout)
+        if through is None:
+            raise
+        reason = f"{type(error.__cause__).__name__ if error.__cause__ else 'an error'} in torch.export"
+        note = f"Read from its ONNX form after {reason}: branches that depend on data are fixed as they ran."
+        return replace(through, title=title or type(module).__name__, notes=(*through.notes, note))
     builder = built(program)
     outputs = [builder.activation(name) for name in program.graph_signature.user_outputs if isinstance(name, str)]
     made = [name for name in outputs if name is not None]
@@ -68,6 +77,23 @@ def built(program: Any) -> Builder:
     return builder
 
 
+def by_recording(module: torch.nn.Module, shapes: Sequence[Sequence[int]], layout: str | None) -> Graph | None:
+    """The graph of one recorded run in ONNX form, for modules that torch.export refuses; None when that fails too."""
+    try:
+        from .onnx import read_onnx
+
+        names = [f"input_{i}" if i else "input" for i in range(len(shapes))]
+        device, dtype = kind_of(module)
+        inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
+        content = BytesIO()
+        with evaluating(module), warnings.catch_warnings(), quiet("torch.onnx"):
+            warnings.simplefilter("ignore")
+            torch.onnx.export(module, inputs, content, dynamo=False, opset_version=17, input_names=names)
+        return read_onnx(content.getvalue(), input_shape=dict(zip(names, shapes, strict=True)), layout=layout)
+    except Exception:  # whatever the reason, the message of the first attempt says more
+        return None
+
+
 def nested(input_shape: Shapes) -> list[Sequence[int]]:
     """A list of shapes, also when a single one was given."""
     if not input_shape:
@@ -83,10 +109,8 @@ def export(module: torch.nn.Module, shapes: Sequence[Sequence[int]]) -> Any:
         if any(not isinstance(size, int) or size < 1 for size in shape):
             raise ExplainError(f"An input shape needs whole sizes of at least 1, batch included; given: {list(shape)}.")
     device, dtype = kind_of(module)
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
     try:
-        with warnings.catch_warnings(), quiet("torch.fx.experimental.symbolic_shapes"):
+        with evaluating(module), warnings.catch_warnings(), quiet("torch.fx.experimental.symbolic_shapes"):
             warnings.simplefilter("ignore")
             inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
             program = torch.export.export(module, inputs, strict=False)
@@ -100,6 +124,15 @@ def export(module: torch.nn.Module, shapes: Sequence[Sequence[int]]) -> Any:
             f"{', '.join(str(list(s)) for s in shapes)}: {type(error).__name__}: {reason}. Give a shape that it takes, "
             "batch included and long enough for its kernels; branches that depend on the data cannot be traced."
         ) from error
+
+
+@contextmanager
+def evaluating(module: torch.nn.Module) -> Iterator[None]:
+    """The module in evaluation mode, and every part of it back in its own mode afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
     finally:
         for part, mode in modes:
             part.training = mode
