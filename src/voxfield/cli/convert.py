@@ -13,7 +13,8 @@ from voxfield.errors import InputError
 def convert(
     checkpoint: Annotated[Path, typer.Argument(help="File of torch tensors, or safetensors.")],
     source: Annotated[
-        str, typer.Option("--from", help="Program that made it.", metavar="asteroid|torchaudio|kaituoxu|naplab")
+        str,
+        typer.Option("--from", help="Program that made it.", metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang"),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR")],
     set_: Annotated[
@@ -25,7 +26,7 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as one line of JSON.")] = False,
 ) -> None:
-    """Convert a Conv-TasNet that another program trained: safetensors and a card, and ONNX with --onnx.
+    """Convert a Conv-TasNet or CRN that another program trained: safetensors and a card, and ONNX with --onnx.
 
     The configuration is read off the tensors; what they cannot say is taken from the settings stored beside them, or
     assumed, and what was assumed is said. Nothing in the checkpoint is run.

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from voxfield.errors import CheckpointError, InputError, OutputError
 from voxfield.export.foreign import PROGRAMS, looks_like, ours_from, rows, theirs_from
@@ -36,7 +36,7 @@ STORED_SETTINGS = ("model_args", "config", "hparams", "hyper_parameters", "args"
 class Conversion:
     """What was made, what was assumed on the way, and the differences that were found to be small enough."""
 
-    config: ConvTasNetConfig
+    config: Any  # the dataclass of the network's architecture
     assumed: tuple[str, ...]  # settings that neither tensors nor file said
     files: tuple[Path, ...]
     proofs: Mapping[str, float]  # what was compared -> largest relative difference
@@ -50,11 +50,11 @@ def convert(
     onnx: bool = False,
     name: str = "",
 ) -> Conversion:
-    """Weights of another program's Conv-TasNet as `conv_tasnet.safetensors`, `card.json` and, if asked, `.onnx`.
+    """Weights of another program's network as `conv_tasnet.safetensors`, `card.json` and, if asked, `.onnx`.
 
     Args:
         checkpoint: file of torch tensors (read without running anything in it) or safetensors.
-        program: asteroid, torchaudio, kaituoxu or naplab.
+        program: asteroid, torchaudio, kaituoxu or naplab; tan-wang for the CRN of those authors.
         out: folder; made if need be.
         overrides: `key=value` of `ConvTasNetConfig` for what the tensors cannot say.
         onnx: write the ONNX file too, after parity was shown.
@@ -65,8 +65,12 @@ def convert(
         InputError: an override that is no key of the configuration.
     """
     checkpoint, out = Path(checkpoint), Path(out)
+    if program == "tan-wang":
+        from voxfield.export.convert_crn import convert_crn
+
+        return convert_crn(checkpoint, out, onnx=onnx, name=name)
     if program not in PROGRAMS:
-        raise InputError(f"--from {program} is not known; choose one of {', '.join(PROGRAMS)}")
+        raise InputError(f"--from {program} is not known; choose one of {', '.join(PROGRAMS)}, tan-wang")
     tensors, stored, cases = read(checkpoint)
     seen = looks_like(tensors)
     if seen != program:
@@ -84,7 +88,7 @@ def convert(
                 f"Assumed were {', '.join(assumed) or 'no settings'}; give others with --set"
             )
     about = _about(net, program, name, tensors)
-    files = _write(net, weights, about, out, onnx, stem=str(about["name"]).partition(".")[0])
+    files = write(net, weights, about, out, onnx, stem=str(about["name"]).partition(".")[0])
     return Conversion(config, assumed, files, proofs)
 
 
@@ -160,7 +164,7 @@ def _proofs(
             mixture = case["input"]["mixture"]
             wanted = case["output"]["sources"]
             got = net.separate(mixture if mixture.ndim == 3 else mixture[:, None])
-            yield f"stored case {number}", _difference(got, wanted)
+            yield f"stored case {number}", relative_difference(got, wanted)
         if not net.config.not_streaming_because:
             hop = net.config.stride_samples
             x = torch.randn(1, 1, 40 * hop, generator=torch.Generator().manual_seed(0))
@@ -169,23 +173,29 @@ def _proofs(
             for block in x.split([hop, 7 * hop, 2 * hop, 30 * hop], dim=-1):
                 y, state = run(net, block, state)
                 parts.append(y)
-            yield "streamed against whole", _difference(torch.cat(parts, -1), whole)
+            yield "streamed against whole", relative_difference(torch.cat(parts, -1), whole)
 
 
-def _difference(got: Tensor, wanted: Tensor) -> float:
+def relative_difference(got: Tensor, wanted: Tensor) -> float:
+    """Largest difference, relative to the largest value wanted; infinite where the shapes differ."""
     if got.shape != wanted.shape:
         return float("inf")
     return float((got - wanted).abs().max() / wanted.abs().max().clamp(min=1e-9))
 
 
-def _about(net: ConvTasNet, program: str, name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The card's fields that do not depend on the ONNX file."""
+def hash_of(tensors: Mapping[str, Tensor]) -> str:
+    """Eight hex digits of the sha256 over names and values: the tag of a converted model."""
     digest = hashlib.sha256()
     for key in sorted(tensors):
         digest.update(key.encode() + np.ascontiguousarray(tensors[key].numpy()).tobytes())
+    return digest.hexdigest()[:8]
+
+
+def _about(net: ConvTasNet, program: str, name: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The card's fields that do not depend on the ONNX file."""
     config = net.config
     return {
-        "name": name or f"conv-tasnet-{program}.{digest.hexdigest()[:8]}",
+        "name": name or f"conv-tasnet-{program}.{hash_of(tensors)}",
         "task": "separate",
         "architecture": "conv-tasnet",
         "summary": f"{config.sources} voices at {config.sample_rate_hz} Hz, converted from a checkpoint of {program}",
@@ -196,9 +206,10 @@ def _about(net: ConvTasNet, program: str, name: str, tensors: Mapping[str, Tenso
     }
 
 
-def _write(
-    net: ConvTasNet, weights: dict[str, Tensor], about: dict[str, Any], out: Path, onnx: bool, stem: str
+def write(
+    net: nn.Module, weights: dict[str, Tensor], about: dict[str, Any], out: Path, onnx: bool, stem: str
 ) -> tuple[Path, ...]:
+    """Safetensors, card and, if asked for, ONNX of a converted network: the files that were written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         lone = {key: value for key, value in about.items() if key != "least_samples"}

@@ -199,6 +199,7 @@ LOOKS_LIKE: tuple[tuple[str, str], ...] = (  # a name that gives it away -> what
     (r"dual_?(path|rnn)|intra_RNN|intra_rnn", "a dual-path network (DPRNN or SepFormer)"),
     (r"^layer4\..*se_res2block|Res2Conv|^blocks\.\d+\.res2net_block|se_res2block", "an ECAPA-TDNN speaker network"),
     (r"^feature_extractor\.conv_layers|^feature_aggregator\.", "a wav2vec network"),
+    (r"^conv5_t\.weight$", "the CRN of Tan & Wang (--from tan-wang)"),
     (r"(^|\.)lstm.*weight_hh_l0$", "a recurrent (CRN-like) enhancer"),
     (r"^quantize_[tb]\.embed$", "a VQ-VAE-2"),
     (r"^layer[1-4]\.\d+\.conv\d\.weight$", "a ResNet"),
