@@ -349,3 +349,44 @@ class Frames(nn.Module):
         frames = F.unfold(x[:, :, None], (1, 16), stride=(1, 4))
         frames = self.mix(frames.transpose(1, 2)).transpose(1, 2)
         return F.fold(frames, (1, x.shape[-1]), (1, 16), stride=(1, 4))[:, :, 0]
+
+
+class DualPath(nn.Module):
+    """Overlapping stretches of 20 frames: a recurrence both ways inside each, one from stretch to stretch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.back = nn.GRU(4, 4, batch_first=True, bidirectional=True), nn.Linear(8, 4)
+        self.outer = nn.GRU(4, 4, batch_first=True)
+
+    def forward(self, x):
+        y = x.unfold(-1, 20, 10)
+        B, C, S, K = y.shape
+        z = self.back(self.inner(y.permute(0, 2, 3, 1).reshape(B * S, K, C))[0])
+        y = y + z.reshape(B, S, K, C).permute(0, 3, 1, 2)
+        z = self.outer(y.permute(0, 3, 2, 1).reshape(B * K, S, C))[0]
+        y = y + z.reshape(B, K, S, C).permute(0, 3, 2, 1)
+        frames = y.permute(0, 1, 3, 2).reshape(B, C * K, S)
+        return F.fold(frames, (1, x.shape[-1]), (1, K), stride=(1, 10))[:, :, 0]
+
+
+class SubBands(nn.Module):
+    """Three neighbouring bins as channels, a strided convolution over bins, a dilated one over frames, a shuffle."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bins = nn.Conv2d(6, 8, (1, 5), (1, 2), padding=(0, 2))
+        self.frames = nn.Conv2d(8, 8, (3, 3), groups=8, dilation=(2, 1), padding=(0, 1))
+
+    def forward(self, x):
+        B, C, T, bins = x.shape
+        y = F.unfold(x, (1, 3), padding=(0, 1)).reshape(B, 3 * C, T, bins)
+        y = self.frames(F.pad(self.bins(y), (0, 0, 4, 0)))
+        return y.unflatten(1, (2, 4)).transpose(1, 2).flatten(1, 2)
+
+
+class Halves(nn.Module):
+    """The first half of the input plus the second: a field with a hole."""
+
+    def forward(self, x):
+        return x[..., :25] + x[..., 25:]

@@ -50,6 +50,9 @@ FAMILIES = {  # name: (network, input shape, {axis: local field or None})
     ),
     "spectrum, gain and overlap-add": (nets.SpectralGain, (1, 1, 400), {"time": 72}),
     "frames by unfold and fold": (nets.Frames, (1, 1, 400), {"time": 28}),
+    "dual path": (nets.DualPath, (1, 4, 110), {"time": 30}),
+    "sub-bands by unfold": (nets.SubBands, (1, 2, 20, 33), {"h": 5, "w": 11}),
+    "two halves added": (nets.Halves, (1, 1, 50), {"time": 26}),
     "channel shuffles": (nets.Shuffled, (1, 8, 64), {"time": 9}),
     "cascade": (lambda: nets.Cascade(16, 2), (1, 16, 96), {"time": 29}),
     "gated, instance norm": (

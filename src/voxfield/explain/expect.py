@@ -61,7 +61,10 @@ def probed_positions(field: AxisField, most: int = 6) -> list[int]:
     period = max(1, field.block or 1)
     count = min(most, max(2, period), size)
     start = max(0, size // 2 - period // 2)
-    return sorted({min(size - 1, start + i * max(1, period // count)) for i in range(count)})
+    found = {min(size - 1, start + i * max(1, period // count)) for i in range(count)}
+    for output in probed_outputs(field, 3):  # the ends of some fields, which these outputs must feel
+        found.update(place for place in local_span(field, output) or () if 0 <= place < size)
+    return sorted(found)
 
 
 def judged_gradient(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
@@ -125,6 +128,9 @@ def judged_nan(
 def judged_without_path(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
     """Where nothing moves along the axis any more: every position inside the reach must change the output."""
     reach = field.reach
+    if reach is not None:
+        last = (field.in_size or 1) - 1
+        reach = (0 if field.unbounded_past else reach[0], last if field.unbounded_future else reach[1])
     inside = [p for p in measured if reach is not None and reach[0] <= p <= reach[1]]
     if not inside:
         return ProbeResult("nan", field.axis, None, "", "", "no output position along this axis")

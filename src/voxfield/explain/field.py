@@ -137,6 +137,7 @@ class Part:
                 return self.with_rows(dim, STILL, [[hull(row)] for row in self.row(dim)])
             inside = range(in_size)
             step = (max(1, out_size), 0)
+            self._fits(step[0], period)
             rows = [
                 [hull(row[i % period] for i in gather.taps(n) if i in inside) for n in range(step[0])]
                 for row in self.row(dim)
@@ -144,12 +145,18 @@ class Part:
             return self.with_rows(dim, step, rows)
         times = period // gcd(period, gather.in_period)
         step = (gather.out_period * times, advance * gather.in_period * times // period)
+        self._fits(step[0], period)
         reads = [_extremes(gather.taps(n), period) for n in range(step[0])]
 
         def gathered_row(row: Sequence[Span]) -> list[Span]:
             return [hull(moved(row[i % period], i // period * advance) for i in taps) for taps in reads]
 
         return self.with_rows(dim, step, [gathered_row(row) for row in self.row(dim)])
+
+    def _fits(self, period: int, instead_of: int) -> None:
+        """Raises before a table is built that would be too large."""
+        if period * (len(self.table) // instead_of) > LARGEST_TABLE:
+            raise TableTooLargeError
 
     def frozen(self, dim: int, index: int, cause: Cause) -> Part:
         """The field when only one index of a dim is kept, wherever one looks along it."""
@@ -171,11 +178,15 @@ class Part:
             return part if advance == 0 and self.moving else part._stopped_by(cause)
         indices = _extremes(range(size), period)
         rows = [[hull(moved(row[i % period], i // period * advance) for i in indices)] for row in self.row(dim)]
-        return self.with_rows(dim, STILL, rows)._stopped_by(cause)
+        part = self.with_rows(dim, STILL, rows)
+        if dim == self.leading:  # what is left are places inside stretches, all of which have now been combined
+            for other in part.moving:
+                part = part.with_rows(other, STILL, [[hull(row)] for row in part.row(other)])
+        return part._stopped_by(cause)
 
     def elsewhere(self, dims: Sequence[int]) -> bool:
-        """True when the position also moves along other dims: these hold one stretch of the axis, not all of it."""
-        return any(dim not in dims for dim in self.moving)
+        """True when the axis runs along another dim: these hold one stretch of it, not all of it."""
+        return self.leading is not None and self.leading not in dims
 
     def prefixed(self, dim: int, size: int, backwards: bool) -> Part:
         """The field when every element along a dim also sees those before it (after it, `backwards`)."""
@@ -264,6 +275,9 @@ class Part:
         if inner is None:
             raise TableTooLargeError
         before, after = self.steps[:dim], self.steps[dim + 1 :]
+        if inner == period:  # one turn of the pattern: the outer dim counts turns, the inner one stays inside
+            steps = (*before, (1, advance), (period, 0), *after)
+            return replace(self, steps=steps).shortened(dim + 1).straightened(dim + 1, inner)
         if inner % period == 0:
             steps = (*before, (1, advance * (inner // period)), (period, advance), *after)
             return replace(self, steps=steps).straightened(dim + 1, inner)
@@ -306,9 +320,9 @@ class Part:
 
     def fixed(self, sizes: Sequence[Size], cause: Cause) -> Part:
         """Everything this part can reach, as one stretch that every element sees."""
-        part = self
-        for dim, size in enumerate(sizes):
-            part = part.contracted(dim, size, cause)
+        part, hops = self, self.hops
+        for dim in sorted(range(len(sizes)), key=lambda d: abs(hops[d])):
+            part = part.contracted(dim, sizes[dim], cause)
         return part
 
     def flagged(

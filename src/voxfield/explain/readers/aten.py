@@ -12,6 +12,7 @@ from typing import Any
 from .aten_layers import (
     adaptive,
     batch_norm,
+    cell,
     conv,
     einsum,
     group_norm,
@@ -120,6 +121,7 @@ def table() -> dict[str, Translator]:
         ("mm bmm matmul addmm baddbmm", product_of),
         ("einsum", einsum),
         ("lstm gru rnn_tanh rnn_relu", rnn),
+        ("lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell", cell),
         ("batch_norm instance_norm _native_batch_norm_legit_no_training", batch_norm),
         ("group_norm native_group_norm", group_norm),
         ("layer_norm native_layer_norm rms_norm", layer_norm),

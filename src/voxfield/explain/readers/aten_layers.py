@@ -110,6 +110,27 @@ def rnn(c: Call) -> None:
     )
 
 
+def cell(c: Call) -> None:
+    """One step of a recurrence written as a loop: what comes in and what is remembered, each through its kernels."""
+    x, memory = c.args["input"], c.args["hx"]
+    memories = memory if isinstance(memory, list | tuple) else [memory]
+    sides = []
+    for value, weight in ((x, c.args["w_ih"]), (memories[0], c.args["w_hh"])):
+        if isinstance(value, Live) and isinstance(weight, Const):
+            shape = (*value.shape[:-1], weight.shape[0])
+            sides.append(
+                c.emit("linear", [value], shape, dims=(len(value.shape) - 1,), weight_values=prod(weight.shape))
+            )
+    hidden = c.shape
+    parts = []
+    for side in sides:
+        attrs = {"start": (0,), "stop": (hidden[-1],), "step": (1,)}
+        parts.append(c.emit("slice", [side], hidden, dims=(len(hidden) - 1,), attrs=attrs))
+    parts += [value for value in memories if isinstance(value, Live)]
+    made = c.emit("elementwise", parts, hidden, attrs={"function": c.base})
+    c.results = [made for _ in c.outs]
+
+
 def batch_norm(c: Call) -> None:
     """In evaluation a fixed scale and shift per channel; without stored statistics a norm over batch and positions."""
     x = c.args["input"]
