@@ -126,13 +126,55 @@ class Fold(Layer):
         return x.reshape(B, C, T // r, r).permute(0, 1, 3, 2).reshape(B, C * r, T // r)
 
 
+class Frames(Layer):
+    """Overlapping frames, mixed as a whole on request, then overlapped and added."""
+
+    def __init__(self, size: int, hop: int, mix: bool) -> None:
+        super().__init__()
+        self.size, self.hop, self.mix = size, hop, mix
+
+    def forward(self, x):
+        B, C, T = x.shape
+        frames = F.unfold(x[:, :, None], (1, self.size), stride=(1, self.hop))
+        if self.mix:
+            parts = frames.reshape(B, C, self.size, -1)
+            frames = parts.mean(2, keepdim=True).expand_as(parts).reshape(frames.shape)
+        return F.fold(frames, (1, T), (1, self.size), stride=(1, self.hop))[:, :, 0]
+
+
+class Detour(Layer):
+    """A second dim of shifted copies, flattened into time and taken apart again, over windows of it."""
+
+    def __init__(self, copies: int, window: int) -> None:
+        super().__init__()
+        self.copies, self.window = copies, window
+
+    def forward(self, x):
+        y = torch.stack([F.pad(x, (i, -i)) for i in range(self.copies)], -1)
+        B, C, T, n = y.shape
+        y = y.flatten(2).reshape(B, C, T, n).permute(0, 1, 3, 2).reshape(B, C * n, T)
+        return y.unfold(-1, self.window, 1).sum(-1).reshape(B, C, n, -1).sum(2)
+
+
 small = st.integers(1, 4)
 
 
 @st.composite
 def layers(draw, channels: int, depth: int = 0) -> tuple[nn.Module, int]:
     """One layer, and the channels it gives."""
-    kinds = ["conv", "transposed", "pool", "nearest", "linear", "cut", "fold_up", "fold_down", "flipped"]
+    kinds = [
+        "conv",
+        "transposed",
+        "pool",
+        "nearest",
+        "linear",
+        "cut",
+        "fold_up",
+        "fold_down",
+        "flipped",
+        "frames",
+        "detour",
+    ]
     kind = draw(st.sampled_from([*kinds, "skip", "concat", "down_up", "groups"] if depth < 2 else kinds[:6]))
     k, s, d, pad = draw(small), draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(0, 3))
     grouped = draw(st.booleans())
@@ -154,6 +196,10 @@ def layers(draw, channels: int, depth: int = 0) -> tuple[nn.Module, int]:
         return nn.Sequential(
             Fold(s, False), Conv(channels * s, channels, k, 1, 1, pad, channels if grouped else 1)
         ), channels
+    if kind == "frames":
+        return Frames(2 * k + s, s, grouped), channels
+    if kind == "detour":
+        return Detour(s, k), channels
     if kind == "flipped":
         inner, out = draw(layers(channels, 2))
         return Flipped(inner), out

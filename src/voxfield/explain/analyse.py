@@ -37,7 +37,7 @@ def analyse(graph: Graph, machine: Machine | None = None) -> Report:
         ExplainError: branches that advance at different rates meet; the operator and both branches are named.
     """
     fields = {source: propagate(graph, *source) for source in sources(graph)}
-    time = time_dims(fields)
+    time = time_dims(graph, fields)
     layers = tuple(layer_report(graph, op, fields, time) for op in graph.ops)
     output = graph.outputs[0]
     found = tuple(axis_field(graph, source, output, tensors) for source, tensors in fields.items())
@@ -99,14 +99,14 @@ def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> 
     )
 
 
-def time_dims(fields: Mapping[Source, Mapping[str, Field]]) -> dict[str, frozenset[int]]:
+def time_dims(graph: Graph, fields: Mapping[Source, Mapping[str, Field]]) -> dict[str, frozenset[int]]:
     """For every tensor the dims along which time of any input moves."""
     found: dict[str, frozenset[int]] = {}
     for (_, axis), tensors in fields.items():
         if axis.name != "time":
             continue
         for name, field in tensors.items():
-            dims = {part.leading for part in field.parts} - {None}
+            dims = {part.leading(graph.shape(name)) for part in field.parts} - {None}
             found[name] = found.get(name, frozenset()) | {dim for dim in dims if dim is not None}
     return found
 
@@ -119,7 +119,7 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     moving = sorted((part for part in field.parts if part.moving), key=lambda p: len(p.moving), reverse=True)
     hop, out_size, tail = None, None, None
     phases: tuple[Phase, ...] = ()
-    dim = moving[0].leading if moving else None
+    dim = moving[0].leading(shape) if moving else None
     if dim is not None:
         hop, phases = moving[0].hops[dim], along(moving[0], dim, shape)
         out_size = shape[dim]
@@ -150,7 +150,7 @@ def along(part: Part, dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
     nobody = Cause("", "", "", True)
     for other in part.moving:
         if other != dim:
-            part = part.contracted(other, shape[other], nobody)
+            part = part.contracted(other, shape, nobody)
     spans = [hull(row[i] for row in part.row(dim)) for i in range(part.steps[dim][0])]
     step = part.steps[dim]
     line = Part((step,), tuple(spans)).shortened(0)
@@ -179,8 +179,10 @@ def clipped(reach: Span, size: Size) -> Span:
 
 def ordered(graph: Graph, groups: Sequence[frozenset[Cause]]) -> tuple[Cause, ...]:
     """Causes in the order in which their operators run."""
-    places = {op.name: i for i, op in enumerate(graph.ops)}
     every = frozenset[Cause]().union(*groups)
+    if not every:
+        return ()
+    places = {op.name: i for i, op in enumerate(graph.ops)}
     return tuple(sorted(every, key=lambda cause: (places[cause.operator], cause.why)))
 
 

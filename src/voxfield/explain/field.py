@@ -31,6 +31,7 @@ Step = tuple[int, int]  # (period, advance)
 STILL: Step = (1, 0)
 LARGEST_TABLE = 1_000_000
 LONGEST_PATTERN = 4096
+UNKNOWN = 10**12  # stands for a size that is not known, which is a long one
 
 
 def hull(spans: Iterable[Span]) -> Span:
@@ -78,11 +79,10 @@ class Part:
         """The dims along which the input position moves."""
         return tuple(d for d, (_, a) in enumerate(self.steps) if a)
 
-    @property
-    def leading(self) -> int | None:
-        """The dim to read the axis along: the one that moves fastest, the last of those; None when nothing moves."""
-        hops = [abs(hop) for hop in self.hops]
-        return max((d for d in self.moving), key=lambda d: (hops[d], d), default=None)
+    def leading(self, sizes: Sequence[Size]) -> int | None:
+        """The dim that the axis runs along in a tensor of these sizes: the one that covers most of it."""
+        spans = {d: abs(self.hops[d]) * (UNKNOWN if sizes[d] is None else sizes[d] or 1) for d in self.moving}
+        return max(spans, key=lambda d: (spans[d], d), default=None)
 
     def at(self, index: Sequence[int]) -> Span:
         """The interval of one element."""
@@ -167,9 +167,9 @@ class Part:
         part = self.with_rows(dim, STILL, [[moved(row[r], q * advance)] for row in self.row(dim)])
         return part if advance == 0 and self.moving else part._stopped_by(cause)
 
-    def contracted(self, dim: int, size: Size, cause: Cause) -> Part:
-        """The field when all elements along a dim are combined into one; the dim stays, with one meaning."""
-        period, advance = self.steps[dim]
+    def contracted(self, dim: int, sizes: Sequence[Size], cause: Cause) -> Part:
+        """The field when all elements along a dim of a tensor are combined; the dim stays, with one meaning."""
+        (period, advance), size = self.steps[dim], sizes[dim]
         if advance == 0 and period == 1:
             return self
         if advance == 0 or size is None:  # of an unknown length it cannot be said how far it goes
@@ -179,14 +179,15 @@ class Part:
         indices = _extremes(range(size), period)
         rows = [[hull(moved(row[i % period], i // period * advance) for i in indices)] for row in self.row(dim)]
         part = self.with_rows(dim, STILL, rows)
-        if dim == self.leading:  # what is left are places inside stretches, all of which have now been combined
+        if dim == self.leading(sizes):  # what is left are places inside stretches, all of which have now been combined
             for other in part.moving:
                 part = part.with_rows(other, STILL, [[hull(row)] for row in part.row(other)])
         return part._stopped_by(cause)
 
-    def elsewhere(self, dims: Sequence[int]) -> bool:
+    def elsewhere(self, dims: Sequence[int], sizes: Sequence[Size]) -> bool:
         """True when the axis runs along another dim: these hold one stretch of it, not all of it."""
-        return self.leading is not None and self.leading not in dims
+        leading = self.leading(sizes)
+        return leading is not None and leading not in dims
 
     def prefixed(self, dim: int, size: int, backwards: bool) -> Part:
         """The field when every element along a dim also sees those before it (after it, `backwards`)."""
@@ -321,8 +322,8 @@ class Part:
     def fixed(self, sizes: Sequence[Size], cause: Cause) -> Part:
         """Everything this part can reach, as one stretch that every element sees."""
         part, hops = self, self.hops
-        for dim in sorted(range(len(sizes)), key=lambda d: abs(hops[d])):
-            part = part.contracted(dim, sizes[dim], cause)
+        for dim in sorted(range(len(sizes)), key=lambda d: abs(hops[d]) * (sizes[d] or UNKNOWN)):
+            part = part.contracted(dim, sizes, cause)
         return part
 
     def flagged(

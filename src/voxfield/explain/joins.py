@@ -119,9 +119,9 @@ def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
     def change(part: Part) -> Part:
         moves = any(part.steps[dim][1] for dim in over)
-        if moves and part.elsewhere(over):  # statistics of one stretch of the axis: still a bounded field
+        if moves and part.elsewhere(over, sizes):  # statistics of one stretch of the axis: still a bounded field
             for dim in over:
-                part = part.contracted(dim, sizes[dim], cause)
+                part = part.contracted(dim, sizes, cause)
             return part
         if moves or folded(part, over):
             part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
@@ -134,7 +134,7 @@ def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
                 gather = Gather(each, each, lambda n, e=each: range(n // e * e, n // e * e + e))  # type: ignore[misc]
                 part = part.gathered(dim, gather, size, size)
             else:
-                part = part.contracted(dim, size, cause)
+                part = part.contracted(dim, sizes, cause)
         return part
 
     return [fields[0].map(change)] * len(place.outs)
@@ -162,7 +162,7 @@ def cumulative_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         size = place.ins[0][dim]
         if not advance:
             return part
-        if part.elsewhere((dim,)) and size is not None:
+        if part.elsewhere((dim,), place.ins[0]) and size is not None:
             return part.prefixed(dim, size, False)
         return part.flagged((), past=cause) if advance > 0 else part.flagged((), future=cause)
 
@@ -181,9 +181,11 @@ def einsum_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         shared = place.cause("one position is shared by all of", True)
 
         def change(part: Part, labels: str = labels, shape: Shape = shape, c: Cause = cause, s: Cause = shared) -> Part:
+            sizes = list(shape)
             for dim in reversed(range(len(labels))):
                 if labels[dim] not in out:
-                    part = part.contracted(dim, shape[dim], c).dropped(dim)
+                    part = part.contracted(dim, sizes, c).dropped(dim)
+                    del sizes[dim]
                 elif shape[dim] == 1 and place.outs[0][out.index(labels[dim])] != 1:
                     part = part.frozen(dim, 0, s)
             kept = [label for label in labels if label in out]
@@ -206,13 +208,13 @@ def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
         def change(part: Part, shape: Shape = shape, query: bool = number == 0) -> Part:
             if op.channel_dim is not None:
-                part = part.contracted(op.channel_dim, shape[op.channel_dim], cause)
+                part = part.contracted(op.channel_dim, shape, cause)
             if query or not part.steps[seq][1]:
                 return part
             if op.attr("causal"):
                 backwards = part.steps[seq][1] < 0
                 return part.flagged((), future=cause) if backwards else part.flagged((), past=cause)
-            return part.contracted(seq, shape[seq], cause)
+            return part.contracted(seq, shape, cause)
 
         seen.append(field.map(change))
     return [met(seen, place.outs[0], cause)] * len(place.outs)
@@ -230,9 +232,9 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         advance, size = part.steps[seq][1], shape[seq]
         if not advance:
             return part
-        if part.elsewhere((seq,)) and size is not None:  # it starts anew in every stretch
+        if part.elsewhere((seq,), shape) and size is not None:  # it starts anew in every stretch
             both = op.attr("bidirectional")
-            return part.contracted(seq, size, whole) if both else part.prefixed(seq, size, bool(op.attr("reverse")))
+            return part.contracted(seq, shape, whole) if both else part.prefixed(seq, size, bool(op.attr("reverse")))
         if op.attr("bidirectional"):
             return part.flagged(shape, whole=whole)
         backwards = (advance < 0) != bool(op.attr("reverse"))

@@ -103,7 +103,7 @@ def contract(place: Place, field: Field, dims: Sequence[int], why: str, statisti
 
     def change(part: Part) -> Part:
         for dim in dims:
-            part = part.contracted(dim, place.ins[0][dim], cause)
+            part = part.contracted(dim, place.ins[0], cause)
         return part
 
     return field.map(change)
@@ -173,7 +173,7 @@ def flip_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         size = place.ins[0][dim]
         if size is None:
             cause = place.cause("reverses an unknown length of", False)
-            parts = tuple(p.contracted(dim, size, cause) if p.steps[dim][1] else p for p in parts)
+            parts = tuple(p.contracted(dim, place.ins[0], cause) if p.steps[dim][1] else p for p in parts)
         else:
             gather = shift_gather(size - 1, -1)
             parts = tuple(p.gathered(dim, gather, size, size) for p in parts)

@@ -45,7 +45,7 @@ def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:
     """The dim of the first output along which an axis still moves."""
     parts = propagate(graph, name, axis)[graph.outputs[0]].parts if graph.outputs else ()
     moving = sorted((part for part in parts if part.moving), key=lambda p: len(p.moving), reverse=True)
-    return moving[0].leading if moving else None
+    return moving[0].leading(graph.shape(graph.outputs[0])) if moving else None
 
 
 def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:

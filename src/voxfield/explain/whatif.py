@@ -225,7 +225,7 @@ def _separate(change: _Change, op: Op) -> None:
 def _causal(change: _Change) -> None:
     """All padding along time moved to the past, recurrences made one-way, attention limited to what was heard."""
     graph = change.graph
-    time = time_dims({source: propagate(graph, *source) for source in sources(graph)})
+    time = time_dims(graph, {source: propagate(graph, *source) for source in sources(graph)})
     if not any(time.values()):
         raise ExplainError("the network has no time axis that could be made causal.")
     users: dict[str, list[Op]] = {}
