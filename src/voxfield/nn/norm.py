@@ -81,10 +81,9 @@ class CumulativeNorm(Streaming):
         weight = torch.ones_like(mean) if counted is None else counted[:, 0].double()
         frames = frames_before + weight.cumsum(-1)
         divisor = frames.clamp(min=1)
-        centre = torch.where(frames_before > 0, mean_before, mean[:, :1])
-        shift = mean - centre
+        shift = mean - mean_before
         moved = (weight * shift).cumsum(-1) / divisor
-        mean = centre + moved
+        mean = mean_before + moved
         spread = frames_before * variance_before + (weight * (variance + shift * shift)).cumsum(-1)
         variance = (spread / divisor - moved * moved).clamp(min=0)
         scale = torch.rsqrt(variance + self.eps).to(x)[:, None]
