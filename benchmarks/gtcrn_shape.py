@@ -27,7 +27,7 @@ from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import Chain, State, Streaming, run, zeros_like_state
 
 PUBLISHED_PARAMETERS = 23_670  # as the paper rounds it; the fixed band filters are not counted
-PUBLISHED_MACS_PER_SECOND = 33.0e6  # the authors', norms and gates included; explain counts dense kernels only
+PUBLISHED_MACS_PER_SECOND = 33.0e6  # by the authors' own count; explain counts dense kernels only
 INTERFACE = SimpleNamespace(sample_rate_hz=16000, window_samples=512, hop_samples=256)
 BINS, LOW_BINS, BANDS, CHANNELS, WIDTH = 257, 65, 64, 16, 33  # 65 bins as they are + 64 bands = 129 -> 65 -> 33
 
