@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
-from math import ceil, floor, lcm, prod
+from math import ceil, floor, gcd, lcm, prod
 
 from .field import STILL, Field, Gather, Part, Step, TableTooLargeError, hull, moved, united
 from .graph import Op, Size, Window
@@ -46,11 +46,23 @@ def window_gather(w: Window) -> Gather:
 def transposed_gather(w: Window) -> Gather:
     """Output n is written by every input i with i * stride - padding + tap * dilation = n."""
 
-    def taps(n: int) -> list[int]:
-        places = (n + w.pad_start - tap * w.dilation for tap in range(w.kernel))
-        return [place // w.stride for place in places if place % w.stride == 0]
+    def taps(n: int) -> range:
+        used = writing_taps(w, n, w.kernel)
+        first = (n + w.pad_start - used.start * w.dilation) // w.stride
+        step = w.dilation * used.step // w.stride
+        return range(first, first - step * len(used), -step)
 
     return Gather(w.stride, 1, taps)
+
+
+def writing_taps(w: Window, n: int, kernel: int) -> range:
+    """The taps of a transposed convolution that reach output n: n + padding - tap * dilation is then on a stride."""
+    common = gcd(w.dilation, w.stride)
+    turn, place = w.stride // common, n + w.pad_start
+    if place % common:
+        return range(0, 0, turn)
+    first = place // common * pow(w.dilation // common, -1, turn) % turn if turn > 1 else 0
+    return range(first, kernel, turn)
 
 
 def shift_gather(start: int, step: int = 1) -> Gather:
@@ -312,10 +324,9 @@ def fold_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         table = []
         for spot in product(*others[:dim], range(period), *others[dim:]):
             spans = []
-            for k in range(taps):
-                place_in = spot[dim] + w.pad_start - k * w.dilation
-                if place_in % w.stride == 0:
-                    spans.append(part.at((*spot[:dim], place_in // w.stride, *spot[dim + 1 :], k)))
+            for k in writing_taps(w, spot[dim], taps):
+                window = (spot[dim] + w.pad_start - k * w.dilation) // w.stride
+                spans.append(part.at((*spot[:dim], window, *spot[dim + 1 :], k)))
             table.append(hull(spans))
         return replace(part, steps=(*steps[:dim], step, *steps[dim:]), table=tuple(table)).shortened(dim)
 
