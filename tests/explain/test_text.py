@@ -90,6 +90,7 @@ BAD = [
     ("max3@4", "pooling"),
     ("99999*3", "More than"),
     ("3/5000000", "above"),
+    ("^4/999 ^4/999", "upsampling"),
 ]
 
 

@@ -14,6 +14,7 @@ from ..errors import ExplainError
 from .graph import Op, Size, Window
 
 Shape = tuple[Size, ...]
+MOST_TAPS = 4_000_000
 
 _KEEP = {"elementwise", "norm", "softmax", "cumulative", "identity", "flip", "roll", "attention"}
 
@@ -42,6 +43,10 @@ def conv_size(size: Size, window: Window, where: str) -> Size:
 
 def transposed_size(size: Size, window: Window, where: str) -> Size:
     """Output positions of a transposed convolution along one dim; padding is what is cropped from its full output."""
+    if window.kernel * window.stride > MOST_TAPS:
+        raise ExplainError(
+            f"{where}: a transposed kernel of {window.kernel} with stride {window.stride}; no layer has that."
+        )
     if size is None:
         return None
     full = (size - 1) * window.stride + window.reach

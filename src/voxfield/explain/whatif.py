@@ -86,10 +86,13 @@ class _Change:
     outputs: list[str]
     past: dict[str, Past]
     filters: dict[str, Size] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
 
     def put(self, op: Op) -> None:
-        """Replaces the operator of the same name."""
-        self.ops = [op if one.name == op.name else one for one in self.ops]
+        """Replaces the operator of the same name; used before any operator is dropped or added."""
+        if not self._places:
+            self._places.update({one.name: i for i, one in enumerate(self.ops)})
+        self.ops[self._places[op.name]] = op
 
 
 def _is_separable(value: str) -> bool:

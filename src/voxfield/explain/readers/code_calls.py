@@ -35,7 +35,7 @@ from .interpret import Interpreter
 from .keras import fill_input
 from .keras_config import ALIASES, POSITIONAL
 from .keras_layers import LAYERS, add_keras_layer, keras_axes
-from .layers import LayerGraph, Origin
+from .layers import LayerGraph, Origin, brief
 from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, add_torch_layer, first_input
 
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
@@ -195,7 +195,7 @@ class CodeCalls:
                 f"'{value.what}' (line {value.line}) is not defined in the pasted code and cannot be worked "
                 "out without running it. Write its value instead.",
             )
-        return at(line, f"a tensor or a layer was expected here, not {str(value)[:60]!r}.")
+        return at(line, f"a tensor or a layer was expected here, not {brief(value)}.")
 
     # inputs
 

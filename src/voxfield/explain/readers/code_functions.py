@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..graph import Size
 from ..shapes import product
 from .code_values import Free, Missing, Tensor, at
-from .layers import Origin
+from .layers import Origin, brief
 from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, dim_of, flatten, pad_from_the_end
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _stack(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], 
     dim = _dim(calls, args, named, 1, 0)
     rank = calls.net.rank(xs[0]) + 1
     if not isinstance(dim, int) or not -rank <= dim < rank:
-        raise at(line, f"stack along dim {dim!r}.")
+        raise at(line, f"stack along dim {brief(dim)}.")
     return Tensor(calls.net.add("stack", xs, _origin(name, line), dims=(dim % rank,)))
 
 
@@ -162,7 +162,7 @@ def _squeeze(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any]
         return Tensor(calls.net.reshape(x, origin, tuple(s for d, s in enumerate(shape) if d not in gone or s != 1)))
     rank = len(shape) + 1
     if not isinstance(dim, int) or not -rank <= dim < rank:
-        raise at(line, f"{name} at dim {dim!r}.")
+        raise at(line, f"{name} at dim {brief(dim)}.")
     dim %= rank
     return Tensor(calls.net.reshape(x, origin, (*shape[:dim], 1, *shape[dim:])))
 

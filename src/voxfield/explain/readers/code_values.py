@@ -13,6 +13,8 @@ from typing import Any
 
 from ...errors import ExplainError
 
+MOST_LAYERS = 20_000
+
 
 @dataclass(eq=False)
 class Layer:
@@ -146,6 +148,8 @@ def flat_layers(values: Sequence[Any]) -> list[Any]:
     """Every layer in lists, chains and objects, in the order written."""
     found: list[Any] = []
     for value in values:
+        if len(found) > MOST_LAYERS:
+            break
         if isinstance(value, Layer):
             found.append(value)
         elif isinstance(value, Chain):

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from ...errors import ExplainError
 from .code_builtins import BUILTINS, LONGEST_LIST, builtin
 from .code_values import Class, Free, Function, Instance, Layer, Missing, Tensor, at, number_of
 
@@ -320,6 +321,8 @@ class Interpreter:
                     raise at(line, f"'{ast.unparse(node)[:60]}' is too large.")
                 return self._checked(left**right, line)
             return self._checked(ARITHMETIC[type(node.op)](left, right), line)
+        except ExplainError:
+            raise
         except (TypeError, KeyError, ZeroDivisionError, ValueError) as error:
             raise at(line, f"'{ast.unparse(node)[:60]}' cannot be worked out ({error}).") from error
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ExplainError
-from .layers import Origin
+from .layers import Origin, brief
 
 _CONV = "filters kernel_size strides padding data_format dilation_rate groups activation use_bias"
 _CONV_T = "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias"
@@ -82,7 +82,7 @@ class Settings:
 
     def error(self, key: str, needed: str) -> ExplainError:
         """What is raised when the value of `key` is not `needed`."""
-        told = f"{key}={self.values[key]!r}"[:120] if key in self.values else f"no {key}"
+        told = f"{key}={brief(self.values[key])}" if key in self.values else f"no {key}"
         return ExplainError(f"{self.origin.where}: {told}; needed is {needed}.")
 
     def whole(self, key: str, default: int | None = None) -> int:

@@ -6,6 +6,7 @@ used twice owns its parameters once (`Origin.owner`). Errors name the layer and,
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +18,7 @@ from ..graph import Axis, Graph, Op, Size, Tensor, Window
 from ..shapes import Shape, output_shape, shape_text
 
 ITEM_BYTES = 4
+MOST_UPSAMPLING = 65_536
 MOST_OPERATORS = 50_000
 
 
@@ -54,6 +56,7 @@ class LayerGraph:
         self._owned: set[Hashable] = set()
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
+        self._up: dict[str, int] = {}  # how many positions of each tensor one of the input was spread over, at most
 
     # what there is so far
 
@@ -116,6 +119,7 @@ class LayerGraph:
         name = self.fresh(name)
         self._tensors[name] = Tensor(name, tuple(shape), "input", ITEM_BYTES)
         self._inputs.append(name)
+        self._up[name] = 1
         self._axes[name] = axes
         return name
 
@@ -162,11 +166,15 @@ class LayerGraph:
             source=origin.source,
             line=origin.line,
         )
+        up = max((self._up[t] for t in inputs), default=1) * _upsampling(op)
+        if up > MOST_UPSAMPLING:
+            raise ExplainError(f"{origin.where}: upsampling by {up} in all; at most {MOST_UPSAMPLING} can be followed.")
         made = output_shape(op, shapes, channels) if shape is None else shape
         outputs = []
         for i, one in enumerate((made, *more_outputs)):
             tensor = self.fresh(f"{name}:{i}")
             self._tensors[tensor] = Tensor(tensor, one, "activation", ITEM_BYTES)
+            self._up[tensor] = up
             outputs.append(tensor)
         self._ops.append(op.with_(outputs=tuple(outputs)))
         return outputs[0]
@@ -295,6 +303,18 @@ class LayerGraph:
         return self.add("upsample", [x], origin, dims=tuple(dims), scale=factors, mode=mode, align_corners=False)
 
 
+def _upsampling(op: Op) -> int:
+    """Over how many positions an operator spreads one, along its busiest dim."""
+    if op.kind == "conv_transpose":
+        return max((w.stride for w in op.windows), default=1)
+    return max((int(s) for s in op.attrs["scale"]), default=1) if op.kind == "upsample" else 1
+
+
+def brief(value: object) -> str:
+    """A value in a message, short however large or deep it is."""
+    return _BRIEF.repr(value)
+
+
 def check_window(window: Window, origin: Origin) -> None:
     """Refuses kernels, strides and dilations below 1 and negative padding, naming the layer."""
     for what, value in (("kernel", window.kernel), ("stride", window.stride), ("dilation", window.dilation)):
@@ -306,4 +326,6 @@ def check_window(window: Window, origin: Origin) -> None:
         raise ExplainError(f"{origin.where}: a size above {MOST_POSITIONS}, which no such layer has.")
 
 
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxother = 2, 60
 MOST_POSITIONS = 1_000_000

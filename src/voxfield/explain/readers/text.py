@@ -37,7 +37,7 @@ FLAG = re.compile(
 )
 SEPARATORS = re.compile(r"->|[\s|;→，、；]+")
 AXES = {1: ("time",), 2: ("time", "freq"), 3: ("depth", "h", "w")}
-MOST_LAYERS = 10_000
+MOST_LAYERS = 2_000
 EXAMPLE = "Write kernel/stride per layer, such as '10/5 8/4 4/2', with ':2' for dilation and '^' for transposed."
 
 
@@ -64,7 +64,7 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
             continue
         match = LAYER.fullmatch(word)
         if match is None:
-            raise ExplainError(f"'{word}' (word {len(layers) + 1}) is not a layer. {EXAMPLE}")
+            raise ExplainError(f"'{word[:40]}' (word {len(layers) + 1}) is not a layer. {EXAMPLE}")
         layers += [match] * int(match["repeat"] or 1)
         if len(layers) > MOST_LAYERS:
             raise ExplainError(f"More than {MOST_LAYERS} layers.")
@@ -99,7 +99,7 @@ def _input(net: LayerGraph, given: tuple[Size, ...] | None, rank: int, filters: 
 
 def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int) -> str:
     origin = Origin(f"layer{number}", match[0].split("*")[-1])
-    where = f"'{match[0]}' (layer {number})"
+    where = f"'{match[0][:40]}' (layer {number})"
     flags = _flags(match["flags"], where)
     kernel, stride, dilation, output = (
         _per_axis(text, rank, default, where)
@@ -149,7 +149,7 @@ def _flags(text: str, where: str) -> dict[str, str]:
     while at < len(text):
         match = FLAG.match(text, at)
         if match is None:
-            raise ExplainError(f"{where}: '{text[at:]}' is not understood. {EXAMPLE}")
+            raise ExplainError(f"{where}: '{text[at : at + 40]}' is not understood. {EXAMPLE}")
         key = str(match.lastgroup)
         if key in found:
             raise ExplainError(f"{where}: '{key}' is given twice.")

@@ -13,7 +13,7 @@ from ...errors import ExplainError
 from ..graph import Window
 from ..shapes import Shape, product, shape_text
 from .keras_config import Settings
-from .layers import LayerGraph, Origin
+from .layers import LayerGraph, Origin, brief
 from .text import same_padding
 
 _CONV = "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode"
@@ -224,7 +224,7 @@ def dim_of(net: LayerGraph, x: str, dim: object, origin: Origin) -> int:
     """A dim counted from either end as one counted from the front."""
     rank = net.rank(x)
     if isinstance(dim, bool) or not isinstance(dim, int) or not -rank <= dim < rank:
-        raise ExplainError(f"{origin.where}: dim {dim!r} of an array of shape {shape_text(net.shape(x))}.")
+        raise ExplainError(f"{origin.where}: dim {brief(dim)} of an array of shape {shape_text(net.shape(x))}.")
     return dim % rank
 
 
@@ -251,7 +251,7 @@ def pad_from_the_end(net: LayerGraph, x: str, ends: Sequence[Any], mode: str, or
     """torch's flat padding: (before, after) of the last dim, then of the one before it, and so on."""
     if len(ends) % 2 or len(ends) > 2 * net.rank(x) or any(isinstance(e, bool) or not isinstance(e, int) for e in ends):
         raise ExplainError(
-            f"{origin.where}: padding {tuple(ends)!r}; needed are pairs of whole numbers, last dim first."
+            f"{origin.where}: padding {brief(tuple(ends))}; needed are pairs of whole numbers, last dim first."
         )
     pairs = [(ends[i], ends[i + 1]) for i in range(0, len(ends), 2)]
     kept = [(net.rank(x) - 1 - i, pair) for i, pair in enumerate(pairs) if pair != (0, 0)]
