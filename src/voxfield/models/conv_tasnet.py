@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
+from voxfield.nn.depthwise import Depthwise
 from voxfield.nn.norm import KINDS, WHOLE_INPUT, CumulativeNorm, norm
 from voxfield.nn.prelu import Prelu
 from voxfield.nn.streaming import State, Streaming, initial, run, zeros_like_state
@@ -127,10 +128,7 @@ class TcnBlock(Streaming):
         if config.causal:
             self.depthwise = CausalConv1d(hidden, hidden, taps, dilation=dilation, groups=hidden, bias=config.bias)
         else:
-            around = dilation * (taps - 1) // 2
-            self.depthwise = nn.Conv1d(
-                hidden, hidden, taps, padding=around, dilation=dilation, groups=hidden, bias=config.bias
-            )
+            self.depthwise = Depthwise(hidden, taps, dilation, config.bias)
         self.act_out, self.norm_out = Prelu(), norm(config.norm, hidden)
         self.reduce = nn.Conv1d(hidden, self.residual + self.skip, 1, bias=config.bias)
 
