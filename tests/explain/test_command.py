@@ -224,6 +224,16 @@ def test_what_a_file_does_not_hold(capsys, net, end, told):
     assert told in err
 
 
+def test_several_inputs_are_told_apart_by_semicolons(capsys, tmp_path):
+    path = tmp_path / "two.py"
+    code = "import torch\n\nclass Two(torch.nn.Module):\n    def forward(self, a, b):\n        return a[..., 2:] + b\n"
+    path.write_text(code)
+    code, out, _ = explain(capsys, f"{path}:Two", "--input", "1,4,30;1,4,28", "--run-file")
+    assert code == 0
+    assert "(1, 4, 28)" in out
+    assert explain(capsys, "3 3", "--input", "1,30;1,20")[0] == 2
+
+
 def test_a_module_without_a_shape_and_a_file_that_fails(capsys, net):
     code, _, err = explain(capsys, f"{net}:Net", "--run-file")
     assert (code, "--input" in err or "input_shape" in err) == (2, True)

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,7 @@ def explain(
     found = report_on(
         sys.stdin.read() if what == "-" else what,
         rate_hz=rate,
-        input_shape=sizes_of(input_shape),
+        input_shape=shapes_of(input_shape),
         layout=layout,
         hop_samples=hop,
         window_samples=window,
@@ -89,14 +89,19 @@ def explain(
         _write(_costs_beside(svg), costs(found.report, found.graph, language=lang))
 
 
-def sizes_of(text: str | None) -> tuple[int | None, ...] | None:
+def shapes_of(text: str | None) -> Any:
+    """One shape, or several written with `;` between them, for a network of several inputs."""
+    if text is None:
+        return None
+    return [sizes_of(one) for one in text.split(";")] if ";" in text else sizes_of(text)
+
+
+def sizes_of(text: str) -> tuple[int | None, ...]:
     """Sizes written as 1,16000 or 1x100x161; `?` stands for one that is not known.
 
     Raises:
         ExplainError: anything else.
     """
-    if text is None:
-        return None
     parts = [part for part in text.strip("()[] ").lower().replace("x", ",").replace(" ", ",").split(",") if part]
     if not parts or not all(
         part in {"?", "none"} or (part.isascii() and part.isdigit() and len(part) < 12) for part in parts

@@ -218,7 +218,7 @@ class CodeCalls:
     def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor:
         """An input of the network, batch included in `shape`."""
         try:
-            if keras and self.layout is None:
+            if self.layout is None and (keras or len(shape) == 2):
                 axes: tuple[Axis, ...] = keras_axes(shape)
             else:
                 axes = axes_of(len(shape), self.layout)
