@@ -1,6 +1,7 @@
 """The training loop: learning, exact resume, fine-tuning, and what it refuses."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_resumed_equals_uninterrupted(settings, tmp_path):
     for part in ("net", "ema", "optimiser"):
         for name, tensor in expected[part].items():
             assert torch.equal(tensor, found[part][name]), f"{part} {name}"
+
+
+def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch):
+    recipe, steps = load_recipe(RECIPE, settings), []
+
+    def losses(task, net, batch, original=EnhanceTask.losses):
+        steps.append(len(steps))
+        if len(steps) == 3:
+            signal.raise_signal(signal.SIGTERM)
+        return original(task, net, batch)
+
+    monkeypatch.setattr(EnhanceTask, "losses", losses)
+    with pytest.raises(KeyboardInterrupt):
+        start(recipe, tmp_path / "run")
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")[1]["step"] == 3
+    start(recipe, tmp_path / "run", resume=True)
+    assert len(steps) == 6
 
 
 def test_training_moves_the_weights_and_logs(settings, tmp_path):

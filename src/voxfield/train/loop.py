@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import copy
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,7 @@ def train(
         init: checkpoint whose averaged weights to start from, for fine-tuning.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
         RecipeError: the folder holds a run and `resume` is not set, or the other way round.
     """
     started = time.monotonic()
@@ -97,36 +101,42 @@ def train(
     net.train()
     sums: dict[str, float] = {}
     since, since_time = step, time.monotonic()
-    for batch in _batches(task, config, step):
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * schedule(config, step)
-        losses = task.losses(net, [tensor.to(device, non_blocking=True) for tensor in batch])
-        optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
-        norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
-        if torch.isfinite(norm):
-            optimiser.step()
-        step += 1
-        _average(average, net, min(config.ema, (1 + step) / (10 + step)))
-        for name, value in {**losses, "gradient_norm": norm}.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        if step % 50 == 0 or step == config.steps:
-            seconds = (time.monotonic() - since_time) / (step - since)
-            means = {name: value / (step - since) for name, value in sums.items()}
-            log.write(
-                step, "train", {**means, "learning_rate": optimiser.param_groups[0]["lr"], "seconds_per_step": seconds}
-            )
-            sums, since, since_time = {}, step, time.monotonic()
-        if step % config.validate_steps == 0 or step == config.steps:
-            log.write(step, "valid", task.validate(average))
-            since_time = time.monotonic()
-        if (time.monotonic() - saved) / 60 > config.checkpoint_minutes:
-            save()
-            saved = time.monotonic()
-        if max_minutes is not None and (time.monotonic() - started) / 60 > max_minutes:
-            break
+    with _stop_signals() as asked_to_stop:
+        for batch in _batches(task, config, step):
+            for group in optimiser.param_groups:
+                group["lr"] = config.learning_rate * schedule(config, step)
+            losses = task.losses(net, [tensor.to(device, non_blocking=True) for tensor in batch])
+            optimiser.zero_grad(set_to_none=True)
+            losses["loss"].backward()
+            norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
+            if torch.isfinite(norm):
+                optimiser.step()
+            step += 1
+            _average(average, net, min(config.ema, (1 + step) / (10 + step)))
+            for name, value in {**losses, "gradient_norm": norm}.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+            if step % 50 == 0 or step == config.steps:
+                seconds = (time.monotonic() - since_time) / (step - since)
+                means = {name: value / (step - since) for name, value in sums.items()}
+                log.write(
+                    step,
+                    "train",
+                    {**means, "learning_rate": optimiser.param_groups[0]["lr"], "seconds_per_step": seconds},
+                )
+                sums, since, since_time = {}, step, time.monotonic()
+            if step % config.validate_steps == 0 or step == config.steps:
+                log.write(step, "valid", task.validate(average))
+                since_time = time.monotonic()
+            if (time.monotonic() - saved) / 60 > config.checkpoint_minutes:
+                save()
+                saved = time.monotonic()
+            late = max_minutes is not None and (time.monotonic() - started) / 60 > max_minutes
+            if late or asked_to_stop:
+                break
     save()
     log.close()
+    if asked_to_stop:
+        raise KeyboardInterrupt
     return path
 
 
@@ -151,6 +161,28 @@ class _Items(torch.utils.data.Dataset):
 
     def __getitem__(self, number: int) -> list[Tensor]:
         return [torch.from_numpy(array) for array in self.task.item(number // self.epoch, number % self.epoch)]
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """A list that a first Ctrl-C or termination signal fills, so that the step under way ends and is saved."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may handle signals
+        return
+
+    def receive(number: int, frame: object) -> None:
+        received.append(number)
+        signal.signal(number, before[number])  # a second one stops at once
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, receive)
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @torch.no_grad()
