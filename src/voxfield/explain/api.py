@@ -41,6 +41,10 @@ def explain(
 
     Raises:
         ExplainError: `what` cannot be read, or branches that advance at different rates meet.
+
+    >>> field = explain("10/5 8/4 4/2 4/2 4/2", rate_hz=16000).field("time")
+    >>> field.rf, field.ms(field.rf), field.ms(field.hop)
+    (465, 29.0625, 10.0)
     """
     title = None
     if isinstance(what, str | Path):

@@ -171,7 +171,13 @@ class Graph:
             name: tuple(replace(a, rate_hz=rate_hz) if a.name == "time" else a for a in found)
             for name, found in self.axes.items()
         }
-        return replace(self, axes=axes)
+        notes = self.notes
+        if rate_hz is not None and not any(a.name == "time" for found in axes.values() for a in found):
+            notes = (
+                *notes,
+                "The rate is not used: no axis is called time. Say which one is, with a layout such as BCTF.",
+            )
+        return replace(self, axes=axes, notes=notes)
 
 
 DEFAULT_AXES: Mapping[int, tuple[tuple[str, int], ...]] = {
@@ -195,6 +201,9 @@ def axes_of(rank: int, layout: str | None = None) -> tuple[Axis, ...]:
 
     Raises:
         ExplainError: a layout of another length or with an unknown letter.
+
+    >>> [axis.name for axis in axes_of(4, "BCTF")]
+    ['time', 'freq']
     """
     from ..errors import ExplainError
 
