@@ -12,7 +12,7 @@ from voxfield.cards import Card, cards
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
 HEAD = """# Models
 
-Made from the cards by `python scripts/model_pages.py`. A card is inside its ONNX file and in `voxfield models NAME --json`;
+Made from the cards by `python scripts/model_pages.py`. A card is inside its ONNX file (`voxfield models NAME --json`);
 its size, cost, state, field and latency are read from the file by `voxfield explain NAME`, and a test compares them.
 """
 
