@@ -190,3 +190,17 @@ def test_open_sizes_must_be_given():
     assert explain(content, input_shape={"input": (1, 1, 50)}).field("time").out_size == 46
     with pytest.raises(ExplainError, match="reaches over 5 positions"):
         explain(content, input_shape=(1, 1, 3))
+
+
+def test_a_file_that_onnxruntime_cannot_run():
+    content = exported(nn.Conv1d(1, 2, 4, padding="same", dilation=3), (1, 1, 50))
+    assert explain(content).field("time").rf == 10
+    with pytest.raises(ExplainError, match="onnxruntime cannot run it"):
+        explain(content, verify=True)
+
+
+def test_batch_norm_that_measures_as_it_runs():
+    content = exported(nn.Sequential(nn.Conv1d(1, 2, 3), nn.BatchNorm1d(2, track_running_stats=False)), (1, 1, 50))
+    report = explain(content, verify=True)
+    assert report.field("time").rf == 3 and report.field("time").whole_input
+    assert [p.agrees for p in report.probes] == [True]

@@ -31,14 +31,16 @@ def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[P
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4
     source = what if isinstance(what, bytes) else str(what)
     try:
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        kinds = {value.name: value.type for value in session.get_inputs()}
+        first = session.get_outputs()[0].name
+        session.run([first], background(graph, kinds, 0))
     except Exception as error:  # onnxruntime's own exception classes are not importable by name in all releases
-        raise ExplainError(f"{graph.title}: onnxruntime cannot run it, so it cannot be verified: {error}") from error
-    kinds = {value.name: value.type for value in session.get_inputs()}
-    first = session.get_outputs()[0].name
+        reason = str(error).strip().split("\n")[0][:300]
+        raise ExplainError(f"{graph.title}: onnxruntime cannot run it, so it cannot be verified: {reason}") from error
     dims = [out_dim(graph, name, axis) for name, axis in sources(graph)]
     spots = [probed_positions(field) for field in report.fields]
     found: list[dict[int, Stretch]] = [{} for _ in dims]

@@ -144,6 +144,9 @@ def rnn(n: Node) -> None:
 
 def batch_norm(n: Node) -> None:
     """A fixed scale and shift per channel; stored means and variances are not parameters."""
+    if n.options.get("training_mode"):
+        n.emit("norm", [n.first()], attrs={"over": (0, *range(2, len(n.first().shape)))}, channel_dim=1)
+        return
     for value in n.inputs[3:5]:
         if isinstance(value, Const):
             n.builder.counted.update(name for name, _, _, _ in value.owned)
