@@ -90,7 +90,9 @@ def rows_of(result: dict) -> tuple[list[str], list[list[str]]]:
         for name, found in part["scores"].items():
             lost = result["pesq_lost_20_db_quieter"].get(name) if low is None else None
             values = [f"{value:.{DIGITS.get(measure, 3)}f}" for measure, value in found.items()]
-            cells.append([label, str(part["recordings"]), name, *values, "" if lost is None else f"{lost:.3f}"])
+            cells.append(
+                [label, str(part["recordings"]), name, *values, "" if lost is None else f"{round(lost, 3) + 0.0:.3f}"]
+            )
     return head, cells
 
 
