@@ -177,6 +177,7 @@ def branched_config() -> dict[str, object]:
     )
 
 
+@pytest.mark.filterwarnings("ignore")  # the exporter that makes the file is the old one
 def test_branches_on_two_axes_in_every_description(tmp_path):
     module = Branched().eval()
     expected = explain(module, rate_hz=100, input_shape=(1, 1, 30, 41), layout="BCTF")
@@ -205,3 +206,21 @@ def test_branches_on_two_axes_in_every_description(tmp_path):
             assert getattr(report.costs, cost) == getattr(expected.costs, cost), (form, cost)
         if form != "onnx":  # an exporter may fold batch norms into the convolutions before them
             assert report.costs.params == expected.costs.params, form
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "shape"), [("conv_tasnet.py", "ConvTasNet", (1, 1, 800)), ("ecapa.py", "ECAPA", (1, 80, 150))]
+)
+def test_code_read_as_text_is_the_network_that_runs(file, name, shape):
+    """The files of the documentation, once read and once run."""
+    path = Path(__file__).parents[2] / "docs" / "nets" / file
+    read = explain(path, rate_hz=RATE, input_shape=shape)
+    run = explain(f"{path}:{name}", rate_hz=RATE, input_shape=shape, run_file=True)
+    mine, theirs = read.field("time"), run.field("time")
+    same = ("rf", "rf_min", "hop", "ahead", "past", "first_output_needs", "latency", "out_size", "tail_dropped")
+    assert {k: getattr(mine, k) for k in same} == {k: getattr(theirs, k) for k in same}
+    assert mine.phases == theirs.phases
+    assert len(mine.whole_input) == len(theirs.whole_input)
+    for cost in ("params", "macs", "macs_per_second", "weight_bytes"):
+        assert getattr(read.costs, cost) == getattr(run.costs, cost), cost
+    assert read.costs.state.value == run.costs.state.value

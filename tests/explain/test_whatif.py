@@ -1,5 +1,7 @@
 """What-if edits against the network that really has the change, ratios, and edits that cannot be made."""
 
+from random import Random
+
 import pytest
 import torch
 from torch import nn
@@ -200,3 +202,40 @@ def test_an_edit_that_breaks_a_skip_names_the_join():
 
     with pytest.raises(ExplainError, match=r"(?s)layer1\.filters=6.*add.*\(1, 6, 20\) and \(1, 4, 20\)"):
         explain(Skip().eval(), input_shape=(1, 4, 20), edits=["layer1.filters=6"])
+
+
+def test_random_edits_equal_the_text_written_that_way():
+    """Two hundred chains with up to three edits each, against the same chain written with the edits in it."""
+    random = Random(7)
+    tried = 0
+    while tried < 200:
+        layers = [
+            {
+                "k": random.randint(1, 5),
+                "s": random.randint(1, 3),
+                "d": random.randint(1, 2),
+                "f": random.choice((4, 8)),
+            }
+            for _ in range(random.randint(1, 4))
+        ]
+        edits = []
+        before = written(layers)
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(layers))
+            what, key = random.choice((("kernel", "k"), ("stride", "s"), ("dilation", "d"), ("filters", "f")))
+            layers[at][key] = random.choice((4, 12)) if key == "f" else random.randint(1, 4)
+            edits.append(f"layer{at + 1}.{what}={layers[at][key]}")
+        if len(layers) > 1 and random.random() < 0.3:
+            gone = random.randrange(len(layers))
+            edits.append(f"drop layer{gone + 1}")
+            del layers[gone]
+        changed = explain(before, input_shape=(1, 700), rate_hz=100, edits=edits)
+        expected = explain(written(layers), input_shape=(1, 700), rate_hz=100)
+        assert [f.to_dict() for f in changed.fields] == [f.to_dict() for f in expected.fields], (before, edits)
+        for cost in ("params", "macs", "macs_per_second", "state", "weight_bytes", "activation_total"):
+            assert getattr(changed.costs, cost) == getattr(expected.costs, cost), (before, edits, cost)
+        tried += 1
+
+
+def written(layers):
+    return " ".join(f"{one['k']}/{one['s']}:{one['d']}@{one['f']}b" for one in layers)

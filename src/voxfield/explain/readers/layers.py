@@ -87,27 +87,34 @@ class LayerGraph:
         self._names.add(found)
         return found
 
-    def graph(self, outputs: Sequence[str]) -> Graph:
-        """The finished graph; operators that lead to no output are left out.
+    def graph(self, outputs: Sequence[str], *, keep_idle: bool = False) -> Graph:
+        """The finished graph.
+
+        Args:
+            keep_idle: keeps operators that lead to no output, as torch runs them all the same, and names them;
+                otherwise they are left out, as a Keras model leaves them out.
 
         Raises:
             ExplainError: no operator leads from the input to the outputs.
         """
-        wanted, kept = set(outputs), []
+        wanted, used = set(outputs), set()
         for op in reversed(self._ops):
             if wanted & set(op.outputs):
-                kept.append(op)
+                used.add(op.name)
                 wanted |= set(op.inputs)
-        if not kept:
+        if not used:
             raise ExplainError(f"{self.title}: there is no layer between its input and its output.")
-        tensors = {name: t for name, t in self._tensors.items() if name in wanted}
-        for op in kept:
-            tensors.update({name: self._tensors[name] for name in op.outputs})
-        inputs = tuple(name for name in self._inputs if name in wanted)
-        if not inputs:
+        if not wanted & set(self._inputs):
             raise ExplainError(f"{self.title}: its output does not depend on any input.")
+        kept = tuple(op for op in self._ops if keep_idle or op.name in used)
+        idle = [op.name for op in kept if op.name not in used and op.params]
+        if idle:
+            self.note(f"Computed, but no output depends on it: {', '.join(idle)}.")
+        names = wanted.union(*(set(op.inputs) | set(op.outputs) for op in kept))
+        tensors = {name: t for name, t in self._tensors.items() if name in names}
+        inputs = tuple(name for name in self._inputs if name in names)
         axes = {name: self._axes[name] for name in inputs}
-        return Graph(tuple(reversed(kept)), tensors, inputs, tuple(outputs), axes, self.title, tuple(self.notes))
+        return Graph(kept, tensors, inputs, tuple(outputs), axes, self.title, tuple(self.notes))
 
     # adding
 

@@ -66,7 +66,7 @@ def read_snippet(text: str, input_shape: Shape | None = None, layout: str | None
     if skipped:
         listed = ", ".join(str(n) for n in skipped[:8]) + (" ..." if len(skipped) > 8 else "")
         net.note(f"Not Python and left out: line {listed}.")
-    return net.graph([tensor.name for tensor in outputs])
+    return net.graph([tensor.name for tensor in outputs], keep_idle=calls.framework == "torch")
 
 
 def python_of(text: str) -> tuple[str, list[int]]:
