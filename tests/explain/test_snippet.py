@@ -150,6 +150,40 @@ def test_many_ways_to_write_one_layer(code):
     assert report.field("time").out_size == 49
 
 
+def test_habits_of_torch_code():
+    """Gates, named layers, flags of training and of the machine, exceptions, sizes taken from the input."""
+    code = """
+class Net(nn.Module):
+    def __init__(self, ch=8):
+        super().__init__()
+        self.body = nn.Sequential(OrderedDict([("conv", nn.Conv1d(1, 2 * ch, 4, 2)), ("gate", nn.GLU(dim=1))]))
+        self.register_buffer("scale", torch.ones(1))
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    def forward(self, x):
+        B, C, N = x.shape
+        assert C == 1, "mono only"
+        try:
+            y = self.body(x)
+        except RuntimeError:
+            raise
+        if self.training:
+            y = nn.functional.dropout(y, 0.1)
+        y = y.reshape(B, 8, -1)
+        return F.glu(y, dim=1)
+"""
+    report = explain(code, input_shape=(1, 100))
+    assert report.output_shapes[0][1] == (1, 4, 49)
+    assert report.field("time").rf == 4
+    assert report.costs.params.value == 4 * 16 + 16
+
+
+def test_a_layer_without_a_rule_is_listed_and_never_zero():
+    report = explain("x = layers.Input((50, 4))\nx = layers.Lambda(lambda t: t * 2)(x)\nx = layers.Conv1D(4, 3)(x)")
+    assert report.unknown == ("lambda (Lambda)",)
+    assert str(report.costs.macs.status) == "partial"
+
+
 def test_lines_that_share_a_name_are_read_as_a_chain_aloud():
     report = explain("layers.Conv1D(8, 3)(x)\nlayers.Conv1D(8, 3)(x)", input_shape=(100, 1))
     assert report.field("time").rf == 5
@@ -187,6 +221,7 @@ UNRESOLVED = [
     ("x = layers.Conv1D(8, 3(x)", 1, "not Python"),
     ("x = layers.Conv1D(8, kernel=3)(x)", 1, "kernel_size"),
     ("x = layers.Dense(8)(x)", 1, "--input"),
+    ("def f(x):\n    y = nn.Conv1d(1, 8, 3)(x)\n    return y.view(1, y.shape[2] * 8)", 3, "--input"),
     ("x = Input((10, 1))\nx = layers.Conv1D(8, 10 ** 9 ** 9)(x)", 2, "too large"),
     ("x = Input((10, 1))\nfor i in range(10 ** 9):\n    x = layers.Conv1D(8, 3)(x)", 2, "range"),
     ("def f(x):\n    return f(x)\ny = f(layers.Input((10, 1)))", 2, "deep"),

@@ -31,12 +31,12 @@ from .code_values import (
     number_of,
     snake_case,
 )
-from .interpret import Interpreter
+from .interpret import REGISTERS, Interpreter
 from .keras import fill_input
-from .keras_config import ALIASES, POSITIONAL
+from .keras_config import ALIASES, POSITIONAL, WITHOUT_RULE
 from .keras_layers import LAYERS, add_keras_layer, keras_axes
-from .layers import LayerGraph, Origin, brief
-from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, add_torch_layer, first_input
+from .layers import LayerGraph, Origin, brief, positions_filled
+from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, TORCH_WITHOUT_RULE, add_torch_layer, first_input
 
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
 _IGNORED = (
@@ -44,7 +44,9 @@ _IGNORED = (
     "save_weights load_weights predict evaluate parameters add_loss apply init_weights reset_parameters"
 )
 IGNORED_METHODS = frozenset(_IGNORED.split())
-PASS_THROUGH = frozenset({"weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double"})
+PASS_THROUGH = frozenset(
+    {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double"}
+)
 
 
 class CodeCalls:
@@ -148,13 +150,13 @@ class CodeCalls:
             raise at(line, f"{layer.kind} is called without an input.")
         values = self.settled(layer)
         origin = self.origin(layer)
-        if layer.framework == "torch":
+        if layer.framework == "torch" and layer.kind in TORCH_LAYERS:
             found = add_torch_layer(self.net, layer.kind, values, inputs[0], origin)
             if len(found) == 1:
                 return Tensor(found[0])
             states = tuple(Tensor(name) for name in found[1:])
             return Tensor(found[0]), states if len(states) > 1 else states[0]
-        return Tensor(add_keras_layer(self.net, layer.kind, values, inputs, origin))
+        return Tensor(add_keras_layer(self.net, layer.kind, values, inputs, origin))  # unknown ones as well
 
     def origin(self, layer: Layer) -> Origin:
         """Where a layer comes from; it owns its weights however often it is applied."""
@@ -313,12 +315,16 @@ class CodeCalls:
             layers = args[0] if args and isinstance(args[0], list | tuple) and not torch else args
             if torch and len(args) == 1 and isinstance(args[0], list):
                 layers = args[0]
-            layers = named.get("layers", layers)
-            return Chain(list(layers), "torch" if torch else "keras", line, None)
+            layers = [v[1] if _named_pair(v) else v for v in named.get("layers", layers)]
+            return Chain(layers, "torch" if torch else "keras", line, None)
         if kind in {"Model", "Functional"} and not torch:
             return self._model(args, named, line)
+        if kind == "is_available":  # no accelerator decides what a network is
+            return False
         if kind in {"ModuleList", "OrderedDict", "ModuleDict"}:
             return args[0] if args else []
+        if kind in (TORCH_WITHOUT_RULE if torch else WITHOUT_RULE):
+            return Layer(kind, dict(named), "torch" if torch else "keras", line)
         if torch and kind in TORCH_LAYERS:
             return self.layer(kind, TORCH_POSITIONAL.get(kind, ""), "torch", args, named, line)
         if not torch and ALIASES.get(kind, kind) in {*LAYERS, *POSITIONAL}:
@@ -394,6 +400,9 @@ class CodeCalls:
         if isinstance(owner, list) and name in {"append", "extend", "insert", "add_module"} and args:
             owner.extend(args[0]) if name == "extend" else owner.append(args[-1])
             return None
+        if isinstance(owner, Instance) and name in REGISTERS and len(args) > 1 and isinstance(args[0], str):
+            owner.attributes[args[0]] = args[1]
+            return None
         if isinstance(owner, dict) and name in {"items", "values", "keys"}:
             return list(getattr(owner, name)())
         if isinstance(owner, Tensor):
@@ -414,24 +423,9 @@ class CodeCalls:
         return value
 
 
-def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
-    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch.
-
-    Raises:
-        ExplainError: another number of sizes.
-    """
-    if given is None:
-        return asked
-    rank = len(asked)
-    if len(given) == rank:
-        return given
-    if len(given) == rank - 1:
-        return (1, *given)
-    if len(given) == rank - 2:
-        return (1, *given, asked[-1]) if keras else (1, asked[1], *given)
-    raise ExplainError(
-        f"--input has {len(given)} sizes; the network takes {rank - 2} to {rank}, as in {shape_text(asked)}."
-    )
+def _named_pair(value: Any) -> bool:
+    """True for ("name", layer), as OrderedDict takes them."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
 
 
 def _holds_no_tensor(values: Sequence[Any]) -> bool:

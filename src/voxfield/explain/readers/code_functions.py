@@ -9,7 +9,7 @@ from ..graph import Size
 from ..shapes import product
 from .code_values import Free, Missing, Tensor, at
 from .layers import Origin, brief
-from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, dim_of, flatten, pad_from_the_end
+from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, dim_of, flatten, glu, pad_from_the_end
 
 if TYPE_CHECKING:
     from .code_calls import CodeCalls
@@ -173,6 +173,11 @@ def _softmax(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any]
     return Tensor(calls.net.add("softmax", [x], _origin(name, line), dims=(dim,)))
 
 
+def _glu(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
+    x = calls.tensor(args[0] if args else None, line).name
+    return Tensor(glu(calls.net, x, _dim(calls, args, named, 1, -1), _origin(name, line)))
+
+
 def _size(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Any:
     x = calls.tensor(args[0] if args else None, line).name
     dim = _dim(calls, args, named, 1)
@@ -209,11 +214,13 @@ def _pool(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], l
 
 
 def _made(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Any:
-    """torch.randn(1, 1, 16000), tf.zeros((1, 100, 161, 1)): an example input."""
+    """torch.randn(1, 1, 16000), tf.zeros((1, 100, 161, 1)): an example input, or a constant inside the network."""
     sizes = list(args[0]) if args and isinstance(args[0], list | tuple) else args
     if not sizes or not all(isinstance(s, int) and not isinstance(s, bool) for s in sizes):
         return Missing(f"{name}(...)", line)
-    given = calls.given if not calls.net.inputs else None
+    if calls.net.inputs or len(calls.interpreter.scopes) > 1:  # inside a function it is a constant, not what goes in
+        return Tensor(calls.net.add("constant", [], _origin(name, line), shape=tuple(sizes)))
+    given = calls.given
     whole = tuple(sizes) if given is None else given if len(given) == len(sizes) else (1, *given)
     return calls.new_input(whole, line, keras=calls.framework == "keras")
 
@@ -267,6 +274,7 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("squeeze", "unsqueeze", "expand_dims"), _squeeze),
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "size": _size,
+    "glu": _glu,
     **dict.fromkeys(("chunk", "split"), _chunk),
     "interpolate": _pool,
     **{f"{kind}_pool{n}d": _pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)},

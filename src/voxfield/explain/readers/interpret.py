@@ -9,39 +9,18 @@ names its line. Work is bounded: so many steps, so deep, numbers and lists only 
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ...errors import ExplainError
-from .code_builtins import BUILTINS, LONGEST_LIST, builtin
-from .code_values import Class, Free, Function, Instance, Layer, Missing, Tensor, at, number_of
+from .code_builtins import ARITHMETIC, BUILTINS, COMPARISONS, ELEMENTWISE, LARGEST_NUMBER, LONGEST_LIST, builtin
+from .code_values import Class, Free, Function, Instance, Layer, Method, Missing, Tensor, at, number_of
 
 MOST_STEPS = 200_000
 DEEPEST_CALL = 40
-LARGEST_NUMBER = 10**15
-
-ARITHMETIC: Mapping[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-}
-COMPARISONS: Mapping[type, Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Is: operator.is_,
-    ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b,
-    ast.NotIn: lambda a, b: a not in b,
-}
-ELEMENTWISE = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power"}
+MODULES = frozenset(("torch", "tf", "np", "numpy", "nn", "F", "keras", "layers", "K", "self", "math", "ops"))
+ASKED_OF_TENSORS = frozenset(("shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze"))
+REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
 
 
 class Calls(Protocol):
@@ -52,6 +31,7 @@ class Calls(Protocol):
     def join(self, function: str, operands: Sequence[Any], line: int) -> Any: ...
     def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor: ...
     def statement(self, value: Any, node: ast.expr) -> None: ...
+    def tensor(self, value: Any, line: int) -> Tensor: ...
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -118,7 +98,7 @@ class Interpreter:
                 self._loop(node)
             case ast.If():
                 self.run(node.body if self.truth(self.value(node.test), node.lineno) else node.orelse)
-            case ast.With():
+            case ast.With() | ast.Try():
                 self.run(node.body)
             case ast.Return():
                 raise ReturnedSignal(None if node.value is None else self.value(node.value))
@@ -226,10 +206,16 @@ class Interpreter:
         if isinstance(owner, Instance):
             if name in owner.attributes:
                 return owner.attributes[name]
+            if name == "training":  # what is explained is the network at work
+                return False
+            if name in REGISTERS:
+                return Method(owner, name)
             if owner.owner is not None and name in owner.owner.methods:
                 return Function(owner.owner.methods[name], owner)
             return Free(f"self.{name}", line)
         if isinstance(owner, Free):
+            if name in ASKED_OF_TENSORS and owner.path not in MODULES and "." not in owner.path:
+                return self.calls.attribute(self.calls.tensor(owner, line), name, line)
             return Free(f"{owner.path}.{name}", line)
         if isinstance(owner, Missing):
             return owner
@@ -311,6 +297,9 @@ class Interpreter:
         if isinstance(left, Free | Missing) or isinstance(right, Free | Missing):
             unknown = left if isinstance(left, Free | Missing) else right
             return Missing(unknown.path if isinstance(unknown, Free) else unknown.what, unknown.line)
+        if left is None or right is None:
+            told = ast.unparse(node)[:60]
+            raise at(line, f"'{told}' depends on a size that is not known. Give the whole input shape with --input.")
         if isinstance(node.op, ast.Mult) and (isinstance(left, list | tuple | str) or isinstance(right, list | tuple)):
             sequence, times = (left, right) if isinstance(left, list | tuple | str) else (right, left)
             if not isinstance(times, int) or len(sequence) * max(0, times) > LONGEST_LIST:

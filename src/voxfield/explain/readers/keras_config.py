@@ -72,6 +72,8 @@ ALIASES: Mapping[str, str] = {
     "SyncBatchNormalization": "BatchNormalization",
 }
 
+WITHOUT_RULE = frozenset(("Lambda", "Embedding", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense"))
+
 
 class Settings:
     """The settings of one layer."""

@@ -106,7 +106,7 @@ class LayerGraph:
             raise ExplainError(f"{self.title}: there is no layer between its input and its output.")
         if not wanted & set(self._inputs):
             raise ExplainError(f"{self.title}: its output does not depend on any input.")
-        kept = tuple(op for op in self._ops if keep_idle or op.name in used)
+        kept = tuple(op for op in self._ops if op.name in used or (keep_idle and op.kind != "constant"))
         idle = [op.name for op in kept if op.name not in used and op.params]
         if idle:
             self.note(f"Computed, but no output depends on it: {', '.join(idle)}.")
@@ -308,6 +308,26 @@ class LayerGraph:
             raise ExplainError(f"{origin.where}: an upsampling factor of {min(scale)}; factors start at 1.")
         factors = tuple(Fraction(s) for s in scale)
         return self.add("upsample", [x], origin, dims=tuple(dims), scale=factors, mode=mode, align_corners=False)
+
+
+def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
+    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch.
+
+    Raises:
+        ExplainError: another number of sizes.
+    """
+    if given is None:
+        return asked
+    rank = len(asked)
+    if len(given) == rank:
+        return given
+    if len(given) == rank - 1:
+        return (1, *given)
+    if len(given) == rank - 2:
+        return (1, *given, asked[-1]) if keras else (1, asked[1], *given)
+    raise ExplainError(
+        f"--input has {len(given)} sizes; the network takes {rank - 2} to {rank}, as in {shape_text(asked)}."
+    )
 
 
 def _upsampling(op: Op) -> int:

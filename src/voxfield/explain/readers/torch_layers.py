@@ -37,6 +37,7 @@ TORCH_POSITIONAL: Mapping[str, str] = {
     "RNN": _RNN.replace("num_layers", "num_layers nonlinearity"),
     "PReLU": "num_parameters init",
     "Flatten": "start_dim end_dim",
+    "GLU": "dim",
     "Upsample": "size scale_factor mode align_corners",
     "Softmax": "dim",
     "LogSoftmax": "dim",
@@ -48,6 +49,8 @@ _ELEMENTWISE = (
     "Hardsigmoid LogSigmoid Dropout Dropout1d Dropout2d Dropout3d AlphaDropout Identity Threshold"
 )
 TORCH_ELEMENTWISE = _ELEMENTWISE.split()
+
+TORCH_WITHOUT_RULE = frozenset(("MultiheadAttention", "TransformerEncoderLayer", "Embedding", "PixelShuffle", "Fold"))
 
 Family = Callable[[LayerGraph, str, Settings, str, Origin], list[str]]
 
@@ -209,6 +212,25 @@ def _softmax(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) ->
     return [net.add("softmax", [x], origin, dims=(dim_of(net, x, s.whole("dim", 1), origin),))]
 
 
+def _glu(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
+    return [glu(net, x, s.whole("dim", -1), origin)]
+
+
+def glu(net: LayerGraph, x: str, dim: int, origin: Origin) -> str:
+    """Half of the channels, gated by the other half."""
+    dim = dim_of(net, x, dim, origin)
+    size = net.shape(x)[dim]
+    if size is None or size % 2:
+        raise ExplainError(
+            f"{origin.where}: it halves dim {dim} of {shape_text(net.shape(x))}; an even size is needed."
+        )
+    halves = [
+        net.add("slice", [x], origin.part(part), dims=(dim,), start=(a,), stop=(a + size // 2,), step=(1,))
+        for part, a in (("value", 0), ("gate", size // 2))
+    ]
+    return net.elementwise(halves, origin, "multiply")
+
+
 def _flatten(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
     return [flatten(net, x, s.whole("start_dim", 1), s.whole("end_dim", -1), origin)]
 
@@ -288,6 +310,7 @@ TORCH_LAYERS: dict[str, Family] = {
     **dict.fromkeys(TORCH_ELEMENTWISE, _elementwise),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Flatten": _flatten,
+    "GLU": _glu,
     "Upsample": _upsample,
     **{f"{kind}Pad{n}d": _pad for kind in ("Zero", "Constant", "Reflection", "Replication") for n in (1, 2, 3)},
 }
