@@ -5,7 +5,7 @@ PYTHON ?= python3
 
 .venv-demo/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-demo
-	.venv-demo/bin/python -m pip install -q --disable-pip-version-check '.[metrics]'
+	.venv-demo/bin/python -m pip install -q --disable-pip-version-check -e '.[metrics]'
 	touch $@
 
 .venv/ready: pyproject.toml constraints.txt
