@@ -160,12 +160,30 @@ def test_one_voice_is_told_from_two(voices):
     assert "2 of 2 outputs" in both.notes[-1]
 
 
-def test_a_network_that_streams_gives_voices_as_they_come(voices):
-    separator = Separator(Splitter(shuffle=False, streaming=True), RATE)
-    first = separator.feed(voices.sum(0)[None, :RATE])
-    assert first.shape == (2, 1, RATE)
-    rest = separator.feed(voices.sum(0)[None, RATE : RATE + 37])
-    assert rest.shape[2] + separator.flush().shape[2] == 37
+class Clipper(Splitter):
+    """What lies below and above a level, sample by sample, much too loud: a network that streams."""
+
+    def __init__(self):
+        super().__init__((300, 500), streaming=True)
+
+    def step(self, block, state):
+        low = np.clip(block[0], -0.1, 0.1)
+        return (np.concatenate([low, block[0] - low]) * self.scale)[None].astype(np.float32), ()
+
+
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_a_network_that_streams_gives_voices_as_they_come(rate):
+    recording = 0.1 * np.random.default_rng(0).standard_normal((1, 3 * rate + 17)).astype(np.float32)
+    separator = Separator(Clipper(), rate)
+    first = separator.feed(recording[:, :rate])
+    assert 0.6 * rate < first.shape[2] <= rate
+    whole = np.concatenate([first, separator.feed(recording[:, rate:]), separator.flush()], 2)
+    assert whole.shape == (2, 1, recording.shape[1])
+    again = Separator(Clipper(), rate)
+    parts = [again.feed(recording[:, at : at + 777]) for at in range(0, recording.shape[1], 777)]
+    assert np.abs(np.concatenate([*parts, again.flush()], 2) - whole).max() < 1e-5
+    rest = recording - whole.sum(0)
+    assert 10 * np.log10(np.square(rest).mean() / np.square(recording).mean()) < (-30 if rate == 8000 else -20)
 
 
 def test_presence_of_short_and_silent_pieces():

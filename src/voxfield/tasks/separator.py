@@ -18,8 +18,8 @@ class Separator:
 
     Several channels are separated on their mid and put back in their places. At another rate than the network's, each
     voice is brought back to the recording's rate, and what lies above the network's band goes to the voices by the gain
-    that each has at the top of it. A network that streams gives out voices as they come,
-    others in chunks of ten seconds.
+    that each has at the top of it. A network that streams gives out voices in pieces
+    of 0.1 s, others in chunks of ten seconds.
 
     Args:
         engine: a separating network.
@@ -74,29 +74,41 @@ class Separator:
 
 
 class _StreamedVoices:
-    """The same face as `ChunkedVoices`, for a network that streams."""
+    """The same face as `ChunkedVoices`, for a network that streams.
+
+    Voices are brought to the mixture's scale in pieces of 0.1 s, whatever the size of what is fed.
+    """
 
     joins = doubtful = 0
 
     def __init__(self, engine: Engine) -> None:
         self._stream = Stream(engine)
-        self._scale = VoiceScale(engine.card.sources)
+        self._scale = VoiceScale(engine.card.sources, memory=0.995)
         self._sources = engine.card.sources
+        self._piece_samples = max(1, engine.card.sample_rate_hz // 10)
+        self._waiting = SampleQueue(1 + engine.card.sources)
         self._mixture = SampleQueue(1)
         self._gains: Array | None = None
 
     def feed(self, samples: Array) -> Array:
         self._mixture.push(samples[None])
-        return self._scaled(self._stream.feed(samples))
+        self._take(self._stream.feed(samples))
+        ready = [self._piece(self._piece_samples) for _ in range(len(self._waiting) // self._piece_samples)]
+        return np.concatenate([np.zeros((self._sources, 0), np.float32), *ready], axis=1)
 
     def flush(self) -> Array:
-        return self._scaled(self._stream.flush())
+        voices = self.feed(np.zeros(0, np.float32))
+        self._take(self._stream.flush())
+        rest = [self._piece(self._piece_samples) for _ in range(-(-len(self._waiting) // self._piece_samples))]
+        return np.concatenate([voices, *rest], axis=1)
 
-    def _scaled(self, voices: Array) -> Array:
+    def _take(self, voices: Array) -> None:
         voices = voices.reshape(self._sources, -1)
-        mixture = self._mixture.pop(voices.shape[1])[0]
-        if not len(mixture):
-            return voices
+        self._waiting.push(np.concatenate([self._mixture.pop(voices.shape[1]), voices]))
+
+    def _piece(self, count_samples: int) -> Array:
+        piece = self._waiting.pop(count_samples)
+        mixture, voices = piece[0], piece[1:]
         before, after = self._gains, self._scale.update(mixture, voices)
         self._gains = after
         before = after if before is None else before

@@ -8,14 +8,19 @@ import numpy as np
 
 from voxfield.protocols import Array
 
-_MEMORY = 0.7  # share of the past that one update leaves
 _PRIOR = 0.03  # weight of one gain for all voices against a gain for each
 
 
 class VoiceScale:
-    """Gains (S,) of voices, from all mixtures and voices seen so far."""
+    """Gains (S,) of voices, from all mixtures and voices seen so far.
 
-    def __init__(self, sources: int) -> None:
+    Args:
+        sources: S.
+        memory: share of the past that one update leaves.
+    """
+
+    def __init__(self, sources: int, memory: float = 0.7) -> None:
+        self._memory = memory
         self._products = np.zeros((sources, sources))
         self._matches = np.zeros(sources)
         self._gains = np.ones(sources, np.float32)
@@ -23,8 +28,8 @@ class VoiceScale:
     def update(self, mixture: Array, voices: Array) -> Array:
         """Gains after one more piece: (N,) mixture, (S, N) voices, in the same order as before."""
         voices64 = voices.astype(np.float64)
-        self._products = _MEMORY * self._products + voices64 @ voices64.T
-        self._matches = _MEMORY * self._matches + voices64 @ mixture.astype(np.float64)
+        self._products = self._memory * self._products + voices64 @ voices64.T
+        self._matches = self._memory * self._matches + voices64 @ mixture.astype(np.float64)
         energy = float(np.trace(self._products)) / len(self._matches)
         if energy > 0:
             shared = float(self._matches.sum() / max(self._products.sum(), 1e-3 * energy))
