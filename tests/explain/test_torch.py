@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 import torch
@@ -189,10 +188,8 @@ def test_nothing_heavy_is_imported():
     assert answer.stdout.strip() == "set()"
 
 
-def test_resnet50_is_analysed_in_under_a_second():
+def test_resnet50_is_the_published_size():
     with torch.device("meta"):
         graph = read_module(nets.resnet50(), (1, 3, 224, 224))
-    start = time.process_time()
     report = analyse(graph)
-    assert time.process_time() - start < 1.0
     assert (report.costs.params.value, report.costs.macs.value) == (25_557_032, 4_089_184_256)
