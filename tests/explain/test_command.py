@@ -135,8 +135,9 @@ def test_a_file_is_run_only_when_that_is_allowed(capsys, net):
     assert code == 2
     assert "--run-file" in err
     assert not mark.exists()
-    code, out, _ = explain(capsys, f"{net}:Net", "--input", "1,1,100", "--run-file", "--verify")
+    code, out, err = explain(capsys, f"{net}:Net", "--input", "1,1,100", "--run-file", "--verify")
     assert code == 0
+    assert f"running {net}" in err
     assert mark.exists()
     assert "5 samples" in out
     assert "agrees" in out

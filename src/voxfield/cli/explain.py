@@ -63,6 +63,8 @@ def explain(
     targets = [path for path in (html, svg, svg and _costs_beside(svg)) if path is not None]
     for path in targets:
         _check(path, overwrite)
+    if run_file and ".py:" in what:
+        print(f"running {what.rpartition(':')[0]}", file=sys.stderr)
     found = report_on(
         sys.stdin.read() if what == "-" else what,
         rate_hz=rate,
