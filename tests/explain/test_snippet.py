@@ -178,6 +178,43 @@ class Net(nn.Module):
     assert report.costs.params.value == 4 * 16 + 16
 
 
+def test_classes_that_derive_from_one_another():
+    code = """
+class Base(nn.Module):
+    kernel = 3
+    def __init__(self, ch, kernel):
+        super().__init__()
+        self.body = nn.Conv1d(1, ch, kernel)
+    def encode(self, x):
+        return self.body(x)
+    def forward(self, x):
+        return self.encode(x)
+
+class Deeper(Base):
+    def __init__(self, ch=4, **options):
+        super(Deeper, self).__init__(ch, kernel=5)
+        self.more = nn.Conv1d(ch, 2, 3, **options)
+    def forward(self, x):
+        return self.more(super().forward(x))
+"""
+    report = explain(code, input_shape=(1, 50))
+    assert report.field("time").rf == 7
+    assert [layer.name for layer in report.table] == ["body", "more"]
+
+
+def test_keras_functions_that_ask_their_backend():
+    code = """
+def block(x, filters, stride=1, name=None):
+    axis = 3 if backend.image_data_format() == "channels_last" else 1
+    x = layers.Conv2D(filters, 3, strides=stride, padding="SAME", name=name + "_conv")(x)
+    return layers.BatchNormalization(axis=axis, epsilon=1.001e-5, name=name + "_bn")(x)
+x = block(layers.Input((56, 56, 64)), 32, name="a")
+"""
+    report = explain(code)
+    assert report.layers[0].name == "a_conv"
+    assert report.costs.params.value == 9 * 64 * 32 + 32 + 64
+
+
 def test_a_layer_without_a_rule_is_listed_and_never_zero():
     report = explain("x = layers.Input((50, 4))\nx = layers.Lambda(lambda t: t * 2)(x)\nx = layers.Conv1D(4, 3)(x)")
     assert report.unknown == ("lambda (Lambda)",)

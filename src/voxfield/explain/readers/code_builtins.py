@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .code_values import Free, Missing, Tensor, at, number_of
+from .code_values import Free, Function, Missing, Super, Tensor, at, number_of
 
 if TYPE_CHECKING:
     from .interpret import Interpreter
@@ -41,6 +41,7 @@ _NAMES = (
     "range len zip enumerate reversed list tuple int float str min max sum abs round sorted dict print super "
     "isinstance bool"
 )
+HOME = "<this function>"  # no name in Python, so no clash with one
 BUILTINS = frozenset(_NAMES.split())
 PLAIN: Mapping[str, Callable[..., Any]] = {
     "len": len,
@@ -69,6 +70,11 @@ def builtin(reader: Interpreter, name: str, args: list[Any], line: int) -> Any:
         return None
     if name == "dict" and not args:
         return {}
+    if name == "super":
+        function = reader.scope.get(HOME)
+        home = function.home if isinstance(function, Function) else None
+        if isinstance(function, Function) and home is not None and home.parent is not None:
+            return Super(function.self_, home.parent)
     if name in {"isinstance", "bool", "super"} or any(isinstance(a, Free | Missing) for a in args):
         return Missing(f"{name}(...)", line)
     whole = (

@@ -44,6 +44,8 @@ _IGNORED = (
     "save_weights load_weights predict evaluate parameters add_loss apply init_weights reset_parameters"
 )
 IGNORED_METHODS = frozenset(_IGNORED.split())
+KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
+FORWARD = ("forward", "call", "__call__")
 PASS_THROUGH = frozenset(
     {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double"}
 )
@@ -290,22 +292,23 @@ class CodeCalls:
     def create(self, cls: Class, args: list[Any], named: dict[str, Any], line: int) -> Instance:
         """An object of a class of the code, its __init__ read."""
         made = Instance(cls)
-        if "__init__" in cls.methods:
-            self.interpreter.enter(Function(cls.methods["__init__"], made), args, named, line)
+        start = cls.method("__init__", made)
+        if start is not None:
+            self.interpreter.enter(start, args, named, line)
         return made
 
     def run_instance(self, owner: Instance, args: list[Any], named: Mapping[str, Any], line: int) -> Any:
         """What an object of the code gives when it is called: its `forward` or `call`."""
-        methods = owner.owner.methods if owner.owner is not None else {}
-        node = methods.get("forward") or methods.get("call") or methods.get("__call__")
-        if node is None:
+        found = [owner.owner.method(n, owner) for n in FORWARD] if owner.owner is not None else []
+        method = next((one for one in found if one is not None), None)
+        if method is None:
             name = owner.owner.node.name if owner.owner else "self"
             raise at(line, f"the class {name} has no forward or call method in the pasted code.")
         if not self.hints:
             self.hints = flat_layers(list(owner.attributes.values()))
             christen(owner, owner.name or "")
         kept = {k: v for k, v in named.items() if k != "training"}
-        return self.interpreter.enter(Function(node, owner), args, kept, line)
+        return self.interpreter.enter(method, args, kept, line)
 
     def _free_call(self, function: Free, args: list[Any], named: dict[str, Any], line: int) -> Any:
         kind, torch = function.last, self._is_torch(function)
@@ -319,8 +322,8 @@ class CodeCalls:
             return Chain(layers, "torch" if torch else "keras", line, None)
         if kind in {"Model", "Functional"} and not torch:
             return self._model(args, named, line)
-        if kind == "is_available":  # no accelerator decides what a network is
-            return False
+        if kind in KNOWN_ANSWERS:
+            return KNOWN_ANSWERS[kind]
         if kind in {"ModuleList", "OrderedDict", "ModuleDict"}:
             return args[0] if args else []
         if kind in (TORCH_WITHOUT_RULE if torch else WITHOUT_RULE):

@@ -82,6 +82,7 @@ class Function:
 
     node: ast.FunctionDef | ast.Lambda
     self_: Any = None
+    home: Class | None = None  # the class that defines it, for super()
 
     @property
     def name(self) -> str:
@@ -90,10 +91,28 @@ class Function:
 
 @dataclass(frozen=True, eq=False)
 class Class:
-    """A class defined in the code."""
+    """A class defined in the code; `parent` is the one it derives from, when that is defined there too."""
 
     node: ast.ClassDef
-    methods: dict[str, ast.FunctionDef]
+    own: dict[str, ast.FunctionDef]
+    parent: Class | None = None
+
+    def method(self, name: str, self_: Any) -> Function | None:
+        """A method bound to an object, the class's own or inherited."""
+        home: Class | None = self
+        while home is not None:
+            if name in home.own:
+                return Function(home.own[name], self_, home)
+            home = home.parent
+        return None
+
+
+@dataclass(frozen=True)
+class Super:
+    """What super() gives inside a method: the object, seen as one of its parent class."""
+
+    self_: Any
+    parent: Class
 
 
 @dataclass(eq=False)

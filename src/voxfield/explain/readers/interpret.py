@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ...errors import ExplainError
-from .code_builtins import ARITHMETIC, BUILTINS, COMPARISONS, ELEMENTWISE, LARGEST_NUMBER, LONGEST_LIST, builtin
-from .code_values import Class, Free, Function, Instance, Layer, Method, Missing, Tensor, at, number_of
+from .code_builtins import ARITHMETIC, BUILTINS, COMPARISONS, ELEMENTWISE, HOME, LARGEST_NUMBER, LONGEST_LIST, builtin
+from .code_values import Class, Free, Function, Instance, Layer, Method, Missing, Super, Tensor, at, number_of
 
 MOST_STEPS = 200_000
 DEEPEST_CALL = 40
@@ -93,7 +93,8 @@ class Interpreter:
                 self.scope[node.name] = Function(node)
             case ast.ClassDef():
                 methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
-                self.scope[node.name] = Class(node, methods)
+                bases = [found for base in node.bases if isinstance(found := self.value(base), Class)]
+                self.scope[node.name] = Class(node, methods, bases[0] if bases else None)
             case ast.For():
                 self._loop(node)
             case ast.If():
@@ -210,8 +211,9 @@ class Interpreter:
                 return False
             if name in REGISTERS:
                 return Method(owner, name)
-            if owner.owner is not None and name in owner.owner.methods:
-                return Function(owner.owner.methods[name], owner)
+            method = None if owner.owner is None else owner.owner.method(name, owner)
+            if method is not None:
+                return method
             return Free(f"self.{name}", line)
         if isinstance(owner, Free):
             if name in ASKED_OF_TENSORS and owner.path not in MODULES and "." not in owner.path:
@@ -219,6 +221,8 @@ class Interpreter:
             return Free(f"{owner.path}.{name}", line)
         if isinstance(owner, Missing):
             return owner
+        if isinstance(owner, Super):
+            return owner.parent.method(name, owner.self_) or Missing(f"super().{name}", line)
         return self.calls.attribute(owner, name, line)
 
     def _elements(self, nodes: Sequence[ast.expr]) -> list[Any]:
@@ -270,13 +274,17 @@ class Interpreter:
         if len(given) > len(params) and spec.vararg is None:
             raise at(line, f"'{function.name}' takes {len(params)} arguments; {len(given)} were given.")
         scope = {p.arg: value for p, value in zip(params, given, strict=False)}
+        scope[HOME] = function
         if spec.vararg is not None:
             scope[spec.vararg.arg] = tuple(given[len(params) :])
         known = {p.arg for p in (*params, *spec.kwonlyargs)}
+        rest: dict[str, Any] = {}
         for name, value in keywords.items():
             if name not in known and spec.kwarg is None:
                 raise at(line, f"'{function.name}' has no parameter called '{name}'.")
-            scope[name] = value
+            (scope if name in known else rest)[name] = value
+        if spec.kwarg is not None:
+            scope[spec.kwarg.arg] = rest
         for p, default in zip(params[len(params) - len(spec.defaults) :], spec.defaults, strict=True):
             if p.arg not in scope:
                 scope[p.arg] = self.value(default)

@@ -16,7 +16,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..graph import Graph
 from ..shapes import Shape
-from .code_calls import CodeCalls
+from .code_calls import FORWARD, CodeCalls
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
 from .interpret import ReturnedSignal
 from .keras_config import ALIASES
@@ -200,7 +200,7 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         for name in ast.walk(node)
         if isinstance(name, ast.Name) and name.id != getattr(node, "name", None)
     }
-    able = [d for d in defined if isinstance(d, Function) or {"forward", "call", "__call__"} & set(d.methods)]
+    able = [d for d in defined if isinstance(d, Function) or any(d.method(name, None) for name in FORWARD)]
     loose = [d for d in able if d.node.name not in used] or able  # type: ignore[union-attr]
     if not loose:
         layers = [d for d in defined if isinstance(d, Class)]

@@ -35,7 +35,7 @@ FLAG = re.compile(
     rf"@(?P<filters>\d{{1,9}})|g=?(?P<groups>\d{{1,9}})|p=?(?P<padding>{PAIR}(?:x{PAIR})*)|o=?(?P<output>{NUMBERS})"
     r"|(?P<mode>same|causal)|(?P<bias>b)"
 )
-SEPARATORS = re.compile(r"->|[\s|;→，、；]+")
+SEPARATORS = re.compile(r"->|,(?=\s)|[\s|;→，、；]+")
 AXES = {1: ("time",), 2: ("time", "freq"), 3: ("depth", "h", "w")}
 MOST_LAYERS = 2_000
 EXAMPLE = "Write kernel/stride per layer, such as '10/5 8/4 4/2', with ':2' for dilation and '^' for transposed."
