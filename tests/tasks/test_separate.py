@@ -155,6 +155,9 @@ def test_one_voice_is_told_from_two(voices):
     alone = separate(talk(30, DEEP, 3), RATE, model=Splitter(), speakers="auto")
     assert len(alone.voices) == 1 and len(alone.presence.believed) == 1
     assert alone.presence.confidence > 0.9
+    echoed = PresenceMeter(2, RATE)
+    echoed.feed(np.stack([voices[0], 0.7 * voices[0]]))
+    assert len(echoed.judge().believed) == 1
     both = separate(voices.sum(0), RATE, model=Splitter(), speakers="auto")
     assert len(both.voices) == 2
     assert "2 of 2 outputs" in both.notes[-1]

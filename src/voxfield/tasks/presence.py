@@ -6,10 +6,12 @@ import numpy as np
 
 from voxfield.protocols import Array
 
-EMPTY_DB = -17.0  # level under that of the loudest voice at which an output is as likely empty as not
-SPREAD_DB = 3.0  # how far from there the answer is sure: the logistic scale of the odds
+EVEN = 0.28  # spread of an output's share of the frames at which it is as likely empty as not
+STEP = 0.055  # how far from there the answer is sure: the logistic scale of the odds
 _FRAME_S = 0.02
 _FLOOR = 1e-10  # mean square of what counts as digital silence
+_CLASSES = 60  # of 2 dB each
+_ACTIVE_CLASSES = 15  # frames within 30 dB of the loudest ones count
 
 
 @dataclass(frozen=True)
@@ -17,12 +19,16 @@ class Presence:
     """What is believed about the outputs of one recording.
 
     Attributes:
-        levels_db: level of each output under the loudest one, on its active frames.
+        levels_db: level of each output under the loudest one, on active frames.
+        spreads: standard deviation of each output's share of a frame's energy, over active frames. Two people who talk
+            take turns at being the louder one, syllable by syllable; an output that is empty, or an echo of another,
+            has much the same share throughout.
         believed: outputs that hold a voice, by number from 0.
         confidence: 0.5 to 1, of the least certain output.
     """
 
     levels_db: tuple[float, ...]
+    spreads: tuple[float, ...]
     believed: tuple[int, ...]
     confidence: float
 
@@ -33,8 +39,8 @@ class PresenceMeter:
     def __init__(self, sources: int, rate_hz: int) -> None:
         self._frame_samples = max(1, round(_FRAME_S * rate_hz))
         self._pending = np.zeros((sources, 0), np.float32)
-        self._energy = np.zeros((sources, 60))  # by level class of 2 dB, so that no frame has to be kept
-        self._frames = np.zeros((sources, 60))
+        self._sums = np.zeros((_CLASSES, 3, sources))  # by level of the frame: energies, shares, shares squared
+        self._frames = np.zeros(_CLASSES)
 
     def feed(self, voices: Array) -> None:
         """Measure (S, N)."""
@@ -44,29 +50,30 @@ class PresenceMeter:
         self._pending = self._pending[:, count * self._frame_samples :]
         if not count:
             return
-        energy = np.square(ready.reshape(len(ready), count, -1), dtype=np.float64).mean(2)
-        classes = np.clip(-5 * np.log10(np.maximum(energy, 1e-12)), 0, 59).astype(int)
-        for source in range(len(energy)):
-            np.add.at(self._energy[source], classes[source], energy[source])
-            np.add.at(self._frames[source], classes[source], 1)
+        energy = np.square(ready.reshape(len(ready), count, -1), dtype=np.float64).mean(2).T  # (frames, S)
+        total = energy.sum(1, keepdims=True)
+        shares = energy / np.maximum(total, 1e-14)
+        classes = np.clip(-5 * np.log10(np.maximum(total[:, 0], 1e-12)), 0, _CLASSES - 1).astype(int)
+        np.add.at(self._sums, classes, np.stack([energy, shares, np.square(shares)], axis=1))
+        np.add.at(self._frames, classes, 1)
 
     def judge(self) -> Presence:
         """What all pieces together say."""
-        active = np.array([_active_energy(*rows) for rows in zip(self._energy, self._frames, strict=True)])
-        loudest = float(active.max(initial=0))
+        there = np.flatnonzero(self._frames)
+        active = slice(there[0], there[0] + _ACTIVE_CLASSES) if len(there) else slice(0)
+        count = float(self._frames[active].sum())
+        energy, share, square = self._sums[active].sum(0) / max(count, 1.0)
+        loudest = float(energy.max(initial=0))
         if loudest <= _FLOOR:
-            return Presence((0.0,) * len(active), (), 1.0)
-        levels = 10 * np.log10(np.maximum(active, 1e-12) / loudest)
-        odds = 1 / (1 + np.exp(-(levels - EMPTY_DB) / SPREAD_DB))
+            return Presence((0.0,) * len(energy), (0.0,) * len(energy), (), 1.0)
+        levels = 10 * np.log10(np.maximum(energy, 1e-12) / loudest)
+        spreads = np.sqrt(np.maximum(square - np.square(share), 0))
+        odds = 1 / (1 + np.exp(-(spreads - EVEN) / STEP))
+        odds[int(np.argmax(energy))] = 1  # somebody speaks, and nobody is louder
         believed = tuple(int(i) for i in np.flatnonzero(odds >= 0.5))
         confidence = float(np.min(np.maximum(odds, 1 - odds)))
-        return Presence(tuple(round(float(level), 1) for level in levels), believed, round(confidence, 3))
+        return Presence(_rounded(levels, 1), _rounded(spreads, 3), believed, round(confidence, 3))
 
 
-def _active_energy(energy: np.ndarray, frames: np.ndarray) -> float:
-    """Mean square of the frames within 30 dB of the loudest class that holds some."""
-    there = np.flatnonzero(frames)
-    if not len(there):
-        return 0.0
-    chosen = slice(there[0], there[0] + 15)
-    return float(energy[chosen].sum() / frames[chosen].sum())
+def _rounded(values: np.ndarray, digits: int) -> tuple[float, ...]:
+    return tuple(round(float(value), digits) for value in values)
