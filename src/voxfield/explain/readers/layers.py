@@ -19,6 +19,7 @@ from ..shapes import Shape, output_shape, shape_text
 
 ITEM_BYTES = 4
 MOST_UPSAMPLING = 65_536
+LARGEST_INPUT = 10**11
 MOST_OPERATORS = 50_000
 
 
@@ -121,8 +122,10 @@ class LayerGraph:
     def input(self, shape: Shape, axes: tuple[Axis, ...], name: str = "input") -> str:
         """Adds an input of `shape`, batch included, whose `axes` are followed."""
         for size in shape:
-            if size is not None and size < 1:
-                raise ExplainError(f"The input shape {shape_text(shape)} has a size of {size}; sizes start at 1.")
+            if size is not None and not 1 <= size <= LARGEST_INPUT:
+                raise ExplainError(
+                    f"The input shape {shape_text(shape)} has a size of {size}; possible are 1 to 10^11."
+                )
         name = self.fresh(name)
         self._tensors[name] = Tensor(name, tuple(shape), "input", ITEM_BYTES)
         self._inputs.append(name)
@@ -203,8 +206,9 @@ class LayerGraph:
         channels = self.shape(x)[channel_dim]
         for window in windows:
             check_window(window, origin)
-        if groups < 1 or (filters is not None and filters < 1):
-            raise ExplainError(f"{origin.where}: filters and groups start at 1; given {filters} and {groups}.")
+        if filters is not None:
+            check_width(filters, "filters", origin)
+        check_width(groups, "groups", origin)
         for what, count in (("input channels", channels), ("filters", filters)):
             if count is not None and count % groups:
                 raise ExplainError(f"{origin.where}: {count} {what} cannot be split into {groups} groups.")
@@ -234,8 +238,7 @@ class LayerGraph:
         """A matrix over the features in `dim` (the last one by default)."""
         dim = self.rank(x) - 1 if dim is None else dim
         features = self.shape(x)[dim]
-        if units < 1:
-            raise ExplainError(f"{origin.where}: {units} output features; at least 1 is needed.")
+        check_width(units, "output features", origin)
         weights = None if features is None else features * units
         params = 0 if weights is None else weights + units * bias
         return self.add("linear", [x], origin, channels=units, params=params, weight_values=weights, dims=(dim,))
@@ -261,8 +264,8 @@ class LayerGraph:
     ) -> str:
         """The whole output sequence of a recurrent layer; `biases` is the number of bias vectors per gate."""
         features = self.shape(x)[channel_dim]
-        if hidden < 1 or layers < 1:
-            raise ExplainError(f"{origin.where}: {hidden} units in {layers} layers; both start at 1.")
+        check_width(hidden, "units", origin)
+        check_width(layers, "layers", origin)
         gates = {"lstm": 4, "gru": 3, "rnn": 1}[cell]
         ways = 2 if bidirectional else 1
         weights: int | None = None
@@ -340,6 +343,12 @@ def _upsampling(op: Op) -> int:
 def brief(value: object) -> str:
     """A value in a message, short however large or deep it is."""
     return _BRIEF.repr(value)
+
+
+def check_width(count: int, what: str, origin: Origin) -> None:
+    """Refuses numbers of channels, groups or units that no layer has."""
+    if not 1 <= count <= MOST_POSITIONS:
+        raise ExplainError(f"{origin.where}: {count} {what}; 1 to {MOST_POSITIONS} are possible.")
 
 
 def check_window(window: Window, origin: Origin) -> None:
