@@ -120,6 +120,15 @@ def test_transposed_same_is_the_full_output_without_its_last_column(tmp_path):
     assert graph.shape(graph.outputs[0]) == (1, 20, 2)
 
 
+def test_channels_first_puts_the_axes_behind_the_channels(tmp_path):
+    config = {"filters": 4, "kernel_size": [1, 3], "strides": [1, 2], "data_format": "channels_first"}
+    net = functional([input_layer([2, 30, 161]), layer("Conv2D", "c", config, ["input_layer"])], "c")
+    report = explain(archive(tmp_path / "first.keras", net))
+    assert (report.field("time").in_size, report.field("freq").in_size) == (30, 161)
+    assert report.output_shapes[0][1] == (1, 4, 30, 80)
+    assert report.costs.params.value == 2 * 3 * 4 + 4
+
+
 def test_an_unknown_layer_is_listed_and_costs_are_partial(tmp_path):
     net = functional(
         [

@@ -16,7 +16,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..graph import Axis, Graph
 from ..shapes import Shape
-from .keras_layers import add_keras_layer, keras_axes
+from .keras_layers import add_keras_layer, keras_axes, settled_axes
 from .layers import LayerGraph, Origin
 
 LARGEST_CONFIG_BYTES = 64 * 1024 * 1024
@@ -128,7 +128,8 @@ def _model(config: Mapping[str, Any], title: str, given: Shape | None, axes: tup
         filled = fill_input(shape, given if i == 0 else None)
         inputs.append(net.input(filled, keras_axes(filled, axes if i == 0 else None)))
     outputs = _run(net, config, inputs, "", 0)
-    return net.graph(outputs)
+    graph = net.graph(outputs)
+    return settled_axes(graph) if axes is None else graph
 
 
 def fill_input(shape: Shape, given: Shape | None) -> Shape:

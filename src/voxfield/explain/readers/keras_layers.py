@@ -8,10 +8,11 @@ the full output cut to size * stride, again at the end first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import ExplainError
-from ..graph import Axis, Size, Window
+from ..graph import Axis, Graph, Size, Window
 from ..shapes import Shape, product, shape_text
 from .keras_config import ALIASES, Settings
 from .layers import LayerGraph, Origin
@@ -42,6 +43,19 @@ def keras_axes(shape: Shape, layout: tuple[Axis, ...] | None = None) -> tuple[Ax
     if len(shape) == 5:
         return (Axis("depth", 1), Axis("h", 2), Axis("w", 3))
     return (Axis("time", 1),) if len(shape) == 3 else ()
+
+
+def settled_axes(graph: Graph) -> Graph:
+    """The graph with the axes of its inputs behind the channels, where its first convolution says channels_first."""
+    first = next((op for op in graph.ops if op.kind in {"conv", "conv_transpose"}), None)
+    if first is None or first.channel_dim != 1:
+        return graph
+    axes = {}
+    for name, found in graph.axes.items():
+        batch, channels, *places = graph.shape(name)
+        last = keras_axes((batch, *places, channels))
+        axes[name] = tuple(replace(axis, dim=axis.dim + 1) for axis in last) if places else found
+    return replace(graph, axes=axes)
 
 
 def add_keras_layer(net: LayerGraph, kind: str, values: Mapping[str, Any], xs: Sequence[str], origin: Origin) -> str:

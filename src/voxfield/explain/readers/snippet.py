@@ -20,7 +20,7 @@ from .code_calls import FORWARD, CodeCalls
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
 from .interpret import ReturnedSignal
 from .keras_config import ALIASES
-from .keras_layers import LAYERS
+from .keras_layers import LAYERS, settled_axes
 from .layers import LayerGraph
 from .torch_layers import TORCH_LAYERS
 
@@ -66,7 +66,10 @@ def read_snippet(text: str, input_shape: Shape | None = None, layout: str | None
     if skipped:
         listed = ", ".join(str(n) for n in skipped[:8]) + (" ..." if len(skipped) > 8 else "")
         net.note(f"Not Python and left out: line {listed}.")
-    return net.graph([tensor.name for tensor in outputs], keep_idle=calls.framework == "torch")
+    names = [tensor.name for tensor in outputs]
+    if calls.framework == "torch":
+        return net.graph(names, keep_idle=True)
+    return net.graph(names) if layout else settled_axes(net.graph(names))
 
 
 def python_of(text: str) -> tuple[str, list[int]]:
