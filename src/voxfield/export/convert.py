@@ -50,7 +50,7 @@ def convert(
     onnx: bool = False,
     name: str = "",
 ) -> Conversion:
-    """Weights of another program's network as `conv_tasnet.safetensors`, `card.json` and, if asked, `.onnx`.
+    """Weights of another program's network as safetensors, a card in JSON and, if asked, an ONNX file.
 
     Args:
         checkpoint: file of torch tensors (read without running anything in it) or safetensors.
@@ -136,7 +136,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any], list[dict[str, 
 
 
 def load(path: str | Path) -> ConvTasNet:
-    """The network of a `conv_tasnet.safetensors` that `convert` wrote."""
+    """The Conv-TasNet of a safetensors file that `convert` wrote."""
     from safetensors import safe_open
 
     with safe_open(str(path), "pt") as file:
