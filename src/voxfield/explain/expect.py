@@ -33,9 +33,12 @@ def seen_by(field: AxisField, output: int, statistics: bool) -> Stretch:
     if any(statistics or not cause.statistics for cause in field.whole_input):
         reach = field.reach or (0, size - 1)
         low, high = min(low, reach[0]), max(high, reach[1])
-    if any(statistics or not cause.statistics for cause in field.unbounded_past):
+    before = (local_span(field, output - i) for i in range(len(field.phases) if statistics else 0))
+    near = span or next((s for s in before if s), None)
+    if near and any(statistics or not cause.statistics for cause in field.unbounded_past):
+        high = max(high, near[1])  # a gap still gets the statistics of what came before it
         low = min(low, max(0, (local_span(field, 0) or (0, 0))[0]))
-    if any(statistics or not cause.statistics for cause in field.unbounded_future):
+    if near and any(statistics or not cause.statistics for cause in field.unbounded_future):
         high = size - 1
     low, high = max(0, low), min(size - 1, high)
     return (low, high) if low <= high else None
@@ -62,6 +65,7 @@ def probed_positions(field: AxisField, most: int = 6) -> list[int]:
     count = min(most, max(2, period), size)
     start = max(0, size // 2 - period // 2)
     found = {min(size - 1, start + i * max(1, period // count)) for i in range(count)}
+    found.update(field.reach if field.reach and not field.phases else ())
     for output in probed_outputs(field, 3):  # the ends of some fields, which these outputs must feel
         found.update(place for place in local_span(field, output) or () if 0 <= place < size)
     return sorted(found)
@@ -69,37 +73,42 @@ def probed_positions(field: AxisField, most: int = 6) -> list[int]:
 
 def judged_gradient(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
     """The comparison of measured input intervals with the symbolic ones, output by output."""
-    wrong, open_ends = [], 0
-    kinds = {cause.statistics for cause in field.whole_input}
-    mixed = len(kinds) == 2  # what statistics reach beyond the rest is not told apart: the gradient may see less
-    for output, found in measured.items():
-        expected = seen_by(field, output, False)
-        local = local_span(field, output)
-        cut = local is not None and (local[0] < 0, local[1] >= (field.in_size or 0))
-        if expected != found and not (mixed and inside(expected, found) and inside(found, local)):
-            touches = (
-                cut
-                and expected
-                and found
-                and all(
-                    ours == theirs or (at_edge and expected[0] <= theirs <= expected[1])
-                    for ours, theirs, at_edge in zip(expected, found, cut, strict=True)
-                )
-            )
-            if not touches:
-                wrong.append(output)
-        open_ends += bool(cut and all(cut))
-    outputs = list(measured)
+    wrong = [output for output, found in measured.items() if not explained(field, output, found)]
+    size, outputs = field.in_size or 0, list(measured)
+    cut = [s for n in outputs if (s := local_span(field, n)) and s[0] < 0 and s[1] >= size]
     shown = wrong[0] if wrong else outputs[len(outputs) // 2] if outputs else 0
     agrees: bool | None = not wrong if measured else None
     detail = f"outputs {outputs[0]} to {outputs[-1]}" if outputs else "no output position to probe"
     if agrees and not field.phases and all(seen_by(field, n, False) is None for n in measured):
         agrees, detail = None, "no local path: everything goes through operators that combine the whole axis"
-    if agrees and open_ends == len(measured):
+    if agrees and outputs and len(cut) == len(outputs):
         agrees, detail = None, detail + "; the field is longer than the input on both sides: give a longer input"
-    return ProbeResult(
-        "gradient", field.axis, agrees, told(seen_by(field, shown, False)), told(measured.get(shown)), detail
+    expected = seen_by(field, shown, False)
+    return ProbeResult("gradient", field.axis, agrees, told(expected), told(measured.get(shown)), detail)
+
+
+def explained(field: AxisField, output: int, found: Stretch) -> bool:
+    """True when a measured input interval is what the symbolic answer says of one output.
+
+    Both ends must be equal, but for three cases in which the gradient may see less, though never less than the local
+    path: at the border of the input, where a strided or dilated field may step over the last positions; and where
+    statistics and a path both reach far, since the statistics are left out of the gradient. Before the first output of
+    a recurrence there may also be inputs that only its memory has seen.
+    """
+    expected, local, last = seen_by(field, output, False), local_span(field, output), (field.in_size or 1) - 1
+    if expected is None or found is None:
+        return expected == found or (found is None and local is None and bool(field.phases))  # a gap
+    whole = {cause.statistics for cause in field.whole_input}
+    memory = any(not cause.statistics for cause in field.unbounded_past)
+    loose_low = len(whole) == 2 or (expected[0] == 0 and (False in whole or (local is not None and local[0] < 0)))
+    loose_high = len(whole) == 2 or (
+        expected[1] == last and (False in whole or (local is not None and local[1] > last))
     )
+    low = found[0] == expected[0] or (memory and found[0] < expected[0])
+    high = found[1] == expected[1]
+    low |= loose_low and expected[0] < found[0] and (local is None or local[0] <= 0 or found[0] <= local[0])
+    high |= loose_high and found[1] < expected[1] and (local is None or local[1] >= last or found[1] >= local[1])
+    return low and high
 
 
 def judged_nan(
@@ -126,17 +135,18 @@ def judged_nan(
 
 
 def judged_without_path(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
-    """Where nothing moves along the axis any more: every position inside the reach must change the output."""
+    """Where nothing moves along the axis any more: the output must change with the ends of the reach."""
     reach = field.reach
     if reach is not None:
         last = (field.in_size or 1) - 1
         reach = (0 if field.unbounded_past else reach[0], last if field.unbounded_future else reach[1])
-    inside = [p for p in measured if reach is not None and reach[0] <= p <= reach[1]]
-    if not inside:
+    ends = [p for p in measured if reach is not None and p in reach]
+    changing = [p for p in measured if measured[p] is not None]
+    if reach is None or not ends:
         return ProbeResult("nan", field.axis, None, "", "", "no output position along this axis")
-    agrees = all(measured[p] is not None for p in inside)
-    changed = "changes" if agrees else "does not change"
-    return ProbeResult("nan", field.axis, agrees, f"sees {told(reach)}", f"{changed}", f"input positions {inside}")
+    agrees = all(p in changing for p in ends) and all(reach[0] <= p <= reach[1] for p in changing)
+    seen = f"changes with {', '.join(map(str, changing)) or 'none'}"
+    return ProbeResult("nan", field.axis, agrees, f"sees {told(reach)}", seen, f"input positions {list(measured)}")
 
 
 def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> ProbeResult:
@@ -146,6 +156,7 @@ def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> 
     for position, found in measured.items():
         expected = reached_by(field, position)
         if found is None:
+            met_first, met_last = met_first or expected is None, met_last or expected is None
             continue
         if expected is None or found[0] < expected[0] or found[1] > expected[1]:
             outside.append(position)
@@ -164,11 +175,6 @@ def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> 
 def told(span: Stretch) -> str:
     """An interval as text."""
     return "nothing" if span is None else f"{span[0]} .. {span[1]}"
-
-
-def inside(outer: Stretch, inner: Stretch) -> bool:
-    """True when one interval lies in another."""
-    return inner is None or (outer is not None and outer[0] <= max(0, inner[0]) and inner[1] <= outer[1])
 
 
 def extent(flags: Sequence[bool]) -> Stretch:

@@ -130,8 +130,12 @@ class Part:
     def gathered(self, dim: int, gather: Gather, in_size: Size, out_size: Size) -> Part:
         """The field after an operator that gathers along one dim."""
         period, advance = self.steps[dim]
-        if advance == 0 and period == 1:
-            return self
+        if advance == 0 and period == 1:  # only gaps matter here: outputs that read nothing
+            full = [bool(gather.taps(n)) for n in range(gather.out_period)]
+            if all(full):
+                return self
+            rows = [[row[0] if read else None for read in full] for row in self.row(dim)]
+            return self.with_rows(dim, (len(full), 0), rows)
         if advance == 0:  # one entry per index: outside the tensor there is only padding
             if in_size is None or out_size is None:
                 return self.with_rows(dim, STILL, [[hull(row)] for row in self.row(dim)])
@@ -188,6 +192,20 @@ class Part:
         """True when the axis runs along another dim: these hold one stretch of it, not all of it."""
         leading = self.leading(sizes)
         return leading is not None and leading not in dims
+
+    def filled(self, dim: int, backwards: bool) -> Part:
+        """The map where elements that see nothing see what the one before them (after them) sees."""
+        period, advance = self.steps[dim]
+        if None not in self.table:
+            return self
+        rows = []
+        for row in self.row(dim):
+            line = [moved(row[i % period], i // period * advance) for i in range(-period, 2 * period)]
+            order = range(len(line) - 2, -1, -1) if backwards else range(1, len(line))
+            for i in order:
+                line[i] = line[i] or line[i + 1 if backwards else i - 1]
+            rows.append(line[period : 2 * period])
+        return self.with_rows(dim, (period, advance), rows)
 
     def prefixed(self, dim: int, size: int, backwards: bool) -> Part:
         """The field when every element along a dim also sees those before it (after it, `backwards`)."""

@@ -237,6 +237,7 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             return part.contracted(seq, shape, whole) if both else part.prefixed(seq, size, bool(op.attr("reverse")))
         if op.attr("bidirectional"):
             return part.flagged(shape, whole=whole)
+        part = part.filled(seq, bool(op.attr("reverse")))
         backwards = (advance < 0) != bool(op.attr("reverse"))
         return part.flagged((), future=past) if backwards else part.flagged((), past=past)
 
