@@ -213,7 +213,7 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
             raise at(tree.body[0].lineno, "the classes in the text define neither layers nor a forward method.")
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, found), calls)
-    root = loose[-1]
+    root = next((d for d in reversed(loose) if _needs_nothing(d)), loose[-1])
     if isinstance(root, Class):
         return _tensors(_run_object(calls, calls.create(root, [], {}, root.node.lineno)), calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
@@ -228,6 +228,16 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)
     return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
+
+
+def _needs_nothing(definition: Class | Function) -> bool:
+    """True for a class made without arguments, or a function of one tensor at most."""
+    start = definition if isinstance(definition, Function) else definition.method("__init__", definition)
+    if start is None:
+        return True
+    spec = start.node.args
+    needed = len(spec.args) - len(spec.defaults) + sum(default is None for default in spec.kw_defaults)
+    return needed <= 1  # the tensor, or self
 
 
 def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
