@@ -189,11 +189,13 @@ BAD = [
     (["nothere.onnx"], "nothere.onnx"),
     (["nothere.keras"], "no file"),
     (["nothere.py:Net"], "no file"),
+    ([str(Path(__file__).parent)], "is a folder"),
+    (["a/" * 3000], "no file"),
     (["crn-smal1"], "crn-smal1"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "told"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])
+@pytest.mark.parametrize(("arguments", "told"), BAD, ids=[" ".join(arguments)[-40:] for arguments, _ in BAD])
 def test_bad_input_is_told_and_exits_2(capsys, arguments, told):
     code, out, err = explain(capsys, *arguments)
     assert code == 2

@@ -84,7 +84,10 @@ def settled(
     ):
         card, file = _card(what)
         return with_card(given, file, card)
-    raise ExplainError(f"There is no file {str(path)[:200]}. {FORMS}")
+    if isinstance(what, Path) or len(str(path)) < 200:
+        folder = path.expanduser().is_dir()
+        raise ExplainError(f"{path} is a folder. {FORMS}" if folder else f"There is no file {path}. {FORMS}")
+    raise ExplainError(f"There is no file {str(path)[:200]} ... {FORMS}")
 
 
 def _is_file(text: str) -> bool:
