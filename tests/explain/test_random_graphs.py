@@ -234,7 +234,7 @@ def networks(draw) -> tuple[int, nn.Module]:
     return first, nn.Sequential(*found)
 
 
-@settings(max_examples=220, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(networks(), st.integers(0, 3))
 def test_field_equals_gradient(drawn, nudge):
     channels, net = drawn
