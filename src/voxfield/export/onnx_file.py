@@ -62,7 +62,8 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "licence": publication.licence,
             "data": publication.data,
             "config": dataclasses.asdict(model),
-            "measured": dict(measured or {}) | {"training_steps": about["step"]},
+            "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
+            | {"training_steps": about["step"]},
             **net.interface(),
         },
     )
