@@ -44,10 +44,25 @@ def seen_by(field: AxisField, output: int, statistics: bool) -> Stretch:
     return (low, high) if low <= high else None
 
 
-def reached_by(field: AxisField, position: int) -> Stretch:
-    """First and last output that depend on one input position in any way."""
-    outputs = [n for n in range(field.out_size or 0) if (s := seen_by(field, n, True)) and s[0] <= position <= s[1]]
-    return (outputs[0], outputs[-1]) if outputs else None
+def spans_of(field: AxisField) -> tuple[list[Stretch], list[Stretch]]:
+    """For every output what it sees in any way, and what it sees on the local path.
+
+    Outputs whose local path lies in the padding alone see nothing.
+    """
+    last = (field.in_size or 1) - 1
+    seen: list[Stretch] = []
+    local: list[Stretch] = []
+    for n in range(field.out_size or 0):
+        span = local_span(field, n)
+        only_padding = not field.whole_input and span is not None and (span[1] < 0 or span[0] > last)
+        seen.append(None if only_padding else seen_by(field, n, True))
+        local.append(span)
+    return seen, local
+
+
+def reached_from(spans: Sequence[Stretch], position: int) -> Stretch:
+    """First and last of some intervals that hold one position."""
+    return extent([span is not None and span[0] <= position <= span[1] for span in spans])
 
 
 def probed_outputs(field: AxisField, most: int = 12) -> list[int]:
@@ -152,23 +167,21 @@ def judged_without_path(field: AxisField, measured: Mapping[int, Stretch]) -> Pr
 def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> ProbeResult:
     """One comparison of changed outputs with predicted ones."""
     outside, met_first, met_last = [], False, False
-    whole = bool(field.whole_input)
+    whole, (seen, near) = bool(field.whole_input), spans_of(field)
     for position, found in measured.items():
-        expected = reached_by(field, position)
+        expected, local = reached_from(seen, position), reached_from(near, position)
         if found is None:
             met_first, met_last = met_first or expected is None, met_last or expected is None
-            continue
-        if expected is None or found[0] < expected[0] or found[1] > expected[1]:
+        elif expected is None or found[0] < expected[0] or found[1] > expected[1]:
             outside.append(position)
-            continue
-        local = [n for n in range(field.out_size or 0) if (s := local_span(field, n)) and s[0] <= position <= s[1]]
-        met_first |= found[0] == expected[0] or (whole and (not local or found[0] < local[0]))
-        met_last |= found[1] == expected[1] or (whole and (not local or found[1] > local[-1]))
+        else:
+            met_first |= found[0] == expected[0] or (whole and (not local or found[0] < local[0]))
+            met_last |= found[1] == expected[1] or (whole and (not local or found[1] > local[1]))
     positions = list(measured)
     shown = outside[0] if outside else positions[len(positions) // 2] if positions else 0
     agrees: bool | None = not outside and met_first and met_last if positions else None
     detail = f"input positions {positions[0]} to {positions[-1]}" if positions else "no input position to probe"
-    symbolic, found_there = told(reached_by(field, shown)), told(measured.get(shown))
+    symbolic, found_there = told(reached_from(seen, shown)), told(measured.get(shown))
     return ProbeResult("nan", field.axis, agrees, symbolic, found_there, detail + remark)
 
 

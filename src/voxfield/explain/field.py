@@ -401,6 +401,8 @@ def united(parts: Iterable[Part]) -> tuple[Part, ...]:
     """Parts that move alike along every dim, written as one."""
     found: dict[tuple[tuple[Fraction, ...], bool], Part] = {}
     for part in parts:
+        if all(span is None for span in part.table):  # what reads nothing has no reason to read more
+            part = replace(part, whole=frozenset(), past=frozenset(), future=frozenset(), reach=None)
         key = part.hops, part.stopped
         found[key] = part if key not in found else _union(found[key], part)
     return tuple(found.values())
