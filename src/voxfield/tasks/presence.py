@@ -6,8 +6,8 @@ import numpy as np
 
 from voxfield.protocols import Array
 
-EVEN = 0.28  # spread of an output's share of the frames at which it is as likely empty as not
-STEP = 0.055  # how far from there the answer is sure: the logistic scale of the odds
+EVEN = 0.2  # spread of an output's share of the frames at which it is as likely empty as not
+STEP = 0.03  # how far from there the answer is sure: the logistic scale of the odds
 _FRAME_S = 0.02
 _FLOOR = 1e-10  # mean square of what counts as digital silence
 _CLASSES = 60  # of 2 dB each
