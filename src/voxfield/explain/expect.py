@@ -150,7 +150,7 @@ def judged_nan(
 
 
 def judged_without_path(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
-    """Where nothing moves along the axis any more: the output must change with the ends of the reach."""
+    """Where nothing moves along the axis any more: the output must change with the reach and its inner ends."""
     reach = field.reach
     if reach is not None:
         last = (field.in_size or 1) - 1
@@ -159,7 +159,9 @@ def judged_without_path(field: AxisField, measured: Mapping[int, Stretch]) -> Pr
     changing = [p for p in measured if measured[p] is not None]
     if reach is None or not ends:
         return ProbeResult("nan", field.axis, None, "", "", "no output position along this axis")
-    agrees = all(p in changing for p in ends) and all(reach[0] <= p <= reach[1] for p in changing)
+    border = (0, (field.in_size or 1) - 1)  # where strides and holes may step over the last positions
+    felt = bool(changing) and all(p in changing for p in ends if p not in border)
+    agrees = felt and all(reach[0] <= p <= reach[1] for p in changing)
     seen = f"changes with {', '.join(map(str, changing)) or 'none'}"
     return ProbeResult("nan", field.axis, agrees, f"sees {told(reach)}", seen, f"input positions {list(measured)}")
 
