@@ -25,7 +25,8 @@ def main() -> None:
     out.mkdir(exist_ok=True)
     measures = [name for name in ("pesq", "estoi", "si_sdr_db") if name in measurable()]
     print(f"{'recording':24}" + "".join(f"{name:>24}" for name in measures))
-    for clean in sorted((HERE / "clean").iterdir()):
+    pairs = [clean for clean in sorted((HERE / "clean").iterdir()) if (HERE / clean.name).exists()]
+    for clean in pairs:
         enhanced = out / f"{clean.stem}_enhance{clean.suffix}"
         vf.enhance(HERE / clean.name).save(enhanced, overwrite=True)
         target = mono(clean)
