@@ -136,8 +136,3 @@ class AudioBank:
         """(N,) float32 samples of one clip, in -1..1."""
         start = 0 if index == 0 else self.ends[index - 1]
         return self.samples[start : self.ends[index]].astype(np.float32) / 32768
-
-    @property
-    def seconds(self) -> float:
-        """Total duration at 16 kHz or whatever rate the bank was made for, in samples / rate."""
-        return float(self.ends[-1])
