@@ -11,6 +11,7 @@ import typer
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import check_choices, open_input, open_output
+from voxfield.cli.options import AsJson, Overwrite, Quiet, Raw, SkipExisting, Threads
 from voxfield.errors import InputError
 
 _FIRST = "speaker1"
@@ -33,20 +34,15 @@ def separate(
     noise: Annotated[
         str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
     ] = "drop",
-    raw: Annotated[
-        str | None,
-        typer.Option(
-            help="Standard input is headerless: u8, s16le, s24le, s32le, f32le or f64le.", metavar="RATE,C,ENC"
-        ),
-    ] = None,
+    raw: Raw = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")] = False,
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")] = False,
-    threads: Annotated[int, typer.Option(help="Threads within one step of the network.", min=1, metavar="N")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
+    overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Separate the voices of people who talk at once.
 
