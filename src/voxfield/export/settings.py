@@ -6,7 +6,6 @@ Each program's own names for settings are translated; a setting that only habit 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 from voxfield.errors import CheckpointError, InputError, RecipeError
 from voxfield.export.foreign import names
 from voxfield.models.conv_tasnet import ConvTasNetConfig
-from voxfield.train.recipe import build
+from voxfield.train.recipe import build, parse_override
 
 NORMS = {"gln": "global", "cgln": "cumulative", "cln": "frame", "fgln": "channel", "bn": "batch"}
 TRANSLATED = {  # theirs -> ours; what is not here either shows in the tensors or does not change the network
@@ -163,17 +162,8 @@ def _translated(program: str, stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
-    found = {}
-    for override in overrides:
-        key, sign, text = override.partition("=")
-        if not sign:
-            raise InputError(f"--set {override}: write it as key=value")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        found[key.strip()] = value
     try:
+        found = dict(parse_override(override) for override in overrides)
         build(ConvTasNetConfig, found, "--set")
     except RecipeError as error:
         raise InputError(str(error)) from error

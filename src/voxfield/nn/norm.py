@@ -21,28 +21,26 @@ class GlobalNorm(nn.GroupNorm):
         super().__init__(1, channels, eps=eps)
 
 
-class ChannelNorm(nn.Module):
-    """Zero mean and unit variance of each channel over all time: needs the whole input."""
+class _ScaleAndOffset(nn.Module):
+    """The learned part of a norm: one scale and one offset a channel."""
 
     def __init__(self, channels: int, eps: float = 1e-8) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.eps = eps
+
+
+class ChannelNorm(_ScaleAndOffset):
+    """Zero mean and unit variance of each channel over all time: needs the whole input."""
 
     def forward(self, x: Tensor) -> Tensor:
         variance, mean = torch.var_mean(x, dim=-1, correction=0, keepdim=True)
         return (x - mean) * torch.rsqrt(variance + self.eps) * self.weight[:, None] + self.bias[:, None]
 
 
-class FrameNorm(nn.Module):
+class FrameNorm(_ScaleAndOffset):
     """Zero mean and unit variance over the channels of each frame: streams without a state."""
-
-    def __init__(self, channels: int, eps: float = 1e-8) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
         y = functional.layer_norm(x.transpose(1, 2), self.weight.shape, self.weight, self.bias, self.eps)
@@ -53,7 +51,7 @@ class BatchNorm(nn.BatchNorm1d):
     """Zero mean and unit variance of each channel over the training data: a fixed scale and offset when it runs."""
 
 
-class CumulativeNorm(Streaming):
+class CumulativeNorm(_ScaleAndOffset, Streaming):
     """Zero mean and unit variance over all channels and all frames up to the present one.
 
     The moments of each frame are merged into those of the past about the past mean, in double precision and as mean and
@@ -62,12 +60,6 @@ class CumulativeNorm(Streaming):
     State (B, 6): frames seen, mean and variance, each as a float32 and the float32 remainder that it could not hold. A
     single float32 would stop counting after 2^24 frames, and the mean would stop moving long before.
     """
-
-    def __init__(self, channels: int, eps: float = 1e-8) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
 
     def initial_state(self, batch: int) -> State:
         return torch.zeros(batch, 6)

@@ -152,15 +152,28 @@ def _refuse_unknown(table: Mapping[str, Any], known: Sequence[str], where: str) 
             raise RecipeError(f"{where} has no key '{key}'{hint}")
 
 
-def _override(table: dict[str, Any], override: str) -> None:
+def parse_override(override: str) -> tuple[str, Any]:
+    """Key and value of `key=value`; the value is read as TOML, or taken as a string.
+
+    >>> parse_override("train.steps=7"), parse_override("train.device=cpu")
+    (('train.steps', 7), ('train.device', 'cpu'))
+
+    Raises:
+        RecipeError: no `=` in it.
+    """
     key, sign, text = override.partition("=")
     if not sign:
-        raise RecipeError(f"--set {override}: write it as table.key=value")
+        raise RecipeError(f"--set {override}: write it as key=value, such as train.steps=100")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
-    *path, last = key.strip().split(".")
+    return key.strip(), value
+
+
+def _override(table: dict[str, Any], override: str) -> None:
+    key, value = parse_override(override)
+    *path, last = key.split(".")
     for part in path:
         table = table.setdefault(part, {})
         if not isinstance(table, dict):
