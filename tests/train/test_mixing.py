@@ -8,16 +8,19 @@ import pytest
 import soundfile
 
 from voxfield.errors import InputError
+from voxfield.train.made_noise import KINDS
 from voxfield.train.mixing import MixConfig, Mixer, active_level
 from voxfield.train.sources import AudioBank, read_source
 
 PLAIN = MixConfig(
     duration_s=0.8, second_noise=0, babble=0, reverberation=0, equaliser=0, band_limit=0, clipping=0, clean=0,
-    noise_only=0, silence=0,
+    noise_only=0, silence=0, roll_off=0, speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0,
+    made_noise=0,
 )  # fmt: skip
 EVERYTHING = MixConfig(
     duration_s=0.8, second_noise=0.5, babble=0.3, reverberation=0.5, equaliser=0.5, band_limit=0.5, clipping=0.5,
-    clean=0.2, noise_only=0.2, silence=0.1,
+    clean=0.2, noise_only=0.2, silence=0.1, roll_off=0.5, speech_speed=0.5, noise_speed=0.5, noise_reversed=0.5,
+    noise_envelope=0.4, events=0.4, made_noise=0.4,
 )  # fmt: skip
 
 
@@ -60,6 +63,30 @@ def test_special_items(mixer):
     assert not noisy.any() and not clean.any()
     noisy, clean = mixer(replace(PLAIN, clean=1.0)).mix(0, 0)
     assert np.abs(noisy - clean).max() < 0.05 * np.abs(clean).max()
+
+
+def test_a_roll_off_lies_over_speech_and_noise_alike(mixer):
+    """What is above it is 40 dB and more down in both, so where sound ends says nothing about what is noise."""
+    for index in range(8):
+        noisy, clean = mixer(replace(PLAIN, roll_off=1.0, snr_db=(0.0, 0.0))).mix(0, index)
+        plain_noisy, plain_clean = mixer(replace(PLAIN, snr_db=(0.0, 0.0))).mix(0, index)
+        for after, before in ((clean, plain_clean), (noisy - clean, plain_noisy - plain_clean)):
+            lost = np.abs(np.fft.rfft(after))[-60:] / (np.abs(np.fft.rfft(before))[-60:] + 1e-9)
+            assert np.median(lost) < 0.75
+
+
+def test_speed_changes_the_pitch(mixer):
+    tone = np.sin(2 * np.pi * 500 * np.arange(20000) / 16000).astype(np.float32)
+    faster = mixer(PLAIN).at_speed(tone, 1.5)
+    assert len(faster) == 12800
+    assert np.abs(np.fft.rfft(faster)).argmax() * 16000 / 12800 == pytest.approx(750, abs=5)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_made_noise_is_finite_and_varied(kind):
+    made = [kind(np.random.default_rng(seed), 8000, 16000) for seed in range(20)]
+    assert all(audio.shape == (8000,) and np.isfinite(audio).all() and audio.any() for audio in made)
+    assert not np.allclose(made[0], made[1])
 
 
 def test_manifests(sounds, tmp_path):

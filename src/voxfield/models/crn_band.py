@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from voxfield.nn.level import MovingLevel
+from voxfield.nn.recurrent import Gru
 from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import State, Streaming
 
@@ -55,7 +56,7 @@ class BandBlock(Streaming):
         super().__init__()
         self.bands, self.hidden = bands, hidden
         self.norm_time = nn.LayerNorm(hidden)
-        self.gru = nn.GRU(hidden, hidden)
+        self.gru = Gru(hidden, hidden)
         self.norm_bands = nn.LayerNorm(hidden)
         self.mix = nn.Parameter(torch.eye(bands) + torch.randn(bands, bands) / bands)
         self.widen = nn.Linear(hidden, 2 * hidden)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from voxfield.nn.stft import Stft
-from voxfield.train.losses import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db
+from voxfield.train.losses import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db, snr_db
 from voxfield.train.mixing import MixConfig, Mixer
 from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.rooms import simulate_rooms
@@ -24,7 +24,8 @@ class EnhanceLoss:
     """Weights of the parts; with these each part moves the sum by about as much as the others."""
 
     spectrum: float = 10.0
-    si_sdr: float = 0.1  # per dB
+    si_sdr: float = 0.15  # per dB
+    plain_snr: float = 0.4  # share of plain SNR in it, which keeps the level: SI-SDR does not see it
     loudness: float = 0.5
     intelligibility: float = 2.0
 
@@ -63,11 +64,16 @@ class EnhanceTask(TrainingTask):
         weights, of_speech = self.recipe.loss, spoken / spoken.sum().clamp(min=1)
         parts = {
             "spectrum": compressed_spectrum_loss(heard, wanted).mean(),
-            "si_sdr": (-si_sdr_db(enhanced, clean) * of_speech).sum(),
+            "si_sdr": (-self.ratio_db(enhanced, clean) * of_speech).sum(),
             "loudness": (self.loudness(*powers) * of_speech).sum(),
             "intelligibility": (self.unintelligibility(*powers) * of_speech).sum(),
         }
         return {"loss": sum(getattr(weights, name) * value for name, value in parts.items()), **parts}
+
+    def ratio_db(self, enhanced: Tensor, clean: Tensor) -> Tensor:
+        """(B,) SI-SDR with a share of plain SNR."""
+        plain = self.recipe.loss.plain_snr
+        return (1 - plain) * si_sdr_db(enhanced, clean) + plain * snr_db(enhanced, clean)
 
     @torch.no_grad()
     def validate(self, net: nn.Module) -> dict[str, float]:
@@ -76,7 +82,7 @@ class EnhanceTask(TrainingTask):
         from pystoi import stoi
 
         recipe = self.recipe
-        mix = MixConfig(noise_only=0, silence=0, clean=0, clipping=0, band_limit=0, duration_s=4.0)
+        mix = VALIDATION
         mixer = make_mixer(recipe.data, mix, recipe.model.sample_rate_hz, 1000, recipe.data.valid_split)
         device = next(net.parameters()).device
         scores = []
@@ -93,6 +99,12 @@ class EnhanceTask(TrainingTask):
                 scores.append((quality, understood, float(si_sdr_db(enhanced, torch.from_numpy(clean), 100))))
         quality, understood, ratio = np.mean(scores, axis=0)
         return {"pesq": quality, "estoi": understood, "si_sdr": ratio, "score": quality + 3 * understood + 0.05 * ratio}
+
+
+VALIDATION = MixConfig(  # recorded noise as it is; half of the items behind a roll-off, as after any resampler
+    duration_s=4.0, snr_db=(-5.0, 20.0), noise_only=0, silence=0, clean=0, clipping=0, band_limit=0, roll_off=0.5,
+    speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
+)  # fmt: skip
 
 
 def make_mixer(data: DataConfig, mix: MixConfig, sample_rate_hz: int, seed: int, split: str) -> Mixer:

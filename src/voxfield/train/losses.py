@@ -25,6 +25,12 @@ def si_sdr_db(estimate: Tensor, target: Tensor, ceiling_db: float = 40.0) -> Ten
     return 10 * torch.log10((wanted + EPS) / (error + 10 ** (-ceiling_db / 10) * wanted + EPS))
 
 
+def snr_db(estimate: Tensor, target: Tensor, ceiling_db: float = 40.0) -> Tensor:
+    """Signal-to-noise ratio in dB, (..., N) -> (...), softly bounded by `ceiling_db`; a wrong level counts as noise."""
+    wanted, error = target.square().sum(-1), (estimate - target).square().sum(-1)
+    return 10 * torch.log10((wanted + EPS) / (error + 10 ** (-ceiling_db / 10) * wanted + EPS))
+
+
 def compressed_spectrum_loss(
     estimate: Tensor, target: Tensor, exponent: float = 0.3, complex_part: float = 0.3
 ) -> Tensor:

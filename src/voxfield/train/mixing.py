@@ -6,12 +6,15 @@ one would have seen, and a validation set is a range of indices.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 from numpy.random import Generator
 from scipy.signal import oaconvolve
 
+from voxfield.train.made_noise import made_noise
 from voxfield.train.sources import AudioBank
 
 FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
@@ -23,13 +26,20 @@ class MixConfig:
     """What mixtures look like; probabilities are per item."""
 
     duration_s: float = 3.0
-    snr_db: tuple[float, float] = (-5.0, 20.0)  # speech over noise, each on its active frames
+    snr_db: tuple[float, float] = (-9.0, 20.0)  # speech over noise, each on its active frames
     level_dbfs: tuple[float, float] = (-45.0, -5.0)  # active level of the mixture, lowered where it would clip
     second_noise: float = 0.3  # another noise, of another label, up to 10 dB weaker
     babble: float = 0.08  # talk of three to six other speakers instead of the first noise
     reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
     equaliser: float = 0.5  # random gain curve, on speech and noise apart
-    band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz
+    band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz, on speech and noise apart
+    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as any resampler leaves it: it says nothing of noise
+    speech_speed: float = 0.3  # speech at 0.88 to 1.14 times its speed and pitch
+    noise_speed: float = 0.5  # noise at 0.6 to 1.65 times its speed and pitch
+    noise_reversed: float = 0.25
+    noise_envelope: float = 0.1  # noise that rises and falls as another one does
+    events: float = 0.15  # one short piece of noise again and again, with random gaps and gains
+    made_noise: float = 0.12  # synthesised instead of recorded
     clipping: float = 0.05  # of the mixture only
     clean: float = 0.06  # no noise but a trace, 35 to 60 dB down: what must be left alone
     noise_only: float = 0.04  # target is silence
@@ -65,11 +75,11 @@ class Mixer:
         if kind < config.silence:
             zeros = np.zeros(self.samples, np.float32)
             return zeros, zeros.copy()
-        clean = self.shape(rng, self.talk(rng, int(rng.integers(len(self.speech.groups)))), room=True)
-        noise = self.babble(rng) if rng.random() < config.babble else self.noise_clip(rng)
+        clean = self.shape(rng, self.speech_at_speed(rng, int(rng.integers(len(self.speech.groups)))), room=True)
+        noise = self.babble(rng) if rng.random() < config.babble else self.noise_at_large(rng)
         noise = self.shape(rng, noise, room=False)
         if rng.random() < config.second_noise:
-            noise = noise + self.noise_clip(rng) * _gain(-rng.uniform(0, 10), noise)
+            noise = noise + self.noise_at_large(rng) * _gain(-rng.uniform(0, 10), noise)
         snr_db = rng.uniform(*config.snr_db)
         if kind < config.silence + config.noise_only:
             clean = np.zeros_like(clean)
@@ -78,6 +88,8 @@ class Mixer:
         speech_level, noise_level = active_level(clean), active_level(noise)
         if speech_level > SILENT and noise_level > SILENT:
             noise = noise * (speech_level / noise_level * 10 ** (-snr_db / 20))
+        if rng.random() < config.roll_off:
+            clean, noise = roll_off(rng, np.stack([clean, noise]), self.sample_rate_hz)
         noisy = clean + noise
         level = 10 ** (rng.uniform(*config.level_dbfs) / 20) / max(active_level(noisy), SILENT)
         level = min(level, 0.99 / max(np.abs(noisy).max(), SILENT))
@@ -87,25 +99,69 @@ class Mixer:
             noisy = np.clip(noisy, -limit, limit)
         return noisy.astype(np.float32), clean.astype(np.float32)
 
-    def talk(self, rng: Generator, speaker: int) -> np.ndarray:
-        """(N,) speech of one speaker: utterances with pauses between them, cut at a random place."""
+    def talk(self, rng: Generator, speaker: int, samples: int = 0) -> np.ndarray:
+        """(samples,) speech of one speaker: utterances with pauses between them, cut at a random place; 0 samples: the
+        length of an item."""
+        samples = samples or self.samples
         clips = self.speech.groups[speaker]
         audio = self.speech.clip(clips[int(rng.integers(len(clips)))])
-        while len(audio) < self.samples:
+        while len(audio) < samples:
             pause = np.zeros(int(rng.uniform(0.1, 0.8) * self.sample_rate_hz), np.float32)
             audio = np.concatenate([audio, pause, self.speech.clip(clips[int(rng.integers(len(clips)))])])
-        start = int(rng.integers(len(audio) - self.samples + 1))
-        return audio[start : start + self.samples]
+        start = int(rng.integers(len(audio) - samples + 1))
+        return audio[start : start + samples]
 
-    def noise_clip(self, rng: Generator) -> np.ndarray:
-        """(N,) noise of one label, repeated where it is short."""
+    def speech_at_speed(self, rng: Generator, speaker: int) -> np.ndarray:
+        """(N,) speech of one speaker, sometimes faster or slower and so higher or lower."""
+        if rng.random() >= self.config.speech_speed:
+            return self.talk(rng, speaker)
+        speed = float(np.exp(rng.uniform(-0.13, 0.13)))
+        return self.at_speed(self.talk(rng, speaker, math.ceil(self.samples * speed) + 16), speed)
+
+    def noise_at_large(self, rng: Generator) -> np.ndarray:
+        """(N,) noise in more kinds than were recorded: made, or recorded and changed."""
+        config = self.config
+        if rng.random() < config.made_noise:
+            return made_noise(rng, self.samples, self.sample_rate_hz)
+        speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < config.noise_speed else 1.0
+        audio = self.noise_clip(rng, math.ceil(self.samples * speed) + 16)
+        audio = self.at_speed(audio, speed) if speed != 1 else audio[: self.samples]
+        if rng.random() < config.noise_reversed:
+            audio = audio[::-1]
+        if rng.random() < config.events:
+            audio = self.as_events(rng, audio)
+        if rng.random() < config.noise_envelope:
+            audio = audio * envelope(self.noise_clip(rng)) / (envelope(audio) + SILENT)
+        return np.ascontiguousarray(audio, np.float32)
+
+    def at_speed(self, audio: np.ndarray, speed: float) -> np.ndarray:
+        """(N,) the start of the sound at `speed` times its speed."""
+        resampled = soxr.resample(audio, self.sample_rate_hz * speed, self.sample_rate_hz, "LQ")[: self.samples]
+        return np.pad(resampled, (0, self.samples - len(resampled)))
+
+    def as_events(self, rng: Generator, audio: np.ndarray) -> np.ndarray:
+        """(N,) the loudest moment of a noise, 0.05 to 0.6 s, repeated with gaps of up to a second."""
+        length = int(rng.uniform(0.05, 0.6) * self.sample_rate_hz)
+        start = max(0, int(np.abs(audio).argmax()) - int(length * rng.uniform(0.05, 0.4)))
+        event = audio[start : start + length] * np.minimum(1, np.linspace(0, 20, len(audio[start : start + length])))
+        event = event * np.minimum(1, np.linspace(4, 0, len(event)))
+        again, at = np.zeros(self.samples, np.float32), int(rng.uniform(0, 0.5) * self.sample_rate_hz)
+        while at < self.samples:
+            part = event[: self.samples - at]
+            again[at : at + len(part)] += part * 10 ** (rng.uniform(-12, 0) / 20)
+            at += len(event) + int(rng.uniform(0.02, 1.0) * self.sample_rate_hz)
+        return again
+
+    def noise_clip(self, rng: Generator, samples: int = 0) -> np.ndarray:
+        """(samples,) noise of one label, repeated where it is short; 0 samples: the length of an item."""
+        samples = samples or self.samples
         clips = self.noise.groups[int(rng.integers(len(self.noise.groups)))]
         audio = self.noise.clip(clips[int(rng.integers(len(clips)))])
-        if len(audio) < self.samples:
+        if len(audio) < samples:
             pause = np.zeros(int(rng.uniform(0, 0.5) * self.sample_rate_hz), np.float32)
-            audio = np.tile(np.concatenate([audio, pause]), 2 + self.samples // (len(audio) + len(pause)))
-        start = int(rng.integers(len(audio) - self.samples + 1))
-        return audio[start : start + self.samples]
+            audio = np.tile(np.concatenate([audio, pause]), 2 + samples // (len(audio) + len(pause)))
+        start = int(rng.integers(len(audio) - samples + 1))
+        return audio[start : start + samples]
 
     def babble(self, rng: Generator) -> np.ndarray:
         """(N,) talk of three to six speakers at similar levels."""
@@ -132,6 +188,21 @@ class Mixer:
                 gain_db += np.clip((edge - np.arange(bins)) / (0.05 * bins), -1, 0) * 80
             audio = np.fft.irfft(np.fft.rfft(audio) * 10 ** (gain_db / 20), len(audio)).astype(np.float32)
         return audio
+
+
+def roll_off(rng: Generator, audio: np.ndarray, rate_hz: int) -> np.ndarray:
+    """The signals (..., N) behind one low-pass that closes somewhere between 6.6 and 8 kHz, softly or steeply."""
+    hz = np.fft.rfftfreq(audio.shape[-1], 1 / rate_hz)
+    edge_hz, width_hz = rng.uniform(6600, 8000), np.exp(rng.uniform(np.log(60), np.log(1200)))
+    gain_db = -np.clip((hz - edge_hz) / width_hz + 0.5, 0, 1) * rng.uniform(40, 100)
+    return np.fft.irfft(np.fft.rfft(audio) * 10 ** (gain_db / 20), audio.shape[-1]).astype(np.float32)
+
+
+def envelope(audio: np.ndarray) -> np.ndarray:
+    """(N,) how loud a sound is from one 20 ms frame to the next, joined by straight lines."""
+    frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    levels = np.sqrt(np.square(frames).mean(1)) + SILENT
+    return np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
 
 
 def active_level(audio: np.ndarray) -> float:
