@@ -21,7 +21,7 @@ MAY_IMPORT = {  # room -> rooms
     "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
     "explain": {"errors", "cards"},
     "nn": {"features", "errors"},
-    "models": {"nn", "errors"},
+    "models": {"nn", "cards", "errors"},
     "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
     "export": {"models", "nn", "train", "cards", "runtime", "explain", "features", "protocols", "errors"},
     "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},

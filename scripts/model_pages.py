@@ -21,18 +21,19 @@ def section(card: Card) -> Iterator[str]:
     """The lines of one model."""
     yield f"\n## {card.name}\n"
     yield f"{card.summary[0].upper()}{card.summary[1:]}.\n"
-    live = f"{card.latency_ms:g} ms of latency" if card.streaming else f"does not stream: {card.not_streaming_because}"
+    face = card.interface
+    live = f"{face.latency_ms:g} ms of latency" if face.streaming else f"does not stream: {face.not_streaming_because}"
     field = f"{card.field_samples:,} samples" if isinstance(card.field_samples, int) else card.field_samples
     size = f", {card.file.bytes / 1e3:,.0f} kB" if card.file else ""
     rows = {
-        "architecture": f"{card.architecture}, {card.sample_rate_hz} Hz, {card.interface}",
+        "architecture": f"{card.architecture}, {face.sample_rate_hz} Hz, {face.input.kind} to {face.output.kind}",
         "live": live,
-        "hears": field,
+        "receptive field": field,
         "size": f"{card.parameters:,} parameters{size}",
-        "cost": f"{card.macs_per_second / 1e6:,.1f} M MACs a second of audio",
-        "keeps between steps": f"{card.state_floats:,} floats" if card.streaming else "nothing",
+        "cost": f"{card.macs / 1e6:,.1f} M MACs a second of audio",
+        "streaming state": f"{card.state_floats:,} floats" if face.streaming else "nothing",
         "licence": card.licence,
-        "learned from": "; ".join(card.data),
+        "training data": "; ".join(card.data),
     }
     yield "| | |\n| --- | --- |"
     yield from (f"| {name} | {value} |" for name, value in rows.items())

@@ -11,7 +11,7 @@ import pytest
 import soundfile as sf
 from scipy.signal import butter, sosfiltfilt
 
-from voxfield.cards import example_card
+from voxfield.cards import example_card, samples
 from voxfield.errors import InputError
 from voxfield.metrics.separation import count_swaps
 from voxfield.tasks.presence import PresenceMeter
@@ -31,9 +31,8 @@ class Splitter:
 
     def __init__(self, scale=(1.0, 1.0), shuffle=True, streaming=False):
         self.card = example_card(
-            name="splitter-test.v1", task="separate", architecture="conv-tasnet", interface="samples", window_samples=0,
-            hop_samples=80, lookahead_samples=0, sources=2, sample_rate_hz=RATE, streaming=streaming,
-            not_streaming_because="" if streaming else "it filters both ways",
+            name="splitter-test.v1", task="separate", architecture="conv-tasnet",
+            interface=samples(RATE, 80, 0, 2) if streaming else samples(RATE, 80, None, 2, 1, "it filters both ways"),
         )  # fmt: skip
         self.scale, self.shuffle = np.array(scale, np.float32)[:, None], shuffle
         self.calls, self.longest = 0, 0

@@ -24,7 +24,7 @@ def evaluate_voices(mixed: Path, voices: Path, model: str, measures: str, limit:
     from voxfield.tasks.separate import separate, separating_engine
 
     engine = separating_engine(model)
-    rate_hz = engine.card.sample_rate_hz
+    rate_hz = engine.card.interface.sample_rate_hz
     needs = {"sdr": "fast_bss_eval", "pesq": "pesq", "stoi": "pystoi"}
     there = [name for name in MEASURES if name not in needs or find_spec(needs[name])]
     chosen = measures.split(",") if measures else there
@@ -35,7 +35,7 @@ def evaluate_voices(mixed: Path, voices: Path, model: str, measures: str, limit:
     def recordings() -> Iterator[tuple[str, Any, Any]]:
         import numpy as np
 
-        for number, (name, path, parts) in enumerate(mixtures(mixed, voices, engine.card.sources), start=1):
+        for number, (name, path, parts) in enumerate(mixtures(mixed, voices, engine.card.interface.sources), start=1):
             if limit and number > limit:
                 return
             print(f"\r{number} {name}", end="", file=sys.stderr, flush=True)

@@ -1,9 +1,12 @@
 """`voxfield models`: what can be run, and each model's card."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from voxfield.cards import Card
 
 
 def models(
@@ -35,11 +38,18 @@ def models(
     elif name is not None:
         for key, value in chosen[0].to_dict().items():
             print(f"{key:22} {value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)}")
-        print(f"{'latency_ms':22} {chosen[0].latency_ms:g}")
+        print(f"{'latency':22} {_latency(chosen[0])}")
         print(f"{'state_floats':22} {chosen[0].state_floats}")
     else:
         for card in chosen:
             print(
-                f"{card.name:24} {card.task:10} {card.sample_rate_hz:6} Hz {card.latency_ms:4.0f} ms "
-                f"{card.parameters / 1000:8,.0f} k parameters {card.macs_per_second / 1e6:8,.0f} MMAC/s  {card.summary}"
+                f"{card.name:24} {card.task:10} {card.interface.sample_rate_hz:6} Hz {_latency(card):>12} "
+                f"{card.parameters / 1000:8,.0f} k parameters {card.macs / 1e6:8,.0f} MMAC"
+                f"{'/s' if card.interface.sample_rate_hz else '  '}  {card.summary}"
             )
+
+
+def _latency(card: "Card") -> str:
+    """Algorithmic latency, or what there is instead."""
+    latency_ms = card.interface.latency_ms
+    return "whole input" if latency_ms is None else f"{latency_ms:.0f} ms"

@@ -76,7 +76,7 @@ def separate(
         with open_input(job.input, raw) as source, ExitStack() as stack:
             total = source.count_samples
             shown = (lambda done: progress(done / total)) if total else None
-            piped, sources = job.output == PIPE, engine.card.sources
+            piped, sources = job.output == PIPE, engine.card.interface.sources
             paths = [PIPE] if piped else _paths(job.output, sources)
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []

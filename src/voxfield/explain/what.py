@@ -183,15 +183,16 @@ def _module(what: str, run_file: bool) -> Any:
 
 
 def with_card(given: Settled, path: Path, card: Card | None) -> Settled:
-    """An ONNX file of ours, fed one second of audio at its card's rate unless an input was given."""
+    """An ONNX file of ours, fed one second of audio, or one input of another kind, unless an input was given."""
     if card is None or given.input_shape is not None:
         return replace(given, what=path, title=None if card is None else card.name)
-    rate = card.sample_rate_hz
-    if card.interface == "spectrum":
-        frames = Frames(rate, card.hop_samples, card.window_samples)
-        shape = (1, 2, card.bins, -(-rate // card.hop_samples))
-        return Settled(path, shape, given.layout or "BCFT", frames.rate_hz, frames, card.name)
-    return Settled(path, (1, 1, rate), given.layout or "BCT", given.rate_hz or rate, None, card.name)
+    face = card.interface
+    layout, rate = given.layout or face.input.layout, face.sample_rate_hz
+    shape = face.block_shape(face.hops_per_second)
+    if face.window_samples:
+        frames = Frames(rate, face.hop_samples, face.window_samples)
+        return Settled(path, shape, layout, frames.rate_hz, frames, card.name)
+    return Settled(path, shape, layout, given.rate_hz or rate or None, None, card.name)
 
 
 def _card_inside(path: Path) -> Card | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -40,18 +38,3 @@ class Stft(nn.Module):
         frames = torch.fft.irfft(complex_spectrum, 2 * self.hop) * self.window
         first, second = frames[..., : self.hop], frames[..., self.hop :]
         return (first + F.pad(second, (0, 0, 1, -1)))[:, 1:].flatten(1)[:, :samples]
-
-
-def spectral_interface(config: Any) -> dict[str, Any]:
-    """The card's fields for a network on spectra: a frame ends with its hop, so it looks window - hop samples ahead.
-
-    Args:
-        config: anything with `sample_rate_hz`, `window_samples` and `hop_samples`.
-    """
-    return {
-        "interface": "spectrum",
-        "sample_rate_hz": config.sample_rate_hz,
-        "window_samples": config.window_samples,
-        "hop_samples": config.hop_samples,
-        "lookahead_samples": config.window_samples - config.hop_samples,
-    }

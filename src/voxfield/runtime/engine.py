@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from voxfield.cards import METADATA_KEY, Card, resolve
+from voxfield.cards import METADATA_KEY, Card, Port, resolve
 from voxfield.errors import CardError, InputError
 from voxfield.protocols import Array, Engine, State
 
@@ -125,7 +125,10 @@ def _session(path: Path, threads: int) -> ort.InferenceSession:
 
 def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], path: Path) -> None:
     """Raise a CardError where the file is not what its card says."""
-    expected = {"input": _block_shape(card)} | {f"state.{state.name}": state.shape for state in card.states}
+    face = card.interface
+    expected: dict[str, tuple[int | None, ...]] = {"input": _shape(face.input)} | {
+        f"state.{state.name}": state.shape for state in card.states
+    }
     needed = {"output"} | {f"next.{state.name}" for state in card.states}
     for name in expected.keys() ^ inputs.keys():
         raise CardError(f"{path} and its card '{card.name}' disagree about the input '{name}'; export the model again")
@@ -139,10 +142,11 @@ def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], p
         )
         if not fits:
             raise CardError(f"{path}: '{name}' has shape {list(found)}, but its card '{card.name}' says {list(shape)}")
-    if isinstance(inputs["input"][-1], int):
-        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][-1]}; it must be free")
+    free = face.input.free_axis
+    if free is not None and isinstance(inputs["input"][free], int):
+        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][free]}; it must be free")
 
 
-def _block_shape(card: Card) -> tuple[int | None, ...]:
-    """Shape of the network's input, None where it is free."""
-    return (1, 2, card.bins, None) if card.interface == "spectrum" else (1, 1, None)
+def _shape(port: Port) -> tuple[int | None, ...]:
+    """Shape of a batch of one, None where it is free."""
+    return (1, *(size if isinstance(size, int) else None for size in port.shape))

@@ -209,7 +209,7 @@ def enhanced_blocks(
     card = engine.card
     channels = 1 if options.mono else source.channels
     enhancer = Enhancer(engine, source.rate_hz, channels, limit_db=options.limit_db, mix=options.mix)
-    block_samples = min(1 << 18, -(-64 * card.hop_samples * source.rate_hz // card.sample_rate_hz))
+    block_samples = min(1 << 18, -(-64 * card.interface.hop_samples * source.rate_hz // card.interface.sample_rate_hz))
     for block in source.blocks(block_samples):
         block = block.mean(axis=0, keepdims=True) if options.mono else block
         if comparison is not None:
@@ -226,7 +226,7 @@ def enhanced_blocks(
 
 def band_notes(source: Source, engine: Engine) -> list[str]:
     """What to say where the recording's rate is not the network's."""
-    model_hz, rate_hz = engine.card.sample_rate_hz, source.rate_hz
+    model_hz, rate_hz = engine.card.interface.sample_rate_hz, source.rate_hz
     if rate_hz > model_hz:
         edge_khz = model_hz / 2000
         return [

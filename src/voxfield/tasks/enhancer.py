@@ -33,7 +33,7 @@ class Enhancer:
     def __init__(
         self, engine: Engine, rate_hz: int, channels: int = 1, *, limit_db: float | None = None, mix: float = 1.0
     ) -> None:
-        low_hz = engine.card.sample_rate_hz
+        low_hz = engine.card.interface.sample_rate_hz
         self._wet = wet_share(limit_db, mix)
         self._stream = Stream(engine, channels)
         self._dry = SampleQueue(channels)

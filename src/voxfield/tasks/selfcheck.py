@@ -52,9 +52,9 @@ def _model(card: Card) -> Finding:
     try:
         _, path = resolve(card.name)
         engine = OnnxEngine(path)
-        if not card.streaming:
-            return Finding(card.name, True, f"loads; does not stream: {card.not_streaming_because}")
-        hop, count = card.hop_samples, max(1, card.sample_rate_hz // card.hop_samples)
+        if not card.interface.streaming:
+            return Finding(card.name, True, f"loads; does not stream: {card.interface.not_streaming_because}")
+        hop, count = card.interface.hop_samples, max(1, card.interface.sample_rate_hz // card.interface.hop_samples)
         noise = 0.1 * np.random.default_rng(0).standard_normal((1, hop * count)).astype(np.float32)
         whole = Stream(engine).feed(noise)
         stream = Stream(engine)
@@ -64,7 +64,7 @@ def _model(card: Card) -> Finding:
         difference = float(np.abs(hops - whole).max(initial=0))
     except VoxfieldError as error:
         return Finding(card.name, False, str(error))
-    factor = seconds * card.sample_rate_hz / (hop * count)
+    factor = seconds * card.interface.sample_rate_hz / (hop * count)
     words = f"sha256 holds; hop by hop real-time factor {factor:.4f}; streamed equals whole within {difference:.0e}"
     return Finding(card.name, difference <= 1e-5 and factor < 1, words)
 

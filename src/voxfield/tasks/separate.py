@@ -130,7 +130,7 @@ def separate(
     check_noise(noise)
     with open_source(recording, rate) as source:
         separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-        meter = PresenceMeter(engine.card.sources, source.rate_hz)
+        meter = PresenceMeter(engine.card.interface.sources, source.rate_hz)
         parts = []
         for voices in voice_blocks(source, separator):
             meter.feed(voices.mean(axis=1))
@@ -161,7 +161,7 @@ def separate_into(
     """
     began_s = perf_counter()
     separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-    meter = PresenceMeter(engine.card.sources, source.rate_hz)
+    meter = PresenceMeter(engine.card.interface.sources, source.rate_hz)
     for voices in voice_blocks(source, separator, report):
         meter.feed(voices.mean(axis=1))
         if report is not None:
@@ -207,17 +207,17 @@ def separating_engine(model: Model | None = None, speakers: int | str | None = N
     if model is None:
         published = [card for card in cards() if card.task == "separate"]
         wanted = 2 if speakers in (None, AUTO) else speakers
-        fitting = [card for card in published if card.sources == wanted]
+        fitting = [card for card in published if card.interface.sources == wanted]
         if not fitting:
-            numbers = ", ".join(str(number) for number in sorted({card.sources for card in published})) or "none"
+            numbers = ", ".join(map(str, sorted({card.interface.sources for card in published}))) or "none"
             raise InputError(f"no published model separates {wanted} voices, but {numbers}; give another with --model")
         model = fitting[0].name
     engine = load_engine(model, threads=threads)
     if engine.card.task != "separate":
         raise InputError(f"{engine.card.name} is a model to {engine.card.task}, not to separate; see `voxfield models`")
-    if speakers not in (None, AUTO, engine.card.sources):
+    if speakers not in (None, AUTO, engine.card.interface.sources):
         raise InputError(
-            f"{engine.card.name} separates {engine.card.sources} voices, not {speakers}; "
+            f"{engine.card.name} separates {engine.card.interface.sources} voices, not {speakers}; "
             f"leave out --speakers, or choose another --model"
         )
     return engine

@@ -29,12 +29,12 @@ class Separator:
     """
 
     def __init__(self, engine: Engine, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
-        card = engine.card
-        self._sources, self._keep_noise = card.sources, keep_noise
+        face = engine.card.interface
+        self._sources, self._keep_noise = face.sources, keep_noise
         self._voices: ChunkedVoices | _StreamedVoices
-        self._voices = _StreamedVoices(engine) if card.streaming else ChunkedVoices(engine)
-        self._bands = None if rate_hz == card.sample_rate_hz else _Bands(card.sample_rate_hz, rate_hz, card.sources)
-        self._image = StereoImage(channels, card.sources, rate_hz, keep_noise=keep_noise)
+        self._voices = _StreamedVoices(engine) if face.streaming else ChunkedVoices(engine)
+        self._bands = None if rate_hz == face.sample_rate_hz else _Bands(face.sample_rate_hz, rate_hz, face.sources)
+        self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
 
     @property
@@ -83,10 +83,10 @@ class _StreamedVoices:
 
     def __init__(self, engine: Engine) -> None:
         self._stream = Stream(engine)
-        self._scale = VoiceScale(engine.card.sources, memory=0.995)
-        self._sources = engine.card.sources
-        self._piece_samples = max(1, engine.card.sample_rate_hz // 10)
-        self._waiting = SampleQueue(1 + engine.card.sources)
+        self._scale = VoiceScale(engine.card.interface.sources, memory=0.995)
+        self._sources = engine.card.interface.sources
+        self._piece_samples = max(1, engine.card.interface.sample_rate_hz // 10)
+        self._waiting = SampleQueue(1 + engine.card.interface.sources)
         self._mixture = SampleQueue(1)
         self._gains: Array | None = None
 
