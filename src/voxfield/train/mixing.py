@@ -41,6 +41,7 @@ class MixConfig:
     events: float = 0.15  # one short piece of noise again and again, with random gaps and gains
     made_noise: float = 0.12  # synthesised instead of recorded
     clipping: float = 0.05  # of the mixture only
+    level_step: float = 0.12  # from some moment on the speech is 10 to 30 dB quieter: another talker, further away
     clean: float = 0.06  # no noise but a trace, 35 to 60 dB down: what must be left alone
     noise_only: float = 0.04  # target is silence
     silence: float = 0.01
@@ -81,6 +82,9 @@ class Mixer:
         if rng.random() < config.second_noise:
             noise = noise + self.noise_at_large(rng) * _gain(-rng.uniform(0, 10), noise)
         snr_db = rng.uniform(*config.snr_db)
+        if rng.random() < config.level_step:
+            clean = self.step_down(rng, clean)
+            snr_db = rng.uniform(15, 40)
         if kind < config.silence + config.noise_only:
             clean = np.zeros_like(clean)
         elif kind < config.silence + config.noise_only + config.clean:
@@ -133,6 +137,13 @@ class Mixer:
         if rng.random() < config.noise_envelope:
             audio = audio * envelope(self.noise_clip(rng)) / (envelope(audio) + SILENT)
         return np.ascontiguousarray(audio, np.float32)
+
+    def step_down(self, rng: Generator, clean: np.ndarray) -> np.ndarray:
+        """(N,) the speech up to a random moment, then another speaker, quieter."""
+        other = self.talk(rng, int(rng.integers(len(self.speech.groups))))
+        gain = active_level(clean) / max(active_level(other), SILENT) * 10 ** (-rng.uniform(10, 30) / 20)
+        at = int(rng.uniform(0.25, 0.7) * self.samples)
+        return np.concatenate([clean[:at], other[at:] * np.float32(gain)])
 
     def at_speed(self, audio: np.ndarray, speed: float) -> np.ndarray:
         """(N,) the start of the sound at `speed` times its speed."""
