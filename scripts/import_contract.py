@@ -10,23 +10,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
+LEAVES = {"errors", "formats", "protocols"}
+SIGNAL = LEAVES | {"audio", "features", "metrics"}
+LIGHT = SIGNAL | {"cards", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
+    "formats": set(),
     "protocols": {"errors", "cards"},
-    "audio": {"errors", "protocols"},
-    "features": {"errors", "protocols"},
-    "metrics": {"errors", "protocols"},
+    "audio": LEAVES,
+    "features": LEAVES,
+    "metrics": LEAVES,
     "cards": {"errors"},
-    "runtime": {"features", "cards", "protocols", "errors"},
-    "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
+    "runtime": LEAVES | {"features", "cards"},
+    "tasks": SIGNAL | {"cards", "runtime"},
     "explain": {"errors", "cards"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
-    "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "export": {"models", "nn", "train", "cards", "runtime", "explain", "features", "protocols", "errors"},
-    "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},
+    "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
+    "export": LEAVES | {"features", "cards", "runtime", "explain", "nn", "models", "train"},
+    "cli": LIGHT | {"train", "export"},
 }
-LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "runtime", "tasks", "explain", "cli"}
 TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}
 HEAVY = {"torch", "safetensors", "tensorboard"}
 

@@ -128,3 +128,25 @@ def test_a_model_that_cannot_stream_is_refused_by_name_and_reason(tmp_path: Path
 
 def test_the_same_file_is_loaded_once(tiny_spectral):
     assert load_engine(tiny_spectral) is load_engine(str(tiny_spectral))
+
+
+def test_linked_channels_streamed_equal_offline(tiny_spectral, speech):
+    samples = speech(3, 6000)
+    engine = load_engine(tiny_spectral)
+    whole = run(engine, samples, [], linked=True)
+    assert np.abs(run(engine, samples, [100, 101, 3000], linked=True) - whole).max() <= 1e-6
+    assert np.abs(run(engine, samples, [], linked=True, max_block_hops=1) - whole).max() <= 1e-6
+    assert np.abs(run(engine, samples, []) - whole).max() > 1e-4
+
+
+def test_flush_gives_the_shape_that_feed_gave(engine, speech):
+    bare, channel = Stream(engine), Stream(engine)
+    samples = speech(1, 1000)
+    first, rest = bare.feed(samples[0]), bare.flush()
+    assert first.ndim == rest.ndim and np.concatenate([first, rest], axis=-1).shape[-1] == 1000
+    assert channel.feed(samples).ndim == channel.flush().ndim == first.ndim + 1
+
+
+def test_a_stream_takes_a_name_or_a_file(tiny_spectral, speech):
+    samples = speech(1, 1000)
+    assert np.array_equal(Stream(tiny_spectral).feed(samples), Stream(load_engine(tiny_spectral)).feed(samples))

@@ -14,13 +14,13 @@ from voxfield.train.sources import AudioBank, read_source
 
 PLAIN = MixConfig(
     duration_s=0.8, second_noise=0, babble=0, reverberation=0, equaliser=0, band_limit=0, clipping=0, clean=0,
-    noise_only=0, silence=0, level_step=0, roll_off=0, speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0,
-    made_noise=0,
+    noise_only=0, silence=0, level_step=0, roll_off=0, speech_speed=0, noise_speed=0, noise_reversed=0,
+    noise_envelope=0, events=0, made_noise=0,
 )  # fmt: skip
 EVERYTHING = MixConfig(
     duration_s=0.8, second_noise=0.5, babble=0.3, reverberation=0.5, equaliser=0.5, band_limit=0.5, clipping=0.5,
-    clean=0.2, noise_only=0.2, silence=0.1, level_step=0.5, roll_off=0.5, speech_speed=0.5, noise_speed=0.5, noise_reversed=0.5,
-    noise_envelope=0.4, events=0.4, made_noise=0.4,
+    clean=0.2, noise_only=0.2, silence=0.1, level_step=0.5, roll_off=0.5, speech_speed=0.5, noise_speed=0.5,
+    noise_reversed=0.5, noise_envelope=0.4, events=0.4, made_noise=0.4,
 )  # fmt: skip
 
 

@@ -1,12 +1,15 @@
 """Samples in, samples out, in chunks of any size: one recording running through an engine."""
 
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 
 from voxfield.errors import CardError, InputError
 from voxfield.features import Stft
 from voxfield.protocols import Array, Engine, State
+from voxfield.runtime.engine import load_engine
+from voxfield.runtime.linked import Linked
 
 STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
 
@@ -27,15 +30,21 @@ class Stream:
     as soon as its hop and its lookahead are in.
 
     Args:
-        engine: what to run; many streams may share it.
-        channels: each is processed on its own.
+        engine: what to run, or its name or file; many streams may share an engine.
+        channels: how many.
+        linked: the network sees one mixture of the channels, and all of them take the gain that it gives to each moment
+            and frequency, so that every sound keeps its place between them. Only networks on spectra can; otherwise,
+            and for others, each channel is processed on its own.
         max_block_hops: more hops than this at once are cut into blocks, which bounds memory.
 
     Raises:
         InputError: the model cannot stream; the message says why.
     """
 
-    def __init__(self, engine: Engine, channels: int = 1, *, max_block_hops: int = 64) -> None:
+    def __init__(
+        self, engine: str | PathLike[str] | Engine, channels: int = 1, *, linked: bool = False, max_block_hops: int = 64
+    ) -> None:
+        engine = load_engine(engine)
         face = engine.card.interface
         if not face.streaming:
             raise InputError(f"{engine.card.name} cannot stream: {face.not_streaming_because}")
@@ -46,11 +55,15 @@ class Stream:
             )
         if channels < 1 or max_block_hops < 1:
             raise InputError(f"a stream needs channels and blocks of 1 or more, not {channels} and {max_block_hops}")
-        self._engine = engine
         self._channels = channels
         self._face = face
         self._block_samples = max_block_hops * face.hop_samples
         self._stft = Stft(face.window_samples, face.hop_samples) if face.input.kind == "spectrum" else None
+        masks = (
+            self._stft is not None and face.lookahead_samples == self._stft.delay_samples
+        )  # output frame t is input frame t
+        linked = linked and channels > 1 and masks
+        self._engine = engine = Linked(engine, channels) if linked else engine
         width = channels if engine.free_batch else 1
         self._lanes = [self._lane(width) for _ in range(channels // width)]
         self._pending = np.zeros((channels, 0), np.float32)
@@ -58,6 +71,7 @@ class Stream:
         self._fed_samples = 0
         self._given_samples = 0
         self._flushed = False
+        self._bare = False  # samples came as (N,), so they go back as (M,)
 
     def feed(self, samples: Array) -> Array:
         """What has become final.
@@ -75,19 +89,19 @@ class Stream:
         if self._flushed:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
         samples = np.asarray(samples, np.float32)
-        bare = samples.ndim == 1
-        samples = samples[None] if bare else samples
+        self._bare = samples.ndim == 1
+        samples = samples[None] if self._bare else samples
         if samples.ndim != 2 or samples.shape[0] != self._channels:
             raise InputError(f"this stream takes ({self._channels}, N) samples, not {samples.shape}")
         if not np.isfinite(samples).all():
             at = self._fed_samples + int(np.argmin(np.isfinite(samples).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
         self._fed_samples += samples.shape[1]
-        output = self._advance(samples)
-        return output[0] if bare else output
+        return self._advance(samples)
 
     def flush(self) -> Array:
-        """The rest, (C, M) or (C, S, M): afterwards as many samples have come out as went in. The stream ends here."""
+        """The rest, in the shape that `feed` gave: afterwards as many samples have come out as went in. The stream ends
+        here."""
         if self._flushed:
             raise InputError("this stream was flushed already")
         self._flushed = True
@@ -146,4 +160,5 @@ class Stream:
         return _Lane(self._engine.initial_state(width), tail, tail)
 
     def _shaped(self, output: Array) -> Array:
-        return output[:, 0] if self._face.sources == 1 else output
+        output = output[:, 0] if self._face.sources == 1 else output
+        return output[0] if self._bare else output

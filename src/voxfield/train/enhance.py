@@ -102,8 +102,8 @@ class EnhanceTask(TrainingTask):
 
 
 VALIDATION = MixConfig(  # recorded noise as it is; half of the items behind a roll-off, as after any resampler
-    duration_s=4.0, snr_db=(-5.0, 20.0), noise_only=0, silence=0, clean=0, clipping=0, band_limit=0, roll_off=0.5, level_step=0,
-    speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
+    duration_s=4.0, snr_db=(-5.0, 20.0), noise_only=0, silence=0, clean=0, clipping=0, band_limit=0, roll_off=0.5,
+    level_step=0, speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
 )  # fmt: skip
 
 

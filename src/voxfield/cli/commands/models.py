@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from voxfield.cards import Card
 
 
-def models(
+def command(
     name: Annotated[str | None, typer.Argument(help="Show the whole card of this model, or of an .onnx file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a model.")] = False,
 ) -> None:

@@ -17,7 +17,7 @@ _HEARD = 1e-2  # energy of a voice in the overlap, of its mean in the chunk, fro
 _SILENT = 1e-9  # largest sample of digital silence
 
 
-class ChunkedVoices:
+class OverlapAdd:
     """`feed` and `flush` of mono samples (N,) at the network's rate; voices (S, M) come out in step, all of them.
 
     Args:

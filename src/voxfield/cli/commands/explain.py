@@ -11,7 +11,7 @@ import typer
 from voxfield.errors import ExplainError, OutputError
 
 
-def explain(
+def command(
     what: Annotated[
         str,
         typer.Argument(
