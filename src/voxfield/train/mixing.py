@@ -14,8 +14,8 @@ import soxr
 from numpy.random import Generator
 from scipy.signal import oaconvolve
 
+from voxfield.train.banks import AudioBank
 from voxfield.train.made_noise import made_noise
-from voxfield.train.sources import AudioBank
 
 FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
 SILENT = 1e-6
@@ -33,7 +33,7 @@ class MixConfig:
     reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
     equaliser: float = 0.5  # random gain curve, on speech and noise apart
     band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz, on speech and noise apart
-    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as any resampler leaves it: it says nothing of noise
+    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as a resampler leaves it: it says nothing of noise
     speech_speed: float = 0.3  # speech at 0.88 to 1.14 times its speed and pitch
     noise_speed: float = 0.5  # noise at 0.6 to 1.65 times its speed and pitch
     noise_reversed: float = 0.25
@@ -164,8 +164,9 @@ class Mixer:
         return audio[start : start + samples]
 
     def babble(self, rng: Generator) -> np.ndarray:
-        """(N,) talk of three to six speakers at similar levels."""
-        speakers = rng.choice(len(self.speech.groups), int(rng.integers(3, 7)), replace=False)
+        """(N,) talk of three to six speakers at similar levels; where there are fewer, some talk more than once."""
+        groups, count = len(self.speech.groups), int(rng.integers(3, 7))
+        speakers = rng.choice(groups, count, replace=groups < count)
         voices = [self.talk(rng, int(speaker)) for speaker in speakers]
         return sum(voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT) for voice in voices)
 
