@@ -82,7 +82,7 @@ class EnhanceTask(TrainingTask):
 
     def ratio_db(self, enhanced: Tensor, clean: Tensor) -> Tensor:
         """(B,) SI-SDR with a share of plain SNR."""
-        plain = self.recipe.loss.plain_snr
+        plain: float = self.recipe.loss.plain_snr
         return (1 - plain) * si_sdr_db(enhanced, clean) + plain * snr_db(enhanced, clean)
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:

@@ -123,7 +123,7 @@ def _steps(
             group["lr"] = config.learning_rate * schedule(config, state.step)
         losses = task.losses(net, [tensor.to(state.device, non_blocking=True) for tensor in batch])
         state.optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
+        torch.autograd.backward(losses["loss"])
         stop = processes.average(net, bool(asked_to_stop) or time.monotonic() > deadline)
         norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
         infinite = (~torch.isfinite(norm)).float()
@@ -291,7 +291,7 @@ def stop_signals() -> Iterator[list[int]]:
         received.append(number)
         signal.signal(number, before[number])  # a second one stops at once
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, receive)
     try:

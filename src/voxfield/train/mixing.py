@@ -51,7 +51,7 @@ class Mixer:
 
     Args:
         speech: bank whose groups are speakers; drawn by speaker, then by utterance.
-        noise: bank whose groups are labels; drawn by label, then by clip.
+        noise: bank whose groups are labels; drawn by label, then by clip. None is enough for `talk` and `shape`.
         rooms: impulse responses, or None.
     """
 
@@ -59,7 +59,7 @@ class Mixer:
         self,
         config: MixConfig,
         speech: AudioBank,
-        noise: AudioBank,
+        noise: AudioBank | None,
         rooms: AudioBank | None = None,
         sample_rate_hz: int = 16000,
         seed: int = 0,
@@ -154,6 +154,7 @@ class Mixer:
 
     def noise_clip(self, rng: Generator, samples: int = 0) -> np.ndarray:
         """(samples,) noise of one label, repeated where it is short; 0 samples: the length of an item."""
+        assert self.noise is not None
         samples = samples or self.samples
         clips = self.noise.groups[int(rng.integers(len(self.noise.groups)))]
         audio = self.noise.clip(clips[int(rng.integers(len(clips)))])
@@ -168,7 +169,10 @@ class Mixer:
         groups, count = len(self.speech.groups), int(rng.integers(3, 7))
         speakers = rng.choice(groups, count, replace=groups < count)
         voices = [self.talk(rng, int(speaker)) for speaker in speakers]
-        return sum(voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT) for voice in voices)
+        babble = np.zeros(self.samples, np.float32)
+        for voice in voices:
+            babble += voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT)
+        return babble
 
     def shape(self, rng: Generator, audio: np.ndarray, room: bool) -> np.ndarray:
         """The sound after a room, an equaliser and a band limit, each with its own probability."""
@@ -203,7 +207,8 @@ def envelope(audio: np.ndarray) -> np.ndarray:
     """(N,) how loud a sound is from one 20 ms frame to the next, joined by straight lines."""
     frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     levels = np.sqrt(np.square(frames).mean(1)) + SILENT
-    return np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
+    curve: np.ndarray = np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
+    return curve
 
 
 def active_level(audio: np.ndarray) -> float:

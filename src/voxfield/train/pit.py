@@ -88,13 +88,13 @@ def best_order(scores: Tensor) -> Tensor:
     """For each target the estimate that belongs to it, by the best total: (B, S estimates, S targets) -> (B, S)."""
     sources = scores.shape[-1]
     if sources > EXHAUSTIVE_UP_TO:
-        orders = []
+        best = []
         for table in scores.detach().double().cpu().numpy():
             targets, chosen = linear_sum_assignment(table.T, maximize=True)
-            orders.append(torch.as_tensor(chosen[targets.argsort()]))
-        return torch.stack(orders).to(scores.device)
-    orders, targets = _all_orders(sources, scores.device)
-    return orders[scores.detach()[:, orders, targets].sum(-1).argmax(-1)]
+            best.append(torch.as_tensor(chosen[targets.argsort()]))
+        return torch.stack(best).to(scores.device)
+    orders, places = _all_orders(sources, scores.device)
+    return orders[scores.detach()[:, orders, places].sum(-1).argmax(-1)]
 
 
 @cache  # a copy to a GPU at every step would wait for it

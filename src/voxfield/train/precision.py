@@ -15,6 +15,6 @@ def in_bfloat16(setting: bool | Literal["auto"], device: torch.device) -> bool:
     if setting != "auto":
         return setting
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     checks = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
     return device.type == "cpu" and any(check is not None and check() for check in checks)

@@ -52,7 +52,7 @@ class Processes:
         flat = torch.cat([*(tensor.reshape(-1) for tensor in shared), shared[0].new_tensor([float(stop)])])
         dist.all_reduce(flat)
         flat /= self.count
-        for tensor, mean in zip(shared, flat[:-1].split([tensor.numel() for tensor in shared]), strict=True):
+        for tensor, mean in zip(shared, torch.split(flat[:-1], [tensor.numel() for tensor in shared]), strict=True):
             tensor.copy_(mean.reshape(tensor.shape))
         return bool(flat[-1] > 0)
 

@@ -128,5 +128,5 @@ def from_dict(table: Mapping[str, Any]) -> Recipe:
         "card": CardConfig,
     }
     refuse_unknown(table, ["name", "task", "architecture", *parts], "the recipe")
-    configs = {name: build(config, table.get(name, {}), f"[{name}]") for name, config in parts.items()}
+    configs: dict[str, Any] = {name: build(config, table.get(name, {}), f"[{name}]") for name, config in parts.items()}
     return Recipe(table["name"], table["task"], table["architecture"], **configs)

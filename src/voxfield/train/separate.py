@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,7 @@ class SeparateTask(TrainingTask):
         mixture, voices = batch
         scale = 1 / (mixture.std(-1, keepdim=True) + 1e-6)
         mixture, voices = mixture * scale, voices * scale
-        estimates = self.run(net.separate, mixture)
+        estimates = self.run(_separate(net), mixture)
         weights = self.recipe.loss
         products = inner_products(estimates, voices)
         si_sdr, snr = (products.db(kind, weights.ceiling_db) for kind in ("si_sdr", "snr"))
@@ -64,7 +65,7 @@ class SeparateTask(TrainingTask):
         """SI-SDR and its gain over the mixture, under the best order."""
         mixed, voices = mixture
         device = next(net.parameters()).device
-        estimates = net.separate(torch.from_numpy(mixed)[None].to(device))[0]
+        estimates = _separate(net)(torch.from_numpy(mixed)[None].to(device))[0]
         return separation_scores(estimates.cpu().numpy(), voices, mixed[0], with_sdr=False)
 
     def how_scored(self) -> str:
@@ -72,6 +73,11 @@ class SeparateTask(TrainingTask):
 
     def choose_by(self, scores: Mapping[str, float]) -> float:
         return scores["si_sdr_gain_db"]
+
+
+def _separate(net: nn.Module) -> Callable[[Tensor], Tensor]:
+    """(B, 1, N) -> (B, S, N) of a whole mixture."""
+    return cast(Callable[[Tensor], Tensor], net.separate)
 
 
 def make_mixer(
