@@ -14,8 +14,8 @@ import soxr
 from numpy.random import Generator
 from scipy.signal import oaconvolve
 
+from voxfield.train.banks import AudioBank
 from voxfield.train.made_noise import made_noise
-from voxfield.train.sources import AudioBank
 
 FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
 SILENT = 1e-6
@@ -52,7 +52,7 @@ class Mixer:
 
     Args:
         speech: bank whose groups are speakers; drawn by speaker, then by utterance.
-        noise: bank whose groups are labels; drawn by label, then by clip.
+        noise: bank whose groups are labels; drawn by label, then by clip. None is enough for `talk` and `shape`.
         rooms: impulse responses, or None.
     """
 
@@ -60,7 +60,7 @@ class Mixer:
         self,
         config: MixConfig,
         speech: AudioBank,
-        noise: AudioBank,
+        noise: AudioBank | None,
         rooms: AudioBank | None = None,
         sample_rate_hz: int = 16000,
         seed: int = 0,
@@ -165,6 +165,7 @@ class Mixer:
 
     def noise_clip(self, rng: Generator, samples: int = 0) -> np.ndarray:
         """(samples,) noise of one label, repeated where it is short; 0 samples: the length of an item."""
+        assert self.noise is not None
         samples = samples or self.samples
         clips = self.noise.groups[int(rng.integers(len(self.noise.groups)))]
         audio = self.noise.clip(clips[int(rng.integers(len(clips)))])
@@ -175,10 +176,14 @@ class Mixer:
         return audio[start : start + samples]
 
     def babble(self, rng: Generator) -> np.ndarray:
-        """(N,) talk of three to six speakers at similar levels."""
-        speakers = rng.choice(len(self.speech.groups), int(rng.integers(3, 7)), replace=False)
+        """(N,) talk of three to six speakers at similar levels; where there are fewer, some talk more than once."""
+        groups, count = len(self.speech.groups), int(rng.integers(3, 7))
+        speakers = rng.choice(groups, count, replace=groups < count)
         voices = [self.talk(rng, int(speaker)) for speaker in speakers]
-        return sum(voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT) for voice in voices)
+        babble = np.zeros(self.samples, np.float32)
+        for voice in voices:
+            babble += voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT)
+        return babble
 
     def shape(self, rng: Generator, audio: np.ndarray, room: bool) -> np.ndarray:
         """The sound after a room, an equaliser and a band limit, each with its own probability."""
@@ -213,7 +218,8 @@ def envelope(audio: np.ndarray) -> np.ndarray:
     """(N,) how loud a sound is from one 20 ms frame to the next, joined by straight lines."""
     frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     levels = np.sqrt(np.square(frames).mean(1)) + SILENT
-    return np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
+    curve: np.ndarray = np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
+    return curve
 
 
 def active_level(audio: np.ndarray) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
 
-from voxfield.cards import Card, Interface
+from voxfield.cards import Card
 from voxfield.errors import InputError
 from voxfield.nn.streaming import flatten, initial, run, unflatten
 from voxfield.protocols import Array, State
@@ -50,7 +52,7 @@ class TorchEngine:
         return y.cpu().numpy(), tuple(leaf.cpu().numpy() for _, leaf in flatten(after)) if state else ()
 
 
-def card_for(net: nn.Module, face: Interface, task: str, architecture: str) -> Card:
+def card_for(net: Any, task: str, architecture: str) -> Card:
     """The card of a network that is not published: figures that only a finished file has are left at 0."""
     return Card(
         name=f"{architecture}.training",
@@ -58,7 +60,7 @@ def card_for(net: nn.Module, face: Interface, task: str, architecture: str) -> C
         architecture=architecture,
         summary="a network in training",
         config={},
-        interface=face,
+        interface=net.interface(),
         parameters=sum(parameter.numel() for parameter in net.parameters()),
         macs=0,
         licence="",
