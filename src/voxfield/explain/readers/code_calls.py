@@ -172,12 +172,25 @@ class CodeCalls:
         Raises:
             ExplainError: a name in them that the code does not define; its line is named.
         """
+        open_ = {}
         for key, value in layer.values.items():
             if key in {"activation", "name", "dtype"} or key.endswith(("initializer", "regularizer", "constraint")):
                 continue
             for one in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(one, Free | Missing):
+                if isinstance(one, Missing):
                     raise self.unreadable(one, layer.line)
+                if isinstance(one, Free):
+                    open_[key] = one.path
+        if len(open_) == 1:
+            raise self.unreadable(Free(next(iter(open_.values())), layer.line), layer.line)
+        if open_:
+            listed = ", ".join(f"{key} = {path}" for key, path in open_.items())
+            names = ", ".join(dict.fromkeys(open_.values()))
+            raise at(
+                layer.line,
+                f"{layer.kind} needs values that the pasted code does not define: {listed}. Write them in place of "
+                f"{names}, or paste the lines that set them, such as {next(iter(open_.values()))} = 64.",
+            )
         values = dict(layer.values)
         if isinstance(act := values.get("activation"), Free):
             values["activation"] = act.last
