@@ -33,7 +33,9 @@ class MixConfig:
     reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
     equaliser: float = 0.5  # random gain curve, on speech and noise apart
     band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz, on speech and noise apart
-    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as any resampler leaves it: it says nothing of noise
+    roll_off: float = (
+        0.6  # one low-pass at 6.6 to 8 kHz over both, as any resampler leaves it: it says nothing of noise
+    )
     speech_speed: float = 0.3  # speech at 0.88 to 1.14 times its speed and pitch
     noise_speed: float = 0.5  # noise at 0.6 to 1.65 times its speed and pitch
     noise_reversed: float = 0.25

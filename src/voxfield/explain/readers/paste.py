@@ -47,10 +47,14 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     rate = _rate(text)
     if is_printed_module(text):
         code, notes = module_code(text)
-        return Paste(_noted(read_snippet(code, input_shape, layout, "printed module"), notes), asked(_before(text)), rate)
+        return Paste(
+            _noted(read_snippet(code, input_shape, layout, "printed module"), notes), asked(_before(text)), rate
+        )
     if is_summary(text):
         code, notes = summary_code(text)
-        return Paste(_noted(read_snippet(code, input_shape, layout, "Keras summary"), notes), asked(_before(text)), rate)
+        return Paste(
+            _noted(read_snippet(code, input_shape, layout, "Keras summary"), notes), asked(_before(text)), rate
+        )
     if calls_a_layer(text):
         return Paste(read_snippet(text, input_shape, layout), asked(prose(text)), rate)
     if looks_like_code(text) and pieces(text):
@@ -88,12 +92,15 @@ def prose(text: str) -> str:
     for piece in pieces(text):
         parts.append(text[at : piece.start])
         at = piece.end
-    return "\n".join([*parts, text[at:]])
+    said = [part for part in (*parts, text[at:]) if not part.lstrip().startswith("#") or asked(part)]
+    return "\n".join(said)
 
 
 def _before(text: str) -> str:
     """The lines of a printed network that are words."""
-    return "\n".join(line for line in text.split("\n") if not re.search(r"\(\w|[_=─━│|]{3}|Layer \(type\)|params:", line))
+    return "\n".join(
+        line for line in text.split("\n") if not re.search(r"\(\w|[_=─━│|]{3}|Layer \(type\)|params:", line)
+    )
 
 
 def _rate(text: str) -> float | None:

@@ -14,7 +14,9 @@ from .keras_config import ALIASES
 from .torch_layers import TORCH_LAYERS
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
-_ROW = re.compile(r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)", re.M)
+_ROW = re.compile(
+    r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)", re.M
+)
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 QUIET = {"Dropout", "DropPath", "Identity"}
 
@@ -80,10 +82,26 @@ def _closing(text: str, at: int) -> int:
 
 def _arguments(kind: str, inner: str) -> str:
     """The printed settings as arguments; what only describes (`inplace`, `eps`) is kept out of the way."""
-    if kind in {"ReLU", "ReLU6", "SiLU", "ELU", "LeakyReLU", "Dropout", "Dropout1d", "Dropout2d", "GELU", "Identity", "SELU"}:
+    if kind in {
+        "ReLU",
+        "ReLU6",
+        "SiLU",
+        "ELU",
+        "LeakyReLU",
+        "Dropout",
+        "Dropout1d",
+        "Dropout2d",
+        "GELU",
+        "Identity",
+        "SELU",
+    }:
         return ""
     flat = " ".join(inner.split())
-    return re.sub(r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad|padding_mode)=[^,)]+", "", flat).strip(", ")
+    return re.sub(
+        r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad|padding_mode)=[^,)]+",
+        "",
+        flat,
+    ).strip(", ")
 
 
 @dataclass(frozen=True)
@@ -142,7 +160,9 @@ def _input_of(row: Row) -> tuple[int | None, ...]:
         side = round(taps ** (1 / axes)) if axes and taps > 0 else 0
         if not left and side > 1 and side**axes == taps:
             return (*(None if s is None else s + side - 1 for s in row.shape[:-1]), channels)
-    raise ExplainError("The summary does not show its input, and it does not follow from the first layer. Add the input's line.")
+    raise ExplainError(
+        "The summary does not show its input, and it does not follow from the first layer. Add the input's line."
+    )
 
 
 def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
@@ -180,7 +200,9 @@ def _ratio(size: int | None, made: int | None, row: Row) -> int:
     return max(1, round(size / made))
 
 
-def _window(row: Row, before: tuple[int | None, ...], notes: list[str]) -> tuple[tuple[int, ...], tuple[int, ...], str, bool]:
+def _window(
+    row: Row, before: tuple[int | None, ...], notes: list[str]
+) -> tuple[tuple[int, ...], tuple[int, ...], str, bool]:
     """(kernel, stride, padding, bias) of a convolution that gives these sizes with these parameters."""
     filters, channels = row.shape[-1] or 1, before[-1] or 1
     axes = len(row.shape) - 1
@@ -197,9 +219,13 @@ def _window(row: Row, before: tuple[int | None, ...], notes: list[str]) -> tuple
         if fits:
             best = min(fits, key=lambda fit: (len(set(fit[0])) > 1, sum(fit[1]), fit[2] == "same"))
             if len(fits) > 1:
-                notes.append(f"{row.name}: {len(fits)} settings fit its line; kernel {best[0]}, stride {best[1]} was taken.")
+                notes.append(
+                    f"{row.name}: {len(fits)} settings fit its line; kernel {best[0]}, stride {best[1]} was taken."
+                )
             return (*best, bias)
-    raise ExplainError(f"{row.name}: no kernel and stride fit {row.params} parameters and the sizes {row.shape}. Paste its code.")
+    raise ExplainError(
+        f"{row.name}: no kernel and stride fit {row.params} parameters and the sizes {row.shape}. Paste its code."
+    )
 
 
 def _kernels(taps: int, axes: int) -> list[tuple[int, ...]]:

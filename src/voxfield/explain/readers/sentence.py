@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ExplainError
@@ -123,7 +122,9 @@ def described(text: str) -> Described | None:
     kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE)), None)
     if triples := _triples(plain):
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
-        return Described(layers, samples=True, notes=("The list was read as (channels, kernel, stride), as fairseq has it.",))
+        return Described(
+            layers, samples=True, notes=("The list was read as (channels, kernel, stride), as fairseq has it.",)
+        )
     found = _lists(plain)
     if not found.lists.get("kernel") and kind is None:
         return None
@@ -187,7 +188,12 @@ def _lists(text: str) -> _Found:
         values = [_numbers(one) for one in run]
         if after == "layers" and len(run) == 1:
             found.count = found.count or values[0][0]
-        elif after in {"filters", "kernel"} and before != after and len(run) == 1 and before in {None, "layers", "stride"}:
+        elif (
+            after in {"filters", "kernel"}
+            and before != after
+            and len(run) == 1
+            and before in {None, "layers", "stride"}
+        ):
             found.lists.setdefault(after, []).extend(values)
         elif before and before != "layers":
             found.lists.setdefault(before, []).extend(_flat(values, before))
@@ -211,7 +217,11 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
-    if len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs) and not re.search("3d", text, re.IGNORECASE):
+    if (
+        len(pairs) == 2
+        and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
+        and not re.search("3d", text, re.IGNORECASE)
+    ):
         lists |= {key: [(n,) for n in lists[key][0]] for key in ("kernel", "stride")}
     axes = max(len(v) for key in ("kernel", "stride", "dilation") for v in lists.get(key, [(0,)]))
     count = found.count or max(len(values) for values in lists.values())
@@ -238,7 +248,12 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     notes = ["The layers were read from the sentence, one after the other, without padding."]
     if "stride" not in columns:
         notes.append("No stride was named: 1 was assumed.")
-    if re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE) and kind is not None and axes == 1 and count:
+    if (
+        re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE)
+        and kind is not None
+        and axes == 1
+        and count
+    ):
         alone = sum((k[0] - 1) for k in columns["kernel"]) + 1
         notes.append(
             f"A context network stands behind an encoder, which the sentence does not give: {kind.about} was put before "
@@ -253,12 +268,18 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     layers = kind.text.split()
     widths = [v[0] for v in found.lists.get("filters", []) if len(v) == 1]
     if len(widths) > 1:
-        layers = [re.sub(r"@\d+", f"@{wide}", layers[min(i, len(layers) - 1)]) for i, wide in enumerate(widths[:MOST_LAYERS])]
+        layers = [
+            re.sub(r"@\d+", f"@{wide}", layers[min(i, len(layers) - 1)]) for i, wide in enumerate(widths[:MOST_LAYERS])
+        ]
     kernels = ["x".join(map(str, v)) for v in found.lists.get("kernel", []) if len(v) == kind.axes]
     if kernels and len(kernels) in (1, 2, len(layers)):  # one for all; the first and all others; one each
         each = kernels if len(kernels) == len(layers) else [kernels[0]] + [kernels[-1]] * (len(layers) - 1)
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = (f"There is no code in the question: {kind.about} was taken as an example.",)
     return Described(
-        " ".join(layers), INPUTS.get(kind.name), kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "separation"}, notes
+        " ".join(layers),
+        INPUTS.get(kind.name),
+        kind.axes == 2 and kind.name != "enhancement",
+        kind.name in {"wav2vec", "separation"},
+        notes,
     )

@@ -26,6 +26,9 @@ from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 from .torch_layers import TORCH_LAYERS
 
 LARGEST_TEXT = 500_000
+USUAL = {"filters": 64, "n_filters": 64, "nb_filter": 64, "num_filters": 64, "channels": 64, "in_channels": 64}
+USUAL |= {"out_channels": 64, "blocks": 3, "num_blocks": 3, "n_blocks": 3, "kernel_size": 3, "stride": 1, "strides": 1}
+USUAL |= {"num_classes": 10, "n_classes": 10, "units": 64, "dilation_rate": 1, "kernel": 3}
 MOST_PROSE_LINES = 2_000
 KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
 TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
@@ -218,7 +221,8 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(_run_object(calls, roots[-1]), calls)
     loose = flat_layers(list(scope.values()))
     if loose:
-        calls.net.note("The layers are not connected in the code: they were taken in the order written.")
+        if len(loose) > 1:
+            calls.net.note("The layers are not connected in the code: they were taken in the order written.")
         return _tensors(_chain(calls, sorted(loose, key=lambda layer: layer.line)), calls)
     defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
@@ -261,7 +265,7 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     if isinstance(root, Class):
         return _tensors(_run_object(calls, calls.create(root, [], {}, root.node.lineno)), calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
-    value = calls.interpreter.enter(root, list(own), {}, root.node.lineno)
+    value = calls.interpreter.enter(root, list(own), _assumed(root, calls), root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
     if isinstance(value, Instance | Chain | Layer):
@@ -272,6 +276,18 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)
     return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
+
+
+def _assumed(root: Function, calls: CodeCalls) -> dict[str, int]:
+    """Usual values for the sizes that a function asks for and nobody gives, each of them said."""
+    spec = root.node.args
+    needed = [p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]]
+    found = {name: USUAL[name] for name in needed if name in USUAL}
+    if found:
+        listed = ", ".join(f"{name} = {value}" for name, value in found.items())
+        calls.net.note(f"{root.name} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
+        calls.part = needed[0] not in USUAL
+    return found
 
 
 def _needs_nothing(definition: Class | Function) -> bool:
