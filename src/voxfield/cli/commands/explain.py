@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,7 +81,10 @@ def command(
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False))
     else:
-        told = report_text(found.report, found.graph, found.paragraphs, language=lang, frames=found.frames)
+        columns = max(40, shutil.get_terminal_size((112, 24)).columns)
+        told = report_text(
+            found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
+        )
         print("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
     if html is not None:
         _write(
