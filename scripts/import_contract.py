@@ -12,21 +12,34 @@ ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
+    "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": {"errors", "protocols"},
     "features": {"errors", "protocols"},
     "metrics": {"errors", "protocols"},
     "cards": {"errors"},
     "runtime": {"features", "cards", "protocols", "errors"},
-    "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "explain": {"errors", "cards"},
+    "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors", "webpage"},
+    "explain": {"errors", "cards", "webpage"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
     "export": {"models", "nn", "train", "cards", "runtime", "explain", "features", "protocols", "errors"},
     "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},
 }
-LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "runtime", "tasks", "explain", "cli"}
+LIGHT = {
+    "errors",
+    "webpage",
+    "protocols",
+    "audio",
+    "features",
+    "metrics",
+    "cards",
+    "runtime",
+    "tasks",
+    "explain",
+    "cli",
+}
 TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}
 HEAVY = {"torch", "safetensors", "tensorboard"}
 
