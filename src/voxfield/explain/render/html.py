@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ...webpage import html_page
 from ..clock import Frames, time_first
 from ..compare import WhatIf
 from ..graph import Graph
@@ -15,12 +16,9 @@ from .rows import cost_rows, facts, input_lines, layer_columns, layer_rows
 from .svg import cone, costs
 from .table import comparison_text, notes
 
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1d2733;max-width:1000px;margin:2em auto;padding:0 1em}
-h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}h3{font-size:1em;margin-bottom:.2em}
-table{border-collapse:collapse;font-size:13px}th,td{padding:.2em .7em;border-bottom:1px solid #dfe5ec;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.facts{display:flex;flex-wrap:wrap;gap:2em}
-.wide{overflow-x:auto}.facts>div{overflow-x:auto;max-width:100%}pre{background:#f4f6f9;padding:1em;overflow-x:auto}
+_STYLE = """
+table{font-size:.8rem}.facts{display:flex;flex-wrap:wrap;gap:0 2rem}.wide{margin:1rem 0}
+svg{display:block;color:var(--ink)}svg .paper{fill:none}.layers td{white-space:nowrap}
 """
 
 
@@ -35,12 +33,9 @@ def page(
 ) -> str:
     """The whole page as text."""
     phrases = PHRASES[language]
-    title = escape(report.title[:200])
+    title = report.title[:200]
     parts = [
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
+        f"<h1>{escape(title)}</h1>"
         + "".join(f"<p>{escape(f'{name} {told}'.strip())}</p>" for name, told in input_lines(report, graph, phrases))
     ]
     told = [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if p.asked]
@@ -53,15 +48,20 @@ def page(
     parts.append(f"<p><small>{escape(phrases['convention'])}</small></p>")
     parts += [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if not p.asked]
     for drawn in dict.fromkeys(drawings(report, graph, language, frames)):
-        parts.append(f'<div class="wide">{drawn}</div>')
-    parts += [f'<div class="wide">{costs(report, graph, language=language)}</div>', _layers(report, graph, language)]
+        parts.append(_wide(drawn))
+    parts += [_wide(costs(report, graph, language=language)), _layers(report, graph, language)]
     if report.unknown:
         parts.append(f"<p>{phrases['unknown_ops']}: {escape(', '.join(report.unknown))}</p>")
     if report.probes:
         parts.append(f"<h2>{phrases['verified']}</h2>{_probes(report, language)}")
     for change in changes:
         parts.append(f"<pre>{escape(comparison_text(change, language))}</pre>")
-    return "".join([*parts, "</body></html>\n"])
+    return html_page(title, "".join(parts), style=_STYLE, language=language)
+
+
+def _wide(content: str) -> str:
+    """What scrolls sideways where the page is narrower."""
+    return f'<div class="wide">{content}</div>'
 
 
 def _facts(rows: Sequence[tuple[str, str]]) -> str:
@@ -84,7 +84,7 @@ def _layers(report: Report, graph: Graph, language: str) -> str:
         made = (f"<{tag}{' class=n' if r else ''}>{escape(t)}</{tag}>" for t, r in zip(texts, right, strict=True))
         return f"<tr>{''.join(made)}</tr>"
 
-    return f'<div class="wide"><table>{row("th", heads)}{"".join(row("td", one) for one in cells)}</table></div>'
+    return _wide(f'<table class="layers">{row("th", heads)}{"".join(row("td", one) for one in cells)}</table>')
 
 
 def _probes(report: Report, language: str) -> str:
@@ -94,4 +94,4 @@ def _probes(report: Report, language: str) -> str:
         verdict = phrases["undecided" if probe.agrees is None else "agrees" if probe.agrees else "differs"]
         texts = (probe.probe, probe.axis, probe.symbolic, probe.measured, verdict, probe.detail)
         rows.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>")
-    return f"<table>{''.join(rows)}</table>"
+    return _wide(f"<table>{''.join(rows)}</table>")
