@@ -12,18 +12,19 @@ ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 LEAVES = {"errors", "formats", "protocols"}
 SIGNAL = LEAVES | {"audio", "features", "metrics"}
-LIGHT = SIGNAL | {"cards", "runtime", "tasks", "explain", "cli"}
+LIGHT = SIGNAL | {"webpage", "cards", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
+    "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
     "features": LEAVES,
     "metrics": LEAVES,
     "cards": {"errors"},
     "runtime": LEAVES | {"features", "cards"},
-    "tasks": SIGNAL | {"cards", "runtime"},
-    "explain": {"errors", "cards"},
+    "tasks": SIGNAL | {"webpage", "cards", "runtime"},
+    "explain": {"errors", "webpage", "cards"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
