@@ -36,7 +36,7 @@ class Browser:
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
         options += [f"--user-data-dir={self._folder.name}", "--remote-debugging-pipe", "about:blank"]
         self._process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{asked} 4>&{told}', "sh", program, *options],
+            ["bash", "-c", f'exec "$@" 3<&{asked} 4>&{told}', "bash", program, *options],
             pass_fds=(asked, told),
             stderr=subprocess.DEVNULL,
         )

@@ -43,7 +43,7 @@ def controls(names: Sequence[str], gains_db: Sequence[float], played_s: float, d
         for number, (name, gain_db) in enumerate(zip(names, gains_db, strict=True))
     )
     gains = ", ".join(f"{letter(number)} {_gain(gain_db)}" for number, gain_db in enumerate(gains_db))
-    letters = "/".join(letter(number) for number in range(len(names)))
+    keys = " ".join(f"<kbd>{letter(number)}</kbd>" for number in range(len(names)))
     part = "" if played_s >= duration_s else f" The first {played_s:.0f} seconds can be played."
     return f"""<section id="player" aria-label="Player" hidden
  data-played-s="{played_s:.4f}" data-duration-s="{duration_s:.4f}">
@@ -52,7 +52,7 @@ def controls(names: Sequence[str], gains_db: Sequence[float], played_s: float, d
 <span id="clock" class="soft">0.0 / {played_s:.1f} s</span></div>
 <div class="row"><div id="tracks" role="radiogroup" aria-label="Sound that is played">{choices}</div>
 <label><input id="match" type="checkbox"> Match loudness <span class="soft">({gains})</span></label></div>
-<small><kbd>Space</kbd> plays and pauses, <kbd>{letters}</kbd> switches,
+<small><kbd>Space</kbd> plays and pauses, {keys} switch,
 <kbd>←</kbd> <kbd>→</kbd> move by 2 seconds.{part}</small>
 <span id="status" role="status"></span></section>"""
 
