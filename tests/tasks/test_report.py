@@ -7,6 +7,7 @@ import re
 import struct
 import zlib
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -249,3 +250,19 @@ def test_the_command_writes_it(tmp_path, speech, tiny_spectral, monkeypatch, cap
     assert run([*words, "-o", "y.wav"]) == 1 and not (tmp_path / "y.wav").exists()
     assert "r.html exists already" in capsys.readouterr().err
     assert run(["enhance", "x.wav", "y.wav", "--report", "s.html"]) == 2
+
+
+def test_the_readme_s_picture_is_made_as_its_caption_says(tmp_path, monkeypatch):
+    root = Path(__file__).parents[2]
+    command = re.search(
+        r"`voxfield (enhance \S+ [^`]*--report [^`]*\.png[^`]*)`", (root / "README.md").read_text()
+    ).group(1)
+    words = command.split()
+    picture = words[words.index("--report") + 1]
+    for name in (words[1], picture):  # the picture is there already
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    Path(picture).write_bytes(b"an older one")
+    assert run(words) == 0
+    assert unpacked(Path(picture).read_bytes()).shape[0] > 256

@@ -119,5 +119,6 @@ def _dbfs(level: float) -> str:
 
 
 _STYLE = """
-@media(max-width:520px){.facts th,.facts td{display:block}.facts th{border:0;padding-bottom:0}.facts td{padding-top:0}}
+@media(max-width:520px){.facts th,.facts td{display:block;padding-left:0}
+.facts th{border:0;padding-bottom:0}.facts td{padding-top:0}}
 """
