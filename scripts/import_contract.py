@@ -15,18 +15,19 @@ MAY_IMPORT = {  # room -> rooms
     "protocols": {"errors", "cards"},
     "audio": {"errors", "protocols"},
     "features": {"errors", "protocols"},
-    "metrics": {"errors", "protocols"},
+    "metrics": {"ort", "errors", "protocols"},
     "cards": {"errors"},
-    "runtime": {"features", "cards", "protocols", "errors"},
+    "ort": {"errors"},
+    "runtime": {"ort", "features", "cards", "protocols", "errors"},
     "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "explain": {"errors", "cards"},
+    "explain": {"ort", "errors", "cards"},
     "nn": {"features", "errors"},
     "models": {"nn", "errors"},
     "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "export": {"models", "nn", "train", "cards", "runtime", "explain", "features", "protocols", "errors"},
+    "export": {"models", "nn", "train", "cards", "ort", "runtime", "explain", "features", "protocols", "errors"},
     "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},
 }
-LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "runtime", "tasks", "explain", "cli"}
+LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "ort", "runtime", "tasks", "explain", "cli"}
 TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}
 HEAVY = {"torch", "safetensors", "tensorboard"}
 

@@ -1,7 +1,8 @@
 """Cards: what each model is, which file it lives in, and whether that file is the one that was published."""
 
 from voxfield.cards.card import METADATA_KEY, UNBOUNDED_PAST, WHOLE_INPUT, Card, FileRecord, StateShape, example_card
-from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, file_record, find, resolve, verify
+from voxfield.cards.integrity import file_record, verify
+from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, find, lone_file, place, read, resolve
 
 __all__ = [
     "METADATA_KEY",
@@ -16,6 +17,9 @@ __all__ = [
     "example_card",
     "file_record",
     "find",
+    "lone_file",
+    "place",
+    "read",
     "resolve",
     "verify",
 ]

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from voxfield.cli.options import Offline
+
 
 def evaluate(
     noisy: Annotated[Path, typer.Argument(help="Folder of noisy recordings.")],
@@ -21,6 +23,7 @@ def evaluate(
     ] = "",
     limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    offline: Offline = False,
 ) -> None:
     """Score a model: PESQ-WB, STOI, ESTOI, SI-SDR, DNSMOS, by SNR and in mean, beside the noisy input.
 

@@ -1,9 +1,16 @@
 """`voxfield models`: what can be run, and each model's card."""
 
-import json
-from typing import Annotated
+import shutil
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from voxfield.cli.visible import visible
+
+if TYPE_CHECKING:
+    from voxfield.cards import Card
 
 
 def models(
@@ -18,28 +25,47 @@ def models(
 
       voxfield models crn-small --json
     """
-    from voxfield.cards import cards, resolve
+    from voxfield.cards import cards
 
-    if name is None:
-        chosen = list(cards())
-    else:
-        card, path = resolve(name)
-        if card is None:
-            from voxfield.runtime import load_engine
-
-            card = load_engine(path).card
-        chosen = [card]
+    chosen = list(cards()) if name is None else [_named(name)]
     if as_json:
         for card in chosen:
             print(card.to_json())
     elif name is not None:
-        for key, value in chosen[0].to_dict().items():
-            print(f"{key:22} {value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)}")
-        print(f"{'latency_ms':22} {chosen[0].latency_ms:g}")
-        print(f"{'state_floats':22} {chosen[0].state_floats}")
+        print("\n".join(_whole(chosen[0])))
     else:
         for card in chosen:
+            latency = f"{card.latency_ms:4.0f} ms" if card.streaming else "offline"
             print(
-                f"{card.name:24} {card.task:10} {card.sample_rate_hz:6} Hz {card.latency_ms:4.0f} ms "
+                f"{card.name:24} {card.task:10} {card.sample_rate_hz:6} Hz {latency:>7} "
                 f"{card.parameters / 1000:8,.0f} k parameters {card.macs_per_second / 1e6:8,.0f} MMAC/s  {card.summary}"
             )
+
+
+def _named(name: str) -> "Card":
+    """The card of a published name, whose file need not be here, or the one in a file."""
+    from voxfield.cards import find, lone_file
+
+    path = lone_file(name)
+    if path is None:
+        return find(name)
+    from voxfield.runtime import load_engine
+
+    return load_engine(path).card
+
+
+def _whole(card: "Card") -> Iterator[str]:
+    """The lines that show a card to people."""
+    from voxfield.cards.facts import facts, in_words, score_lines, whereabouts
+
+    rows = facts(card) | {"configuration": [in_words(card.config)]} | score_lines(card.measured)
+    if card.file is not None:
+        rows |= {"file": [whereabouts(card)], "sha256": [card.file.sha256]}
+    margin = max(map(len, rows)) + 2
+    columns = max(shutil.get_terminal_size((120, 24)).columns, margin + 40)
+    wrap = textwrap.TextWrapper(columns, subsequent_indent=" " * margin, break_on_hyphens=False)
+    yield f"{card.name}: {visible(card.summary)}"
+    for label, lines in rows.items():
+        for at, line in enumerate(lines):
+            wrap.initial_indent = f"{label if at == 0 else '':{margin}}"
+            yield "\n".join(wrap.wrap(visible(line))) or label
