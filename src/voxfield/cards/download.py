@@ -50,23 +50,25 @@ def fetch(record: FileRecord) -> tuple[Path, bytes]:
     from filelock import FileLock
 
     place = cache_folder() / record.name
-    if (content := _kept(record, place)) is not None:
-        return place, content
-    if offline():
-        raise DownloadError(f"{_wanted(record)} is not here, and nothing may be downloaded; {_by_hand(record, place)}")
     try:
+        if (content := _kept(record, place)) is not None:
+            return place, content
+        if offline():
+            raise DownloadError(
+                f"{_wanted(record)} are not here, and nothing may be downloaded; {_by_hand(record, place)}"
+            )
         place.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(place.with_name(f"{place.name}.lock")):
             if (content := _kept(record, place)) is None:  # another process may have brought it meanwhile
                 content = _downloaded(record, place)
-    except (DownloadError, IntegrityError):
+        return place, content
+    except DownloadError:
         raise
     except OSError as error:
         raise OutputError(
             f"the weights cannot be kept in {place.parent}: {error.strerror or error}; "
             f"set {CACHE} to a folder that can be written"
         ) from error
-    return place, content
 
 
 def _kept(record: FileRecord, place: Path) -> bytes | None:
@@ -119,8 +121,9 @@ def _receive(record: FileRecord, part: Path, shown: Shown) -> str:
     try:
         response = urlopen(request, timeout=TIMEOUT_S)  # the card allows http and https only
     except HTTPError as error:
-        if error.code == 416:  # the file there is shorter than what is kept of it
+        if error.code == 416:
             part.unlink(missing_ok=True)
+            raise IntegrityError(_not_published(record, f"it ends within {start} bytes")) from error
         return f"the server answers {error.code} {error.reason}"
     except (OSError, HTTPException, ValueError) as error:
         return f"no connection: {getattr(error, 'reason', None) or error}"
@@ -129,10 +132,7 @@ def _receive(record: FileRecord, part: Path, shown: Shown) -> str:
         start = start if went_on else 0
         if response.length is not None and start + response.length != record.bytes:
             part.unlink(missing_ok=True)
-            raise IntegrityError(
-                f"the file at {record.url} is not the published one: it has {start + response.length} bytes, "
-                f"but the card says {record.bytes}; it was not kept"
-            )
+            raise IntegrityError(_not_published(record, f"it has {start + response.length} bytes"))
         with part.open("ab" if went_on else "wb") as file:
             while start < record.bytes:
                 try:
@@ -152,6 +152,10 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def _not_published(record: FileRecord, why: str) -> str:
+    return f"the file at {record.url} is not the published one: {why}, but the card says {record.bytes}; it was deleted"
 
 
 def _wanted(record: FileRecord) -> str:
