@@ -10,24 +10,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
+LEAVES = {"errors", "formats", "protocols"}
+SIGNAL = LEAVES | {"audio", "features", "metrics"}
+LIGHT = SIGNAL | {"cards", "ort", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
+    "formats": set(),
     "protocols": {"errors", "cards"},
-    "audio": {"errors", "protocols"},
-    "features": {"errors", "protocols"},
-    "metrics": {"ort", "errors", "protocols"},
+    "audio": LEAVES,
+    "features": LEAVES,
+    "metrics": LEAVES | {"ort"},
     "cards": {"errors"},
     "ort": {"errors"},
-    "runtime": {"ort", "features", "cards", "protocols", "errors"},
-    "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "explain": {"ort", "errors", "cards"},
+    "runtime": LEAVES | {"features", "cards", "ort"},
+    "tasks": SIGNAL | {"cards", "runtime"},
+    "explain": {"errors", "cards", "ort"},
     "nn": {"features", "errors"},
-    "models": {"nn", "errors"},
-    "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "export": {"models", "nn", "train", "cards", "ort", "runtime", "explain", "features", "protocols", "errors"},
-    "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},
+    "models": {"nn", "cards", "errors"},
+    "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
+    "export": LEAVES | {"features", "cards", "ort", "runtime", "explain", "nn", "models", "train"},
+    "cli": LIGHT | {"train", "export"},
 }
-LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "ort", "runtime", "tasks", "explain", "cli"}
 TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}
 HEAVY = {"torch", "safetensors", "tensorboard"}
 

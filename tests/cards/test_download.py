@@ -123,7 +123,7 @@ def test_a_server_that_refuses_is_quoted(server, tmp_path, status):
 def test_nobody_answers(server, tmp_path):
     server.shutdown()
     server.server_close()
-    with pytest.raises(DownloadError, match="no connection: .*refused"):
+    with pytest.raises(DownloadError, match=r"no connection: .*refused"):
         fetch(record_of(server))
 
 
@@ -194,7 +194,7 @@ def test_the_cache_is_where_the_system_keeps_caches(monkeypatch, tmp_path):
 def test_a_cache_that_cannot_be_written_is_named(server, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("VOXFIELD_CACHE", str(tmp_path / "file"))
-    with pytest.raises(OutputError, match="cannot be kept in .*file: .*; set VOXFIELD_CACHE"):
+    with pytest.raises(OutputError, match=r"cannot be kept in .*file: .*; set VOXFIELD_CACHE"):
         fetch(record_of(server))
 
 

@@ -30,7 +30,7 @@ def test_a_card_is_shown_in_words(name, columns, capsys, monkeypatch):
 def test_the_list_gives_no_latency_where_nothing_streams(capsys):
     assert run(["models"]) == 0
     for card, line in zip(cards(), capsys.readouterr().out.splitlines(), strict=True):
-        assert (f"{card.latency_ms:g} ms" in line) == card.streaming and ("offline" in line) != card.streaming
+        assert (" ms " in line) == card.interface.streaming and ("whole input" in line) != card.interface.streaming
 
 
 def test_a_foreign_card_cannot_steer_the_terminal(tmp_path, tiny_spectral, capsys, monkeypatch, speech):

@@ -234,7 +234,7 @@ def test_a_path_may_keep_weights_beside_it(tmp_path):
     ids=["empty", "field-0", "no-value", "too-short", "group", "endless-number", "ort-format", "no-graph"],
 )
 def test_bytes_that_are_no_onnx_file(content):
-    with pytest.raises(CardError, match="^x.onnx is not an ONNX file"):
+    with pytest.raises(CardError, match=r"^x\.onnx is not an ONNX file"):
         open_session(content, "x.onnx")
 
 

@@ -69,7 +69,7 @@ def test_a_foreign_file_is_refused(tmp_path, tiny_spectral):
     [
         ('"past"', '"future"', "disagree about the input"),
         ("[1, 1, 257, 2]", "[1, 1, 257, 3]", "has shape"),
-        ('"window_samples": 512', '"window_samples": 320', "card"),
+        ('"window_samples": 512', '"window_samples": 320', "window_samples"),
         ('"sample_rate_hz": 16000', '"sample_rate_hz": -1', "sample_rate_hz"),
         ('"licence"', '"license"', "nearest known is 'licence'"),
         ("{", "", "must be JSON"),

@@ -132,7 +132,7 @@ def test_the_command_writes_it(tmp_path, speech, tiny_spectral, monkeypatch, cap
     words = ["enhance", "x.wav", "--model", str(tiny_spectral), "--report", "r.html"]
     assert run(words) == 0
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "x.wav enhanced" in text and "tiny-spectral.v1" in text and "hears up to 8 kHz" in text
+    assert "x.wav enhanced" in text and "tiny-spectral.v1" in text and "works up to 8 kHz" in text
     assert run([*words, "-o", "y.wav"]) == 1 and not (tmp_path / "y.wav").exists()
     assert "r.html exists already" in capsys.readouterr().err
     assert run(["enhance", "x.wav", "y.wav", "--report", "s.html"]) == 2

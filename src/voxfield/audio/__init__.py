@@ -4,10 +4,11 @@ from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe
 from voxfield.audio.queue import SampleQueue
 from voxfield.audio.resample import Resampler, resample
 from voxfield.audio.sink import FileSink, Sink, file_sink, storage
-from voxfield.audio.source import ArraySource, FileSource, Given, Source, open_source
+from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, FileSource, Given, Source, open_source
 from voxfield.audio.whole import load, read
 
 __all__ = [
+    "BLOCK_SAMPLES",
     "ArraySource",
     "FileSink",
     "FileSource",

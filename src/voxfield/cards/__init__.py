@@ -2,16 +2,21 @@
 
 from voxfield.cards.card import METADATA_KEY, UNBOUNDED_PAST, WHOLE_INPUT, Card, FileRecord, StateShape, example_card
 from voxfield.cards.integrity import file_record, verify
+from voxfield.cards.interface import KINDS, TIME, Interface, Port, samples, spectrum
 from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, find, lone_file, place, read, resolve
 
 __all__ = [
+    "KINDS",
     "METADATA_KEY",
     "REGISTRY",
+    "TIME",
     "UNBOUNDED_PAST",
     "WEIGHTS",
     "WHOLE_INPUT",
     "Card",
     "FileRecord",
+    "Interface",
+    "Port",
     "StateShape",
     "cards",
     "example_card",
@@ -21,5 +26,7 @@ __all__ = [
     "place",
     "read",
     "resolve",
+    "samples",
+    "spectrum",
     "verify",
 ]

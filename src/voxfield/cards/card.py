@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple
 
+from voxfield.cards.interface import Interface, spectrum
 from voxfield.errors import CardError
 
 METADATA_KEY = "voxfield.card"
-INTERFACES = ("spectrum", "samples")
 UNBOUNDED_PAST = "unbounded past"
 WHOLE_INPUT = "whole input"
 
@@ -43,7 +43,7 @@ class FileRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """What a model is, what it expects, how late it answers, what it costs and where it comes from.
+    """What a model is, what it takes and gives, what it costs and where it comes from.
 
     Raises:
         CardError: a field has the wrong type or contradicts another; the message names the field.
@@ -54,19 +54,12 @@ class Card:
     architecture: str  # file in models/, such as crn
     summary: str  # one line for people
     config: Mapping[str, Any]  # the network's own configuration; values that are None are left out
-    sample_rate_hz: int
-    interface: str  # "spectrum": (1, 2, F, T) to the same; "samples": (1, 1, N) to (1, S, N)
-    hop_samples: int  # samples that one step consumes
-    lookahead_samples: int  # future samples an output sample depends on, beyond its own hop
+    interface: Interface  # input and output, hop, latency
     parameters: int
-    macs_per_second: int  # multiply-accumulates per second of audio
+    macs: int  # multiply-accumulates per second of audio, or per input where that is no recording
     licence: str
-    data: tuple[str, ...]  # what it was trained on, each with its licence
-    window_samples: int = 0  # spectrum only: length of the square-root Hann window
+    data: tuple[str, ...]  # training data, each with its licence
     states: tuple[StateShape, ...] = ()
-    streaming: bool = True
-    not_streaming_because: str = ""
-    sources: int = 1  # output channels: 1 for enhancement, S for separation
     field_samples: int | str = UNBOUNDED_PAST  # receptive field: samples, "unbounded past" or "whole input"
     measured: Mapping[str, Any] = field(default_factory=dict)
     file: FileRecord | None = None  # only in the registry
@@ -90,28 +83,14 @@ class Card:
         return self.name.rpartition(".")[2]
 
     @property
-    def latency_samples(self) -> int:
-        """Algorithmic latency: hop + lookahead."""
-        return self.hop_samples + self.lookahead_samples
-
-    @property
-    def latency_ms(self) -> float:
-        """Algorithmic latency in milliseconds."""
-        return 1000 * self.latency_samples / self.sample_rate_hz
-
-    @property
-    def bins(self) -> int:
-        """Frequency bins of a spectral interface, window / 2 + 1; 0 for a sample interface."""
-        return self.window_samples // 2 + 1 if self.interface == "spectrum" else 0
-
-    @property
     def state_floats(self) -> int:
-        """Floats that one stream keeps between two steps."""
+        """Numbers in the streaming state."""
         return sum(math.prod(state.shape) for state in self.states)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and TOML; `file` is left out while there is none."""
         values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["interface"] = self.interface.to_dict()
         values["data"] = list(self.data)
         values["states"] = [{"name": state.name, "shape": list(state.shape)} for state in self.states]
         file = values.pop("file")
@@ -149,7 +128,7 @@ class Card:
         for key in ("config", "measured"):
             if not isinstance(values.get(key, {}), Mapping):
                 raise CardError(f"'{key}' on a card must be a table, not {values[key]!r}")
-        arguments = dict(values)
+        arguments = dict(values) | {"interface": Interface.from_dict(values["interface"])}
         if "states" in values:
             arguments["states"] = _records(values["states"], "states", StateShape)
         for value in [values["data"], *(state.shape for state in arguments.get("states", ()))]:
@@ -186,15 +165,11 @@ def example_card(**changes: Any) -> Card:
         "architecture": "crn",
         "summary": "shows what a card holds",
         "config": {},
-        "sample_rate_hz": 16000,
-        "interface": "spectrum",
-        "hop_samples": 256,
-        "lookahead_samples": 256,
+        "interface": spectrum(16000, window_samples=512, hop_samples=256),
         "parameters": 0,
-        "macs_per_second": 0,
+        "macs": 0,
         "licence": "Apache-2.0",
         "data": (),
-        "window_samples": 512,
     }
     return Card(**(values | changes))
 
@@ -207,36 +182,24 @@ def _check(card: Card) -> None:
             raise CardError(f"card '{card.name}': {key} must be {what}, not {getattr(card, key)!r}")
 
     need(isinstance(card.name, str) and _NAME.fullmatch(card.name) is not None, "name", "architecture-variant.tag")
-    for key in ("task", "architecture", "summary", "licence", "not_streaming_because"):
+    need(isinstance(card.interface, Interface), "interface", "an Interface")
+    for key in ("task", "architecture", "summary", "licence"):
         need(isinstance(getattr(card, key), str), key, "text")
-    for key in ("sample_rate_hz", "hop_samples", "sources"):
-        need(_whole(getattr(card, key)) and getattr(card, key) > 0, key, "a whole number above 0")
-    for key in ("lookahead_samples", "window_samples", "parameters", "macs_per_second"):
+    for key in ("parameters", "macs"):
         need(_whole(getattr(card, key)) and getattr(card, key) >= 0, key, "a whole number, 0 or more")
     need(all(isinstance(line, str) for line in card.data), "data", "a list of texts")
-    need(isinstance(card.streaming, bool), "streaming", "true or false")
-    need(card.interface in INTERFACES, "interface", " or ".join(INTERFACES))
     field_known = card.field_samples in (UNBOUNDED_PAST, WHOLE_INPUT)
     field_counted = _whole(card.field_samples) and int(card.field_samples) > 0
     need(
         field_known or field_counted, "field_samples", f"a whole number above 0, '{UNBOUNDED_PAST}' or '{WHOLE_INPUT}'"
     )
-    if card.interface == "spectrum":
-        window, hop = card.window_samples, card.hop_samples
-        need(window >= hop and window % 2 == 0, "window_samples", f"an even number of at least one hop ({hop})")
-        beyond = card.lookahead_samples - (window - hop)
-        frames = f"window - hop ({window - hop}) plus a whole number of hops ({hop})"
-        need(beyond >= 0 and beyond % hop == 0, "lookahead_samples", frames)
-    else:
-        need(card.window_samples == 0, "window_samples", "0 where the file takes samples")
-    need(card.streaming or card.not_streaming_because != "", "not_streaming_because", "a reason: streaming is false")
-    need(card.streaming or not card.states, "states", "empty: streaming is false")
-    names = [state.name for state in card.states]
-    need(len(set(names)) == len(names), "states", "named differently from one another")
+    need(card.interface.streaming or not card.states, "states", "empty: the network does not stream")
     for state in card.states:
         named = isinstance(state.name, str) and _STATE_NAME.fullmatch(state.name) is not None
         shaped = all(_whole(size) and size > 0 for size in state.shape)
         need(named and shaped, "states", "names of letters, digits, _ and . with shapes of whole numbers above 0")
+    names = [state.name for state in card.states]
+    need(len(set(names)) == len(names), "states", "named differently from one another")
     if card.file is not None:
         hexadecimal = isinstance(card.file.sha256, str) and re.fullmatch(r"[0-9a-f]{64}", card.file.sha256) is not None
         plain = isinstance(card.file.name, str) and re.fullmatch(r"[\w.-]+\.onnx", card.file.name) is not None

@@ -4,34 +4,34 @@ from collections.abc import Mapping
 from typing import Any
 
 from voxfield.cards.card import Card
+from voxfield.cards.interface import Port
 from voxfield.cards.registry import place
 
 
 def facts(card: Card) -> dict[str, list[str]]:
     """What there is to know about a model but for configuration and scores: a label and one or more lines each."""
-    field = card.field_samples
-    shape = (
-        f"window {card.window_samples}, hop {card.hop_samples}" if card.window_samples else f"hop {card.hop_samples}"
-    )
+    face, field = card.interface, card.field_samples
     size = f"{card.parameters:,} parameters"
     found = {
         "task": card.task,
         "architecture": card.architecture,
-        "input": f"{card.interface} at {card.sample_rate_hz} Hz, {shape} samples",
-        "sources": str(card.sources),
-        "latency": latency(card),
+        "input": _port(face.input),
+        "output": _port(face.output),
+        "sample rate": f"{face.sample_rate_hz} Hz" if face.sample_rate_hz else "none",
+        "hop": f"{face.hop_samples} samples" if face.hop_samples else "none: the whole input",
+        "window": f"{face.window_samples} samples" if face.window_samples else "none",
+        "latency": f"{face.latency_ms:g} ms" if face.streaming else f"does not stream: {face.not_streaming_because}",
         "receptive field": f"{field:,} samples" if isinstance(field, int) else field,
         "size": size if card.file is None else f"{size}, {byte_size(card.file.bytes)}",
-        "cost": f"{card.macs_per_second / 1e6:,.1f} M MACs per second of audio",
-        "streaming state": f"{card.state_floats:,} floats" if card.streaming else "none",
+        "cost": f"{card.macs / 1e6:,.1f} M MACs per {'second of audio' if face.sample_rate_hz else 'input'}",
+        "streaming state": f"{card.state_floats:,} floats" if face.streaming else "none",
         "licence": card.licence,
     }
     return {label: [text] for label, text in found.items()} | {"training data": list(card.data) or ["not stated"]}
 
 
-def latency(card: Card) -> str:
-    """The algorithmic latency in ms, or why there is none."""
-    return f"{card.latency_ms:g} ms" if card.streaming else f"does not stream: {card.not_streaming_because}"
+def _port(port: Port) -> str:
+    return f"{port.kind}, {' x '.join(map(str, port.shape))}"
 
 
 def whereabouts(card: Card) -> str:

@@ -1,4 +1,4 @@
-"""The command line. A command is a file here that defines a function of its own name; adding the file adds the command.
+"""The command line. A command is a file in `commands` that defines `command`; adding the file adds the command.
 
 Only the command that was asked for is imported, so a slow one never delays another. Exit codes: 0 all done, 1 some of
 the work failed, 2 wrong usage, 130 interrupted.
@@ -6,20 +6,9 @@ the work failed, 2 wrong usage, 130 interrupted.
 
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from pkgutil import iter_modules
 
-# In the order of `voxfield --help`; a command whose file is not installed is left out.
-COMMANDS = (
-    "enhance",
-    "separate",
-    "explain",
-    "models",
-    "doctor",
-    "train",
-    "evaluate",
-    "export",
-    "convert",
-)
+FIRST = ("enhance", "separate", "explain", "models", "doctor", "train", "evaluate", "export", "convert")  # in --help
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,10 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def installed() -> tuple[str, ...]:
-    """Names of the commands whose file is there."""
-    return tuple(name for name in COMMANDS if find_spec(f"voxfield.cli.{name}") is not None)
+    """Names of the commands, those of `FIRST` before the others."""
+    from voxfield.cli import commands
+
+    found = {module.name for module in iter_modules(commands.__path__)}
+    return (*(name for name in FIRST if name in found), *sorted(found - set(FIRST)))
 
 
 def command(name: str) -> object:
     """The function behind a command, imported now."""
-    return getattr(import_module(f"voxfield.cli.{name}"), name)
+    return import_module(f"voxfield.cli.commands.{name}").command

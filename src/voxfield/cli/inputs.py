@@ -6,25 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxfield.errors import InputError
+from voxfield.formats import SUFFIXES
 
-SUFFIXES = frozenset(  # what is picked up in folders
-    {
-        ".wav",
-        ".wave",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".caf",
-        ".w64",
-        ".rf64",
-    }
-)
 PIPE = Path("-")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from voxfield.cards import METADATA_KEY, Card, FileRecord, find, lone_file, read
+from voxfield.cards import METADATA_KEY, Card, FileRecord, Port, find, lone_file, read
 from voxfield.errors import CardError, InputError
 from voxfield.ort import open_session
 from voxfield.protocols import Array, Engine, State
@@ -93,7 +93,7 @@ def load_engine(model: str | PathLike[str] | Engine, *, threads: int = 1) -> Eng
         UnknownModelError, CardError, DownloadError, OutputError: see `voxfield.cards.resolve` and `OnnxEngine`.
     """
     if not isinstance(model, str | PathLike):
-        if isinstance(model, type) or not all(hasattr(model, part) for part in ("card", "initial_state", "step")):
+        if not isinstance(getattr(model, "card", None), Card):
             raise InputError(
                 f"a model is a name that `voxfield models` lists, the path of an .onnx file or an engine, not {model!r}"
             )
@@ -134,7 +134,10 @@ def _read(path: Path) -> bytes:
 
 def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], path: Path) -> None:
     """Raise a CardError where the file is not what its card says."""
-    expected = {"input": _block_shape(card)} | {f"state.{state.name}": state.shape for state in card.states}
+    face = card.interface
+    expected: dict[str, tuple[int | None, ...]] = {"input": _shape(face.input)} | {
+        f"state.{state.name}": state.shape for state in card.states
+    }
     needed = {"output"} | {f"next.{state.name}" for state in card.states}
     for name in expected.keys() ^ inputs.keys():
         raise CardError(f"{path} and its card '{card.name}' disagree about the input '{name}'; export the model again")
@@ -148,10 +151,11 @@ def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], p
         )
         if not fits:
             raise CardError(f"{path}: '{name}' has shape {list(found)}, but its card '{card.name}' says {list(shape)}")
-    if isinstance(inputs["input"][-1], int):
-        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][-1]}; it must be free")
+    free = face.input.free_axis
+    if free is not None and isinstance(inputs["input"][free], int):
+        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][free]}; it must be free")
 
 
-def _block_shape(card: Card) -> tuple[int | None, ...]:
-    """Shape of the network's input, None where it is free."""
-    return (1, 2, card.bins, None) if card.interface == "spectrum" else (1, 1, None)
+def _shape(port: Port) -> tuple[int | None, ...]:
+    """Shape of a batch of one, None where it is free."""
+    return (1, *(size if isinstance(size, int) else None for size in port.shape))

@@ -89,9 +89,10 @@ def _model(card: Card) -> Finding:
     try:
         path, content = read(card)
         engine = OnnxEngine(path, content=content)
-        if not card.streaming:
-            return Finding(card.name, True, f"loads; does not stream: {card.not_streaming_because}")
-        hop, count = card.hop_samples, max(1, card.sample_rate_hz // card.hop_samples)
+        face = card.interface
+        if not face.streaming:
+            return Finding(card.name, True, f"loads; does not stream: {face.not_streaming_because}")
+        hop, count = face.hop_samples, max(1, face.sample_rate_hz // face.hop_samples)
         noise = 0.1 * np.random.default_rng(0).standard_normal((1, hop * count)).astype(np.float32)
         whole = Stream(engine).feed(noise)
         stream = Stream(engine)
@@ -101,7 +102,7 @@ def _model(card: Card) -> Finding:
         difference = float(np.abs(hops - whole).max(initial=0))
     except VoxfieldError as error:
         return Finding(card.name, False, str(error))
-    factor = seconds * card.sample_rate_hz / (hop * count)
+    factor = seconds * card.interface.sample_rate_hz / (hop * count)
     words = f"sha256 holds; hop by hop real-time factor {factor:.4f}; streamed equals whole within {difference:.0e}"
     return Finding(card.name, difference <= 1e-5 and factor < 1, words)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from voxfield.cards import Card
 
 
-def models(
+def command(
     name: Annotated[str | None, typer.Argument(help="Show the whole card of this model, or of an .onnx file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a model.")] = False,
 ) -> None:
@@ -35,11 +35,17 @@ def models(
         print("\n".join(_whole(chosen[0])))
     else:
         for card in chosen:
-            latency = f"{card.latency_ms:4.0f} ms" if card.streaming else "offline"
             print(
-                f"{card.name:24} {card.task:10} {card.sample_rate_hz:6} Hz {latency:>7} "
-                f"{card.parameters / 1000:8,.0f} k parameters {card.macs_per_second / 1e6:8,.0f} MMAC/s  {card.summary}"
+                f"{card.name:24} {card.task:10} {card.interface.sample_rate_hz:6} Hz {_latency(card):>12} "
+                f"{card.parameters / 1000:8,.0f} k parameters {card.macs / 1e6:8,.0f} MMAC"
+                f"{'/s' if card.interface.sample_rate_hz else '  '}  {visible(card.summary)}"
             )
+
+
+def _latency(card: "Card") -> str:
+    """Algorithmic latency, or what there is instead."""
+    latency_ms = card.interface.latency_ms
+    return "whole input" if latency_ms is None else f"{latency_ms:.0f} ms"
 
 
 def _named(name: str) -> "Card":

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 
-def train(
+def command(
     recipe: Annotated[Path, typer.Argument(help="A recipe, such as recipes/enhance/crn-small.toml.")],
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; runs/NAME if not given.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: table.key=value.")] = None,

@@ -9,7 +9,7 @@ import typer
 from voxfield.errors import InputError
 
 
-def export(
+def command(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
     name: Annotated[str, typer.Option("--name", help="Full name for the card: architecture-variant.tag.")],

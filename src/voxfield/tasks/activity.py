@@ -1,4 +1,4 @@
-"""How many of the voices that a network gave out are voices, and how sure that is."""
+"""Which outputs of a separating network hold a voice, and how sure that is."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _ACTIVE_CLASSES = 15  # frames within 30 dB of the loudest ones count
 
 
 @dataclass(frozen=True)
-class Presence:
+class Activity:
     """What is believed about the outputs of one recording.
 
     Attributes:
@@ -33,7 +33,7 @@ class Presence:
     confidence: float
 
 
-class PresenceMeter:
+class ActivityMeter:
     """Takes voices (S, N) piece by piece and judges them at the end."""
 
     def __init__(self, sources: int, rate_hz: int) -> None:
@@ -57,7 +57,7 @@ class PresenceMeter:
         np.add.at(self._sums, classes, np.stack([energy, shares, np.square(shares)], axis=1))
         np.add.at(self._frames, classes, 1)
 
-    def judge(self) -> Presence:
+    def judge(self) -> Activity:
         """What all pieces together say."""
         there = np.flatnonzero(self._frames)
         active = slice(there[0], there[0] + _ACTIVE_CLASSES) if len(there) else slice(0)
@@ -65,14 +65,14 @@ class PresenceMeter:
         energy, share, square = self._sums[active].sum(0) / max(count, 1.0)
         loudest = float(energy.max(initial=0))
         if loudest <= _FLOOR:
-            return Presence((0.0,) * len(energy), (0.0,) * len(energy), (), 1.0)
+            return Activity((0.0,) * len(energy), (0.0,) * len(energy), (), 1.0)
         levels = 10 * np.log10(np.maximum(energy, 1e-12) / loudest)
         spreads = np.sqrt(np.maximum(square - np.square(share), 0))
         odds = 1 / (1 + np.exp(-(spreads - EVEN) / STEP))
         odds[int(np.argmax(energy))] = 1  # somebody speaks, and nobody is louder
         believed = tuple(int(i) for i in np.flatnonzero(odds >= 0.5))
         confidence = float(np.min(np.maximum(odds, 1 - odds)))
-        return Presence(_rounded(levels, 1), _rounded(spreads, 3), believed, round(confidence, 3))
+        return Activity(_rounded(levels, 1), _rounded(spreads, 3), believed, round(confidence, 3))
 
 
 def _rounded(values: np.ndarray, digits: int) -> tuple[float, ...]:

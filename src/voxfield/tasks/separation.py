@@ -3,24 +3,20 @@
 Everything goes through `Separator` block by block, so a recording of ten hours takes the memory of one of ten seconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
 import numpy as np
 
-from voxfield.audio import Given, Sink, Source, file_sink, open_source
+from voxfield.audio import Given, Sink, Source, open_source
 from voxfield.cards import cards
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
-from voxfield.runtime import load_engine
-from voxfield.tasks.enhance import Model, Progress
-from voxfield.tasks.presence import Presence, PresenceMeter
+from voxfield.tasks.activity import Activity, ActivityMeter
 from voxfield.tasks.separator import Separator
-from voxfield.tasks.voices_report import VoicesReport
+from voxfield.tasks.work import Clock, Model, Progress, Storage, Watcher, Work, clipped, engine_for, pieces, save
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
@@ -34,16 +30,16 @@ class Separated:
         voices: (S, C, N) float32, as many channels and samples as went in.
         sample_rate_hz: the recording's own.
         model: full name of the model.
-        presence: how loud each output is, and which are believed to be voices.
+        activity: how loud each output is, and which are believed to be voices.
         notes: what the user should know about the recording or the result.
     """
 
     voices: Array
     sample_rate_hz: int
     model: str
-    presence: Presence
+    activity: Activity
     notes: tuple[str, ...] = ()
-    stored_like: tuple[str, str, str] = field(default=("array", "", ""), repr=False)  # name, format, subtype
+    storage: Storage = field(default=Storage(), repr=False)
 
     def save(
         self, folder: str | PathLike[str], stem: str = "", suffix: str = "", *, overwrite: bool = False
@@ -53,52 +49,13 @@ class Separated:
         Raises:
             OutputError: a file exists and may not be overwritten, or cannot be written.
         """
-        name, format, subtype = self.stored_like
-        stem, suffix = stem or Path(name).stem, suffix or Path(name).suffix or ".wav"
-        paths = []
-        for number, voice in enumerate(self.voices, start=1):
-            path = Path(folder).expanduser() / f"{stem}_speaker{number}{suffix}"
-            with open_source(voice, self.sample_rate_hz) as source:
-                source.name, source.format, source.subtype = name, format, subtype
-                with file_sink(path, source, overwrite=overwrite) as sink:
-                    sink.write(voice)
-                    sink.commit()
-            paths.append(path)
-        return paths
-
-
-@dataclass(frozen=True)
-class SeparateWork:
-    """What was done to one recording, and how long it took."""
-
-    model: str
-    sample_rate_hz: int
-    channels: int
-    count_samples: int
-    seconds: float  # from opening to closing
-    presence: Presence
-    joins: int  # of chunks
-    doubtful: int  # joins at which the order of the voices could not be told
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for a line of JSON."""
-        audio_s = self.count_samples / self.sample_rate_hz
-        return {
-            "model": self.model,
-            "sample_rate_hz": self.sample_rate_hz,
-            "channels": self.channels,
-            "count_samples": self.count_samples,
-            "audio_s": audio_s,
-            "seconds": self.seconds,
-            "real_time_factor": self.seconds / audio_s if audio_s else 0.0,
-            "speakers": len(self.presence.believed),
-            "confidence": self.presence.confidence,
-            "levels_db": list(self.presence.levels_db),
-            "joins": self.joins,
-            "doubtful_joins": self.doubtful,
-            "notes": list(self.notes),
-        }
+        own = Path(self.storage.name)
+        stem, suffix = stem or own.stem, suffix or own.suffix or ".wav"
+        paths = [Path(folder) / f"{stem}_speaker{number}{suffix}" for number in range(1, len(self.voices) + 1)]
+        return [
+            save(voice, self.sample_rate_hz, path, self.storage, overwrite=overwrite)
+            for voice, path in zip(self.voices, paths, strict=True)
+        ]
 
 
 def separate(
@@ -130,18 +87,17 @@ def separate(
     check_noise(noise)
     with open_source(recording, rate) as source:
         separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-        meter = PresenceMeter(engine.card.sources, source.rate_hz)
+        meter = ActivityMeter(engine.card.interface.sources, source.rate_hz)
         parts = []
-        for voices in voice_blocks(source, separator):
+        for voices in pieces(source, separator):
             meter.feed(voices.mean(axis=1))
             parts.append(voices)
-        presence = meter.judge()
+        activity = meter.judge()
         voices = np.concatenate(parts, axis=2)
-        notes = tuple(notes_of(source, separator, presence, speakers))
+        notes = tuple(notes_of(source, separator, activity, speakers))
         if speakers == AUTO:
-            voices = voices[list(presence.believed)]
-        stored_like = (source.name, source.format, source.subtype)
-        return Separated(voices, source.rate_hz, engine.card.name, presence, notes, stored_like)
+            voices = voices[list(activity.believed)]
+        return Separated(voices, source.rate_hz, engine.card.name, activity, notes, Storage.of(source))
 
 
 def separate_into(
@@ -152,20 +108,18 @@ def separate_into(
     speakers: int | str | None = None,
     noise: str = "drop",
     progress: Progress | None = None,
-    report: VoicesReport | None = None,
-) -> SeparateWork:
+    watcher: Watcher | None = None,
+) -> Work:
     """What was done to separate an open recording into open sinks, one a voice.
 
     The sinks are committed at the end; with `auto` only those whose voice is believed in. One sink alone takes all
-    voices as channels, one after the other. A report is fed with what comes and goes.
+    voices as channels, one after the other. A watcher is shown the recording and the voices as they pass.
     """
-    began_s = perf_counter()
+    clock = Clock()
     separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-    meter = PresenceMeter(engine.card.sources, source.rate_hz)
-    for voices in voice_blocks(source, separator, report):
+    meter = ActivityMeter(engine.card.interface.sources, source.rate_hz)
+    for voices in pieces(source, separator, watcher=watcher):
         meter.feed(voices.mean(axis=1))
-        if report is not None:
-            report.after(voices)
         if len(sinks) == len(voices):
             for sink, voice in zip(sinks, voices, strict=True):
                 sink.write(voice)
@@ -173,26 +127,20 @@ def separate_into(
             sinks[0].write(voices.reshape(-1, voices.shape[-1]))
         if progress is not None:
             progress(source.read_samples)
-    presence = meter.judge()
-    notes = notes_of(source, separator, presence, speakers)
+    activity = meter.judge()
+    notes = notes_of(source, separator, activity, speakers)
     for number, sink in enumerate(sinks):
-        if speakers != AUTO or len(sinks) == 1 or number in presence.believed:
+        if speakers != AUTO or len(sinks) == 1 or number in activity.believed:
             sink.commit()
-        if sink.clipped_samples:
-            notes.append(
-                f"speaker {number + 1}: {sink.clipped_samples} samples were beyond full scale and were clipped"
-            )
-    return SeparateWork(
-        model=engine.card.name,
-        sample_rate_hz=source.rate_hz,
-        channels=source.channels,
-        count_samples=source.read_samples,
-        seconds=perf_counter() - began_s,
-        presence=presence,
-        joins=separator.joins,
-        doubtful=separator.doubtful,
-        notes=tuple(notes),
-    )
+        notes += clipped(sink, f"speaker {number + 1}: ")
+    details = {
+        "speakers": len(activity.believed),
+        "confidence": activity.confidence,
+        "levels_db": list(activity.levels_db),
+        "joins": separator.joins,
+        "doubtful_joins": separator.doubtful,
+    }
+    return clock.work(engine, source, source.channels, notes, details)
 
 
 def separating_engine(model: Model | None = None, speakers: int | str | None = None, *, threads: int = 1) -> Engine:
@@ -207,17 +155,15 @@ def separating_engine(model: Model | None = None, speakers: int | str | None = N
     if model is None:
         published = [card for card in cards() if card.task == "separate"]
         wanted = 2 if speakers in (None, AUTO) else speakers
-        fitting = [card for card in published if card.sources == wanted]
+        fitting = [card for card in published if card.interface.sources == wanted]
         if not fitting:
-            numbers = ", ".join(str(number) for number in sorted({card.sources for card in published})) or "none"
+            numbers = ", ".join(map(str, sorted({card.interface.sources for card in published}))) or "none"
             raise InputError(f"no published model separates {wanted} voices, but {numbers}; give another with --model")
         model = fitting[0].name
-    engine = load_engine(model, threads=threads)
-    if engine.card.task != "separate":
-        raise InputError(f"{engine.card.name} is a model to {engine.card.task}, not to separate; see `voxfield models`")
-    if speakers not in (None, AUTO, engine.card.sources):
+    engine = engine_for(model, "separate", threads=threads)
+    if speakers not in (None, AUTO, engine.card.interface.sources):
         raise InputError(
-            f"{engine.card.name} separates {engine.card.sources} voices, not {speakers}; "
+            f"{engine.card.name} separates {engine.card.interface.sources} voices, not {speakers}; "
             f"leave out --speakers, or choose another --model"
         )
     return engine
@@ -233,20 +179,11 @@ def check_noise(noise: str) -> None:
         raise InputError(f"noise must be {' or '.join(NOISE)}, not '{noise}'")
 
 
-def voice_blocks(source: Source, separator: Separator, report: VoicesReport | None = None) -> Iterator[Array]:
-    """Voices (S, C, M) of a recording, block by block; together as long as the recording."""
-    for block in source.blocks():
-        if report is not None:
-            report.before(block)
-        yield separator.feed(block)
-    yield separator.flush()
-
-
-def notes_of(source: Source, separator: Separator, presence: Presence, speakers: int | str | None) -> list[str]:
+def notes_of(source: Source, separator: Separator, activity: Activity, speakers: int | str | None) -> list[str]:
     """What the user should know about a recording that was separated."""
     notes = source.notes()
-    found, sure = len(presence.believed), f"{100 * presence.confidence:.0f} % sure"
-    outputs = len(presence.levels_db)
+    found, sure = len(activity.believed), f"{100 * activity.confidence:.0f} % sure"
+    outputs = len(activity.levels_db)
     if speakers == AUTO:
         notes.append(f"{found} of {outputs} outputs are believed to be voices ({sure})")
     elif found == 0:

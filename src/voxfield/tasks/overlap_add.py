@@ -17,7 +17,7 @@ _HEARD = 1e-2  # energy of a voice in the overlap, of its mean in the chunk, fro
 _SILENT = 1e-9  # largest sample of digital silence
 
 
-class ChunkedVoices:
+class OverlapAdd:
     """`feed` and `flush` of mono samples (N,) at the network's rate; voices (S, M) come out in step, all of them.
 
     Args:
@@ -31,14 +31,14 @@ class ChunkedVoices:
     def __init__(self, engine: Engine, chunk_s: float = CHUNK_S) -> None:
         card = engine.card
         self._engine = engine
-        self._chunk_samples = round(chunk_s * card.sample_rate_hz)
-        self._overlaps = [round(s * card.sample_rate_hz * chunk_s / CHUNK_S) for s in OVERLAPS_S]
-        self._order = VoiceOrder(card.sources)
-        self._scale = VoiceScale(card.sources)
+        self._chunk_samples = round(chunk_s * card.interface.sample_rate_hz)
+        self._overlaps = [round(s * card.interface.sample_rate_hz * chunk_s / CHUNK_S) for s in OVERLAPS_S]
+        self._order = VoiceOrder(card.interface.sources)
+        self._scale = VoiceScale(card.interface.sources)
         self._mixture = np.zeros(0, np.float32)  # from `_begin` on
         self._begin = 0  # place of the buffer's first sample in the recording
         self._next = 0  # where the next chunk begins, and how far voices were given out
-        self._voices = np.zeros((card.sources, 0), np.float32)  # of the last chunk, in their places
+        self._voices = np.zeros((card.interface.sources, 0), np.float32)  # of the last chunk, in their places
         self._raw = self._voices  # the same before their gains, which the next chunk does not know
         self._voices_begin = 0
         self.joins = 0
@@ -104,9 +104,9 @@ def separated(engine: Engine, mixture: Array) -> Array:
     """Voices (S, N) of one piece of sound (N,), as loud as the network gives them at the mixture's own level."""
     level = float(np.sqrt(np.square(mixture, dtype=np.float64).mean())) if len(mixture) else 0.0
     if level < _SILENT:
-        return np.zeros((engine.card.sources, len(mixture)), np.float32)
-    window = int(engine.card.config.get("kernel_samples", 1))
-    filled = np.pad(mixture / np.float32(level), (0, max(window - len(mixture), 0)))  # one window at the least
+        return np.zeros((engine.card.interface.sources, len(mixture)), np.float32)
+    missing = engine.card.interface.least_steps - len(mixture)
+    filled = np.pad(mixture / np.float32(level), (0, max(missing, 0)))
     output, _ = engine.step(filled[None, None], engine.initial_state())
     return np.asarray(output[0, :, : len(mixture)] * np.float32(level), np.float32)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from voxfield.cli.options import Offline
 from voxfield.errors import ExplainError, OutputError
 
 
-def explain(
+def command(
     what: Annotated[
         str,
         typer.Argument(
@@ -82,7 +83,10 @@ def explain(
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False))
     else:
-        told = report_text(found.report, found.graph, found.paragraphs, language=lang, frames=found.frames)
+        columns = max(40, shutil.get_terminal_size((112, 24)).columns)
+        told = report_text(
+            found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
+        )
         print("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
     if html is not None:
         _write(

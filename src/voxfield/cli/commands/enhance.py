@@ -13,7 +13,7 @@ from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Raw, SkipExi
 from voxfield.errors import InputError
 
 
-def enhance(
+def command(
     inputs: Annotated[
         list[str],
         typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
@@ -27,6 +27,13 @@ def enhance(
     ] = None,
     mix: Annotated[float, typer.Option(help="1 enhanced, 0 as recorded, or between.", metavar="X")] = 1.0,
     mono: Annotated[bool, typer.Option("--mono", help="Mix the channels down to one first.")] = False,
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="One gain for all channels, which keeps every sound in its place, or each by itself.",
+            metavar="together|independent",
+        ),
+    ] = "together",
     raw: Raw = None,
     report: Annotated[
         Path | None,
@@ -39,7 +46,7 @@ def enhance(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Take noise out of recordings; the room stays.
+    """Take noise out of recordings; reverberation stays.
 
     Rate, channels, length and sample format are kept; the result is called NAME_enhance beside NAME.
 
@@ -53,7 +60,7 @@ def enhance(
 
       arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
     """
-    from voxfield.tasks import EnhanceOptions, enhance_into, enhancing_engine
+    from voxfield.tasks import EnhanceOptions, engine_for, enhance_into
     from voxfield.tasks.comparison import Comparison
 
     jobs = plan(expand(inputs, "enhance", out), out, "enhance")
@@ -64,17 +71,17 @@ def enhance(
         from voxfield.tasks.report import check_report
 
         check_report(report, overwrite=overwrite)
-    options = EnhanceOptions(limit_db, mix, mono)
-    engine = enhancing_engine(model, threads=threads)
+    options = EnhanceOptions(limit_db, mix, mono, channels)
+    engine = engine_for(model, "enhance", threads=threads)
 
     def work(job: Job, progress: Report) -> Mapping[str, Any]:
         with open_input(job.input, raw) as source:
             total = source.count_samples
-            channels = 1 if mono else source.channels
-            comparison = Comparison(source.rate_hz, channels) if report is not None else None
-            with open_output(job.output, source, channels=channels, overwrite=overwrite) as sink:
+            kept = 1 if mono else source.channels
+            comparison = Comparison(source.rate_hz, kept) if report is not None else None
+            with open_output(job.output, source, channels=kept, overwrite=overwrite) as sink:
                 shown = (lambda done: progress(done / total)) if total else None
-                done = enhance_into(source, sink, engine, options, progress=shown, comparison=comparison)
+                done = enhance_into(source, sink, engine, options, progress=shown, watcher=comparison)
         if report is None or comparison is None:
             return done.to_dict()
         from voxfield.tasks.report import write_report

@@ -18,7 +18,7 @@ _FIRST = "speaker1"
 _VOICE = re.compile(r"_speaker\d+$")
 
 
-def separate(
+def command(
     inputs: Annotated[
         list[str],
         typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
@@ -56,7 +56,7 @@ def separate(
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
     from voxfield.tasks.report import check_report
-    from voxfield.tasks.separate import check_noise, separate_into, separating_engine
+    from voxfield.tasks.separation import check_noise, separate_into, separating_engine
     from voxfield.tasks.voices_report import VoicesReport
 
     check_noise(noise)
@@ -77,7 +77,7 @@ def separate(
         with open_input(job.input, raw) as source, ExitStack() as stack:
             total = source.count_samples
             shown = (lambda done: progress(done / total)) if total else None
-            piped, sources = job.output == PIPE, engine.card.sources
+            piped, sources = job.output == PIPE, engine.card.interface.sources
             paths = [PIPE] if piped else _paths(job.output, sources)
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []
@@ -85,14 +85,13 @@ def separate(
                 sinks.append(open_output(path, source, channels=channels, overwrite=overwrite))
                 stack.enter_context(sinks[-1])
             page = VoicesReport(source.rate_hz, source.channels, sources) if report is not None else None
-            made = separate_into(source, sinks, engine, speakers=wanted, noise=noise, progress=shown, report=page)
+            made = separate_into(source, sinks, engine, speakers=wanted, noise=noise, progress=shown, watcher=page)
             done = made.to_dict()
             if page is not None and report is not None:
-                voices = made.presence
                 facts = {
                     "Model": made.model,
-                    "Voices": f"{len(voices.believed)} of {sources} ({100 * voices.confidence:.0f} % sure)",
-                    "Levels": ", ".join(f"{level:.1f} dB" for level in voices.levels_db) + " under the loudest",
+                    "Voices": f"{done['speakers']} of {sources} ({100 * done['confidence']:.0f} % sure)",
+                    "Levels": ", ".join(f"{level:.1f} dB" for level in done["levels_db"]) + " under the loudest",
                     "Time": f"{made.seconds:.2f} s",
                     "Notes": "; ".join(made.notes) or "none",
                 }

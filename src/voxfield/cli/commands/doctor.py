@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 
-def doctor(
+def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a finding.")] = False,
 ) -> None:
     """Check this installation: packages, formats, and every model's file, streaming and speed.

@@ -10,7 +10,7 @@ import typer
 from voxfield.errors import InputError
 
 
-def convert(
+def command(
     checkpoint: Annotated[Path, typer.Argument(help="File of torch tensors, or safetensors.")],
     source: Annotated[
         str,
@@ -43,9 +43,9 @@ def convert(
         raise InputError(f"-o {out} is a file; name a folder")
     from dataclasses import asdict
 
-    from voxfield.export.convert import convert as run
+    from voxfield.export.convert import convert
 
-    made = run(checkpoint, source, out, set_ or [], onnx=onnx, name=name)
+    made = convert(checkpoint, source, out, set_ or [], onnx=onnx, name=name)
     for setting in made.assumed:
         print(f"assumed {setting}: the checkpoint does not say; correct it with --set", file=sys.stderr)
     if as_json:
