@@ -29,10 +29,10 @@ from pathlib import Path
 
 import gtcrn_shape
 import numpy as np
-import onnxruntime
 from peers import RNNOISE_FRAME_S, Rnnoise
 from table import table
 
+from voxfield.ort.session import onnxruntime
 from voxfield.protocols import Engine
 from voxfield.runtime import OnnxEngine, Stream, load_engine
 

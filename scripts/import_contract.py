@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 LEAVES = {"errors", "formats", "protocols"}
 SIGNAL = LEAVES | {"audio", "features", "metrics"}
-LIGHT = SIGNAL | {"webpage", "cards", "runtime", "tasks", "explain", "cli"}
+LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
@@ -20,15 +20,16 @@ MAY_IMPORT = {  # room -> rooms
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
     "features": LEAVES,
-    "metrics": LEAVES,
+    "metrics": LEAVES | {"ort"},
     "cards": {"errors"},
-    "runtime": LEAVES | {"features", "cards"},
+    "ort": {"errors"},
+    "runtime": LEAVES | {"features", "cards", "ort"},
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
-    "explain": {"errors", "webpage", "cards"},
+    "explain": {"errors", "webpage", "cards", "ort"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
-    "export": LEAVES | {"features", "cards", "runtime", "explain", "nn", "models", "train"},
+    "export": LEAVES | {"features", "cards", "ort", "runtime", "explain", "nn", "models", "train"},
     "cli": LIGHT | {"train", "export"},
 }
 TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}

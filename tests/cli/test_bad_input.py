@@ -357,7 +357,8 @@ def test_weights_that_were_changed_are_refused(enhance, tmp_path, speech, monkey
     (tmp_path / "w.onnx").write_bytes(b"weights")
     (tmp_path / "models.toml").write_text(example_card(file=file_record(tmp_path / "w.onnx")).to_toml())
     (tmp_path / "w.onnx").write_bytes(b"changed")
-    monkeypatch.setattr(registry.resolve, "__defaults__", (tmp_path / "models.toml", tmp_path))
+    monkeypatch.setattr(registry.find, "__defaults__", (tmp_path / "models.toml",))
+    monkeypatch.setattr(registry.read, "__defaults__", (tmp_path,))
     code, error, left = enhance("x.wav", model="crn-doc")
     assert code == 1 and "are not the published ones" in error and left == []
 

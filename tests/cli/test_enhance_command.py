@@ -213,4 +213,4 @@ def test_help_version_and_models(capsys):
 def test_models_shows_the_card_of_a_lone_file(tiny_spectral, capsys):
     assert run(["models", str(tiny_spectral)]) == 0
     shown = capsys.readouterr().out
-    assert "tiny-spectral.v1" in shown and "32 ms" in shown
+    assert "tiny-spectral.v1: shows what a card holds" in shown and "latency          32 ms" in shown

@@ -21,6 +21,8 @@ WHOLE_INPUT = "whole input"
 
 _NAME = re.compile(r"(?P<short>[a-z0-9]+(?:-[a-z0-9]+)*)\.(?P<tag>[a-z0-9]+)")
 _STATE_NAME = re.compile(r"[A-Za-z0-9_.]+")
+MOST_LEVELS = 32
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # a terminal obeys these
 
 
 class StateShape(NamedTuple):
@@ -31,11 +33,12 @@ class StateShape(NamedTuple):
 
 
 class FileRecord(NamedTuple):
-    """The file a registered card belongs to: name inside `cards/weights`, sha256 in hex, size in bytes."""
+    """The file a registered card belongs to: name, sha256 in hex, size in bytes; and its URL if it is downloaded."""
 
     name: str
     sha256: str
     bytes: int
+    url: str = ""  # empty where the file lies in `cards/weights`
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ class Card:
         values["data"] = list(self.data)
         values["states"] = [{"name": state.name, "shape": list(state.shape)} for state in self.states]
         file = values.pop("file")
-        return values if file is None else values | {"file": file._asdict()}
+        return values if file is None else values | {"file": {k: v for k, v in file._asdict().items() if v != ""}}
 
     def to_json(self) -> str:
         """The card as one line of JSON: what the ONNX metadata holds."""
@@ -122,9 +125,15 @@ class Card:
         needed = [item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING]
         if absent := [key for key in needed if key not in values]:
             raise CardError(f"a card lacks {', '.join(repr(key) for key in absent)}")
+        for key in ("config", "measured"):
+            if not isinstance(values.get(key, {}), Mapping):
+                raise CardError(f"'{key}' on a card must be a table, not {values[key]!r}")
         arguments = dict(values) | {"interface": Interface.from_dict(values["interface"])}
         if "states" in values:
             arguments["states"] = _records(values["states"], "states", StateShape)
+        for value in [values["data"], *(state.shape for state in arguments.get("states", ()))]:
+            if not isinstance(value, list | tuple):
+                raise CardError(f"'data' and the shapes of 'states' on a card must be lists, not {value!r}")
         if values.get("file") is not None:
             (arguments["file"],) = _records([values["file"]], "file", FileRecord)
         return cls(**arguments)
@@ -137,11 +146,14 @@ class Card:
             CardError: the text is not JSON, or not a card.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_int=_int64)
         except json.JSONDecodeError as error:
             raise CardError(f"a card must be JSON: {error}") from error
+        except RecursionError as error:
+            raise CardError("a card must be JSON, and not be nested as deeply as this text") from error
         if not isinstance(values, dict):
             raise CardError(f"a card must be a JSON object, not {type(values).__name__}")
+        _check_foreign(values, MOST_LEVELS)
         return cls.from_dict(values)
 
 
@@ -182,16 +194,34 @@ def _check(card: Card) -> None:
         field_known or field_counted, "field_samples", f"a whole number above 0, '{UNBOUNDED_PAST}' or '{WHOLE_INPUT}'"
     )
     need(card.interface.streaming or not card.states, "states", "empty: the network does not stream")
-    names = [state.name for state in card.states]
-    need(len(set(names)) == len(names), "states", "named differently from one another")
     for state in card.states:
         named = isinstance(state.name, str) and _STATE_NAME.fullmatch(state.name) is not None
         shaped = all(_whole(size) and size > 0 for size in state.shape)
         need(named and shaped, "states", "names of letters, digits, _ and . with shapes of whole numbers above 0")
+    names = [state.name for state in card.states]
+    need(len(set(names)) == len(names), "states", "named differently from one another")
     if card.file is not None:
         hexadecimal = isinstance(card.file.sha256, str) and re.fullmatch(r"[0-9a-f]{64}", card.file.sha256) is not None
         plain = isinstance(card.file.name, str) and re.fullmatch(r"[\w.-]+\.onnx", card.file.name) is not None
         need(hexadecimal and plain and _whole(card.file.bytes), "file", "a plain .onnx file name, its sha256 and bytes")
+        web = isinstance(card.file.url, str) and re.fullmatch(r"(https?://[!-~]+)?", card.file.url) is not None
+        need(web, "file", "with a url that begins with https:// or http://, or without one")
+
+
+def _int64(digits: str) -> int:
+    if len(digits) > 18:
+        raise CardError(f"a card holds a number of {len(digits)} digits; at most 18 are read")
+    return int(digits)
+
+
+def _check_foreign(value: Any, levels: int) -> None:
+    """Raise a CardError where a card of unknown origin is nested too deeply or holds what could steer a terminal."""
+    if levels == 0:
+        raise CardError(f"a card must not be nested more than {MOST_LEVELS} levels deep")
+    if isinstance(value, str) and (found := STEERING.search(value)):
+        raise CardError(f"a card must not hold the control character {found[0]!r}")
+    for item in [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_foreign(item, levels - 1)
 
 
 def _whole(value: object) -> bool:
@@ -204,7 +234,7 @@ def _records(items: Any, key: str, kind: type[Any]) -> list[Any]:
         raise CardError(f"'{key}' on a card must be a list, not {items!r}")
     made = []
     for item in items:
-        if not isinstance(item, Mapping) or set(item) != set(kind._fields):
+        if not isinstance(item, Mapping) or set(item) | set(kind._field_defaults) != set(kind._fields):
             raise CardError(f"'{key}' on a card must hold {', '.join(kind._fields)}, not {item!r}")
         made.append(kind(**item))
     return made

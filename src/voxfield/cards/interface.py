@@ -44,8 +44,8 @@ class Port:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(self.shape))
-        if self.kind not in KINDS:
-            raise CardError(f"there is no kind of data '{self.kind}'; there are: {', '.join(KINDS)}")
+        if not isinstance(self.kind, str) or self.kind not in KINDS:
+            raise CardError(f"there is no kind of data {self.kind!r}; there are: {', '.join(KINDS)}")
         axes = KINDS[self.kind].axes
         sized = all(size == TIME or (_whole(size) and int(size) > 0) for size in self.shape)
         if len(self.shape) != len(axes) or not sized or self.shape.count(TIME) > 1:

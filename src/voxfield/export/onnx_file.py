@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +25,7 @@ from voxfield.errors import CheckpointError
 from voxfield.export.figures import figures
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
+from voxfield.ort import open_session
 
 OPSET = 17
 TOLERANCE = 1e-5  # largest difference allowed, relative to the largest output
@@ -127,9 +127,7 @@ def parity(net: nn.Module, content: bytes, names: list[str], face: Interface) ->
 
     Of whole numbers, such as tokens, any difference is infinite.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    session = open_session(content, "the exported file")
     state: State = initial(net, 1)
     fed = [leaf.numpy() for _, leaf in flatten(state)]
     worst, largest = 0.0, 1e-9

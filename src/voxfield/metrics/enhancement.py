@@ -74,6 +74,7 @@ def estoi(estimate: Array, target: Array) -> float:
 
 def dnsmos(estimate: Array) -> dict[str, float]:
     """DNSMOS P.835 of a recording at 16 kHz by itself: overall, speech and background quality, each 1 to 5."""
+    import_module("voxfield.ort")  # before speechmos imports onnxruntime: no telemetry
     module = _need("speechmos.dnsmos", "dnsmos", "DNSMOS")
     samples = np.asarray(estimate, np.float32)
     samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale

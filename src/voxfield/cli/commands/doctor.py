@@ -18,6 +18,7 @@ def command(
 
       voxfield doctor
     """
+    from voxfield.cli.visible import visible
     from voxfield.tasks.selfcheck import findings
 
     all_good = True
@@ -26,5 +27,5 @@ def command(
         if as_json:
             print(json.dumps(asdict(finding), ensure_ascii=False), flush=True)
         else:
-            print(f"{'ok  ' if finding.good else 'FAIL'} {finding.topic:16} {finding.words}", flush=True)
+            print(f"{'ok  ' if finding.good else 'FAIL'} {finding.topic:20} {visible(finding.words)}", flush=True)
     raise typer.Exit(0 if all_good else 1)

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from voxfield.cli.options import Offline
+from voxfield.cli.visible import visible
+
 
 def command(
     recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, or of mixtures.")],
@@ -21,6 +24,7 @@ def command(
     ] = "",
     limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    offline: Offline = False,
 ) -> None:
     """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture.
 
@@ -45,7 +49,7 @@ def command(
     found = evaluate(recordings, truth, model, chosen, limit=limit, progress=_show)
     print(file=sys.stderr)
     for row in found.failed:
-        print(f"voxfield: {row['name']}: {row['error']}", file=sys.stderr)
+        print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
     if as_json:
         print(json.dumps({"model": found.model, **found.summary}))
     else:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from voxfield.cli.options import Offline
 from voxfield.errors import ExplainError, OutputError
 
 
@@ -47,6 +48,7 @@ def command(
     svg: Annotated[Path | None, typer.Option(help="Also write drawings: this file, and the same with -costs.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    offline: Offline = False,
 ) -> None:
     """What a network hears, how late it answers and what it costs; any convolutional network, not only ours.
 

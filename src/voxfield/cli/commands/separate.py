@@ -11,7 +11,7 @@ import typer
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import check_choices, open_input, open_output
-from voxfield.cli.options import AsJson, Overwrite, Quiet, Raw, SkipExisting, Threads
+from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
 from voxfield.errors import InputError
 
 _FIRST = "speaker1"
@@ -41,6 +41,7 @@ def command(
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
     threads: Threads = 1,
+    offline: Offline = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
