@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from voxfield.cli import commands, installed
+from voxfield.cli import commands
+from voxfield.cli.discovery import installed
 from voxfield.cli.app import run
 
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from voxfield.cli import command, installed
+from voxfield.cli.discovery import command, installed
 from voxfield.cli.visible import visible
 from voxfield.errors import ExplainError, InputError, RecipeError, UnknownModelError, VoxfieldError
 
