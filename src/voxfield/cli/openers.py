@@ -39,6 +39,10 @@ def check_choices(jobs: Sequence[Job], *, as_json: bool, overwrite: bool, skip_e
     Raises:
         InputError: they cannot; the message says which and why.
     """
+    if raw is not None:
+        from voxfield.audio import RawFormat
+
+        RawFormat.parse(raw)
     if overwrite and skip_existing:
         raise InputError("--overwrite and --skip-existing contradict one another; choose one")
     piped_in = any(job.input == PIPE for job in jobs)

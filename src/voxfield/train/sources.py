@@ -19,8 +19,7 @@ import soundfile
 import soxr
 
 from voxfield.errors import InputError
-
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+from voxfield.formats import SOUND_FILES as SUFFIXES
 
 
 @dataclass(frozen=True)
