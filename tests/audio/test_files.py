@@ -89,7 +89,23 @@ def test_arrays(speech):
         (7, None, "not int"),
         (io.StringIO("x"), None, "binary"),
     ],
-    ids=["no-rate", "zero-rate", "nan-rate", "infinite-rate", "text-rate", "list", "list-alone", "broken-rate", "empty", "transposed", "3-d", "bool", "rate-of-a-file", "int", "text"],
+    ids=[
+        "no-rate",
+        "zero-rate",
+        "nan-rate",
+        "infinite-rate",
+        "text-rate",
+        "list",
+        "list-alone",
+        "broken-rate",
+        "empty",
+        "transposed",
+        "3-d",
+        "bool",
+        "rate-of-a-file",
+        "int",
+        "text",
+    ],
 )
 def test_what_cannot_be_a_recording(given, rate, message):
     with pytest.raises(InputError, match=message):

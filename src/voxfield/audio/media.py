@@ -16,7 +16,6 @@ from voxfield.audio.source import Source
 from voxfield.audio.stored import Bitrate, Stored
 from voxfield.errors import AudioError, MissingExtraError
 from voxfield.protocols import Array
-from voxfield.samples import to_float
 
 _SAFE = {  # a file must not make FFmpeg open others, as playlists do
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,asf,amr,amrnb,amrwb",
@@ -96,6 +95,7 @@ class MediaSource(Source):
         bits = self._stream.bit_rate or (None if videos else self._container.bit_rate)
         self.bitrate = Bitrate(bits / 1000) if bits else None
         self._waiting = SampleQueue(channels)
+        self._packer = av.AudioResampler(format="flt")
         self._frames = self._decoded()
 
     @property
@@ -161,10 +161,19 @@ class MediaSource(Source):
                     count += gap
                     for start in range(0, gap, _GAP_BLOCK_SAMPLES):
                         yield np.zeros((channels, min(_GAP_BLOCK_SAMPLES, gap - start)), np.float32)
-            values = frame.to_ndarray()
-            planar = values if frame.format.is_planar else values.reshape(-1, channels).T
-            count += planar.shape[1]
-            yield to_float(planar)
+            for values in self._interleaved(frame):
+                count += len(values)
+                yield np.ascontiguousarray(values.T)
+
+    def _interleaved(self, frame: Any) -> Iterator[Array]:
+        """Samples (N, C) of a frame. PyAV must not be asked for planes: beyond seven it reads past their end."""
+        try:
+            packed = self._packer.resample(frame)
+        except self._errors as error:  # the sample format changes
+            self._damage = _reason(error)
+            return
+        for part in packed:
+            yield part.to_ndarray().reshape(-1, self.channels)
 
     def _raw_frames(self) -> Iterator[Any]:
         packets = self._container.demux(self._stream)

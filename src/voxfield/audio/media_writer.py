@@ -70,8 +70,8 @@ class MediaWriter:
         """Append (C, N)."""
         with self._translated():
             layout = _LAYOUTS[self._target.channels]
-            clipped = np.ascontiguousarray(np.clip(samples, -1, 1) if self._target.subtype != "pcm_f32le" else samples)
-            frame = self._av.AudioFrame.from_ndarray(clipped, format="fltp", layout=layout)
+            clipped = np.clip(samples, -1, 1) if self._target.subtype != "pcm_f32le" else samples
+            frame = self._av.AudioFrame.from_ndarray(clipped.T.reshape(1, -1), format="flt", layout=layout)
             frame.sample_rate = self._target.rate_hz
             frame.time_base = Fraction(1, self._target.rate_hz)
             frame.pts = self._start + self._written
@@ -85,6 +85,7 @@ class MediaWriter:
             self._mux(self._stream.encode(None))
             self._copy_picture(float("inf"))
             self._out.close()
+            self._file.close()
         self._release()
 
     def abort(self) -> None:
@@ -151,7 +152,8 @@ class MediaWriter:
         if self._picture is not None:
             self._picture.close()
             self._picture_file.close()
-        self._file.close()
+        with suppress(OSError):  # of a file that was given up; `close` has closed it already
+            self._file.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -130,8 +130,10 @@ class FileSink:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writer.abort()
-        self._part.discard()  # nothing is left to remove after `commit`
+        try:
+            self._writer.abort()
+        finally:
+            self._part.discard()  # nothing is left to remove after `commit`
 
     def _write(self, samples: Array) -> None:
         if not samples.shape[1]:

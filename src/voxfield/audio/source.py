@@ -276,9 +276,9 @@ def native(path: Path) -> bytes | str:
 
 def _check_readable(path: Path) -> None:
     """Raise an AudioError that names the reason, where libsndfile would only say that it failed."""
-    if path.exists() and not path.is_file():
-        raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
     try:
+        if path.exists() and not path.is_file():
+            raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
         with path.open("rb") as file:
             if not file.read(1):
                 raise AudioError(f"{path} is empty: 0 bytes")
