@@ -7,8 +7,8 @@ MOST_CHANNELS = 256
 MOST_VALUES_PER_SECOND = 256 * 48_000  # all channels together; as much as 16 channels at 768 kHz
 
 
-def check_layout(name: str, rate_hz: float, channels: int) -> None:
-    """Return when a recording of this rate and number of channels can be worked on.
+def check_rate(name: str, rate_hz: float) -> None:
+    """Return when a sample rate can be worked with.
 
     Raises:
         AudioError: it cannot; the message says the bounds.
@@ -17,6 +17,15 @@ def check_layout(name: str, rate_hz: float, channels: int) -> None:
         raise AudioError(
             f"{name} has a sample rate of {rate_hz} Hz; whole numbers from {LEAST_HZ} to {MOST_HZ} Hz can be used"
         )
+
+
+def check_layout(name: str, rate_hz: float, channels: int) -> None:
+    """Return when a recording of this rate and number of channels can be worked on.
+
+    Raises:
+        AudioError: it cannot; the message says the bounds.
+    """
+    check_rate(name, rate_hz)
     if not 1 <= channels <= MOST_CHANNELS:
         raise AudioError(f"{name} has {channels} channels; 1 to {MOST_CHANNELS} can be used")
     if rate_hz * channels > MOST_VALUES_PER_SECOND:

@@ -78,6 +78,8 @@ class MediaSource(Source):
                 kinds = ", ".join(sorted({stream.type for stream in self._container.streams})) or "nothing"
                 raise AudioError(f"{name} holds no sound, but {kinds}")
             context = self._stream.codec_context
+            if context is None:
+                raise AudioError(f"{name} holds sound of a codec that FFmpeg does not know")
             rate_hz, channels = context.sample_rate or 0, context.layout.nb_channels if context.sample_rate else 0
             check_layout(name, rate_hz, channels)
             end, exact = _end(self._container, self._stream, rate_hz)

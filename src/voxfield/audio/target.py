@@ -6,7 +6,7 @@ from pathlib import Path
 
 import soundfile as sf
 
-from voxfield.audio.limits import check_layout
+from voxfield.audio.limits import check_rate
 from voxfield.audio.stored import Bitrate, Stored
 from voxfield.errors import InputError, OutputError
 from voxfield.formats import CONTAINERS, SOUND_FILES
@@ -21,7 +21,7 @@ _NEAREST = {  # subtype of the recording -> what to store it as, best first, whe
     "pcm_f32le": ("FLOAT", "PCM_24"),
 }
 _EXACT = {"PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "VORBIS", "OPUS", "ALAC_16", "ALAC_24", "ALAC_32"}
-_BLOCKS = {"IMA_ADPCM", "MS_ADPCM", "GSM610"}  # whole blocks of samples; a wav header says where the last one ends
+_BLOCKS = {"IMA_ADPCM": 2, "MS_ADPCM": 2, "GSM610": 1}  # most channels; a wav header says where the last block ends
 _CODECS = {  # container -> codecs that keep the length to the sample, the first one if the recording has none of them
     "ipod": ("aac", "alac"),
     "mp4": ("aac", "alac"),
@@ -62,7 +62,7 @@ class OutputFormat:
         if self.bitrate_kbps is not None and not 1 <= self.bitrate_kbps <= 4096:  # false for NaN as well
             raise InputError(f"the bitrate must lie between 1 and 4096 kbit/s, not {self.bitrate_kbps}")
         if self.rate_hz is not None:
-            check_layout("the result", self.rate_hz, 1)
+            check_rate("the result", self.rate_hz)
 
     @property
     def suffix(self) -> str:
@@ -151,7 +151,7 @@ def storage(path: Path, like: Stored, channels: int = 1) -> tuple[str, str]:
 def _keeps(format: str, subtype: str, channels: int) -> bool:
     """Whether libsndfile writes this and gives back as many samples as it was given."""
     if subtype in _BLOCKS:
-        return format in ("WAV", "WAVEX") and bool(sf.check_format(format, subtype))
+        return format in ("WAV", "WAVEX") and channels <= _BLOCKS[subtype] and bool(sf.check_format(format, subtype))
     if subtype == "MPEG_LAYER_III":
         return format == "MP3"
     if subtype in ("PCM_S8", "PCM_U8", "ULAW", "ALAW"):  # in AIFF an odd number of bytes is counted as one more
