@@ -42,7 +42,7 @@ def video(path, format, codec, sound, rate_hz=48_000, start_s=0.0, seconds=2.0):
 def packets(path):
     with av.open(str(path)) as container:
         return [
-            (bytes(packet), float(packet.pts * packet.time_base))
+            (bytes(packet), float((packet.pts or 0) * packet.time_base), packet.is_keyframe)
             for packet in container.demux(container.streams.video[0])
             if packet.size
         ]
@@ -135,6 +135,38 @@ def test_of_a_video_the_sound_is_replaced_and_the_picture_copied(tmp_path, name,
     assert np.std(after[:, inside]) == pytest.approx(0.5 * np.std(before[:, inside]), rel=0.05)
     with open_source(tmp_path / f"b{name}") as source:
         assert source.tags["title"] == "a film"
+
+
+@pytest.mark.parametrize(("name", "format"), [("a.mp4", "mp4"), ("a.mov", "mov"), ("a.mkv", "matroska")])
+def test_pictures_that_are_stored_out_of_order_are_copied_too(tmp_path, name, format):
+    if "libx264" not in av.codecs_available:
+        pytest.skip("FFmpeg was built without libx264")
+    video(tmp_path / name, format, "libx264", smooth_noise(2, 60_000))
+    for target in (f"b{name}", "c.mp4", "d.mkv"):
+        assert convert(tmp_path / name, tmp_path / target).notes() == []
+        copied, original = packets(tmp_path / target), packets(tmp_path / name)
+        assert len(copied) == 50 and [at_s for _, at_s, _ in copied] == [at_s for _, at_s, _ in original]
+    assert packets(tmp_path / f"b{name}") == packets(tmp_path / name)
+
+
+def test_cover_art_stays_in_m4a(tmp_path):
+    save(tmp_path / "a.m4a", smooth_noise(1, 9_000), 16_000)
+    with av.open(str(tmp_path / "a.m4a")) as sound, av.open(str(tmp_path / "b.mp4"), "w") as out:
+        track = out.add_stream_from_template(sound.streams.audio[0])
+        cover = out.add_stream("png", rate=1, width=16, height=16, pix_fmt="rgb24")
+        cover.disposition = av.stream.Disposition.attached_pic
+        frame = av.VideoFrame(16, 16, "rgb24")
+        frame.pts = 0
+        out.mux(cover.encode(frame))
+        for packet in sound.demux(sound.streams.audio[0]):
+            if packet.size:
+                packet.stream = track
+                out.mux(packet)
+    assert convert(tmp_path / "b.mp4", tmp_path / "c.m4a").notes() == []
+    assert convert(tmp_path / "c.m4a", tmp_path / "d.m4a").notes() == []
+    assert packets(tmp_path / "d.m4a")[0][0] == packets(tmp_path / "b.mp4")[0][0]
+    assert load(tmp_path / "d.m4a")[0].shape == (1, 9_000)
+    assert (tmp_path / "d.m4a").read_bytes()[4:12] == b"ftypM4A "
 
 
 def test_of_a_video_the_sound_alone(tmp_path):

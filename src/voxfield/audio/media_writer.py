@@ -1,6 +1,6 @@
 """Samples into m4a, mp4, mov, webm and mkv; the picture of a video is copied beside them as it is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ _FORMATS = {"aac": "fltp", "opus": "flt", "alac": "s32p", "flac": "s32", "pcm_f3
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _SIXTEEN_BITS = {"PCM_16", "PCM_U8", "PCM_S8", "pcm_s16le", ""}
 _SOUND_ONLY = {"ipod"}
+_MOST_UNTIMED = 64  # packets; codecs reorder far fewer
 _AHEAD_S = 0.5  # the picture is copied this far ahead of the sound
 
 
@@ -53,8 +54,7 @@ class MediaWriter:
         self._file = path.open("w+b")
         try:
             with self._translated():
-                options = {"movie_timescale": str(target.rate_hz)} if target.format in ("ipod", "mp4", "mov") else {}
-                self._out = self._av.open(self._file, "w", format=target.format, options=options)
+                self._out = self._av.open(self._file, "w", **_muxer(target))
                 if stored.picture is not None:
                     self._open_picture(stored.picture)
                 self._stream = self._add_sound(stored)
@@ -127,7 +127,7 @@ class MediaWriter:
         if unkept:
             self.notes.append(f"not kept of the recording: {', '.join(unkept)}")
         wanted = [stream for stream in self._picture.streams if stream.index in self._copied]
-        self._packets = self._picture.demux(wanted) if wanted else iter(())
+        self._packets = _timed(self._picture.demux(wanted)) if wanted else iter(())
 
     def _copy_picture(self, until_s: float) -> None:
         """Copy what belongs before this time."""
@@ -137,11 +137,10 @@ class MediaWriter:
                 if self._next is None:
                     return
             packet = self._next
-            if packet.dts is not None:
-                if float(packet.dts * packet.time_base) > until_s:
-                    return
-                packet.stream = self._copied[packet.stream.index]
-                self._out.mux_one(packet)
+            if float(packet.dts * packet.time_base) > until_s:
+                return
+            packet.stream = self._copied[packet.stream.index]
+            self._out.mux_one(packet)
             self._next = None
 
     def _mux(self, packets: list[Any]) -> None:
@@ -162,3 +161,37 @@ class MediaWriter:
             yield
         except self._av.FFmpegError as error:
             raise OSError(getattr(error, "errno", 0) or 0, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _muxer(target: Target) -> dict[str, Any]:
+    """Format and options; an m4a is an mp4 of another brand, and FFmpeg's own muxer for it takes no cover art."""
+    if target.format not in ("ipod", "mp4", "mov"):
+        return {"format": target.format}
+    options = {"movie_timescale": str(target.rate_hz)}  # edit lists exact to the sample
+    if target.format == "ipod":
+        return {"format": "mp4", "options": options | {"brand": "M4A "}}
+    return {"format": target.format, "options": options}
+
+
+def _timed(packets: Iterable[Any]) -> Iterator[Any]:
+    """Packets with a time of decoding each; what mkv leaves out is counted back from the next that is known."""
+    waiting: dict[int, list[Any]] = {}
+    for packet in packets:
+        if not packet.size:  # only the end of a track
+            continue
+        held = waiting.setdefault(packet.stream.index, [])
+        if packet.dts is None and len(held) < _MOST_UNTIMED:
+            held.append(packet)
+            continue
+        packet.dts = packet.pts if packet.dts is None else packet.dts
+        if packet.dts is None:
+            continue
+        for back, early in enumerate(reversed(held), start=1):
+            early.dts = packet.dts - back * max(1, early.duration or 1)
+        yield from held
+        held.clear()
+        yield packet
+    for held in waiting.values():
+        for packet in held:  # cover art has no time at all
+            packet.pts = packet.dts = packet.pts or 0
+        yield from held
