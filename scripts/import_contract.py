@@ -13,18 +13,20 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
-LEAVES = {"errors", "formats", "protocols"}
+LEAVES = {"errors", "formats", "files", "samples", "protocols"}
 SIGNAL = LEAVES | {"audio", "features", "metrics"}
 LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
+    "files": {"errors"},
+    "samples": {"errors", "protocols"},
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
     "features": LEAVES,
     "metrics": LEAVES | {"ort"},
-    "cards": {"errors"},
+    "cards": {"errors", "files"},
     "ort": {"errors"},
     "runtime": LEAVES | {"features", "cards", "ort"},
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
@@ -38,12 +40,14 @@ MAY_IMPORT = {  # room -> rooms
 PACKAGES = {  # room -> packages besides the standard library
     "errors": set(),
     "formats": set(),
+    "files": set(),
+    "samples": {"numpy"},
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av"},
     "features": {"numpy"},
     "metrics": {"numpy"},
-    "cards": {"platformdirs", "filelock"},
+    "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
     "tasks": {"numpy", "soundfile"},

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from voxfield.cli import commands
-from voxfield.cli.discovery import installed
 from voxfield.cli.app import run
+from voxfield.cli.discovery import installed
 
 HERE = Path(__file__).parent
 
