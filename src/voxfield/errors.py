@@ -6,6 +6,7 @@
     ├── OutputError         (OSError)            a result that cannot be put where it was asked for
     ├── CardError           (ValueError)         a model file without a readable card, or a card that does not hold
     │   └── IntegrityError                       a file whose sha256 is not the one on its card
+    ├── DownloadError       (OSError)            weights that are not here and could not be fetched
     ├── UnknownModelError   (KeyError)           a name that no card carries
     ├── ExplainError        (ValueError)         a network that cannot be read or analysed; names the line or node
     ├── CheckpointError     (ValueError)         weights that do not fit the network they were offered to
@@ -38,6 +39,10 @@ class CardError(VoxfieldError, ValueError):
 
 class IntegrityError(CardError):
     """A file whose sha256 is not the one on its card."""
+
+
+class DownloadError(VoxfieldError, OSError):
+    """Weights that are not here and could not be fetched."""
 
 
 class UnknownModelError(VoxfieldError, KeyError):

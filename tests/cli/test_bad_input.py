@@ -131,7 +131,7 @@ def test_rates_and_channels_are_kept(enhance, tmp_path, speech, rate_hz, channel
     info = sf.info(tmp_path / "x_enhance.wav")
     assert code == 0 and left == ["x_enhance.wav"]
     assert (info.samplerate, info.channels, info.frames) == (rate_hz, channels, rate_hz // 4 + 7)
-    assert ("hears up to 8 kHz" in error) == (rate_hz > 16000)
+    assert ("works up to 8 kHz" in error) == (rate_hz > 16000)
 
 
 @pytest.mark.parametrize("channels", range(1, 9))
@@ -450,7 +450,8 @@ def test_weights_that_were_changed_are_refused(enhance, tmp_path, speech, monkey
     (tmp_path / "w.onnx").write_bytes(b"weights")
     (tmp_path / "models.toml").write_text(example_card(file=file_record(tmp_path / "w.onnx")).to_toml())
     (tmp_path / "w.onnx").write_bytes(b"changed")
-    monkeypatch.setattr(registry.resolve, "__defaults__", (tmp_path / "models.toml", tmp_path))
+    monkeypatch.setattr(registry.find, "__defaults__", (tmp_path / "models.toml",))
+    monkeypatch.setattr(registry.read, "__defaults__", (tmp_path,))
     code, error, left = enhance("x.wav", model="crn-doc")
     assert code == 1 and "are not the published ones" in error and left == []
 

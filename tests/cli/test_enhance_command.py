@@ -90,14 +90,14 @@ def test_json_alone_is_on_standard_output(recordings, tiny_spectral, capsys):
     assert streams.err == "" and len(lines) == 3
     assert lines[1]["sample_rate_hz"] == 44100 and lines[1]["channels"] == 2 and lines[1]["count_samples"] == 3000
     assert lines[1]["model"] == "tiny-spectral.v1" and lines[1]["real_time_factor"] > 0
-    assert "hears up to 8 kHz" in lines[1]["notes"][0] and lines[0]["notes"] == []
+    assert "works up to 8 kHz" in lines[1]["notes"][0] and lines[0]["notes"] == []
 
 
 def test_people_read_standard_error(recordings, tiny_spectral, capsys):
     assert run(["enhance", "rec/deep/b.flac", "--model", str(tiny_spectral)]) == 0
     streams = capsys.readouterr()
     assert streams.out == "" and "rec/deep/b_enhance.flac" in streams.err and "RTF" in streams.err
-    assert "note: tiny-spectral.v1 hears up to 8 kHz" in streams.err
+    assert "note: tiny-spectral.v1 works up to 8 kHz" in streams.err
 
 
 def test_mono_limit_and_mix_reach_the_network(recordings, tiny_spectral):
@@ -186,7 +186,7 @@ def test_nothing_heavy_is_loaded_early():
         return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
 
     assert loaded("import voxfield") == set()
-    assert loaded("import voxfield.cli.app, voxfield.cli.enhance") == set()
+    assert loaded("import voxfield.cli.app, voxfield.cli.commands.enhance") == set()
     assert loaded("from voxfield.cli.app import run; run(['--help'])") & {"torch", "onnx", "onnxruntime"} == set()
     assert "torch" not in loaded("import voxfield as vf; vf.enhance; vf.Stream; vf.Card")
 
@@ -207,10 +207,10 @@ def test_help_version_and_models(capsys):
         assert run(words) == 0 and expected in capsys.readouterr().out
     assert run(["models", "--json"]) == 0
     for line in capsys.readouterr().out.splitlines():
-        assert json.loads(line)["sample_rate_hz"] > 0
+        assert json.loads(line)["interface"]["sample_rate_hz"] > 0
 
 
 def test_models_shows_the_card_of_a_lone_file(tiny_spectral, capsys):
     assert run(["models", str(tiny_spectral)]) == 0
     shown = capsys.readouterr().out
-    assert "tiny-spectral.v1" in shown and "latency_ms" in shown
+    assert "tiny-spectral.v1: shows what a card holds" in shown and "latency          32 ms" in shown

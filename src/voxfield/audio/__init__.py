@@ -4,12 +4,14 @@ from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe
 from voxfield.audio.queue import SampleQueue
 from voxfield.audio.resample import Resampler, resample
 from voxfield.audio.sink import FileSink, Sink, file_sink, save
-from voxfield.audio.source import ArraySource, FileSource, Given, Source, open_source
-from voxfield.audio.stored import Bitrate, Stored
+from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, FileSource, Given, Source, open_source
+from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
 from voxfield.audio.target import OutputFormat, storage
 from voxfield.audio.whole import load, read
 
 __all__ = [
+    "BLOCK_SAMPLES",
+    "NOT_STORED",
     "ArraySource",
     "Bitrate",
     "FileSink",

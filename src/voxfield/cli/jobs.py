@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from voxfield.cli.inputs import Job
+from voxfield.cli.visible import visible
 from voxfield.errors import VoxfieldError
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
@@ -70,7 +71,7 @@ def run_jobs(
     if failed and len(jobs) > 1:
         print(f"{len(failed)} of {len(jobs)} failed:", file=sys.stderr)
         for result in failed:
-            print(f"  {result['input']}: {result['error']}", file=sys.stderr)
+            print(visible(f"  {result['input']}: {result['error']}"), file=sys.stderr)
     return code or (SOME_FAILED if failed else ALL_DONE)
 
 
@@ -78,7 +79,7 @@ def _tell(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print(json.dumps(result), flush=True)  # in ASCII: a file name may be in no encoding at all
     if result["status"] == "failed":
-        print(f"voxfield: {result['input']}: {result['error']}", file=sys.stderr)
+        print(visible(f"voxfield: {result['input']}: {result['error']}"), file=sys.stderr)
     elif not quiet:
         name = " -> ".join("pipe" if result[end] == "-" else result[end] for end in ("input", "output"))
         if result["status"] == "skipped":

@@ -1,5 +1,8 @@
 """Options that commands share, so that they mean and say the same everywhere."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -13,3 +16,27 @@ SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave outpu
 Threads = Annotated[int, typer.Option(help="Threads within one step of the network.", min=1, metavar="N")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")]
+
+
+def _offline(context: typer.Context, asked: bool) -> None:
+    if asked:
+        context.with_resource(_set("VOXFIELD_OFFLINE", "1"))
+
+
+@contextmanager
+def _set(name: str, value: str) -> Iterator[None]:
+    """An environment variable while the command runs; processes that it starts have it as well."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+Offline = Annotated[
+    bool, typer.Option("--offline", callback=_offline, help="Download nothing: a model must be here already.")
+]
