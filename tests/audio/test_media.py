@@ -177,6 +177,31 @@ def test_of_a_video_the_sound_alone(tmp_path):
     assert convert(tmp_path / "a.mp4", tmp_path / "a.webm").notes() == ["not kept of the recording: picture"]
 
 
+@pytest.mark.parametrize("count", [264_605, 264_601, 1024 * 200, 1024 * 200 + 700])
+def test_files_of_other_programs_are_read_to_the_sample(tmp_path, count):
+    """Most edit lists are rounded to milliseconds; the last packet says what is meant."""
+    samples = smooth_noise(2, count)
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        track = out.add_stream("aac", rate=44_100, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
+        out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    with open_source(tmp_path / "a.mp4") as source:
+        assert sum(block.shape[1] for block in source.blocks()) == count
+        assert source.notes() == [] and abs(source.about_samples - count) < 100
+
+
+def test_a_film_in_fragments_is_read_to_its_end(tmp_path):
+    with av.open(str(tmp_path / "a.mp4"), "w", options={"movflags": "frag_every_frame+empty_moov"}) as out:
+        track = out.add_stream("aac", rate=44_100, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(smooth_noise(2, 88_200), format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 44_100, 0, Fraction(1, 44_100)
+        out.mux(track.encode(frame))
+        out.mux(track.encode(None))
+    assert 88_200 <= load(tmp_path / "a.mp4")[0].shape[1] <= 88_200 + 1024
+
+
 def test_a_video_without_sound(tmp_path):
     with av.open(str(tmp_path / "a.mp4"), "w") as out:
         stream = out.add_stream("mpeg4", rate=25, width=64, height=64, pix_fmt="yuv420p")

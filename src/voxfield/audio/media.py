@@ -5,6 +5,7 @@ The encoder's priming and the filling of the last frame are taken away, as the c
 
 import re
 from collections.abc import Iterator
+from math import ceil
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -82,12 +83,16 @@ class MediaSource(Source):
                 raise AudioError(f"{name} holds sound of a codec that FFmpeg does not know")
             rate_hz, channels = context.sample_rate or 0, context.layout.nb_channels if context.sample_rate else 0
             check_layout(name, rate_hz, channels)
-            end, exact = _end(self._container, self._stream, rate_hz)
-            super().__init__(name, rate_hz, channels, end if exact else None)
+            count = _gapless_samples(self._container, self._stream)
+            super().__init__(name, rate_hz, channels, count)
         except BaseException:
             self.close()
             raise
-        self._end_samples = end
+        track = self._stream.duration * self._stream.time_base * rate_hz if self._stream.duration else 0
+        self._end_samples = count or (ceil(track + rate_hz / 1000) if track > 0 else None)  # edit lists are in ms
+        whole_s = (self._container.duration or 0) / 1e6  # of the picture, if that is longer
+        self.about_samples = self._end_samples or (round(whole_s * rate_hz) if whole_s > 0 else None)
+        self._whole_ticks = self._stream.time_base.denominator % rate_hz == 0  # durations are exact to the sample
         self.format = self._container.format.name.partition(",")[0]
         self.subtype = context.name
         videos = [stream for stream in self._container.streams if stream.type == "video"]
@@ -112,13 +117,11 @@ class MediaSource(Source):
             found.append(f"gaps in the recording, {self._gap_samples / self.rate_hz:.2f} s together, became silence")
         if self._lost_packets:
             found.append(f"the file is damaged: {self._lost_packets} packets could not be decoded")
-        missing = (self.count_samples or 0) - self.read_samples
+        missing_s = ((self._end_samples or 0) - self.read_samples) / self.rate_hz
         if self._damage:
             found.append(f"the file is damaged or cut short after {self.read_samples} samples ({self._damage})")
-        elif missing > 0:
-            found.append(
-                f"the file is damaged or cut short: {self.read_samples} of {self.count_samples} samples could be read"
-            )
+        elif missing_s > _LEAST_GAP_S:
+            found.append(f"the file is damaged or cut short: the last {missing_s:.2f} s could not be read")
         return found
 
     def close(self) -> None:
@@ -140,15 +143,24 @@ class MediaSource(Source):
         if block.shape[1]:
             return block
         if not self.read_samples:
-            raise AudioError(
-                f"{self.name} holds no sound that can be decoded" + f" ({self._damage})" * bool(self._damage)
-            )
+            why = f": {self._damage}" if self._damage else ""
+            raise AudioError(f"{self.name} holds no sound that can be decoded{why}")
         return None
 
     def _decoded(self) -> Iterator[Array]:
-        """Frames (C, N), with silence where time stamps leave a gap."""
+        """Frames (C, N), with silence where time stamps leave a gap; the last is as long as its packet says."""
+        last, most = None, None
+        for samples, packet_samples in self._frames_of_packets():
+            if last is not None:
+                yield last
+            last, most = samples, packet_samples
+        if last is not None:
+            yield last[:, :most]
+
+    def _frames_of_packets(self) -> Iterator[tuple[Array, int | None]]:
+        """Frames (C, N), and how many of these samples the packet is meant to give, if it says."""
         count, first_s = 0, None
-        for frame in self._raw_frames():
+        for frame, packet_samples in self._raw_frames():
             channels = frame.layout.nb_channels
             if (frame.sample_rate, channels) != (self.rate_hz, self.channels):
                 self._damage = f"it changes to {channels} channels at {frame.sample_rate} Hz"
@@ -162,10 +174,10 @@ class MediaSource(Source):
                     self._gap_samples += gap
                     count += gap
                     for start in range(0, gap, _GAP_BLOCK_SAMPLES):
-                        yield np.zeros((channels, min(_GAP_BLOCK_SAMPLES, gap - start)), np.float32)
+                        yield np.zeros((channels, min(_GAP_BLOCK_SAMPLES, gap - start)), np.float32), None
             for values in self._interleaved(frame):
                 count += len(values)
-                yield np.ascontiguousarray(values.T)
+                yield np.ascontiguousarray(values.T), packet_samples
 
     def _interleaved(self, frame: Any) -> Iterator[Array]:
         """Samples (N, C) of a frame. PyAV must not be asked for planes: beyond seven it reads past their end."""
@@ -177,7 +189,7 @@ class MediaSource(Source):
         for part in packed:
             yield part.to_ndarray().reshape(-1, self.channels)
 
-    def _raw_frames(self) -> Iterator[Any]:
+    def _raw_frames(self) -> Iterator[tuple[Any, int | None]]:
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -187,30 +199,21 @@ class MediaSource(Source):
             except self._errors as error:
                 self._damage = _reason(error)
                 return
+            samples = round(packet.duration * packet.time_base * self.rate_hz) if packet.duration else 0
             try:
                 frames = packet.decode()
             except self._errors:
                 self._lost_packets += 1
                 continue
-            yield from frames
+            for frame in frames:
+                yield frame, samples if samples > 0 and self._whole_ticks else None
 
 
-def _end(container: Any, stream: Any, rate_hz: int) -> tuple[int | None, bool]:
-    """Samples of the track without the filling of its last frame, None if not known; and whether that is exact."""
-    if "mp4" not in container.format.name:
-        return None, False
-    gapless = re.match(r"\s*[0-9A-Fa-f]+ +[0-9A-Fa-f]+ +[0-9A-Fa-f]+ +([0-9A-Fa-f]{8,16})", _smpb(container, stream))
-    if gapless and int(gapless[1], 16):
-        return int(gapless[1], 16), True
-    if not stream.duration or stream.duration < 0:
-        return None, False
-    duration = stream.duration * stream.time_base * rate_hz
-    return int(-(-duration // 1)), stream.time_base.denominator % rate_hz == 0
-
-
-def _smpb(container: Any, stream: Any) -> str:
-    """What iTunes writes of priming, filling and length."""
-    return str(stream.metadata.get("iTunSMPB") or container.metadata.get("iTunSMPB") or "")
+def _gapless_samples(container: Any, stream: Any) -> int | None:
+    """Samples without priming and filling, as iTunes writes them; None where it has not."""
+    text = str(stream.metadata.get("iTunSMPB") or container.metadata.get("iTunSMPB") or "")
+    found = re.match(r"\s*[0-9A-Fa-f]+ +[0-9A-Fa-f]+ +[0-9A-Fa-f]+ +([0-9A-Fa-f]{8,16})", text)
+    return (int(found[1], 16) or None) if found else None
 
 
 def _tags(metadata: dict[str, str]) -> dict[str, str]:

@@ -39,6 +39,7 @@ class Source(ABC):
         rate_hz: sample rate.
         channels: C.
         count_samples: N, or None where only the end will tell.
+        about_samples: N to within a few frames, for showing progress; None where that is not known either.
         format, subtype: how it is stored, in libsndfile's words; empty for arrays.
         tags: title, artist and the like.
         bitrate: where it is lossy and the bitrate is known.
@@ -53,7 +54,7 @@ class Source(ABC):
         self.name = name
         self.rate_hz = rate_hz
         self.channels = channels
-        self.count_samples = count_samples
+        self.count_samples = self.about_samples = count_samples
         self.format = self.subtype = ""
         self.tags: dict[str, str] = {}
         self.bitrate: Bitrate | None = None
