@@ -105,7 +105,7 @@ def to_onnx(net: nn.Module, about: Mapping[str, Any]) -> tuple[bytes, list[str]]
     block = example_block(about, 3)
     outputs = ["output", *(f"next.{name}" for name in names)]
     axis = {3 if block.ndim == 4 else 2: "time"}
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # which the exporter takes, whatever its annotation says
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation of this exporter and tracer notes; parity is shown instead
         torch.onnx.export(

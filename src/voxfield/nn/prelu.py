@@ -23,7 +23,7 @@ class Prelu(nn.PReLU):
         if torch.compiler.is_exporting():  # a graph for reading: the slope stays a tensor
             return F.prelu(x, self.weight)
         if torch.is_grad_enabled() and not torch.onnx.is_in_onnx_export():
-            return _Slope.apply(x, self.weight)  # type: ignore[no-any-return]
+            return _Slope.apply(x, self.weight)  # type: ignore[no-any-return, no-untyped-call]
         return F.leaky_relu(x, float(self.weight.detach()))
 
 

@@ -39,7 +39,8 @@ class Stft(nn.Module):
         complex_spectrum = torch.view_as_complex(spectrum.permute(0, 3, 2, 1).contiguous())
         frames = torch.fft.irfft(complex_spectrum, 2 * self.hop) * self.window
         first, second = frames[..., : self.hop], frames[..., self.hop :]
-        return (first + F.pad(second, (0, 0, 1, -1)))[:, 1:].flatten(1)[:, :samples]
+        joined: Tensor = (first + F.pad(second, (0, 0, 1, -1)))[:, 1:].flatten(1)
+        return joined[:, :samples]
 
 
 def spectral_interface(config: Any) -> dict[str, Any]:

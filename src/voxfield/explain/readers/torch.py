@@ -85,7 +85,7 @@ def by_recording(module: torch.nn.Module, shapes: Sequence[Sequence[int]], layou
         names = [f"input_{i}" if i else "input" for i in range(len(shapes))]
         device, dtype = kind_of(module)
         inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
-        content = BytesIO()
+        content: Any = BytesIO()  # which the exporter takes, whatever its annotation says
         with evaluating(module), warnings.catch_warnings(), quiet("torch.onnx"):
             warnings.simplefilter("ignore")
             torch.onnx.export(module, inputs, content, dynamo=False, opset_version=17, input_names=names)
