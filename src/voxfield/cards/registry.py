@@ -61,12 +61,12 @@ def resolve(model: str | PathLike[str], registry: Path = REGISTRY, weights: Path
     A lone file carries its own card, which `voxfield.runtime` reads.
 
     Raises:
-        UnknownModelError: neither a published name nor a path to an .onnx file that exists.
+        UnknownModelError: neither a published name nor a path to an .onnx file, or to a folder with one, that exists.
         IntegrityError: the bundled file is missing or its sha256 is not the one on the card.
     """
     text = fspath(model)
     if isinstance(model, PathLike) or text.endswith(".onnx") or "/" in text or "\\" in text:
-        path = Path(text).expanduser()
+        path = _file_of(Path(text).expanduser())
         if not path.is_file():
             raise UnknownModelError(f"the model file {path} does not exist; `voxfield models` lists names that work")
         return None, path
@@ -75,6 +75,19 @@ def resolve(model: str | PathLike[str], registry: Path = REGISTRY, weights: Path
     path = weights / card.file.name
     verify(path, card.file)
     return card, path
+
+
+def _file_of(path: Path) -> Path:
+    """The one .onnx file of a folder, such as a conversion wrote; any other path as it is."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.onnx"))
+    if len(found) != 1:
+        what = (
+            f"{len(found)} .onnx files; name one of them" if found else "no .onnx file; convert with --onnx to get one"
+        )
+        raise UnknownModelError(f"the folder {path} holds {what}")
+    return found[0]
 
 
 def verify(path: Path, record: FileRecord) -> None:

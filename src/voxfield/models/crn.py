@@ -40,7 +40,7 @@ class CrnConfig:
     time_kernels: tuple[int, ...] = (2, 2, 2, 2, 2)  # frames each encoder layer sees; the decoder mirrors them
     recurrent_layers: int = 2  # LSTMs as wide as a frame of the last encoder layer
     norm_epsilon: float = 1e-5  # of batch norm
-    window: str = "sqrt-hann"  # of the analysis; see `voxfield.features.window`
+    window: str = "sqrt-hann"  # of the analysis; see `voxfield.features.analysis_window`
     elu_skips: bool = False  # ELU once more on the skips, as the authors' released code has it
     zero_first_frame: bool = False  # frame 0 of each transposed convolution is zero, as there
 

@@ -21,9 +21,10 @@ class _Recurrent(Streaming, nn.RNNBase):
         self.time_axis, self.batch_axis = (1, 0) if self.batch_first else (0, 1)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        if not torch.is_autocast_enabled(x.device.type):
+        device = x.device.type
+        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
             return self.recur(x, state)  # type: ignore[no-any-return]
-        with torch.autocast(x.device.type, enabled=False):
+        with torch.autocast(device, enabled=False):
             return self.recur(x.float(), map_state(Tensor.float, state))  # type: ignore[no-any-return]
 
 

@@ -42,7 +42,8 @@ class Stream:
         self._engine = engine
         self._channels = channels
         self._block_samples = max_block_hops * card.hop_samples
-        self._stft = Stft(card.window_samples, card.hop_samples) if card.interface == "spectrum" else None
+        window = str(card.config.get("window", "sqrt-hann"))
+        self._stft = Stft(card.window_samples, card.hop_samples, window) if card.interface == "spectrum" else None
         width = channels if engine.free_batch else 1
         self._lanes = [self._lane(width) for _ in range(channels // width)]
         self._pending = np.zeros((channels, 0), np.float32)
