@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from voxfield.cards import spectrum
 from voxfield.explain import explain
 from voxfield.export.onnx_file import export_network
-from voxfield.nn.streaming import Chain, State, Streaming, run, zeros_like_state
+from voxfield.nn.streaming import Chain, State, Streaming, run, zeros
 
 PUBLISHED_PARAMETERS = 23_670  # as the paper rounds it; the fixed band filters are not counted
 PUBLISHED_MACS_PER_SECOND = 33.0e6  # by the authors' own count; explain counts dense kernels only
@@ -38,11 +39,10 @@ class Attention(Streaming):
         super().__init__()
         self.gru, self.gain = nn.GRU(channels, 2 * channels), nn.Linear(2 * channels, channels)
 
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(1, batch, self.gru.hidden_size)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return zeros(1, batch, self.gru.hidden_size, like=like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        state = zeros_like_state(self, x) if state is None else state
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         y, state = self.gru(x.square().mean(2).permute(2, 0, 1), state)
         return x * torch.sigmoid(self.gain(y)).permute(1, 2, 0).unsqueeze(2), state
 
@@ -55,11 +55,11 @@ class DepthwiseInTime(Streaming):
         self.context = 2 * dilation
         self.conv = nn.Conv2d(channels, channels, 3, padding=(1, 0), dilation=(1, dilation), groups=channels)
 
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(batch, self.conv.in_channels, WIDTH, self.context)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return zeros(batch, self.conv.in_channels, WIDTH, self.context, like=like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        x = torch.cat([zeros_like_state(self, x) if state is None else state, x], dim=3)
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
+        x = torch.cat([state, x], dim=3)
         return self.conv(x), x[..., x.shape[3] - self.context :]
 
 
@@ -76,14 +76,13 @@ class TemporalBlock(Streaming):
         )
         self.attention = Attention(half)
 
-    def initial_state(self, batch: int) -> State:
-        return self.depthwise.initial_state(batch), self.attention.initial_state(batch)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return self.depthwise.initial_state(batch, like), self.attention.initial_state(batch, like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         convolved, kept = x.chunk(2, dim=1)
-        before = (None, None) if state is None else state
-        y, of_conv = self.depthwise(self.widen(neighbours(convolved)), before[0])
-        y, of_attention = self.attention(self.narrow(y), before[1])
+        y, of_conv = self.depthwise(self.widen(neighbours(convolved)), state[0])
+        y, of_attention = self.attention(self.narrow(y), state[1])
         return torch.stack([y, kept], dim=2).flatten(1, 2), (of_conv, of_attention)
 
 
@@ -101,18 +100,17 @@ class DualPath(Streaming):
         self.linears = nn.ModuleList(nn.Linear(CHANNELS, CHANNELS) for _ in range(2))
         self.norms = nn.ModuleList(nn.LayerNorm((WIDTH, CHANNELS), eps=1e-8) for _ in range(2))
 
-    def initial_state(self, batch: int) -> State:
-        return tuple(torch.zeros(1, batch * WIDTH, gru.hidden_size) for gru in self.along)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return tuple(zeros(1, batch * WIDTH, gru.hidden_size, like=like) for gru in self.along)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         B, C, K, T = x.shape
-        states = zeros_like_state(self, x) if state is None else state
         x = x.permute(0, 3, 2, 1)  # (B, T, F, C)
         halves = x.reshape(B * T, K, C).transpose(0, 1).chunk(2, dim=2)
         y = torch.cat([gru(half)[0] for gru, half in zip(self.across, halves, strict=True)], dim=2)
         x = x + self.norms[0](self.linears[0](y).transpose(0, 1).reshape(B, T, K, C))
         halves = x.transpose(0, 1).reshape(T, B * K, C).chunk(2, dim=2)
-        steps = [gru(half, before) for gru, half, before in zip(self.along, halves, states, strict=True)]
+        steps = [gru(half, before) for gru, half, before in zip(self.along, halves, state, strict=True)]
         y = self.linears[1](torch.cat([y for y, _ in steps], dim=2))
         x = x + self.norms[1](y.reshape(T, B, K, C).transpose(0, 1))
         return x.permute(0, 3, 2, 1), tuple(after for _, after in steps)
@@ -139,11 +137,11 @@ class Gtcrn(Streaming):
             for size, groups, end in ((C, 2, nn.PReLU()), (2, 1, nn.Tanh()))
         )
 
-    def initial_state(self, batch: int) -> State:
-        return tuple(part.initial_state(batch) for part in (*self.encoder, self.middle, *self.decoder))
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return tuple(part.initial_state(batch, like) for part in (*self.encoder, self.middle, *self.decoder))
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        befores = iter(state or [None] * 7)
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
+        befores = iter(state)
         real, imag = x[:, :1], x[:, 1:]
         h = torch.cat([(real.square() + imag.square() + 1e-12).sqrt(), x], dim=1)
         h = neighbours(torch.cat([h[:, :, :LOW_BINS], torch.matmul(self.to_bands, h[:, :, LOW_BINS:])], dim=2))

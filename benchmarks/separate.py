@@ -26,7 +26,8 @@ import torch
 from plain_conv_tasnet import PlainConvTasNet
 
 from voxfield.cards import cards, resolve
-from voxfield.export.foreign import rows, theirs_from
+from voxfield.export.convert.rows import rows, theirs_from
+from voxfield.export.convert.torchaudio import NAMES
 from voxfield.export.onnx_file import export_network
 from voxfield.models.conv_tasnet import PAPER, SMALL, SMALL_CAUSAL, ConvTasNet
 from voxfield.runtime import Stream, load_engine
@@ -68,7 +69,7 @@ def paper(folder: Path) -> dict[str, float]:
     net = ConvTasNet(config).eval()
     plain = PlainConvTasNet().eval()
     shapes = {name: tensor.shape for name, tensor in plain.state_dict().items()}
-    plain.load_state_dict(theirs_from(net.state_dict(), shapes, list(rows(config, "torchaudio"))))
+    plain.load_state_dict(theirs_from(net.state_dict(), shapes, list(rows(config, NAMES))))
     export_network(net, folder / "paper.onnx", about(net, "paper-benchmark.v1"))
     engine = load_engine(folder / "paper.onnx")
     x = 0.1 * torch.randn(1, 1, SECONDS * config.sample_rate_hz)

@@ -1,5 +1,7 @@
 """Three small networks of kinds that no published model has: a vector, whole numbers, an image."""
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor, nn
 
@@ -43,10 +45,14 @@ class Tokenizer(Streaming):
     def interface(self) -> Interface:
         return Interface(Port("samples", (1, TIME)), Port("tokens", (1, TIME)), 16000, HOP, 0, 0)
 
-    def initial_state(self, batch: int) -> State:
-        return self.encoder.initial_state(batch)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return self.encoder.initial_state(batch, like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    @property
+    def stride(self) -> int:
+        return HOP
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         frames, state = self.encoder(x, state)
         return self.codes(frames).argmax(1, keepdim=True), state
 

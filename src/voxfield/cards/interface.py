@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from voxfield.errors import CardError
 
+_PLAIN = ("sample_rate_hz", "hop_samples", "window_samples", "least_steps", "not_streaming_because", "window")
+WINDOWS = ("sqrt-hann", "hamming")
 TIME = "time"  # the name of an axis whose size is free
 
 
@@ -87,6 +89,7 @@ class Interface:
         sample_rate_hz: of the recording behind the input; 0 where there is none, as for an image.
         hop_samples: samples that one step of the network consumes; 0 where it takes its input whole.
         window_samples: of the analysis behind a spectrum or features; 0 otherwise.
+        window: kind of that window; see `voxfield.features.analysis_window`.
         lookahead_samples: future samples that an output sample depends on beyond its own hop; None where the network
             needs its whole input.
         least_steps: the shortest input along its free axis.
@@ -104,12 +107,14 @@ class Interface:
     lookahead_samples: int | None = None
     least_steps: int = 1
     not_streaming_because: str = ""
+    window: str = WINDOWS[0]
 
     def __post_init__(self) -> None:
         for key in ("sample_rate_hz", "hop_samples", "window_samples"):
             self._need(_whole(getattr(self, key)) and getattr(self, key) >= 0, key, "a whole number, 0 or more")
         self._need(_whole(self.least_steps) and self.least_steps > 0, "least_steps", "a whole number above 0")
         self._need(isinstance(self.not_streaming_because, str), "not_streaming_because", "text")
+        self._need(self.window in WINDOWS, "window", " or ".join(WINDOWS))
         if not self.streaming:
             self._need(
                 self.not_streaming_because != "", "not_streaming_because", "a reason: no lookahead_samples are given"
@@ -187,11 +192,7 @@ class Interface:
         }
         if self.lookahead_samples is not None:
             values["lookahead_samples"] = self.lookahead_samples
-        return values | {
-            key: value
-            for key in ("sample_rate_hz", "hop_samples", "window_samples", "least_steps", "not_streaming_because")
-            if (value := getattr(self, key)) != getattr(Interface, key)
-        }
+        return values | {key: value for key in _PLAIN if (value := getattr(self, key)) != getattr(Interface, key)}
 
     @classmethod
     def from_dict(cls, values: Any) -> "Interface":
@@ -210,7 +211,9 @@ class Interface:
         return cls(**(dict(values) | ports))
 
 
-def spectrum(sample_rate_hz: int, window_samples: int, hop_samples: int, lookahead_hops: int = 0) -> Interface:
+def spectrum(
+    sample_rate_hz: int, window_samples: int, hop_samples: int, lookahead_hops: int = 0, window: str = WINDOWS[0]
+) -> Interface:
     """Spectrum in, spectrum out: a frame ends with its hop, so it looks window - hop samples ahead.
 
     >>> spectrum(16000, 512, 256).latency_ms
@@ -218,7 +221,7 @@ def spectrum(sample_rate_hz: int, window_samples: int, hop_samples: int, lookahe
     """
     port = Port("spectrum", (2, window_samples // 2 + 1, TIME))
     lookahead = window_samples - hop_samples + lookahead_hops * hop_samples
-    return Interface(port, port, sample_rate_hz, hop_samples, window_samples, lookahead)
+    return Interface(port, port, sample_rate_hz, hop_samples, window_samples, lookahead, window=window)
 
 
 def samples(

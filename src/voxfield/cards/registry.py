@@ -81,12 +81,25 @@ def lone_file(model: str | PathLike[str]) -> Path | None:
     if not isinstance(model, PathLike) and not text.endswith(".onnx") and not {"/", "\\"} & set(text):
         return None
     try:
-        path = Path(text).expanduser()
+        path = _file_of(Path(text).expanduser())
         if path.is_file():
             return path
     except (OSError, RuntimeError, ValueError):  # too long, or the home of nobody
         path = Path(text)
     raise UnknownModelError(f"the model file {path} does not exist; `voxfield models` lists names that work")
+
+
+def _file_of(path: Path) -> Path:
+    """The one .onnx file of a folder, such as a conversion wrote; any other path as it is."""
+    if not path.is_dir():
+        return path
+    found = sorted(path.glob("*.onnx"))
+    if len(found) != 1:
+        what = (
+            f"{len(found)} .onnx files; name one of them" if found else "no .onnx file; convert with --onnx to get one"
+        )
+        raise UnknownModelError(f"the folder {path} holds {what}")
+    return found[0]
 
 
 def read(card: Card, weights: Path = WEIGHTS) -> tuple[Path, bytes]:

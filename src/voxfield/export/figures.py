@@ -22,7 +22,7 @@ def figures(content: bytes, face: Interface) -> dict[str, Any]:
     """
     report = describe(content, face)
     return {
-        "parameters": _exact(report.costs.params),
+        "parameters": round(_exact(report.costs.params)),
         "macs": macs(report, face),
         "field_samples": field_samples(report, face),
     }
@@ -61,7 +61,7 @@ def field_samples(report: Report, face: Interface) -> int | str:
     return (positions - 1) * face.step_samples + (face.window_samples or face.step_samples)
 
 
-def _exact(figure: Figure) -> Any:
+def _exact(figure: Figure) -> float:
     if figure.value is None or figure.missing:
         raise CheckpointError(f"{figure.unit} of this file cannot be counted: {', '.join(figure.missing)}")
-    return figure.value
+    return float(figure.value)

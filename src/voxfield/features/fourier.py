@@ -12,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from voxfield.errors import InputError
-from voxfield.features.windows import sqrt_hann, synthesis_window
+from voxfield.features.windows import analysis_window, synthesis_window
 from voxfield.protocols import Array
 
 
 @dataclass(frozen=True)
 class Stft:
-    """Analysis and synthesis with a square-root Hann window; immutable, any number of streams may share one."""
+    """Analysis and synthesis, with a square-root Hann window unless another is named; immutable, so streams share."""
 
     window_samples: int
     hop_samples: int
+    window: str = "sqrt-hann"  # of the analysis; see `analysis_window`
 
     @property
     def bins(self) -> int:
@@ -56,7 +57,7 @@ class Stft:
         state = self.initial_state(channels) if state is None else state
         joined = np.concatenate([state, samples], axis=1)
         frames = joined[:, _places(self.window_samples, self.hop_samples, count // self.hop_samples)]  # (C, T, window)
-        spectrum = np.fft.rfft(frames * sqrt_hann(self.window_samples)).swapaxes(1, 2)
+        spectrum = np.fft.rfft(frames * analysis_window(self.window_samples, self.window)).swapaxes(1, 2)
         parts = np.empty((channels, 2, *spectrum.shape[1:]), np.float32)
         parts[:, 0], parts[:, 1] = spectrum.real, spectrum.imag
         return parts, joined[:, count:]
@@ -76,7 +77,7 @@ class Stft:
         window, hop = self.window_samples, self.hop_samples
         values = np.empty((channels, count, self.bins), np.complex64)
         values.real, values.imag = spectrum[:, 0].swapaxes(1, 2), spectrum[:, 1].swapaxes(1, 2)
-        frames = np.fft.irfft(values, window) * synthesis_window(window, hop)  # (C, T, window)
+        frames = np.fft.irfft(values, window) * synthesis_window(window, hop, self.window)  # (C, T, window)
         overlap = np.zeros((channels, window + count * hop), np.float32)  # the last hop is room for an odd window
         overlap[:, : self.delay_samples] = state
         for start in range(0, window, hop):

@@ -21,18 +21,44 @@ def sqrt_hann(window_samples: int) -> Array:
 
 
 @cache
-def synthesis_window(window_samples: int, hop_samples: int) -> Array:
-    """What to multiply with before overlapping so that `sqrt_hann` frames every hop add up to the signal itself.
+def hamming(window_samples: int) -> Array:
+    """Symmetric Hamming window, (window_samples,) float32: 0.08 at both ends, used for the analysis alone.
+
+    >>> hamming(5).round(2).tolist()
+    [0.08, 0.54, 1.0, 0.54, 0.08]
+    """
+    return _frozen(np.hamming(window_samples))
+
+
+ANALYSIS = {"sqrt-hann": sqrt_hann, "hamming": hamming}
+
+
+def analysis_window(window_samples: int, kind: str = "sqrt-hann") -> Array:
+    """What a frame is multiplied with before its spectrum is taken: `sqrt-hann` or `hamming`, (window_samples,).
+
+    Raises:
+        InputError: no such window.
+    """
+    if kind not in ANALYSIS:
+        raise InputError(f"there is no window '{kind}'; choose one of {', '.join(ANALYSIS)}")
+    return ANALYSIS[kind](window_samples)
+
+
+@cache
+def synthesis_window(window_samples: int, hop_samples: int, kind: str = "sqrt-hann") -> Array:
+    """What to multiply with before overlapping so that frames analysed every hop add up to the signal itself.
 
     Returns:
-        (window_samples,) float32; the same as `sqrt_hann` where the window is two hops.
+        (window_samples,) float32; of `sqrt-hann` the same window again where it is two hops, of `hamming` the inverse
+        of what the overlapping windows add up to.
 
     Raises:
         InputError: the hop leaves samples that no frame sees.
     """
-    window = sqrt_hann(window_samples).astype(np.float64)
+    analysis = analysis_window(window_samples, kind).astype(np.float64)
+    window = np.ones(window_samples) if kind == "hamming" else analysis
     squares = np.zeros(-(-window_samples // hop_samples) * hop_samples)
-    squares[:window_samples] = window**2
+    squares[:window_samples] = window * analysis
     seen = squares.reshape(-1, hop_samples).sum(axis=0)
     if seen.min() < 1e-3:
         raise InputError(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,9 @@ from voxfield.cards import Interface, samples
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
 from voxfield.nn.depthwise import Depthwise
-from voxfield.nn.norm import KINDS, WHOLE_INPUT, CumulativeNorm, norm
+from voxfield.nn.norms import KINDS, WHOLE_INPUT, CumulativeNorm, norm_layer
 from voxfield.nn.prelu import Prelu
-from voxfield.nn.streaming import State, Streaming, initial, run, zeros_like_state
+from voxfield.nn.streaming import State, Streaming, initial, map_state, run, zeros
 
 MASKS = ("sigmoid", "relu", "softmax", "linear")
 BASES = ("random", "cosines")
@@ -93,6 +94,8 @@ class ConvTasNetConfig:
             return f"its {whole[0]} norm needs the whole recording"
         if self.kernel_samples % self.stride_samples:
             return f"its window of {self.kernel_samples} samples is no multiple of its stride of {self.stride_samples}"
+        if self.ends(0)[0] > self.lookahead_samples:
+            return f"a recording begins with a frame of zeros (padding = '{self.padding}'), which no stream has"
         return ""
 
     def ends(self, n_samples: int) -> tuple[int, int]:
@@ -114,9 +117,18 @@ class ConvTasNetConfig:
             return 0, 0
         return 0, max(window - n_samples, 0)
 
+    def unfinished_samples(self, n_samples: int) -> int:
+        """Samples at the end of a recording that lack frames offline, or are silent; a stream finishes them."""
+        left, right = self.ends(n_samples)
+        last_frame = (n_samples + left + right - self.kernel_samples) // self.stride_samples * self.stride_samples
+        return max(n_samples - (last_frame + self.stride_samples - left), 0)
+
+
+Paths = tuple[Tensor | None, Tensor | None]  # residual and skip
+
 
 class TcnBlock(Streaming):
-    """A depthwise-separable block: (B, C, T) -> (residual (B, C, T) or None, skip (B, Sc, T) or None)."""
+    """A depthwise-separable block: (B, C, T) -> residual (B, C, T) or None and skip (B, Sc, T) or None."""
 
     def __init__(self, config: ConvTasNetConfig, dilation: int, residual: bool, keep_residual: bool) -> None:
         super().__init__()
@@ -124,31 +136,31 @@ class TcnBlock(Streaming):
         self.residual, self.skip = config.bottleneck if residual or keep_residual else 0, config.skip
         self.feeds = residual
         self.expand = nn.Conv1d(config.bottleneck, hidden, 1, bias=config.bias)
-        self.act_in, self.norm_in = Prelu(), norm(config.norm, hidden)
+        self.act_in, self.norm_in = Prelu(), norm_layer(config.norm, hidden)
+        self.depthwise: nn.Module
         if config.causal:
             self.depthwise = CausalConv1d(hidden, hidden, taps, dilation=dilation, groups=hidden, bias=config.bias)
         else:
             self.depthwise = Depthwise(hidden, taps, dilation, config.bias)
-        self.act_out, self.norm_out = Prelu(), norm(config.norm, hidden)
+        self.act_out, self.norm_out = Prelu(), norm_layer(config.norm, hidden)
         self.reduce = nn.Conv1d(hidden, self.residual + self.skip, 1, bias=config.bias)
 
-    def initial_state(self, batch: int) -> State:
-        return tuple(initial(layer, batch) for layer in (self.norm_in, self.depthwise, self.norm_out))
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return tuple(initial(layer, batch, like) for layer in (self.norm_in, self.depthwise, self.norm_out))
 
-    def forward(self, x: Tensor, state: State | None = None, counted: Tensor | None = None):
-        state = zeros_like_state(self, x) if state is None else state
+    def step(self, x: Tensor, state: Any, counted: Tensor | None = None) -> tuple[Paths, State]:
         x, norm_in = _normalise(self.norm_in, self.act_in(self.expand(x)), state[0], counted)
         x, tail = run(self.depthwise, x if counted is None else x * counted, state[1])
         x, norm_out = _normalise(self.norm_out, self.act_out(x), state[2], counted)
         x = self.reduce(x)
         residual = x[:, : self.residual] if self.feeds else None
         skip = x[:, self.residual :] if self.skip else None
-        return residual, skip, (norm_in, tail, norm_out)
+        return (residual, skip), (norm_in, tail, norm_out)
 
 
-def _normalise(layer: nn.Module, x: Tensor, state: State, counted: Tensor | None) -> tuple[Tensor, State]:
+def _normalise(layer: nn.Module, x: Tensor, state: State | None, counted: Tensor | None) -> tuple[Tensor, State]:
     if isinstance(layer, CumulativeNorm):
-        return layer(x, state, counted)
+        return layer(x, state, counted)  # type: ignore[no-any-return]
     return run(layer, x, state)
 
 
@@ -158,7 +170,7 @@ class Masker(Streaming):
     def __init__(self, config: ConvTasNetConfig) -> None:
         super().__init__()
         self.sources, self.filters, self.mask = config.sources, config.filters, config.mask
-        self.first_norm = norm(config.first_norm, config.filters)
+        self.first_norm = norm_layer(config.first_norm, config.filters)
         self.bottleneck = nn.Conv1d(config.filters, config.bottleneck, 1, bias=config.bias)
         last = config.blocks * config.repeats - 1
         self.blocks = nn.ModuleList(
@@ -169,16 +181,16 @@ class Masker(Streaming):
         width = config.skip or config.bottleneck
         self.head = nn.Conv1d(width, config.sources * config.filters, 1, bias=config.bias)
 
-    def initial_state(self, batch: int) -> State:
-        return initial(self.first_norm, batch), tuple(block.initial_state(batch) for block in self.blocks)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        blocks = tuple(initial(block, batch, like) for block in self.blocks)
+        return initial(self.first_norm, batch, like), blocks
 
-    def forward(self, x: Tensor, state: State | None = None, counted: Tensor | None = None) -> tuple[Tensor, State]:
-        state = zeros_like_state(self, x) if state is None else state
+    def step(self, x: Tensor, state: Any, counted: Tensor | None = None) -> tuple[Tensor, State]:
         x, first = _normalise(self.first_norm, x, state[0], counted)
         x = self.bottleneck(x)
         total, after = None, []
         for block, before in zip(self.blocks, state[1], strict=True):
-            residual, skip, new = block(x, before, counted)
+            (residual, skip), new = block(x, before, counted)
             x = x if residual is None else x + residual
             total = skip if total is None else total + skip if skip is not None else None
             after.append(new)
@@ -213,8 +225,9 @@ class ConvTasNet(Streaming):
             with torch.no_grad():
                 self.encoder.conv.weight.copy_(basis)
                 self.decoder.conv.weight.copy_(scale * basis)
-        # A network made for recordings without zeros before them starts with the first whole window.
-        self.warmup_frames = config.lookahead_samples // config.stride_samples if config.padding == "none" else 0
+        # A stream begins with a window of which all but one stride is zeros; offline the padding may be less, so the
+        # frames before those of the recording are left out.
+        self.warmup_frames = max(config.lookahead_samples - config.ends(0)[0], 0) // config.stride_samples
 
     def interface(self) -> Interface:
         """What the card says of input, output and latency."""
@@ -229,25 +242,35 @@ class ConvTasNet(Streaming):
             reason,
         )
 
-    def initial_state(self, batch: int) -> State:
+    @property
+    def stride(self) -> int:
+        return 1 if self.config.not_streaming_because else self.config.stride_samples
+
+    @property
+    def lookahead(self) -> int:
+        return 0 if self.config.not_streaming_because else self.config.lookahead_samples
+
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
         if self.config.not_streaming_because:
             return ()
-        state = (self.encoder.initial_state(batch), self.masker.initial_state(batch))
-        state += (self.decoder.initial_state(batch * self.config.sources).reshape(batch, self.config.sources, -1),)
-        return (*state, torch.zeros(batch, 1)) if self.warmup_frames else state
+        sources, overlap = self.config.sources, self.decoder.overlap
+        state = (
+            self.encoder.initial_state(batch, like),
+            self.masker.initial_state(batch, like),
+            zeros(batch, sources, overlap, like=like) if overlap else (),
+        )
+        return (*state, zeros(batch, 1, like=like)) if self.warmup_frames else state
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         if self.config.not_streaming_because:
             return self.separate(x), ()
-        state = zeros_like_state(self, x) if state is None else state
         frames, tail = self.encoder(x, state[0])
         counted, seen = self._counted(frames, state)
         frames = frames if counted is None else frames * counted
         voices, masks = self._masked(frames, state[1], counted)
-        y, overlap = self.decoder(voices, state[2].flatten(0, 1)[:, None])
-        sources = self.config.sources
-        y, overlap = y.reshape(x.shape[0], sources, -1), overlap.reshape(x.shape[0], sources, -1)
-        return y, (tail, masks, overlap, *seen)
+        shape = (x.shape[0], self.config.sources, -1)
+        y, overlap = self.decoder(voices, map_state(lambda part: part.flatten(0, 1)[:, None], state[2]))
+        return y.reshape(shape), (tail, masks, map_state(lambda part: part.reshape(shape), overlap), *seen)
 
     def separate(self, mixture: Tensor) -> Tensor:
         """Voices (B, S, N) of a whole recording (B, 1, N) of any length, aligned with it to the sample."""
@@ -256,7 +279,7 @@ class ConvTasNet(Streaming):
         batch = mixture.shape[0]
         x = torch.cat([mixture.new_zeros(batch, 1, left), mixture, mixture.new_zeros(batch, 1, right)], dim=-1)
         voices, _ = self._masked(self.encoder.conv(x), None, None)
-        y = self.decoder.conv(voices).reshape(batch, self.config.sources, -1)
+        y: Tensor = self.decoder.conv(voices).reshape(batch, self.config.sources, -1)
         if self.config.padding == "none":
             y = torch.cat([y, y.new_zeros(batch, self.config.sources, self.config.stride_samples)], dim=-1)
         return y[..., left : left + n]
@@ -267,7 +290,7 @@ class ConvTasNet(Streaming):
         masks, after = self.masker(frames, state, counted)
         return (frames[:, None] * masks).flatten(0, 1), after
 
-    def _counted(self, frames: Tensor, state: State) -> tuple[Tensor | None, tuple]:
+    def _counted(self, frames: Tensor, state: Any) -> tuple[Tensor | None, tuple[Tensor, ...]]:
         """1 for frames behind the warm-up, 0 within it (B, 1, T), and the frames seen; nothing without a warm-up."""
         if not self.warmup_frames:
             return None, ()
@@ -289,7 +312,8 @@ def cosine_basis(filters: int, kernel_samples: int, sample_rate_hz: int) -> Tens
     phase = torch.arange(PHASES, dtype=torch.float64) * 2 * math.pi / PHASES
     waves = torch.cos(2 * math.pi * hz[:, None, None] * time_s + phase[:, None]).flatten(0, 1)[:filters]
     waves = waves * torch.hann_window(kernel_samples + 2, periodic=False, dtype=torch.float64)[1:-1].sqrt()
-    return (waves / waves.norm(dim=1, keepdim=True)).float()[:, None]
+    basis: Tensor = (waves / waves.norm(dim=1, keepdim=True)).float()
+    return basis[:, None]
 
 
 PAPER = ConvTasNetConfig(last_residual=True)

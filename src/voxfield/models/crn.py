@@ -6,8 +6,9 @@ over all of it; a decoder of transposed convolutions mirrors the encoder, and ea
 output of its size. Noisy magnitudes in, clean magnitudes out.
 
 What differs from the paper: nothing in `CrnConfig()` (17.58 M parameters; the released code's second-to-last layer pads
-one bin, so bins 159 and 160 never see the bottleneck, and so it is here). `CrnConfig.keras()` has a first kernel of 1
-in time. Time is the last axis here, so kernels are (frequency, time): the paper's (2, 3) is (3, 2).
+one bin, so bins 159 and 160 never see the bottleneck, and so it is here). What that code does besides (`elu_skips`,
+`zero_first_frame`, a Hamming window) is off unless asked for. `CrnConfig.keras()` has a first kernel of 1 in time. Time
+is the last axis here, so kernels are (frequency, time): the paper's (2, 3) is (3, 2).
 
 Causal: each layer of time kernel 2 sees the frame before, never the one after, as padding with one empty frame on the
 left. 16 kHz, window 320 samples, hop 160: 10 ms a step, 10 ms of look-ahead inside the window, 20 ms of latency.
@@ -16,15 +17,16 @@ left. 16 kHz, window 320 samples, hop 160: 10 ms a step, 10 ms of look-ahead ins
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from voxfield.cards import Interface, spectrum
-from voxfield.errors import CheckpointError
 from voxfield.nn.conv import CausalConv2d, CausalConvTranspose2d
-from voxfield.nn.streaming import State, Streaming
+from voxfield.nn.recurrent import Lstm
+from voxfield.nn.streaming import State, Streaming, initial, zeros
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class CrnConfig:
     time_kernels: tuple[int, ...] = (2, 2, 2, 2, 2)  # frames each encoder layer sees; the decoder mirrors them
     recurrent_layers: int = 2  # LSTMs as wide as a frame of the last encoder layer
     norm_epsilon: float = 1e-5  # of batch norm
+    window: str = "sqrt-hann"  # of the analysis; see `voxfield.features.analysis_window`
+    elu_skips: bool = False  # ELU once more on the skips, as the authors' released code has it
+    zero_first_frame: bool = False  # frame 0 of each transposed convolution is zero, as there
 
     @classmethod
     def keras(cls) -> CrnConfig:
@@ -57,7 +62,8 @@ class Crn(Streaming):
     """Noisy magnitudes in, clean magnitudes out: (B, 1, F, T) -> (B, 1, F, T).
 
     State: for each encoder layer and each decoder layer the frame before (B, C, F, 1), or `()` where the time kernel is
-    1; between them the LSTMs' hidden and cell state, each (layers, B, H).
+    1; between them the LSTMs' hidden and cell state, each (layers, B, H); with `zero_first_frame` also (B, 1), which is
+    1 after the first frame.
     """
 
     def __init__(self, config: CrnConfig) -> None:
@@ -69,7 +75,7 @@ class Crn(Streaming):
             self.encoder.append(CausalConv2d(before, after, (3, config.time_kernels[i]), bands[i], stride=2))
             self.encoder_norms.append(nn.BatchNorm2d(after, epsilon))
         self.width = filters[-1] * bands[-1]
-        self.lstm = nn.LSTM(self.width, self.width, config.recurrent_layers, batch_first=True)
+        self.lstm = Lstm(self.width, self.width, config.recurrent_layers, batch_first=True)
         self.decoder, self.decoder_norms = nn.ModuleList(), nn.ModuleList()
         for i, after in reversed(list(enumerate((1, *filters[:-1])))):
             uneven = bands[i] - (2 * bands[i + 1] + 1)  # 1 where the encoder dropped a bin: 80 -> 39
@@ -80,18 +86,19 @@ class Crn(Streaming):
             )
             self.decoder_norms.append(nn.BatchNorm2d(after, epsilon))
 
-    def initial_state(self, batch: int) -> State:
-        hidden = torch.zeros(self.config.recurrent_layers, batch, self.width)
-        return (
-            tuple(layer.initial_state(batch) for layer in self.encoder),
-            (hidden, hidden.clone()),
-            tuple(layer.initial_state(batch) for layer in self.decoder),
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        state = (
+            tuple(initial(layer, batch, like) for layer in self.encoder),
+            self.lstm.initial_state(batch, like),
+            tuple(initial(layer, batch, like) for layer in self.decoder),
         )
+        return (*state, zeros(batch, 1, like=like)) if self.config.zero_first_frame else state
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        empty = (None,) * len(self.encoder)
-        before_encoder, before_lstm, before_decoder = (empty, None, empty) if state is None else state
-        skips, after_encoder, after_decoder = [], [], []
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
+        before_encoder, before_lstm, before_decoder, *begun = state
+        skips: list[Tensor] = []
+        after_encoder: list[State] = []
+        after_decoder: list[State] = []
         for layer, norm, before in zip(self.encoder, self.encoder_norms, before_encoder, strict=True):
             x, after = layer(x, before)
             x = F.elu(norm(x))
@@ -102,12 +109,18 @@ class Crn(Streaming):
         x, after_lstm = self.lstm(x.permute(0, 3, 1, 2).reshape(B, T, C * bands), before_lstm)
         x = x.reshape(B, T, C, bands).permute(0, 2, 3, 1)
 
+        frames = [seen + torch.arange(T, device=x.device) for seen in begun]  # (B, T), 0 for the first frame of all
         for layer, norm, before in zip(self.decoder, self.decoder_norms, before_decoder, strict=True):
-            x, after = layer(torch.cat([x, skips.pop()], dim=1), before)
+            skip = skips.pop()
+            again = self.config.elu_skips and len(after_decoder) > 0
+            x, after = layer(torch.cat([x, F.elu(skip) if again else skip], dim=1), before)
+            for number in frames:
+                x = x * (number > 0).to(x)[:, None, None]
             x = norm(x)
             x = F.elu(x) if skips else F.softplus(x)
             after_decoder.append(after)
-        return x, (tuple(after_encoder), tuple(after_lstm), tuple(after_decoder))
+        begun = [(seen + T).clamp(max=1) for seen in begun]
+        return x, (tuple(after_encoder), after_lstm, tuple(after_decoder), *begun)
 
 
 class CrnEnhancer(Streaming):
@@ -124,43 +137,12 @@ class CrnEnhancer(Streaming):
     def interface(self) -> Interface:
         """What the card says of input, output and latency."""
         config = self.config
-        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples)
+        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples, window=config.window)
 
-    def initial_state(self, batch: int) -> State:
-        return self.crn.initial_state(batch)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return self.crn.initial_state(batch, like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         magnitude = (x.square().sum(1, keepdim=True) + 1e-12).sqrt()
         clean, state = self.crn(magnitude, state)
         return x * (clean / magnitude), state
-
-
-def from_tan_wang(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights of a `Crn(CrnConfig())` from the state dict of the authors' released code.
-
-    Args:
-        tensors: `conv1.weight` (16, 1, 2, 3) ... `conv1_t.weight`, `bn1.*`, `bn1_t.*`, `lstm.*`; kernels are (time,
-        frequency).
-
-    Raises:
-        CheckpointError: a key that this network does not have.
-    """
-    depth = len(CrnConfig().filters)
-    weights = {}
-    for key, tensor in tensors.items():
-        layer, _, rest = key.partition(".")
-        kind, number = layer.rstrip("_t").rstrip("0123456789"), layer.rstrip("_t").lstrip("abcdefghijklmnopqrstuvwxyz")
-        side = "decoder" if layer.endswith("_t") else "encoder"
-        if kind == "lstm":
-            weights[key] = tensor
-            continue
-        if kind not in {"conv", "bn"} or not number.isdigit() or not 1 <= int(number) <= depth:
-            raise CheckpointError(
-                f"'{key}' is no tensor of the CRN of Tan & Wang, which has conv1 ... conv5_t, bn1 ... bn5_t, lstm"
-            )
-        place = int(number) - 1 if side == "encoder" else depth - int(number)
-        if kind == "conv":
-            weights[f"{side}.{place}.conv.{rest}"] = tensor.transpose(2, 3) if tensor.ndim == 4 else tensor
-        else:
-            weights[f"{side}_norms.{place}.{rest}"] = tensor
-    return weights

@@ -18,6 +18,7 @@ Operators, not multiplications, cost time in a hop-by-hop stream, so it is made 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ from torch import Tensor, nn
 from voxfield.cards import Interface, spectrum
 from voxfield.nn.level import MovingLevel
 from voxfield.nn.recurrent import Gru
-from voxfield.nn.streaming import State, Streaming
+from voxfield.nn.streaming import State, Streaming, initial
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class BandBlock(Streaming):
     State (1, B * bands, H): the GRU's hidden vector.
     """
 
+    time_axis, batch_axis = 0, 1
+
     def __init__(self, bands: int, hidden: int) -> None:
         super().__init__()
         self.bands, self.hidden = bands, hidden
@@ -61,12 +64,11 @@ class BandBlock(Streaming):
         self.widen = nn.Linear(hidden, 2 * hidden)
         self.narrow = nn.Linear(2 * hidden, hidden)
 
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(1, batch * self.bands, self.hidden)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return self.gru.initial_state(batch * self.bands, like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         B, K, H = int(x.shape[1]), self.bands, self.hidden  # int: constants of the exported graph, only T is free
-        state = self.initial_state(B).to(x) if state is None else state
         y, state = self.gru(self.norm_time(x).reshape(-1, B * K, H), state)
         x = x + y.reshape(-1, B, K, H)
         y = torch.matmul(self.mix, self.norm_bands(x))
@@ -99,6 +101,7 @@ class BandCrn(Streaming):
         self.join = nn.Sequential(nn.Conv2d(2 * C, C, 1), nn.BatchNorm2d(C), nn.ReLU())
         self.decoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
         self.mask = nn.ConvTranspose2d(C, 2, (1, 8), (1, 4), (0, 2))
+        assert self.mask.bias is not None
         self.register_buffer("turn", torch.tensor([-1.0, 1.0])[:, None, None], persistent=False)
         with torch.no_grad():
             self.mask.weight.mul_(0.1)
@@ -109,11 +112,10 @@ class BandCrn(Streaming):
         config = self.config
         return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples)
 
-    def initial_state(self, batch: int) -> State:
-        return (self.level.initial_state(batch), *(block.initial_state(batch) for block in self.blocks))
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return (self.level.initial_state(batch, like), *(initial(block, batch, like) for block in self.blocks))
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        state = (None,) * (1 + len(self.blocks)) if state is None else state
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         spectrum = x.transpose(2, 3)  # (B, 2, T, F)
         magnitude = (spectrum.square().sum(1, keepdim=True) + 1e-12).sqrt()
         compressed = magnitude.pow(self.config.exponent)

@@ -23,9 +23,10 @@ class Depthwise(nn.Conv1d):
             return super().forward(x)
         frames, around = x.shape[-1], int(self.padding[0])
         padded = F.pad(x, (around, around))
-        y = None if self.bias is None else self.bias[:, None]
+        y: Tensor | None = None if self.bias is None else self.bias[:, None]
         for tap in range(self.kernel_size[0]):
             start = tap * self.dilation[0]
             part, weight = padded[..., start : start + frames], self.weight[:, 0, tap, None]
             y = part * weight if y is None else torch.addcmul(y, part, weight)
+        assert y is not None  # a kernel has at least one tap
         return y

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from voxfield.errors import InputError
-from voxfield.nn.streaming import State, Streaming
+from voxfield.nn.streaming import State, Streaming, zeros
 
 
 class MovingLevel(Streaming):
@@ -23,11 +25,10 @@ class MovingLevel(Streaming):
             raise InputError(f"a level is a mean of 2 frames or more, not {frames}")
         self.frames = frames
 
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(batch, 2, self.frames - 1)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return zeros(batch, 2, self.frames - 1, like=like)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        state = self.initial_state(x.shape[0]).to(x) if state is None else state
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         seen = torch.cat([state, F.pad(x, (0, 0, 0, 1), value=1.0)], dim=2)
         mean = F.avg_pool1d(seen, self.frames, 1)
         return mean[:, :1] / mean[:, 1:] + 1e-5, seen[:, :, -(self.frames - 1) :]

@@ -20,10 +20,10 @@ class Prelu(nn.PReLU):
         super().__init__(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.compiler.is_exporting():  # a graph for reading: the slope stays a tensor
+        if torch.compiler.is_exporting() or x.is_meta:  # a graph for reading: the slope stays a tensor
             return F.prelu(x, self.weight)
         if torch.is_grad_enabled() and not torch.onnx.is_in_onnx_export():
-            return _Slope.apply(x, self.weight)  # type: ignore[no-any-return]
+            return _Slope.apply(x, self.weight)  # type: ignore[no-any-return, no-untyped-call]
         return F.leaky_relu(x, float(self.weight.detach()))
 
 

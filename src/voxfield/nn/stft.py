@@ -43,7 +43,8 @@ class Stft(nn.Module):
         complex_spectrum = torch.view_as_complex(spectrum.permute(0, 3, 2, 1).contiguous())
         frames = torch.fft.irfft(complex_spectrum, self.size) * self.synthesis
         parts = -(-self.size // self.hop)
-        hops = F.pad(frames, (0, parts * self.hop - self.size)).unflatten(-1, (parts, self.hop)).unbind(-2)
-        added = sum(F.pad(hop, (0, 0, at, parts - 1 - at)) for at, hop in enumerate(hops)).flatten(1)
+        frames = F.pad(frames, (0, parts * self.hop - self.size))
+        hops = frames.reshape(*frames.shape[:2], parts, self.hop)
+        added = torch.stack([F.pad(hops[:, :, at], (0, 0, at, parts - 1 - at)) for at in range(parts)]).sum(0)
         delay = self.size - self.hop
-        return added[:, delay : delay + samples]
+        return added.flatten(1)[:, delay : delay + samples]

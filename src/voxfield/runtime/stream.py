@@ -58,11 +58,9 @@ class Stream:
         self._channels = channels
         self._face = face
         self._block_samples = max_block_hops * face.hop_samples
-        self._stft = Stft(face.window_samples, face.hop_samples) if face.input.kind == "spectrum" else None
-        masks = (
-            self._stft is not None and face.lookahead_samples == self._stft.delay_samples
-        )  # output frame t is input frame t
-        linked = linked and channels > 1 and masks
+        self._stft = Stft(face.window_samples, face.hop_samples, face.window) if face.input.kind == "spectrum" else None
+        in_step = self._stft is not None and face.lookahead_samples == self._stft.delay_samples  # frame for frame
+        linked = linked and channels > 1 and in_step
         self._engine = engine = Linked(engine, channels) if linked else engine
         width = channels if engine.free_batch else 1
         self._lanes = [self._lane(width) for _ in range(channels // width)]

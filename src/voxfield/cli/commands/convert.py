@@ -43,11 +43,13 @@ def command(
         raise InputError(f"-o {out} is a file; name a folder")
     from dataclasses import asdict
 
-    from voxfield.export.convert import convert
+    from voxfield.export.convert import convert_checkpoint
 
-    made = convert(checkpoint, source, out, set_ or [], onnx=onnx, name=name)
+    made = convert_checkpoint(checkpoint, source, out, set_ or [], onnx=onnx, name=name)
     for setting in made.assumed:
         print(f"assumed {setting}: the checkpoint does not say; correct it with --set", file=sys.stderr)
+    for note in made.notes:
+        print(f"note: {note}", file=sys.stderr)
     if as_json:
         print(
             json.dumps(
@@ -55,6 +57,7 @@ def command(
                     "config": asdict(made.config),
                     "assumed": list(made.assumed),
                     "files": [str(path) for path in made.files],
+                    "notes": list(made.notes),
                     "largest_relative_difference": dict(made.proofs),
                 }
             )

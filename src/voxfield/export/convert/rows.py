@@ -1,4 +1,4 @@
-"""How four programs that train Conv-TasNet call its tensors: one table each, read in both directions.
+"""How the tensors of a Conv-TasNet are made of another program's: one table, read in both directions.
 
 A row says which tensors of theirs make up one of ours. Ours are joined where one convolution does the work of two (the
 residual and the skip path of a block) and turned where a layer was written as a matrix product; nothing is computed, so
@@ -7,8 +7,7 @@ every conversion can be undone to the last bit.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,8 +15,6 @@ from torch import Tensor
 
 from voxfield.errors import CheckpointError
 from voxfield.models.conv_tasnet import ConvTasNetConfig
-
-PROGRAMS = ("asteroid", "torchaudio", "kaituoxu", "naplab")
 
 
 @dataclass(frozen=True)
@@ -36,11 +33,12 @@ class Names:
     act_out: str
     norm_out: str
     residual: str
-    skip: str
-    act: str
+    skip: str  # empty where the program has no skip path
+    act: str  # of the mask; empty where there is none
     head: str
-    scale: str  # of a norm
+    scale: str  # of a norm; a batch norm has weight and bias everywhere
     offset: str
+    decoder_is_matrix: bool = False  # (L, N) instead of (N, 1, L)
 
     def prefix(self, config: ConvTasNetConfig, i: int) -> str:
         """What the names of block `i` begin with."""
@@ -56,49 +54,11 @@ class Row:
     turned: bool = False  # theirs is the transposed matrix without the middle axis
 
 
-def names(program: str, causal: bool, norm: str) -> Names:
-    """The table of a program; where a causal network has one more layer in a list, the numbers behind it move."""
-    if program == "asteroid":
-        return Names(
-            "encoder.filterbank._filters", "decoder.filterbank._filters",
-            "masker.bottleneck.0", "masker.bottleneck.1", "masker.TCN.{i}.",
-            "shared_block.0", "shared_block.1", "shared_block.2",
-            "shared_block.3.0" if causal else "shared_block.3", "shared_block.4", "shared_block.5",
-            "res_conv", "skip_conv", "masker.mask_net.0", "masker.mask_net.1",
-            *(("weight", "bias") if norm == "batch" else ("gamma", "beta")),
-        )  # fmt: skip
-    if program == "torchaudio":
-        inside = "conv_layers."
-        return Names(
-            "encoder.weight", "decoder.weight",
-            "mask_generator.input_norm", "mask_generator.input_conv", "mask_generator.conv_layers.{i}.",
-            inside + "0", inside + "1", inside + "2", inside + "3", inside + "4", inside + "5",
-            "res_out", "skip_out", "mask_generator.output_prelu", "mask_generator.output_conv", "weight", "bias",
-        )  # fmt: skip
-    if program == "naplab":
-        return Names(
-            "encoder.weight", "decoder.weight", "TCN.LN", "TCN.BN", "TCN.TCN.{i}.",
-            "conv1d", "nonlinearity1", "reg1", "dconv1d", "nonlinearity2", "reg2", "res_out", "skip_out",
-            "TCN.output.0", "TCN.output.1", "gain" if causal else "weight", "bias",
-        )  # fmt: skip
-    if program == "kaituoxu":
-        behind = [f"net.3.net.{number + causal}" for number in (1, 2, 3)]
-        return Names(
-            "encoder.conv1d_U.weight", "decoder.basis_signals.weight", "separator.network.0", "separator.network.1",
-            "separator.network.2.{r}.{x}.", "net.0", "net.1", "net.2", "net.3.net.0", *behind, "", "",
-            "separator.network.3", *(("weight", "bias") if norm == "batch" else ("gamma", "beta")),
-        )  # fmt: skip
-    raise CheckpointError(f"there are no names for '{program}'; choose one of {', '.join(PROGRAMS)}")
-
-
-def rows(config: ConvTasNetConfig, program: str) -> Iterator[Row]:
+def rows(config: ConvTasNetConfig, table: Names) -> Iterator[Row]:
     """Every tensor of `ConvTasNet(config)` with the tensors of the program that it is made of."""
-    table = names(program, config.causal, config.norm)
 
     def norm(ours: str, theirs: str, kind: str) -> Iterator[Row]:
-        scale, offset = table.scale, table.offset
-        if program == "kaituoxu" and kind == "frame":  # its first norm is a norm of frames whatever the others are
-            scale, offset = "gamma", "beta"
+        scale, offset = ("weight", "bias") if kind == "batch" else (table.scale, table.offset)
         yield Row(f"{ours}.weight", (f"{theirs}.{scale}",))
         yield Row(f"{ours}.bias", (f"{theirs}.{offset}",))
         if kind == "batch":
@@ -110,7 +70,7 @@ def rows(config: ConvTasNetConfig, program: str) -> Iterator[Row]:
             yield Row(f"{ours}.{part}", tuple(f"{name}.{part}" for name in theirs))
 
     yield Row("encoder.conv.weight", (table.encoder,))
-    yield Row("decoder.conv.weight", (table.decoder,), turned=program == "kaituoxu")
+    yield Row("decoder.conv.weight", (table.decoder,), turned=table.decoder_is_matrix)
     yield from norm("masker.first_norm", table.first_norm, config.first_norm)
     yield from conv("masker.bottleneck", table.bottleneck)
     last = config.blocks * config.repeats - 1
@@ -172,7 +132,7 @@ def theirs_from(ours: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], ta
         if row.turned:
             made[row.theirs[0]] = tensor[:, 0].T.contiguous()
             continue
-        pieces = tensor.split([shapes[name][0] for name in row.theirs]) if len(row.theirs) > 1 else [tensor]
+        pieces = torch.split(tensor, [shapes[name][0] for name in row.theirs]) if len(row.theirs) > 1 else (tensor,)
         for name, piece in zip(row.theirs, pieces, strict=True):
             made[name] = piece.reshape(shapes[name])
     return made
@@ -185,33 +145,3 @@ def _refuse(names: list[str], problem: str, expected: int) -> None:
             f"the checkpoint {problem.format(', '.join(names[:3]) + more)} ({expected} tensors are expected); "
             "check --from, or say with --set what the tensors cannot (such as blocks=4 or causal=true)"
         )
-
-
-LOOKS_LIKE: tuple[tuple[str, str], ...] = (  # a name that gives it away -> what it is
-    (r"^masker\.TCN\.\d+\.shared_block\.", "asteroid"),
-    (r"^mask_generator\.conv_layers\.", "torchaudio"),
-    (r"^separator\.network\.2\.\d+\.\d+\.net\.", "kaituoxu"),
-    (r"^TCN\.TCN\.\d+\.dconv1d\.", "naplab"),
-    (
-        r"^masker\.blocks\.\d+\.reduce\.",
-        "a Conv-TasNet of voxfield itself, which needs no conversion (see `voxfield export`)",
-    ),
-    (r"dual_?(path|rnn)|intra_RNN|intra_rnn", "a dual-path network (DPRNN or SepFormer)"),
-    (r"^layer4\..*se_res2block|Res2Conv|^blocks\.\d+\.res2net_block|se_res2block", "an ECAPA-TDNN speaker network"),
-    (r"^feature_extractor\.conv_layers|^feature_aggregator\.", "a wav2vec network"),
-    (r"^conv5_t\.weight$", "the CRN of Tan & Wang (--from tan-wang)"),
-    (r"(^|\.)lstm.*weight_hh_l0$", "a recurrent (CRN-like) enhancer"),
-    (r"^quantize_[tb]\.embed$", "a VQ-VAE-2"),
-    (r"^layer[1-4]\.\d+\.conv\d\.weight$", "a ResNet"),
-    (r"^encoder\.\d+\.\d+\.weight$", "a Demucs-like waveform U-Net"),
-    (r"self_attn|attention\.", "a transformer"),
-)
-
-
-def looks_like(tensors: Mapping[str, Tensor]) -> str:
-    """What the names of the tensors give away: one of `PROGRAMS`, a phrase for people, or nothing."""
-    for pattern, what in LOOKS_LIKE:
-        matches: Callable[[str], object] = re.compile(pattern).search
-        if any(matches(name) for name in tensors):
-            return what
-    return ""

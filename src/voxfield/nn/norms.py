@@ -6,19 +6,33 @@ stream; `CumulativeNorm` needs the past alone and carries it as its state. `Fram
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from voxfield.errors import InputError
-from voxfield.nn.streaming import State, Streaming, zeros_like_state
+from voxfield.nn.streaming import State, Streaming, zeros
 
 
 class GlobalNorm(nn.GroupNorm):
-    """Zero mean and unit variance over all channels and all time (gLN): needs the whole input."""
+    """Zero mean and unit variance over all channels and all time (gLN): needs the whole input.
+
+    An exported file takes means over time first and then over channels: runtimes sum a norm over everything in one
+    go, and lose precision with length (4e-5 of the peak at 512 x 10000 values, against 3e-7).
+    """
 
     def __init__(self, channels: int, eps: float = 1e-8) -> None:
         super().__init__(1, channels, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.onnx.is_in_onnx_export():
+            return super().forward(x)
+        centred = x - _mean(x)
+        scale = self.weight[:, None] / torch.sqrt(_mean(centred.square()) + self.eps)
+        return centred * scale + self.bias[:, None]
 
 
 class _ScaleAndOffset(nn.Module):
@@ -61,12 +75,11 @@ class CumulativeNorm(_ScaleAndOffset, Streaming):
     single float32 would stop counting after 2^24 frames, and the mean would stop moving long before.
     """
 
-    def initial_state(self, batch: int) -> State:
-        return torch.zeros(batch, 6)
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return zeros(batch, 6, like=like, dtype=torch.float32)
 
-    def forward(self, x: Tensor, state: State | None = None, counted: Tensor | None = None) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, state: Any, counted: Tensor | None = None) -> tuple[Tensor, State]:
         """Normalised block and new state; frames where `counted` (B, 1, T) is 0 leave the statistics alone."""
-        state = zeros_like_state(self, x) if state is None else state
         frames_before, mean_before, variance_before = _join(state)
         variance, mean = torch.var_mean(x, dim=1, correction=0)  # of each frame: (B, T)
         variance, mean = variance.double(), mean.double()
@@ -80,7 +93,12 @@ class CumulativeNorm(_ScaleAndOffset, Streaming):
         variance = (spread / divisor - moved * moved).clamp(min=0)
         scale = torch.rsqrt(variance + self.eps).to(x)[:, None]
         y = (x - mean.to(x)[:, None]) * scale * self.weight[:, None] + self.bias[:, None]
-        return y, _split(frames[:, -1:], mean[:, -1:], variance[:, -1:], x)
+        return y, _split(frames[:, -1:], mean[:, -1:], variance[:, -1:])
+
+
+def _mean(x: Tensor) -> Tensor:
+    """(B, C, T) -> (B, 1, 1); over time first, which lies together in memory."""
+    return x.mean(2, keepdim=True).mean(1, keepdim=True)
 
 
 def _join(state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,16 +107,16 @@ def _join(state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return pairs[:, 0:1] + pairs[:, 1:2], pairs[:, 2:3] + pairs[:, 3:4], pairs[:, 4:5] + pairs[:, 5:6]
 
 
-def _split(frames: Tensor, mean: Tensor, variance: Tensor, like: Tensor) -> Tensor:
+def _split(frames: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     """Three (B, 1) in double precision -> (B, 6): each value and what single precision loses of it."""
     parts = []
     for value in (frames, mean, variance):
         high = value.float()
         parts += [high, (value - high.double()).float()]
-    return torch.cat(parts, dim=-1).to(like)
+    return torch.cat(parts, dim=-1)
 
 
-KINDS = {
+KINDS: dict[str, Callable[[int], nn.Module]] = {
     "global": GlobalNorm,
     "channel": ChannelNorm,
     "cumulative": CumulativeNorm,
@@ -108,7 +126,7 @@ KINDS = {
 WHOLE_INPUT = {"global", "channel"}
 
 
-def norm(kind: str, channels: int) -> nn.Module:
+def norm_layer(kind: str, channels: int) -> nn.Module:
     """The normalisation called `kind`: one of global, channel, cumulative, frame, batch."""
     if kind not in KINDS:
         raise InputError(f"there is no norm '{kind}'; choose one of {', '.join(KINDS)}")

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from voxfield.errors import InputError
-from voxfield.nn.norm import KINDS, CumulativeNorm, norm
+from voxfield.nn.norms import KINDS, CumulativeNorm, norm_layer
 
 EPS = 1e-8
 
@@ -28,7 +28,7 @@ def plain(kind, x):
 @pytest.mark.parametrize("offset", [0.0, 30.0])
 def test_norms_follow_their_definition(kind, offset):
     torch.manual_seed(1)
-    layer = norm(kind, 5)
+    layer = norm_layer(kind, 5)
     with torch.no_grad():
         layer.weight.uniform_(0.5, 2)
         layer.bias.normal_()
@@ -84,11 +84,11 @@ def test_frames_that_are_not_counted_leave_the_statistics_alone():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_silence_is_no_trouble(kind):
-    layer = norm(kind, 4).eval()
+    layer = norm_layer(kind, 4).eval()
     y = layer(torch.zeros(1, 4, 6))
     assert torch.isfinite(y[0] if isinstance(y, tuple) else y).all()
 
 
 def test_an_unknown_norm_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="global, channel, cumulative, frame, batch"):
-        norm("layer", 4)
+        norm_layer("layer", 4)

@@ -1,0 +1,53 @@
+"""Readers of the settings that programs store beside their tensors, under their own names and in their own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from voxfield.errors import CheckpointError
+
+
+class Setting(NamedTuple):
+    """Our name of a setting, and how to read their value; the first argument is their name."""
+
+    ours: str
+    read: Callable[[str, Any], Any]
+
+
+def whole(theirs: str, value: Any) -> int:
+    """A whole number above 0, also where it was stored as text or as a number with a fraction of 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, bool) or number != int(number if number == number else 0) or number < 1:
+        raise CheckpointError(f"the checkpoint says {theirs} = {value!r}; a whole number above 0 is needed")
+    return int(number)
+
+
+def positive(theirs: str, value: Any) -> float:
+    """A number above 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = 0.0
+    if isinstance(value, bool) or not 0 < number < float("inf"):
+        raise CheckpointError(f"the checkpoint says {theirs} = {value!r}; a number above 0 is needed")
+    return number
+
+
+def one_of(words: Mapping[str, Any]) -> Callable[[str, Any], Any]:
+    """One of their words, in small or large letters -> what we call it."""
+
+    def read(theirs: str, value: Any) -> Any:
+        if str(value).lower() not in words:
+            raise CheckpointError(
+                f"the checkpoint says {theirs} = {value!r}, which the network cannot do; it can: {', '.join(words)}"
+            )
+        return words[str(value).lower()]
+
+    return read
+
+
+MASKS = {"sigmoid": "sigmoid", "relu": "relu", "softmax": "softmax", "linear": "linear"}
