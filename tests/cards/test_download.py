@@ -30,7 +30,8 @@ class Server(ThreadingHTTPServer):
         self.content, self.status, self.ranges, self.chunked = content, 200, True, False
         self.break_after: list[int] = []
         self.asked: list[str | None] = []  # the Range of each request
-        self.pause_s = 0.0
+        self.pause_s = 0.0  # before a byte is sent
+        self.stall_s = 0.0  # after the last byte
 
     def handle_error(self, *_: object) -> None:
         """A client that hangs up is part of the tests."""
@@ -61,6 +62,8 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(server.pause_s)
         stop = start + server.break_after.pop(0) if server.break_after else len(server.content)
         self.wfile.write(server.content[start:stop])
+        self.wfile.flush()
+        time.sleep(server.stall_s)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -210,6 +213,22 @@ def test_two_processes_download_once(server, tmp_path):
     both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [process.communicate(timeout=60)[0] for process in both] == [f"{len(CONTENT)}\n"] * 2
     assert server.asked == [None] and left(tmp_path / "cache") == ["weights.onnx"]
+
+
+def test_a_process_that_is_killed_leaves_what_it_had(server, tmp_path):
+    server.break_after, server.stall_s = [200_000], 20.0
+    process = subprocess.Popen([sys.executable, "-c", CODE, *map(str, record_of(server))])
+    part = tmp_path / "cache" / "weights.onnx.part"
+    for _ in range(600):
+        if part.exists() and part.stat().st_size > 0:
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait(timeout=60)
+    kept, server.stall_s = part.stat().st_size, 0.0
+    assert 0 < kept <= 200_000
+    assert fetch(record_of(server))[1] == CONTENT  # no lock of the dead is in the way
+    assert server.asked == [None, f"bytes={kept}-"]
 
 
 def test_a_terminal_sees_a_bar_and_a_pipe_nothing(server, tmp_path):

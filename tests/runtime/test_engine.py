@@ -112,6 +112,16 @@ def test_cards_that_exhaust_their_reader(tmp_path, tiny_spectral, card, message)
         OnnxEngine(path)
 
 
+@pytest.mark.parametrize("kind", ["Loop", "If", "Scan"])
+def test_subgraphs_are_not_run_whatever_the_card_says(tmp_path, tiny_spectral, kind):
+    model = onnx.load(tiny_spectral)
+    model.graph.node[-1].attribute.add(name="body", type=onnx.AttributeProto.GRAPH).g.name = "endless"
+    model.graph.node[-1].op_type = kind
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(CardError, match=f"holds the operator {kind} with a subgraph"):
+        load_engine(tmp_path / "m.onnx")
+
+
 def test_bytes_that_were_read_before_are_not_read_again(tmp_path, tiny_spectral):
     assert OnnxEngine(tmp_path / "gone.onnx", content=tiny_spectral.read_bytes()).card.name == "tiny-spectral.v1"
 
