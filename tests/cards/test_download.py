@@ -17,6 +17,7 @@ from voxfield.cards import registry as registry_module
 from voxfield.cards.download import cache_folder, fetch, offline
 from voxfield.cli.app import run
 from voxfield.errors import DownloadError, IntegrityError, OutputError
+from voxfield.runtime import engine as engine_module
 from voxfield.runtime import load_engine
 
 CONTENT = bytes(range(256)) * 2000  # 512 kB
@@ -265,14 +266,20 @@ def test_a_model_is_downloaded_when_it_is_first_used(published, server, tmp_path
     assert place(find("tiny-spectral")) == tmp_path / "cache" / "tiny-spectral.v1.onnx" and len(server.asked) == 1
 
 
-def test_what_runs_is_what_was_checked(published, server, tmp_path, monkeypatch):
+def test_what_runs_is_what_was_checked(published, server, monkeypatch):
     """A file that is exchanged between the check and the session does not matter: it is read once."""
-    path, content = read(find("tiny-spectral"))
-    assert content == server.content
-    path.write_bytes(b"exchanged")
-    from voxfield.runtime import OnnxEngine
 
-    assert OnnxEngine(path, content=content).card == published
+    def read_and_exchanged(card):
+        path, content = read(card)
+        path.write_bytes(b"exchanged")
+        return path, content
+
+    monkeypatch.setattr(engine_module, "read", read_and_exchanged)
+    engine_module._published.cache_clear()
+    assert load_engine("tiny-spectral").card == published
+    engine_module._published.cache_clear()
+    with pytest.raises(IntegrityError, match="the file was deleted"):
+        load_engine("tiny-spectral")
 
 
 def test_offline_on_the_command_line(published, server, tmp_path, monkeypatch, capsys, speech):
@@ -280,7 +287,7 @@ def test_offline_on_the_command_line(published, server, tmp_path, monkeypatch, c
 
     monkeypatch.chdir(tmp_path)
     sf.write("x.wav", speech(1, 2000).T, 16000)
-    load_engine.__globals__["_published"].cache_clear()
+    engine_module._published.cache_clear()
     assert run(["enhance", "x.wav", "--model", "tiny-spectral", "--offline"]) == 1
     assert "nothing may be downloaded; by hand: get http" in capsys.readouterr().err and server.asked == []
     assert "VOXFIELD_OFFLINE" not in os.environ
