@@ -167,6 +167,12 @@ def test_a_half_file_of_other_weights_does_not_survive(server, tmp_path):
     assert fetch(record_of(server))[1] == CONTENT
 
 
+def test_a_part_that_is_too_long_is_started_over(server, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "weights.onnx.part").write_bytes(CONTENT + b"x")
+    assert fetch(record_of(server))[1] == CONTENT and server.asked == [None]
+
+
 def test_offline_names_file_size_url_and_place(server, tmp_path, monkeypatch):
     monkeypatch.setenv("VOXFIELD_OFFLINE", "1")
     with pytest.raises(DownloadError) as caught:
