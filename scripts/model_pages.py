@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.cards import Card, cards
-from voxfield.cards.facts import facts
+from voxfield.cards.wording import facts
 
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
 HEAD = """# Models

@@ -67,7 +67,7 @@ class RecipeError(VoxfieldError, ValueError):
 class MissingExtraError(VoxfieldError, ImportError):
     """An optional dependency that is not installed."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, more: str = "") -> None:
         super().__init__(
-            f"{purpose} needs the package '{package}', which is not installed: pip install 'voxfield[{extra}]'"
+            f"{purpose} needs the package '{package}', which is not installed: pip install 'voxfield[{extra}]'{more}"
         )

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from voxfield.audio import Given, Sink, Source, file_sink, open_source
+from voxfield.audio import NOT_STORED, Given, Sink, Source, Stored, file_sink, open_source, save
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.band_splitter import band_notes
 from voxfield.tasks.enhancer import Enhancer, check_link, wet_share
-from voxfield.tasks.work import Clock, Model, Progress, Storage, Watcher, Work, clipped, engine_for, pieces, save
+from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 DEFAULT_MODEL = "crn-small"
 _BLOCK_HOPS = 64
@@ -49,7 +49,7 @@ class Enhanced:
     sample_rate_hz: int
     model: str
     notes: tuple[str, ...] = ()
-    storage: Storage = field(default=Storage(), repr=False)
+    stored: Stored = field(default=NOT_STORED, repr=False)
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
         """Write it, stored as the recording was where the suffix is the same; the path.
@@ -57,7 +57,9 @@ class Enhanced:
         Raises:
             OutputError: the file exists and may not be overwritten, or cannot be written.
         """
-        return save(self.samples, self.sample_rate_hz, path, self.storage, overwrite=overwrite)
+        path = Path(path).expanduser()
+        save(path, self.samples, self.sample_rate_hz, self.stored, overwrite=overwrite)
+        return path
 
 
 def enhance(
@@ -97,7 +99,7 @@ def enhance(
     with open_source(recording, rate) as source:
         samples = np.concatenate(list(_enhanced(source, engine, options)), axis=1)
         notes = (*source.notes(), *_band_notes(source, engine))
-        return Enhanced(samples, source.rate_hz, engine.card.name, notes, Storage.of(source))
+        return Enhanced(samples, source.rate_hz, engine.card.name, notes, source.stored)
 
 
 def enhance_file(
@@ -145,7 +147,7 @@ def enhance_into(
         if progress is not None:
             progress(source.read_samples)
     sink.commit()
-    notes = [*source.notes(), *_band_notes(source, engine), *clipped(sink)]
+    notes = [*source.notes(), *_band_notes(source, engine), *sink.notes()]
     return clock.work(engine, source, 1 if options.mono else source.channels, notes)
 
 

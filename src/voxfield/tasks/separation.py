@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from voxfield.audio import Given, Sink, Source, open_source
+from voxfield.audio import NOT_STORED, Given, Sink, Source, Stored, open_source, save
 from voxfield.cards import cards
 from voxfield.errors import InputError
+from voxfield.formats import result_suffix
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.activity import Activity, ActivityMeter
 from voxfield.tasks.separator import Separator
-from voxfield.tasks.work import Clock, Model, Progress, Storage, Watcher, Work, clipped, engine_for, pieces, save
+from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
@@ -39,7 +40,7 @@ class Separated:
     model: str
     activity: Activity
     notes: tuple[str, ...] = ()
-    storage: Storage = field(default=Storage(), repr=False)
+    stored: Stored = field(default=NOT_STORED, repr=False)
 
     def save(
         self, folder: str | PathLike[str], stem: str = "", suffix: str = "", *, overwrite: bool = False
@@ -49,13 +50,14 @@ class Separated:
         Raises:
             OutputError: a file exists and may not be overwritten, or cannot be written.
         """
-        own = Path(self.storage.name)
-        stem, suffix = stem or own.stem, suffix or own.suffix or ".wav"
-        paths = [Path(folder) / f"{stem}_speaker{number}{suffix}" for number in range(1, len(self.voices) + 1)]
-        return [
-            save(voice, self.sample_rate_hz, path, self.storage, overwrite=overwrite)
-            for voice, path in zip(self.voices, paths, strict=True)
+        own = Path(self.stored.name)
+        stem, suffix = stem or own.stem, suffix or result_suffix(own.suffix) or ".wav"
+        paths = [
+            Path(folder).expanduser() / f"{stem}_speaker{number}{suffix}" for number in range(1, len(self.voices) + 1)
         ]
+        for voice, path in zip(self.voices, paths, strict=True):
+            save(path, voice, self.sample_rate_hz, self.stored, overwrite=overwrite)
+        return paths
 
 
 def separate(
@@ -97,7 +99,7 @@ def separate(
         notes = tuple(notes_of(source, separator, activity, speakers))
         if speakers == AUTO:
             voices = voices[list(activity.believed)]
-        return Separated(voices, source.rate_hz, engine.card.name, activity, notes, Storage.of(source))
+        return Separated(voices, source.rate_hz, engine.card.name, activity, notes, source.stored)
 
 
 def separate_into(
@@ -132,7 +134,7 @@ def separate_into(
     for number, sink in enumerate(sinks):
         if speakers != AUTO or len(sinks) == 1 or number in activity.believed:
             sink.commit()
-        notes += clipped(sink, f"speaker {number + 1}: ")
+        notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
     details = {
         "speakers": len(activity.believed),
         "confidence": activity.confidence,

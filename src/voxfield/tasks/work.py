@@ -1,15 +1,12 @@
-"""What every task on a recording shares: the engine, the way through, the account of what was done, and saving."""
+"""What every task on a recording shares: the engine, the way through, and the account of what was done."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
-import numpy as np
-
-from voxfield.audio import BLOCK_SAMPLES, Sink, Source, file_sink, open_source
+from voxfield.audio import BLOCK_SAMPLES, Source
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import load_engine
@@ -40,19 +37,6 @@ class Watcher(Protocol):
     def after(self, made: Array) -> None:
         """Take what was made of it."""
         ...
-
-
-class Storage(NamedTuple):
-    """How a recording is stored: name, and format and subtype in libsndfile's words."""
-
-    name: str = "array"
-    format: str = ""
-    subtype: str = ""
-
-    @classmethod
-    def of(cls, source: Source) -> "Storage":
-        """Of an open recording."""
-        return cls(source.name, source.format, source.subtype)
 
 
 @dataclass(frozen=True)
@@ -153,27 +137,3 @@ def pieces(
     if watcher is not None:
         watcher.after(rest)
     yield rest
-
-
-def clipped(sink: Sink, what: str = "") -> list[str]:
-    """The note on samples that were beyond full scale."""
-    if not sink.clipped_samples:
-        return []
-    return [f"{what}{sink.clipped_samples} samples were beyond full scale and were clipped"]
-
-
-def save(
-    samples: Array, sample_rate_hz: int, path: str | PathLike[str], like: Storage, *, overwrite: bool = False
-) -> Path:
-    """Write (C, N) samples, stored as a recording is where the suffix is the same; the path.
-
-    Raises:
-        OutputError: the file exists and may not be overwritten, or cannot be written.
-    """
-    path = Path(path).expanduser()
-    with open_source(np.asarray(samples, np.float32), sample_rate_hz) as source:
-        source.name, source.format, source.subtype = like
-        with file_sink(path, source, overwrite=overwrite) as sink:
-            sink.write(samples)
-            sink.commit()
-    return path

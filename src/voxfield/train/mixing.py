@@ -15,7 +15,7 @@ from numpy.random import Generator
 from scipy.signal import oaconvolve
 
 from voxfield.train.banks import AudioBank
-from voxfield.train.made_noise import made_noise
+from voxfield.train.made_noise import synthesise
 
 FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
 SILENT = 1e-6
@@ -126,7 +126,7 @@ class Mixer:
         """(N,) noise in more kinds than were recorded: made, or recorded and changed."""
         config = self.config
         if rng.random() < config.made_noise:
-            return made_noise(rng, self.samples, self.sample_rate_hz)
+            return synthesise(rng, self.samples, self.sample_rate_hz)
         speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < config.noise_speed else 1.0
         audio = self.noise_clip(rng, math.ceil(self.samples * speed) + 16)
         audio = self.at_speed(audio, speed) if speed != 1 else audio[: self.samples]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.visible import visible
+from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
     from voxfield.cards import Card
@@ -62,7 +62,7 @@ def _named(name: str) -> "Card":
 
 def _whole(card: "Card") -> Iterator[str]:
     """The lines that show a card to people."""
-    from voxfield.cards.facts import facts, in_words, score_lines, whereabouts
+    from voxfield.cards.wording import facts, in_words, score_lines, whereabouts
 
     rows = facts(card) | {"configuration": [in_words(card.config)]} | score_lines(card.measured)
     if card.file is not None:
