@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.cards import Card, cards
-from voxfield.cards.facts import facts
+from voxfield.cards.wording import facts
 
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
 HEAD = """# Models
@@ -16,6 +16,11 @@ HEAD = """# Models
 Made from the cards by `python scripts/model_pages.py`. A card is inside its ONNX file (`voxfield models NAME --json`);
 its size, cost, streaming state, receptive field and latency are read from the file by `voxfield explain NAME`, and a
 test compares them.
+
+Weights that do not come with the package are downloaded once, when they are first used, into the system's cache folder
+or the folder that `VOXFIELD_CACHE` names. A broken download goes on where it stopped; every file is checked against the
+sha256 on its card each time it is loaded. `--offline`, or `VOXFIELD_OFFLINE=1`, downloads nothing and says where to put
+a file by hand.
 """
 
 

@@ -17,6 +17,7 @@ from voxfield.cards import registry as registry_module
 from voxfield.cards.download import cache_folder, fetch, offline
 from voxfield.cli.app import run
 from voxfield.errors import DownloadError, IntegrityError, OutputError
+from voxfield.runtime import engine as engine_module
 from voxfield.runtime import load_engine
 
 CONTENT = bytes(range(256)) * 2000  # 512 kB
@@ -30,7 +31,8 @@ class Server(ThreadingHTTPServer):
         self.content, self.status, self.ranges, self.chunked = content, 200, True, False
         self.break_after: list[int] = []
         self.asked: list[str | None] = []  # the Range of each request
-        self.pause_s = 0.0
+        self.pause_s = 0.0  # before a byte is sent
+        self.stall_s = 0.0  # after the last byte
 
     def handle_error(self, *_: object) -> None:
         """A client that hangs up is part of the tests."""
@@ -61,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(server.pause_s)
         stop = start + server.break_after.pop(0) if server.break_after else len(server.content)
         self.wfile.write(server.content[start:stop])
+        self.wfile.flush()
+        time.sleep(server.stall_s)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -163,6 +167,12 @@ def test_a_half_file_of_other_weights_does_not_survive(server, tmp_path):
     assert fetch(record_of(server))[1] == CONTENT
 
 
+def test_a_part_that_is_too_long_is_started_over(server, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "weights.onnx.part").write_bytes(CONTENT + b"x")
+    assert fetch(record_of(server))[1] == CONTENT and server.asked == [None]
+
+
 def test_offline_names_file_size_url_and_place(server, tmp_path, monkeypatch):
     monkeypatch.setenv("VOXFIELD_OFFLINE", "1")
     with pytest.raises(DownloadError) as caught:
@@ -212,6 +222,22 @@ def test_two_processes_download_once(server, tmp_path):
     assert server.asked == [None] and left(tmp_path / "cache") == ["weights.onnx"]
 
 
+def test_a_process_that_is_killed_leaves_what_it_had(server, tmp_path):
+    server.break_after, server.stall_s = [200_000], 20.0
+    process = subprocess.Popen([sys.executable, "-c", CODE, *map(str, record_of(server))])
+    part = tmp_path / "cache" / "weights.onnx.part"
+    for _ in range(600):
+        if part.exists() and part.stat().st_size > 0:
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.wait(timeout=60)
+    kept, server.stall_s = part.stat().st_size, 0.0
+    assert 0 < kept <= 200_000
+    assert fetch(record_of(server))[1] == CONTENT  # no lock of the dead is in the way
+    assert server.asked == [None, f"bytes={kept}-"]
+
+
 def test_a_terminal_sees_a_bar_and_a_pipe_nothing(server, tmp_path):
     words = [sys.executable, "-c", CODE, *map(str, record_of(server))]
     ours, theirs = pty.openpty()
@@ -246,14 +272,20 @@ def test_a_model_is_downloaded_when_it_is_first_used(published, server, tmp_path
     assert place(find("tiny-spectral")) == tmp_path / "cache" / "tiny-spectral.v1.onnx" and len(server.asked) == 1
 
 
-def test_what_runs_is_what_was_checked(published, server, tmp_path, monkeypatch):
+def test_what_runs_is_what_was_checked(published, server, monkeypatch):
     """A file that is exchanged between the check and the session does not matter: it is read once."""
-    path, content = read(find("tiny-spectral"))
-    assert content == server.content
-    path.write_bytes(b"exchanged")
-    from voxfield.runtime import OnnxEngine
 
-    assert OnnxEngine(path, content=content).card == published
+    def read_and_exchanged(card):
+        path, content = read(card)
+        path.write_bytes(b"exchanged")
+        return path, content
+
+    monkeypatch.setattr(engine_module, "read", read_and_exchanged)
+    engine_module._published.cache_clear()
+    assert load_engine("tiny-spectral").card == published
+    engine_module._published.cache_clear()
+    with pytest.raises(IntegrityError, match="the file was deleted"):
+        load_engine("tiny-spectral")
 
 
 def test_offline_on_the_command_line(published, server, tmp_path, monkeypatch, capsys, speech):
@@ -261,7 +293,7 @@ def test_offline_on_the_command_line(published, server, tmp_path, monkeypatch, c
 
     monkeypatch.chdir(tmp_path)
     sf.write("x.wav", speech(1, 2000).T, 16000)
-    load_engine.__globals__["_published"].cache_clear()
+    engine_module._published.cache_clear()
     assert run(["enhance", "x.wav", "--model", "tiny-spectral", "--offline"]) == 1
     assert "nothing may be downloaded; by hand: get http" in capsys.readouterr().err and server.asked == []
     assert "VOXFIELD_OFFLINE" not in os.environ

@@ -43,9 +43,8 @@ def test_a_foreign_card_cannot_steer_the_terminal(tmp_path, tiny_spectral, capsy
     values = json.loads(entry.value) | {"summary": "\x1b[2Jcleared", "task": "\x1b]0;title\x07"}
     entry.value = json.dumps(values)
     onnx.save(model, "foreign.onnx")
-    del model.graph.input[1]
     model.graph.input.add().CopyFrom(model.graph.input[0])
-    model.graph.input[1].name = "\x1b[31mred"
+    model.graph.input[-1].name = "\x1b[31mred"
     entry.value = json.dumps(values | {"summary": "", "task": "enhance"})
     onnx.save(model, "named.onnx")
     for words in (["models", "foreign.onnx"], ["models", "foreign.onnx", "--json"], ["models", "named.onnx"]):
@@ -54,7 +53,7 @@ def test_a_foreign_card_cannot_steer_the_terminal(tmp_path, tiny_spectral, capsy
         assert run(["enhance", "x.wav", "--model", name]) == 1
     streams = capsys.readouterr()
     assert "\x1b" not in streams.out + streams.err and "\x07" not in streams.out + streams.err
-    assert r"\x1b" in streams.err
+    assert r"disagree about the input '\x1b[31mred'" in streams.err
 
 
 def test_extras_hold_what_doctor_says(monkeypatch):

@@ -112,19 +112,29 @@ def test_cards_that_exhaust_their_reader(tmp_path, tiny_spectral, card, message)
         OnnxEngine(path)
 
 
+@pytest.mark.parametrize("kind", ["Loop", "If", "Scan"])
+def test_subgraphs_are_not_run_whatever_the_card_says(tmp_path, tiny_spectral, kind):
+    model = onnx.load(tiny_spectral)
+    model.graph.node[-1].attribute.add(name="body", type=onnx.AttributeProto.GRAPH).g.name = "endless"
+    model.graph.node[-1].op_type = kind
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(CardError, match=f"holds the operator {kind} with a subgraph"):
+        load_engine(tmp_path / "m.onnx")
+
+
 def test_bytes_that_were_read_before_are_not_read_again(tmp_path, tiny_spectral):
     assert OnnxEngine(tmp_path / "gone.onnx", content=tiny_spectral.read_bytes()).card.name == "tiny-spectral.v1"
 
 
-def test_nothing_is_logged_about_files_that_do_not_run(tmp_path, tiny_spectral, capfd):
+def test_nothing_is_logged_about_files_that_do_not_run(tmp_path, tiny_spectral, tiny_free_batch, capfd):
     model = onnx.load(tiny_spectral)
     model.graph.node[0].op_type = "NoSuchOperator"
     onnx.save(model, tmp_path / "m.onnx")
     with pytest.raises(CardError, match="NoSuchOperator"):
         OnnxEngine(tmp_path / "m.onnx")
-    engine = OnnxEngine(tiny_spectral)
+    engine = OnnxEngine(tiny_free_batch)
     with pytest.raises(CardError, match="failed on a block"):
-        engine.step(np.ones((1, 2, 3, 4), np.float32), engine.initial_state())
+        engine.step(np.ones((2, 2, 257, 4), np.float32), engine.initial_state(3))
     assert capfd.readouterr() == ("", "")
 
 

@@ -64,9 +64,9 @@ def fetch(record: FileRecord) -> tuple[Path, bytes]:
         return place, content
     except DownloadError:
         raise
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:  # the latter where a file system knows no locks
         raise OutputError(
-            f"the weights cannot be kept in {place.parent}: {error.strerror or error}; "
+            f"the weights cannot be kept in {place.parent}: {getattr(error, 'strerror', None) or error}; "
             f"set {CACHE} to a folder that can be written"
         ) from error
 
@@ -84,6 +84,8 @@ def _kept(record: FileRecord, place: Path) -> bytes | None:
 def _downloaded(record: FileRecord, place: Path) -> bytes:
     """The bytes of a file that is now in its place."""
     part = place.with_name(f"{place.name}.part")
+    if _size(part) > record.bytes:  # of an earlier file of this name
+        part.unlink()
     with _progress(record) as shown:
         for _ in range(MOST_CONNECTIONS):
             before = _size(part)

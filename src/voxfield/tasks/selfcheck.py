@@ -13,7 +13,7 @@ import soundfile as sf
 
 from voxfield.cards import Card, cards, place, read
 from voxfield.cards.download import cache_folder, offline
-from voxfield.cards.facts import whereabouts
+from voxfield.cards.wording import whereabouts
 from voxfield.errors import VoxfieldError
 from voxfield.runtime import OnnxEngine, Stream
 

@@ -62,7 +62,7 @@ def _named(name: str) -> "Card":
 
 def _whole(card: "Card") -> Iterator[str]:
     """The lines that show a card to people."""
-    from voxfield.cards.facts import facts, in_words, score_lines, whereabouts
+    from voxfield.cards.wording import facts, in_words, score_lines, whereabouts
 
     rows = facts(card) | {"configuration": [in_words(card.config)]} | score_lines(card.measured)
     if card.file is not None:
