@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli.discovery import command, installed
-from voxfield.cli.visible import visible
+from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, InputError, RecipeError, UnknownModelError, VoxfieldError
 
 WRONG_USAGE = (InputError, ExplainError, UnknownModelError, RecipeError)

@@ -9,7 +9,7 @@ from voxfield.cli.inputs import PIPE, Job
 from voxfield.errors import InputError
 
 if TYPE_CHECKING:
-    from voxfield.audio import FileSink, PipeSink, Source
+    from voxfield.audio import FileSink, OutputFormat, PipeSink, Source
 
 
 def open_input(path: Path, raw: str | None = None) -> "Source":
@@ -32,13 +32,15 @@ def is_fifo(path: Path) -> bool:
         return False
 
 
-def open_output(path: Path, like: "Source", *, channels: int, overwrite: bool = False) -> "FileSink | PipeSink":
-    """Where a job's result goes, stored as the recording is."""
+def open_output(
+    path: Path, like: "Source", *, channels: int, overwrite: bool = False, wanted: "OutputFormat"
+) -> "FileSink | PipeSink":
+    """Where a job's result goes, stored as the recording is, but for what is `wanted` otherwise."""
     from voxfield.audio import file_sink, pipe_sink
 
     if path == PIPE:
-        return pipe_sink(sys.stdout.buffer, like, channels=channels)
-    return file_sink(path, like, channels=channels, overwrite=overwrite)
+        return pipe_sink(sys.stdout.buffer, like, channels=channels, wanted=wanted)
+    return file_sink(path, like, channels=channels, overwrite=overwrite, wanted=wanted)
 
 
 def check_choices(jobs: Sequence[Job], *, as_json: bool, overwrite: bool, skip_existing: bool, raw: str | None) -> None:

@@ -13,7 +13,22 @@ Raw = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")]
-Threads = Annotated[int, typer.Option(help="Threads within one step of the network.", min=1, metavar="N")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
+]
+Jobs = Annotated[
+    str, typer.Option(help="Processes that share the files; auto: one a processor from 8 files on.", metavar="N|auto")
+]
+Format = Annotated[str, typer.Option("--format", help="Suffix of the results, such as flac or mp3.", metavar="SUFFIX")]
+Bitrate = Annotated[
+    float | None, typer.Option("--bitrate", help="Of mp3, ogg, opus or m4a results, in kbit/s.", metavar="KBPS")
+]
+Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate of the results in Hz.", metavar="HZ")]
+Threads = Annotated[
+    int,
+    typer.Option(help="Threads within one step; 1 is fastest but for large networks.", min=1, metavar="N"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")]
 

@@ -116,7 +116,7 @@ def _steps(
 ) -> None:
     """Step until the last one, the deadline, or a signal."""
     config, net = task.recipe.train, state.net.train()
-    means = Means(state)
+    means = Means(state, processes)
     saved = time.monotonic()
     for batch in _batches(task, state, processes):
         for group in state.optimiser.param_groups:
@@ -161,8 +161,8 @@ def averaging(config: TrainConfig, step: int) -> float:
 class Means:
     """Means of the losses since they were last taken. They stay on the device until then, so no step waits for them."""
 
-    def __init__(self, state: RunState) -> None:
-        self.state = state
+    def __init__(self, state: RunState, processes: Processes) -> None:
+        self.state, self.processes = state, processes
         self.names: list[str] = []
         self._start_anew()
 
@@ -180,7 +180,7 @@ class Means:
         """The means, and how fast it went; a new count begins."""
         assert self.sums is not None
         steps, seconds = self.state.step - self.first_step, time.monotonic() - self.since
-        means = dict(zip(self.names, (self.sums / steps).tolist(), strict=True))
+        means = dict(zip(self.names, self.processes.mean(self.sums / steps).tolist(), strict=True))
         hours = self.state.hours_of_mixtures - self.first_hours
         speed = {
             "seconds_per_step": seconds / steps,

@@ -56,6 +56,14 @@ class Processes:
             tensor.copy_(mean.reshape(tensor.shape))
         return bool(flat[-1] > 0)
 
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of a tensor over the processes; all of them must ask for it."""
+        if self.count > 1:
+            values = values.clone()
+            dist.all_reduce(values)
+            values /= self.count
+        return values
+
 
 @contextmanager
 def joined(batch: int, device: torch.device) -> Iterator[Processes]:

@@ -18,7 +18,7 @@ def command(
 
       voxfield doctor
     """
-    from voxfield.cli.visible import visible
+    from voxfield.cli.printable import visible
     from voxfield.tasks.selfcheck import findings
 
     all_good = True

@@ -1,23 +1,38 @@
 """`voxfield enhance`: recordings in, enhanced recordings out."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from voxfield.cli.inputs import Job, expand, plan
-from voxfield.cli.jobs import Report, run_jobs
-from voxfield.cli.openers import check_choices, open_input, open_output
-from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
-from voxfield.errors import InputError
+from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.openers import open_input, open_output
+from voxfield.cli.options import (
+    AsJson,
+    Bitrate,
+    Format,
+    Inputs,
+    Jobs,
+    Offline,
+    Overwrite,
+    Quiet,
+    Rate,
+    Raw,
+    SkipExisting,
+    Threads,
+)
+from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
+
+if TYPE_CHECKING:
+    from voxfield.audio import OutputFormat
+    from voxfield.tasks import EnhanceOptions
 
 
 def command(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
-    ],
+    inputs: Inputs,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="File, folder, or - for standard output.", metavar="OUT")
     ] = None,
@@ -39,8 +54,12 @@ def command(
         Path | None,
         typer.Option(help="Write a page that compares before and after (.png: only its picture).", metavar="FILE.html"),
     ] = None,
+    format: Format = "",
+    bitrate: Bitrate = None,
+    rate: Rate = None,
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
+    jobs: Jobs = AUTO,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -60,36 +79,39 @@ def command(
 
       arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
     """
-    from voxfield.tasks import EnhanceOptions, engine_for, enhance_into
-    from voxfield.tasks.comparison import Comparison
+    from voxfield.audio import OutputFormat
+    from voxfield.tasks import EnhanceOptions, engine_for
 
-    jobs = plan(expand(inputs, "enhance", out), out, "enhance")
-    check_choices(jobs, as_json=as_json, overwrite=overwrite, skip_existing=skip_existing, raw=raw)
-    if report is not None:
-        if len(jobs) > 1:
-            raise InputError(f"--report compares one recording, not {len(jobs)}")
-        from voxfield.tasks.report import check_report
+    wanted = OutputFormat(format, bitrate, rate)
+    planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
+    check(planned, choices)
+    work = EnhanceWork(model, EnhanceOptions(limit_db, mix, mono, channels), wanted, threads, choices)
+    engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened
+    raise typer.Exit(work_through(planned, work, choices))
 
-        check_report(report, overwrite=overwrite)
-    options = EnhanceOptions(limit_db, mix, mono, channels)
-    engine = engine_for(model, "enhance", threads=threads)
 
-    def work(job: Job, progress: Report) -> Mapping[str, Any]:
-        with open_input(job.input, raw) as source:
-            total = source.count_samples
-            kept = 1 if mono else source.channels
-            comparison = Comparison(source.rate_hz, kept) if report is not None else None
-            with open_output(job.output, source, channels=kept, overwrite=overwrite) as sink:
-                shown = (lambda done: progress(done / total)) if total else None
-                done = enhance_into(source, sink, engine, options, progress=shown, watcher=comparison)
-        if report is None or comparison is None:
-            return done.to_dict()
-        from voxfield.tasks.report import write_report
+@dataclass(frozen=True)
+class EnhanceWork:
+    """One recording enhanced."""
 
-        facts = {"Model": done.model, "Work": f"{done.seconds:.2f} s (real-time factor {done.real_time_factor:.4f})"}
-        facts |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(done.notes)}
-        write_report(report, comparison, title=f"{job.input.name} enhanced", facts=facts, overwrite=overwrite)
-        return done.to_dict() | {"report": str(report)}
+    model: str
+    options: "EnhanceOptions"
+    wanted: "OutputFormat"
+    threads: int
+    choices: Choices
 
-    code = run_jobs(jobs, work, as_json=as_json, quiet=quiet, overwrite=overwrite, skip_existing=skip_existing)
-    raise typer.Exit(code)
+    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        from voxfield.tasks import engine_for, enhance_into
+        from voxfield.tasks.comparison import Comparison
+
+        engine = engine_for(self.model, "enhance", threads=self.threads)
+        with open_input(job.input, self.choices.raw) as source:
+            channels = 1 if self.options.mono else source.channels
+            comparison = None if self.choices.report is None else Comparison(source.rate_hz, channels)
+            with open_output(
+                job.output, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
+            ) as sink:
+                shown = progress_of(source, report)
+                done = enhance_into(source, sink, engine, self.options, progress=shown, watcher=comparison)
+        return finish(done, self.choices, comparison, f"{job.input.name} enhanced", {})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voxfield.cli.options import Offline
-from voxfield.cli.visible import visible
+from voxfield.cli.printable import visible
 
 
 def command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.visible import visible
+from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
     from voxfield.cards import Card

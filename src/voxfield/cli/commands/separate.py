@@ -3,26 +3,41 @@
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import Report, run_jobs
-from voxfield.cli.openers import check_choices, open_input, open_output
-from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
+from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.openers import open_input, open_output
+from voxfield.cli.options import (
+    AsJson,
+    Bitrate,
+    Format,
+    Inputs,
+    Jobs,
+    Offline,
+    Overwrite,
+    Quiet,
+    Rate,
+    Raw,
+    SkipExisting,
+    Threads,
+)
+from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
+
+if TYPE_CHECKING:
+    from voxfield.audio import OutputFormat
 
 _FIRST = "speaker1"
 _VOICE = re.compile(r"_speaker\d+$")
 
 
 def command(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
-    ],
+    inputs: Inputs,
     out: Annotated[
         str | None,
         typer.Option("--out", "-o", help="Folder, or - for standard output (a channel a voice).", metavar="DIR"),
@@ -38,8 +53,12 @@ def command(
     report: Annotated[
         Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
     ] = None,
+    format: Format = "",
+    bitrate: Bitrate = None,
+    rate: Rate = None,
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
+    jobs: Jobs = AUTO,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -55,52 +74,64 @@ def command(
 
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
-    from voxfield.tasks.report import check_report
-    from voxfield.tasks.separation import check_noise, separate_into, separating_engine
-    from voxfield.tasks.voices_report import VoicesReport
+    from voxfield.audio import OutputFormat
+    from voxfield.tasks.separation import check_noise, separating_engine
 
     check_noise(noise)
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
         raise InputError(f"-o {out} looks like a file, but each voice becomes one; name a folder")
-    jobs = _jobs(inputs, out)
-    check_choices(jobs, as_json=as_json, overwrite=overwrite, skip_existing=skip_existing, raw=raw)
-    if report is not None:
-        if len(jobs) > 1:
-            raise InputError(f"--report shows one recording, not {len(jobs)}")
-        if report.suffix.lower() != ".html":
-            raise InputError(f"a report of voices is an .html page, not '{report.name}'")
-        check_report(report, overwrite=overwrite)
-    wanted = _number(speakers)
-    engine = separating_engine(model, wanted, threads=threads)
+    wanted = OutputFormat(format, bitrate, rate)
+    planned = _planned(inputs, out, format)
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
+    check(planned, choices)
+    number = _number(speakers)
+    separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
+    work = SeparateWork(model, number, noise, wanted, threads, choices)
+    raise typer.Exit(work_through(planned, work, choices))
 
-    def work(job: Job, progress: Report) -> Mapping[str, Any]:
-        with open_input(job.input, raw) as source, ExitStack() as stack:
-            total = source.count_samples
-            shown = (lambda done: progress(done / total)) if total else None
+
+@dataclass(frozen=True)
+class SeparateWork:
+    """One recording separated."""
+
+    model: str | None
+    speakers: int | str | None
+    noise: str
+    wanted: "OutputFormat"
+    threads: int
+    choices: Choices
+
+    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        from voxfield.tasks.comparison import Comparison
+        from voxfield.tasks.separation import separate_into, separating_engine
+
+        engine = separating_engine(self.model, self.speakers, threads=self.threads)
+        with open_input(job.input, self.choices.raw) as source, ExitStack() as stack:
             piped, sources = job.output == PIPE, engine.card.interface.sources
             paths = [PIPE] if piped else _paths(job.output, sources)
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []
             for path in paths:  # each is entered before the next is opened, so that none is left half-written
-                sinks.append(open_output(path, source, channels=channels, overwrite=overwrite))
-                stack.enter_context(sinks[-1])
-            page = VoicesReport(source.rate_hz, source.channels, sources) if report is not None else None
-            made = separate_into(source, sinks, engine, speakers=wanted, noise=noise, progress=shown, watcher=page)
-            done = made.to_dict()
-            if page is not None and report is not None:
-                facts = {
-                    "Model": made.model,
-                    "Voices": f"{done['speakers']} of {sources} ({100 * done['confidence']:.0f} % sure)",
-                    "Levels": ", ".join(f"{level:.1f} dB" for level in done["levels_db"]) + " under the loudest",
-                    "Time": f"{made.seconds:.2f} s",
-                    "Notes": "; ".join(made.notes) or "none",
-                }
-                page.write(report, title=f"{job.input.name} separated", facts=facts, overwrite=overwrite)
-                done["report"] = str(report)
-            return done if piped else done | {"outputs": [str(path) for path in paths if path.exists()]}
-
-    code = run_jobs(jobs, work, as_json=as_json, quiet=quiet, overwrite=overwrite, skip_existing=skip_existing)
-    raise typer.Exit(code)
+                sink = open_output(
+                    path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
+                )
+                stack.enter_context(sink)
+                sinks.append(sink)
+            comparison = None
+            if self.choices.report is not None:
+                names = [f"Speaker {number}" for number in range(1, sources + 1)]
+                comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
+            shown = progress_of(source, report)
+            done = separate_into(
+                source, sinks, engine, speakers=self.speakers, noise=self.noise, progress=shown, watcher=comparison
+            )
+            made = done.details
+            facts = {
+                "Voices": f"{made['speakers']} of {sources} ({100 * made['confidence']:.0f} % sure)",
+                "Levels": ", ".join(f"{level:.1f} dB" for level in made["levels_db"]) + " under the loudest",
+            }
+            line = finish(done, self.choices, comparison, f"{job.input.name} separated", facts)
+            return line if piped else line | {"outputs": [str(path) for path in paths if path.exists()]}
 
 
 def _number(speakers: str | None) -> int | str | None:
@@ -112,7 +143,7 @@ def _number(speakers: str | None) -> int | str | None:
     return int(speakers)
 
 
-def _jobs(inputs: list[str], out: str | None) -> list[Job]:
+def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:
     """A job an input whose output is the first voice's file; voices of an earlier run are passed over."""
     found = expand(inputs, _FIRST, out)
     there = {item.path for item in found}
@@ -122,7 +153,7 @@ def _jobs(inputs: list[str], out: str | None) -> list[Job]:
         if _VOICE.sub("", item.path.stem) == item.path.stem
         or item.path.with_stem(_VOICE.sub("", item.path.stem)) not in there
     ]
-    return plan(originals, out, _FIRST)
+    return plan(originals, out, _FIRST, format)
 
 
 def _paths(first: Path, sources: int) -> list[Path]:
