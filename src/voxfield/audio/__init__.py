@@ -1,10 +1,12 @@
 """Files, pipes and arrays to float32 samples and back: read, write, resample, in blocks."""
 
+from voxfield.audio.opener import Given, open_source
 from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe_sink
 from voxfield.audio.queue import SampleQueue
-from voxfield.audio.resample import Resampler, resample
+from voxfield.audio.resampler import Resampler, resample
 from voxfield.audio.sink import FileSink, Sink, file_sink, save
-from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, FileSource, Given, Source, open_source
+from voxfield.audio.sound_file import FileSource
+from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source
 from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
 from voxfield.audio.target import OutputFormat, storage
 from voxfield.audio.whole import load, read

@@ -12,9 +12,10 @@ from typing import IO, Any, BinaryIO, Self, cast
 import numpy as np
 
 from voxfield.audio.limits import check_layout
+from voxfield.audio.opener import HEAD_BYTES, is_container, open_file
 from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
-from voxfield.audio.resample import Resampler
-from voxfield.audio.source import HEAD_BYTES, Source, is_container, open_file
+from voxfield.audio.resampler import Resampler
+from voxfield.audio.source import Source
 from voxfield.audio.target import AS_RECORDED, OutputFormat
 from voxfield.audio.wav import OtherEncodingError, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError, OutputError

@@ -7,7 +7,7 @@ import numpy as np
 import soundfile as sf
 
 from voxfield.audio.limits import check_layout
-from voxfield.audio.resample import Resampler
+from voxfield.audio.resampler import Resampler
 from voxfield.audio.sound_writer import SoundWriter
 from voxfield.audio.source import Source
 from voxfield.audio.stored import NOT_STORED, Stored

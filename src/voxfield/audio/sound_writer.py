@@ -10,7 +10,7 @@ import numpy as np
 import soundfile as sf
 
 from voxfield.audio.pcm import quantise
-from voxfield.audio.source import native
+from voxfield.audio.sound_file import native
 from voxfield.audio.target import Target
 from voxfield.errors import OutputError
 from voxfield.files import PartFile
