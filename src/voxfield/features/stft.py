@@ -18,7 +18,7 @@ from voxfield.protocols import Array
 
 @dataclass(frozen=True)
 class Stft:
-    """Analysis and synthesis, with a square-root Hann window unless another is named; immutable, any number of streams may share one."""
+    """Analysis and synthesis; immutable, any number of streams may share one."""
 
     window_samples: int
     hop_samples: int
