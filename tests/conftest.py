@@ -1,7 +1,10 @@
 """What every room's tests share: generated sound, and small model files with cards, made on the spot."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: threads that wait for one another cost most of the time
 
 import numpy as np
 import onnx

@@ -121,7 +121,7 @@ def _streams_do_not_mix(layer: Streaming, x: Tensor, tolerance: float) -> None:
 
 @torch.no_grad()
 def _the_future_does_not_reach_back(layer: Streaming, x: Tensor) -> None:
-    """Poison spreads to whatever depends on it. Outputs come `lookahead` late, so nothing sees further ahead than that."""
+    """Poison spreads to whatever depends on it; as outputs come `lookahead` late, none sees further ahead."""
     count = x.shape[layer.time_axis] // layer.stride
     whole = leaves(layer(x)[0])
     for strides in (1, count // 2, count - 1):

@@ -1,16 +1,20 @@
 """Conv-TasNet as ONNX: the network's own numbers, for every variant, through the runtime that users run."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 
+from voxfield.errors import CheckpointError
 from voxfield.export.convert import convert_checkpoint as convert
 from voxfield.export.convert.asteroid import names
 from voxfield.export.convert.rows import rows, theirs_from
 from voxfield.export.onnx_file import export_network, parity, to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
+from voxfield.nn.norms import GlobalNorm
 from voxfield.runtime import Stream, load_engine
 from voxfield.tasks.separation import separate
 
@@ -101,3 +105,46 @@ def test_a_conversion_runs_by_itself(tmp_path):
     path = next(path for path in made.files if path.suffix == ".onnx")
     recording = 0.1 * np.random.default_rng(0).standard_normal(9000).astype(np.float32)
     assert separate(recording, 8000, model=path).voices.shape == (2, 1, 9000)
+
+
+class Drifting(torch.nn.Module):
+    """A network whose file gives other numbers than it gives itself: by a little, and only where the input is long."""
+
+    def __init__(self, off, longer_than):
+        super().__init__()
+        self.off, self.longer_than = off, longer_than
+
+    def forward(self, x):
+        if not torch.onnx.is_in_onnx_export():
+            return x
+        long = torch.arange(x.shape[-1], device=x.device) >= self.longer_than
+        return x * (1 + self.off * long)
+
+
+@pytest.mark.parametrize("longer_than", [0, 100_000], ids=["everywhere", "beyond six seconds"])
+def test_a_file_that_differs_is_not_written(tmp_path, longer_than):
+    said = about(network(replace(TINY, sources=1, sample_rate_hz=16000)))
+    with pytest.raises(CheckpointError, match=r"tiny-net\.v1 differs from the network by \d\.\de-0[45], over 1e-05"):
+        export_network(Drifting(1e-4, longer_than), tmp_path / "tiny.onnx", said)
+    assert not list(tmp_path.iterdir())
+
+
+@torch.no_grad()
+def test_a_norm_over_everything_is_as_precise_in_the_file_at_ten_seconds():
+    """5 million values lie under one mean; the general operator of the runtime is off by some 1e-4 here."""
+    torch.manual_seed(0)
+    layer = GlobalNorm(512)
+    layer.weight.uniform_(0.5, 2)
+    layer.bias.normal_()
+    content = io.BytesIO()
+    torch.onnx.export(
+        layer, (torch.randn(1, 512, 9),), content, dynamo=False, opset_version=17, input_names=["input"],
+        output_names=["output"], dynamic_axes={"input": {2: "time"}, "output": {2: "time"}},
+    )  # fmt: skip
+    session = onnxruntime.InferenceSession(content.getvalue(), providers=["CPUExecutionProvider"])
+    for offset in (0.3, 30.0):
+        x = torch.randn(1, 512, 10_000) + offset * torch.rand(512, 1)
+        wanted = layer.double()(x.double())
+        (got,) = session.run(None, {"input": x.numpy()})
+        assert (torch.from_numpy(got) - wanted).abs().max() <= 2e-6 * wanted.abs().max()
+        layer.float()

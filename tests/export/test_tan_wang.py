@@ -2,6 +2,7 @@
 
 import sys
 import types
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from voxfield.cli.app import run
 from voxfield.errors import CheckpointError
 from voxfield.export.convert import load
 from voxfield.export.convert.tan_wang import CONFIG, ours_from
-from voxfield.models.crn import Crn, CrnConfig
+from voxfield.export.onnx_file import export_network
+from voxfield.models.crn import Crn, CrnConfig, CrnEnhancer
+from voxfield.runtime import Stream, load_engine
 
 
 def reference_tensors() -> dict[str, torch.Tensor]:
@@ -146,6 +149,29 @@ def test_the_authors_own_wrapper_is_read_without_its_code(tensors, tmp_path, mon
         assert run(["convert", str(tmp_path / f"{name}.pt"), "--from", "tan-wang", "-o", str(out)]) == 0
         made = load(next(out.glob("*.safetensors"))).crn.state_dict()
         assert torch.equal(made["lstm.weight_hh_l1"], tensors["lstm.weight_hh_l1"])
+
+
+@torch.no_grad()
+def test_a_recording_goes_through_the_authors_front_end(tmp_path, speech):
+    """Their symmetric Hamming window before the spectrum, and its overlapping sum taken out after it."""
+    torch.manual_seed(0)
+    net = CrnEnhancer(replace(CONFIG, filters=(2, 3, 4, 5, 6))).eval()
+    about = {
+        "name": "crn-small.v1", "task": "enhance", "architecture": "crn", "summary": "for a test", "licence": "none",
+        "data": [], "config": asdict(net.config), **net.interface(),
+    }  # fmt: skip
+    export_network(net, tmp_path / "crn.onnx", about)
+    samples = speech(1, 160 * 30)
+    stream = Stream(load_engine(tmp_path / "crn.onnx"))
+    got = np.concatenate([stream.feed(samples), stream.flush()], axis=1)
+
+    window = torch.from_numpy(np.hamming(320)).float()
+    frames = F.pad(torch.from_numpy(samples), (160, 160)).unfold(1, 320, 160) * window
+    spectrum = torch.view_as_real(torch.fft.rfft(frames)).permute(0, 3, 2, 1)
+    masked = torch.view_as_complex(net(spectrum)[0].permute(0, 3, 2, 1).contiguous())
+    first, second = torch.fft.irfft(masked).split(160, dim=2)
+    wanted = (second[:, :-1] + first[:, 1:]) / (window[160:] + window[:160])
+    assert np.abs(got - wanted.flatten(1).numpy()).max() <= 1e-5 * wanted.abs().max()
 
 
 def test_named_where_it_does_not_belong(checkpoint, tmp_path, capsys):

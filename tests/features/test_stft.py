@@ -58,3 +58,20 @@ def test_impossible_hops_are_refused(speech):
         synthesis_window(512, 512)
     with pytest.raises(InputError, match="whole hops of 256 samples"):
         Stft(512, 256).analyse(speech(1, 100))
+
+
+@pytest.mark.parametrize(("window", "hop"), SHAPES)
+def test_a_hamming_window_gives_the_recording_back_too(speech, window, hop):
+    transform, samples = Stft(window, hop, "hamming"), speech(2, 40 * hop)
+    spectrum, _ = transform.analyse(samples)
+    frame = samples[:, 10 * hop - window : 10 * hop]
+    wanted = np.fft.rfft(frame * (0.54 - 0.46 * np.cos(2 * np.pi * np.arange(window) / (window - 1))))
+    np.testing.assert_allclose(spectrum[:, 0, :, 9] + 1j * spectrum[:, 1, :, 9], wanted, atol=1e-4)
+    back, _ = transform.synthesise(spectrum)
+    late = transform.delay_samples
+    assert np.abs(back[:, late:] - samples[:, : samples.shape[1] - late]).max() < 1e-6
+
+
+def test_an_unknown_window_is_refused():
+    with pytest.raises(InputError, match="no window 'kaiser'; choose one of sqrt-hann, hamming"):
+        Stft(512, 256, "kaiser").analyse(np.zeros((1, 256), np.float32))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from voxfield.errors import InputError
-from voxfield.models.conv_tasnet import CONFIGS, ConvTasNet, ConvTasNetConfig
+from voxfield.models.conv_tasnet import CONFIGS, PADDINGS, SMALL, ConvTasNet, ConvTasNetConfig
 
 TINY = ConvTasNetConfig(
     filters=12, kernel_samples=8, stride_samples=4, bottleneck=6, hidden=10, skip=5, blocks=3, repeats=2
@@ -90,16 +90,50 @@ def test_streamed_equals_whole(config):
         assert (torch.cat(parts, -1) - whole).abs().max() <= 1e-5 * whole.abs().max()
 
 
+@pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize("config", CAUSAL.values(), ids=CAUSAL)
 @torch.no_grad()
-def test_the_stream_is_the_recording_late_by_the_lookahead(config):
+def test_the_stream_is_the_recording_late_by_the_lookahead(config, padding):
+    """But for the samples at the end that lack frames offline, which only the stream has."""
+    config = replace(config, padding=padding)
     net, hop, late = network(config), config.stride_samples, config.lookahead_samples
-    x = torch.randn(1, 1, 40 * hop)
-    stream = net(torch.cat([x, torch.zeros(1, 1, late)], -1))[0][..., late:]
-    aligned = net.separate(x)
-    if config.padding == "none":  # the last windows reach beyond the end: only the stream has them
-        stream, aligned = stream[..., :-late], aligned[..., :-late]
-    assert (stream - aligned).abs().max() <= 1e-5 * aligned.abs().max()
+    for n in (40 * hop, 40 * hop + 3):
+        x = torch.randn(1, 1, n)
+        fed = torch.cat([x, torch.zeros(1, 1, late + -(n + late) % hop)], -1)
+        done = n - config.unfinished_samples(n)
+        assert done >= n - config.kernel_samples
+        stream, aligned = net(fed)[0][..., late : late + done], net.separate(x)[..., :done]
+        assert (stream - aligned).abs().max() <= 1e-5 * aligned.abs().max()
+
+
+@pytest.mark.parametrize("padding", ["cover", "align"])
+@pytest.mark.parametrize(("window", "stride"), [(8, 4), (16, 4), (12, 5), (9, 3)])
+def test_padding_that_covers_gives_every_sample_all_of_its_frames(padding, window, stride):
+    """The first sample lies in as many windows as any other; `align` promises that for windows of two strides."""
+    if padding == "align" and window != 2 * stride:
+        return
+    config = replace(TINY, kernel_samples=window, stride_samples=stride, padding=padding)
+    for n in (1, 7, 40, 41):
+        left, right = config.ends(n)
+        starts = range(0, left + n + right - window + 1, stride)
+        counts = [sum(start <= left + at < start + window for start in starts) for at in range(n)]
+        assert min(counts) >= window // stride and max(counts) <= -(-window // stride)
+        assert left + n + right - starts[-1] == window  # and nothing is left over
+
+
+@pytest.mark.parametrize("encoder_relu", [True, False])
+@torch.no_grad()
+def test_cosines_give_a_recording_back_at_its_level(encoder_relu):
+    """With masks of one and before any training, encoder and decoder keep the level of white noise."""
+    config = replace(SMALL, blocks=1, repeats=1, encoder_relu=encoder_relu, mask="linear", sources=1, hidden=8)
+    net = network(config)
+    net.masker.head.weight.zero_()
+    net.masker.head.bias.fill_(1.0)
+    x = torch.randn(1, 1, 8000, generator=torch.Generator().manual_seed(0))
+    middle = slice(1000, 7000)
+    y = net.separate(x)[..., middle]
+    gain = float((y * x[..., middle]).sum() / x[..., middle].square().sum())
+    assert abs(gain - config.filters / (2 * config.kernel_samples)) < 0.1  # 1: two filters of unit norm a sample
 
 
 @pytest.mark.parametrize("config", CAUSAL.values(), ids=CAUSAL)
