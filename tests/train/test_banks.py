@@ -38,6 +38,8 @@ def test_parts_of_one_recording_share_its_samples(tmp_path):
     parts = [Clip(str(tmp_path / "a.wav"), offset_s=0.5, duration_s=0.25), Clip(str(tmp_path / "a.wav"))]
     bank = AudioBank(parts, 16000, tmp_path / "cache")
     assert np.abs(bank.clip(0) - ramp[8000:12000]).max() < 1e-4 and len(bank.clip(1)) == 16000
+    assert np.array_equal(bank.clip(0, 100, 50), bank.clip(0)[100:150])
+    assert bank.samples(0) == 4000 and len(bank.clip(0, 3990, 50)) == 10  # never beyond the part
     assert len(list((tmp_path / "cache").rglob("*.s16"))) == 1
 
 
