@@ -10,7 +10,7 @@ from voxfield.export.convert import convert
 from voxfield.export.onnx_file import export_network, parity, to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.runtime import Stream, load_engine
-from voxfield.tasks.separate import separate
+from voxfield.tasks.separation import separate
 
 TINY = ConvTasNetConfig(
     filters=12, kernel_samples=16, stride_samples=4, bottleneck=6, hidden=10, skip=5, blocks=2, repeats=2
@@ -38,7 +38,7 @@ def network(config):
 def about(net, name="tiny-net.v1"):
     return {
         "name": name, "task": "separate", "architecture": "conv-tasnet", "summary": "for a test", "licence": "none",
-        "data": [], "config": {}, **net.interface(),
+        "data": [], "config": {}, "interface": net.interface(),
     }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_every_length_through_the_runtime(tmp_path, name):
     net = network(VARIANTS[name])
     export_network(net, tmp_path / "tiny.onnx", about(net))
     engine = load_engine(tmp_path / "tiny.onnx")
-    assert not engine.card.streaming
+    assert not engine.card.interface.streaming
     for n in (1, 5, 16, 17, 99, 400):
         if name == "no zeros" and n < net.config.kernel_samples:
             continue  # callers fill up to one window
@@ -70,7 +70,7 @@ def test_every_length_through_the_runtime(tmp_path, name):
 def test_a_stream_gives_the_recording_separated(tmp_path, name):
     net = network(VARIANTS[name])
     card = export_network(net, tmp_path / "tiny.onnx", about(net))
-    assert card.streaming and card.states
+    assert card.interface.streaming and card.states
     x = np.random.default_rng(0).standard_normal(403).astype(np.float32)
     stream = Stream(load_engine(tmp_path / "tiny.onnx"))
     parts = [stream.feed(piece) for piece in np.split(x, [1, 2, 50, 53, 300])]

@@ -70,4 +70,4 @@ def test_two_processes_decode_one_cache(tmp_path):
     assert sums[0] == sums[1] and float(sums[0]) > 0
     clips = read_source(tmp_path, "noise")
     assert all(decoded_path(clip.path, 16000, tmp_path / "cache").exists() for clip in clips)
-    assert not list((tmp_path / "cache").rglob("*.tmp"))
+    assert {path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()} == {".s16"}

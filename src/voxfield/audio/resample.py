@@ -3,6 +3,7 @@
 import numpy as np
 import soxr
 
+from voxfield.audio.limits import check_rate
 from voxfield.errors import InputError
 from voxfield.protocols import Array
 
@@ -14,12 +15,14 @@ class Resampler:
     round(N * target / source) samples have come out. At equal rates samples pass untouched and at once.
 
     Raises:
-        InputError: a rate or a number of channels below 1.
+        InputError: a rate out of bounds, or no channels.
     """
 
     def __init__(self, source_hz: int, target_hz: int, channels: int = 1) -> None:
-        if min(source_hz, target_hz, channels) < 1:
-            raise InputError(f"resampling needs rates and channels of 1 or more: {source_hz}, {target_hz}, {channels}")
+        check_rate("what is to be resampled", source_hz)
+        check_rate("the result of resampling", target_hz)
+        if channels < 1:
+            raise InputError(f"resampling needs 1 channel or more, not {channels}")
         self._channels = channels
         same = source_hz == target_hz
         self._stream = None if same else soxr.ResampleStream(source_hz, target_hz, channels, dtype="float32")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from ..errors import ExplainError
-from .costs import Machine, costs, counted, written_bytes
+from .costs import costs, counted, written_bytes
 from .counts import numel
 from .field import Field, Part, RatesDifferError, Span, hull
 from .graph import Axis, Graph, Op, Size
@@ -26,12 +26,11 @@ from .rules import RULES, fields_after, rule_for
 Source = tuple[str, Axis]
 
 
-def analyse(graph: Graph, machine: Machine | None = None) -> Report:
+def analyse(graph: Graph) -> Report:
     """The report on a graph.
 
     Args:
         graph: as a reader made it; sizes may be unknown (None), and what depends on them is then unavailable.
-        machine: measured speeds for the roofline estimate; without it that figure is unavailable.
 
     Raises:
         ExplainError: branches that advance at different rates meet; the operator and both branches are named.
@@ -48,7 +47,7 @@ def analyse(graph: Graph, machine: Machine | None = None) -> Report:
         output_shapes=tuple((name, graph.shape(name)) for name in graph.outputs),
         fields=found,
         layers=layers,
-        costs=costs(graph, layers, found, machine),
+        costs=costs(graph, layers, found),
         unknown=unknown,
         notes=graph.notes,
     )

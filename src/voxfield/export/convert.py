@@ -202,7 +202,7 @@ def _about(net: ConvTasNet, program: str, name: str, tensors: Mapping[str, Tenso
         "licence": "that of the checkpoint it was converted from",
         "data": ["unknown: see the checkpoint it was converted from"],
         "config": dataclasses.asdict(config),
-        **net.interface(),
+        "interface": net.interface(),
     }
 
 
@@ -212,7 +212,7 @@ def write(
     """Safetensors, card and, if asked for, ONNX of a converted network: the files that were written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lone = {key: value for key, value in about.items() if key != "least_samples"}
+        lone = about | {"interface": about["interface"].to_dict()}
         card = json.dumps(lone, indent=2)
         files = [out / f"{stem}.safetensors", out / f"{stem}.json"]
         partial = out / f".{stem}.tmp"

@@ -43,7 +43,7 @@ def convert_crn(checkpoint: Path, out: Path, onnx: bool = False, name: str = "")
         "licence": "that of the checkpoint it was converted from",
         "data": ["unknown: see the checkpoint it was converted from"],
         "config": dataclasses.asdict(config),
-        **net.interface(),
+        "interface": net.interface(),
     }
     files = write(net, net.state_dict(), about, out, onnx, stem=str(about["name"]).partition(".")[0])
     return Conversion(config, (), files, proofs)

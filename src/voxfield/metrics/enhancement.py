@@ -74,6 +74,7 @@ def estoi(estimate: Array, target: Array) -> float:
 
 def dnsmos(estimate: Array) -> dict[str, float]:
     """DNSMOS P.835 of a recording at 16 kHz by itself: overall, speech and background quality, each 1 to 5."""
+    import_module("voxfield.ort")  # before speechmos imports onnxruntime: no telemetry
     module = _need("speechmos.dnsmos", "dnsmos", "DNSMOS")
     samples = np.asarray(estimate, np.float32)
     samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale
@@ -85,6 +86,7 @@ def dnsmos(estimate: Array) -> dict[str, float]:
     }
 
 
+MEASURES = ("pesq", "stoi", "estoi", "si_sdr_db", "dnsmos")
 NEEDS = {  # measure -> package that must be there
     "pesq": "pesq",
     "stoi": "pystoi",
@@ -95,8 +97,17 @@ NEEDS = {  # measure -> package that must be there
 
 def measurable() -> tuple[str, ...]:
     """The measures whose packages are installed here, of `pesq`, `stoi`, `estoi`, `si_sdr_db`, `dnsmos`."""
-    names = ("pesq", "stoi", "estoi", "si_sdr_db", "dnsmos")
-    return tuple(name for name in names if name not in NEEDS or find_spec(NEEDS[name]) is not None)
+    return tuple(name for name in MEASURES if name not in NEEDS or find_spec(NEEDS[name]) is not None)
+
+
+def check_measures(measures: Iterable[str]) -> None:
+    """Return when every name is that of a measure.
+
+    Raises:
+        InputError: one is not.
+    """
+    if unknown := [name for name in measures if name not in MEASURES]:
+        raise InputError(f"there is no measure '{unknown[0]}'; there are: {', '.join(MEASURES)}")
 
 
 def scores(estimate: Array, target: Array, measures: Iterable[str]) -> dict[str, float]:
@@ -106,15 +117,14 @@ def scores(estimate: Array, target: Array, measures: Iterable[str]) -> dict[str,
         InputError: a measure that does not exist.
         MissingExtraError: a measure whose package is not installed.
     """
+    check_measures(measures := tuple(measures))
     against = {"pesq": pesq_wb, "stoi": stoi, "estoi": estoi, "si_sdr_db": si_sdr_db}
     found: dict[str, float] = {}
     for name in measures:
         if name == "dnsmos":
             found |= dnsmos(estimate)
-        elif name in against:
-            found[name] = against[name](estimate, target)
         else:
-            raise InputError(f"no measure '{name}'; there are: {', '.join(against)}, dnsmos")
+            found[name] = against[name](estimate, target)
     return found
 
 

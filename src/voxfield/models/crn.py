@@ -16,15 +16,14 @@ left. 16 kHz, window 320 samples, hop 160: 10 ms a step, 10 ms of look-ahead ins
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from voxfield.cards import Interface, spectrum
 from voxfield.errors import CheckpointError
 from voxfield.nn.conv import CausalConv2d, CausalConvTranspose2d
-from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import State, Streaming
 
 
@@ -122,9 +121,10 @@ class CrnEnhancer(Streaming):
         self.config = config
         self.crn = Crn(config)
 
-    def interface(self) -> dict[str, Any]:
-        """What the card says of input, output and delay."""
-        return spectral_interface(self.config)
+    def interface(self) -> Interface:
+        """What the card says of input, output and latency."""
+        config = self.config
+        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples)
 
     def initial_state(self, batch: int) -> State:
         return self.crn.initial_state(batch)

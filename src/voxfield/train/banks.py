@@ -18,8 +18,8 @@ import soundfile
 import soxr
 
 from voxfield.errors import InputError
+from voxfield.files import written_whole
 from voxfield.protocols import Array
-from voxfield.train.files import written_whole
 from voxfield.train.sources import Clip
 
 

@@ -12,11 +12,13 @@ from voxfield.errors import RecipeError
 from voxfield.metrics.enhancement import measurable, scores
 from voxfield.nn.stft import Stft
 from voxfield.protocols import Array
+from voxfield.tasks import enhance
 from voxfield.train.data import open_banks
 from voxfield.train.losses import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db, snr_db
 from voxfield.train.mixing import MixConfig, Mixer
 from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.task import Scores, TrainingTask
+from voxfield.train.torch_engine import TorchEngine, card_for
 
 WEIGHTS = {"pesq": 1.0, "estoi": 3.0, "si_sdr_db": 0.05}  # of the measures in the score to choose by
 WIDE_BAND_HZ = 16000  # the rate at which PESQ and ESTOI are defined here
@@ -41,14 +43,8 @@ class EnhanceTask(TrainingTask):
 
     def __init__(self, recipe: Recipe) -> None:
         model = recipe.model
-        self.stft = Stft(model.window_samples)
-        if self.stft.hop != model.hop_samples:
-            raise RecipeError(
-                f"[model] hop_samples = {model.hop_samples}: the STFT of training moves by half a window, "
-                f"{self.stft.hop} of {model.window_samples} samples; set window_samples to {2 * model.hop_samples} or "
-                f"hop_samples to {self.stft.hop}"
-            )
         super().__init__(recipe)
+        self.stft = Stft(model.window_samples, model.hop_samples)
         self.loudness = LoudnessDifference(model.sample_rate_hz, model.window_samples)
         self.unintelligibility = Unintelligibility(model.sample_rate_hz, model.window_samples, model.hop_samples)
         self.measures = [
@@ -88,9 +84,9 @@ class EnhanceTask(TrainingTask):
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """PESQ-WB, ESTOI and SI-SDR, those whose packages are there."""
         noisy, clean = mixture
-        device = next(net.parameters()).device
-        spectrum = net(self.stft(torch.from_numpy(noisy)[None].to(device)))[0]
-        return scores(self.stft.inverse(spectrum, len(noisy))[0].cpu().numpy(), clean, self.measures)
+        engine = TorchEngine(net, card_for(net, "enhance", self.recipe.architecture))
+        enhanced = enhance(noisy, self.recipe.model.sample_rate_hz, model=engine).samples[0]
+        return scores(enhanced, clean, self.measures)
 
     def how_scored(self) -> str:
         formula = " + ".join(f"{WEIGHTS[name]:g} {name}" for name in self.measures)
@@ -109,7 +105,7 @@ class EnhanceTask(TrainingTask):
 
 VALIDATION = MixConfig(  # recorded noise as it is; half of the items behind a roll-off, as after any resampler
     duration_s=4.0, snr_db=(-5.0, 20.0), noise_only=0, silence=0, clean=0, clipping=0, band_limit=0, roll_off=0.5,
-    speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
+    level_step=0, speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
 )  # fmt: skip
 
 

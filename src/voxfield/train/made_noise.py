@@ -70,7 +70,7 @@ def wind(rng: Generator, samples: int, rate_hz: int) -> Floats:
 KINDS = (coloured, hum, engine, chirps, clicks, wind)
 
 
-def made_noise(rng: Generator, samples: int, rate_hz: int) -> Array:
+def synthesise(rng: Generator, samples: int, rate_hz: int) -> Array:
     """(samples,) float32 of one kind, drawn at random."""
     audio = KINDS[int(rng.integers(len(KINDS)))](rng, samples, rate_hz)
     audio *= 0.1 / (np.abs(audio).max() + 1e-9)

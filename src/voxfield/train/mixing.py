@@ -15,7 +15,7 @@ from numpy.random import Generator
 from scipy.signal import oaconvolve
 
 from voxfield.train.banks import AudioBank
-from voxfield.train.made_noise import made_noise
+from voxfield.train.made_noise import synthesise
 
 FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
 SILENT = 1e-6
@@ -33,7 +33,7 @@ class MixConfig:
     reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
     equaliser: float = 0.5  # random gain curve, on speech and noise apart
     band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz, on speech and noise apart
-    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as a resampler leaves it: it says nothing of noise
+    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as resamplers leave it: no sign of noise
     speech_speed: float = 0.3  # speech at 0.88 to 1.14 times its speed and pitch
     noise_speed: float = 0.5  # noise at 0.6 to 1.65 times its speed and pitch
     noise_reversed: float = 0.25
@@ -41,6 +41,7 @@ class MixConfig:
     events: float = 0.15  # one short piece of noise again and again, with random gaps and gains
     made_noise: float = 0.12  # synthesised instead of recorded
     clipping: float = 0.05  # of the mixture only
+    level_step: float = 0.12  # from some moment on the speech is 10 to 30 dB quieter: another talker, further away
     clean: float = 0.06  # no noise but a trace, 35 to 60 dB down: what must be left alone
     noise_only: float = 0.04  # target is silence
     silence: float = 0.01
@@ -81,6 +82,9 @@ class Mixer:
         if rng.random() < config.second_noise:
             noise = noise + self.noise_at_large(rng) * _gain(-rng.uniform(0, 10), noise)
         snr_db = rng.uniform(*config.snr_db)
+        if rng.random() < config.level_step:
+            clean = self.step_down(rng, clean)
+            snr_db = rng.uniform(15, 40)
         if kind < config.silence + config.noise_only:
             clean = np.zeros_like(clean)
         elif kind < config.silence + config.noise_only + config.clean:
@@ -125,7 +129,7 @@ class Mixer:
         """(N,) noise in more kinds than were recorded: made, or recorded and changed."""
         config = self.config
         if rng.random() < config.made_noise:
-            return made_noise(rng, self.samples, self.sample_rate_hz)
+            return synthesise(rng, self.samples, self.sample_rate_hz)
         speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < config.noise_speed else 1.0
         audio = self.noise_clip(rng, math.ceil(self.samples * speed) + 16)
         audio = self.at_speed(audio, speed) if speed != 1 else audio[: self.samples]
@@ -136,6 +140,13 @@ class Mixer:
         if rng.random() < config.noise_envelope:
             audio = audio * envelope(self.noise_clip(rng)) / (envelope(audio) + SILENT)
         return np.ascontiguousarray(audio, np.float32)
+
+    def step_down(self, rng: Generator, clean: np.ndarray) -> np.ndarray:
+        """(N,) the speech up to a random moment, then another speaker, quieter."""
+        other = self.talk(rng, int(rng.integers(len(self.speech.groups))))
+        gain = active_level(clean) / max(active_level(other), SILENT) * 10 ** (-rng.uniform(10, 30) / 20)
+        at = int(rng.uniform(0.25, 0.7) * self.samples)
+        return np.concatenate([clean[:at], other[at:] * np.float32(gain)])
 
     def at_speed(self, audio: np.ndarray, speed: float) -> np.ndarray:
         """(N,) the start of the sound at `speed` times its speed."""

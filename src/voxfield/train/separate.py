@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from voxfield.metrics.separation import separation_scores
 from voxfield.protocols import Array
+from voxfield.tasks import separate
 from voxfield.train.data import open_banks
 from voxfield.train.pit import best_order, inner_products, quiet_db
 from voxfield.train.ready_mixtures import ReadyMixtures
 from voxfield.train.recipe import DataConfig
 from voxfield.train.task import Scores, TrainingTask
+from voxfield.train.torch_engine import TorchEngine, card_for
 from voxfield.train.voices import VoiceMixer, VoicesConfig
 
 
@@ -64,9 +66,10 @@ class SeparateTask(TrainingTask):
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """SI-SDR and its gain over the mixture, under the best order."""
         mixed, voices = mixture
-        device = next(net.parameters()).device
-        estimates = _separate(net)(torch.from_numpy(mixed)[None].to(device))[0]
-        return separation_scores(estimates.cpu().numpy(), voices, mixed[0], with_sdr=False)
+        model = self.recipe.model
+        engine = TorchEngine(net, card_for(net, "separate", self.recipe.architecture))
+        estimates = separate(mixed, model.sample_rate_hz, model=engine, speakers=model.sources).voices[:, 0]
+        return separation_scores(estimates, voices, mixed[0], with_sdr=False)
 
     def how_scored(self) -> str:
         return "si_sdr_gain_db over mixtures without noise; score: the gain"

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
-
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+from voxfield.formats import SOUND_FILES as SUFFIXES
 
 
 @dataclass(frozen=True)
