@@ -38,6 +38,8 @@ def test_parts_of_one_recording_share_its_samples(tmp_path):
     parts = [Clip(str(tmp_path / "a.wav"), offset_s=0.5, duration_s=0.25), Clip(str(tmp_path / "a.wav"))]
     bank = AudioBank(parts, 16000, tmp_path / "cache")
     assert np.abs(bank.clip(0) - ramp[8000:12000]).max() < 1e-4 and len(bank.clip(1)) == 16000
+    assert np.array_equal(bank.clip(0, 100, 50), bank.clip(0)[100:150])
+    assert bank.samples(0) == 4000 and len(bank.clip(0, 3990, 50)) == 10  # never beyond the part
     assert len(list((tmp_path / "cache").rglob("*.s16"))) == 1
 
 
@@ -68,4 +70,4 @@ def test_two_processes_decode_one_cache(tmp_path):
     assert sums[0] == sums[1] and float(sums[0]) > 0
     clips = read_source(tmp_path, "noise")
     assert all(decoded_path(clip.path, 16000, tmp_path / "cache").exists() for clip in clips)
-    assert not list((tmp_path / "cache").rglob("*.tmp"))
+    assert {path.suffix for path in (tmp_path / "cache").rglob("*") if path.is_file()} == {".s16"}

@@ -17,7 +17,6 @@ from voxfield.train.enhance import EnhanceTask
 from voxfield.train.loop import averaging
 from voxfield.train.mixing import Mixer
 from voxfield.train.recipe import TrainConfig
-from voxfield.train.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "enhance" / "crn-tiny.toml"
@@ -229,15 +228,45 @@ def test_a_step_with_infinite_gradients_is_left_out(settings, tmp_path, monkeypa
     assert json.loads(path.with_name("log.jsonl").read_text().splitlines()[0])["steps_left_out"] == 1
 
 
+def test_no_step_waits_for_a_number(settings, tmp_path, monkeypatch):
+    """Reading a tensor's number makes the host wait for a GPU; between two lines of the log nothing does."""
+    reads, before_step = [], []
+    for name in ("item", "tolist", "__float__", "__bool__", "__int__", "numpy"):
+        original = getattr(torch.Tensor, name)
+        monkeypatch.setattr(
+            torch.Tensor, name, lambda *given, original=original, name=name: reads.append(name) or original(*given)
+        )
+
+    def losses(task, net, batch, original=EnhanceTask.losses):
+        before_step.append(len(reads))
+        return original(task, net, batch)
+
+    monkeypatch.setattr(EnhanceTask, "losses", losses)
+    start(load_recipe(RECIPE, settings), tmp_path / "run")
+    assert len(before_step) == 6 and len(set(before_step)) == 1
+    assert "tolist" in reads  # the log's line
+
+
+def test_processes_that_mix_change_nothing(settings, tmp_path):
+    paths = [
+        start(load_recipe(RECIPE, [*settings, f"train.workers={workers}"]), tmp_path / f"{workers}")
+        for workers in (0, 2)
+    ]
+    alone, several = (checkpoint.load(path)[0]["net"] for path in paths)
+    assert all(torch.equal(alone[name], several[name]) for name in alone)
+
+
 def test_the_average_is_longer_late():
     config = TrainConfig(steps=10000, decay_steps=1000, ema=0.99, ema_late=0.999)
     assert [averaging(config, step) for step in (9000, 9001)] == [0.99, 0.999]
     assert averaging(config, 1) < 0.2
 
 
-def test_the_hop_of_the_recipe_is_the_hop_of_training(settings):
-    recipe = load_recipe(RECIPE, [*settings, "model.hop_samples=128"])
-    assert TASKS[recipe.task](recipe).stft.hop == 128
+def test_the_hop_of_the_recipe_is_the_hop_of_training(settings, tmp_path):
+    recipe = load_recipe(RECIPE, [*settings, "model.hop_samples=128", "train.steps=1"])
+    assert EnhanceTask(recipe).stft.hop == 128
+    card = export_checkpoint(start(recipe, tmp_path / "run"), tmp_path / "mine.onnx", "crn-mine.v1")
+    assert card.interface.hop_samples == 128
 
 
 def test_there_must_be_a_run_to_resume(settings, tmp_path):

@@ -1,4 +1,4 @@
-"""Mixtures of voices: the same at every call, made of different speakers, and learned from."""
+"""Mixtures of voices: the same at every call, made of different speakers, and trained on."""
 
 from dataclasses import replace
 from pathlib import Path

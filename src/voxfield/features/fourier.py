@@ -18,11 +18,7 @@ from voxfield.protocols import Array
 
 @dataclass(frozen=True)
 class Stft:
-<<<<<<< HEAD:src/voxfield/features/fourier.py
-    """Analysis and synthesis, with a square-root Hann window unless another is named; immutable, so streams share."""
-=======
     """Analysis and synthesis; immutable, any number of streams may share one."""
->>>>>>> nets:src/voxfield/features/stft.py
 
     window_samples: int
     hop_samples: int

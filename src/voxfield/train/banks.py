@@ -18,8 +18,8 @@ import soundfile
 import soxr
 
 from voxfield.errors import InputError
+from voxfield.files import written_whole
 from voxfield.protocols import Array
-from voxfield.train.files import written_whole
 from voxfield.train.sources import Clip
 
 
@@ -51,12 +51,19 @@ class AudioBank:
     def __len__(self) -> int:
         return len(self.clips)
 
-    def clip(self, index: int) -> Array:
-        """(N,) float32 samples of one clip, in -1..1."""
+    def samples(self, index: int) -> int:
+        """Samples N of one clip."""
         clip, rate_hz = self.clips[index], self.sample_rate_hz
-        count = -1 if clip.duration_s is None else round(clip.duration_s * rate_hz)
-        samples = np.fromfile(self.files[index], np.int16, count, offset=2 * round(clip.offset_s * rate_hz))
-        return samples.astype(np.float32) / np.float32(32768)
+        there = max(self.files[index].stat().st_size // 2 - round(clip.offset_s * rate_hz), 0)
+        return there if clip.duration_s is None else min(there, round(clip.duration_s * rate_hz))
+
+    def clip(self, index: int, start: int = 0, samples: int | None = None) -> Array:
+        """(N,) float32 samples of one clip, in -1..1; all of it, or so many from a start. No more is read."""
+        rest = self.samples(index) - start
+        count = max(rest if samples is None else min(samples, rest), 0)
+        offset = start + round(self.clips[index].offset_s * self.sample_rate_hz)
+        read = np.fromfile(self.files[index], np.int16, count, offset=2 * offset)
+        return read.astype(np.float32) / np.float32(32768)
 
 
 def decoded_path(recording: str, sample_rate_hz: int, cache: Path) -> Path:

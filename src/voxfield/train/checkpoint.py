@@ -16,7 +16,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from voxfield.errors import CheckpointError
-from voxfield.train.files import written_whole
+from voxfield.files import written_whole
 
 
 def save(path: Path, parts: dict[str, dict[str, Tensor]], about: dict[str, Any]) -> None:

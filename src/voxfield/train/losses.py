@@ -65,7 +65,7 @@ class LoudnessDifference(nn.Module):
         owner = np.unique(owner, return_inverse=True)[1]  # a band narrower than a bin is none
         matrix = np.zeros((owner.max() + 1, len(hz)))
         matrix[owner, np.arange(len(hz))] = 1
-        matrix[0, 0] = 0  # 0 Hz is not found
+        matrix[0, 0] = 0  # 0 Hz is inaudible
         centre_khz = np.maximum((matrix @ hz) / np.maximum(matrix.sum(1), 1), 40) / 1000
         quiet_db = 3.64 * centre_khz**-0.8 - 6.5 * np.exp(-0.6 * (centre_khz - 3.3) ** 2) + 1e-3 * centre_khz**4
         widths = np.array([np.ptp(bark[owner == i]) for i in range(len(matrix))]) + bark[-1] / bands

@@ -108,7 +108,10 @@ class Mixer:
         length of an item."""
         samples = samples or self.samples
         clips = self.speech.groups[speaker]
-        audio = self.speech.clip(clips[int(rng.integers(len(clips)))])
+        first = clips[int(rng.integers(len(clips)))]
+        if (spare := self.speech.samples(first) - samples) >= 0:
+            return self.speech.clip(first, int(rng.integers(spare + 1)), samples)
+        audio = self.speech.clip(first)
         while len(audio) < samples:
             pause = np.zeros(int(rng.uniform(0.1, 0.8) * self.sample_rate_hz), np.float32)
             audio = np.concatenate([audio, pause, self.speech.clip(clips[int(rng.integers(len(clips)))])])
@@ -168,10 +171,12 @@ class Mixer:
         assert self.noise is not None
         samples = samples or self.samples
         clips = self.noise.groups[int(rng.integers(len(self.noise.groups)))]
-        audio = self.noise.clip(clips[int(rng.integers(len(clips)))])
-        if len(audio) < samples:
-            pause = np.zeros(int(rng.uniform(0, 0.5) * self.sample_rate_hz), np.float32)
-            audio = np.tile(np.concatenate([audio, pause]), 2 + samples // (len(audio) + len(pause)))
+        chosen = clips[int(rng.integers(len(clips)))]
+        if (spare := self.noise.samples(chosen) - samples) >= 0:
+            return self.noise.clip(chosen, int(rng.integers(spare + 1)), samples)
+        audio = self.noise.clip(chosen)
+        pause = np.zeros(int(rng.uniform(0, 0.5) * self.sample_rate_hz), np.float32)
+        audio = np.tile(np.concatenate([audio, pause]), 2 + samples // (len(audio) + len(pause)))
         start = int(rng.integers(len(audio) - samples + 1))
         return audio[start : start + samples]
 

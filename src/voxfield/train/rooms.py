@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from voxfield.errors import MissingExtraError
-from voxfield.train.files import written_whole
+from voxfield.files import written_whole
 
 
 def simulate_rooms(folder: Path, count: int, sample_rate_hz: int, seed: int = 0) -> Path:

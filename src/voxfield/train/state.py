@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from voxfield.errors import CheckpointError, RecipeError
 from voxfield.models import architecture
@@ -43,9 +44,9 @@ class RunState:
         self.step, self.items, self.epoch_items = 0, 0, config.epoch_steps * config.batch
         self.hours_of_mixtures = 0.0
         self.random = random_state()
-        averaged, trained = self.average.state_dict(), self.net.state_dict()
-        pairs = list(zip(averaged.values(), trained.values(), strict=True))
-        self._averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        pairs = list(zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._averaged = [averaged for averaged, _ in floats], [trained for _, trained in floats]
         self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     def count_step(self) -> None:
@@ -58,8 +59,7 @@ class RunState:
     @torch.no_grad()
     def update_average(self, decay: float) -> None:
         """Move the averaged weights by 1 - decay of the way to the present ones."""
-        for averaged, trained in self._averaged:
-            averaged.lerp_(trained, 1 - decay)
+        get_ema_multi_avg_fn(decay)(*self._averaged, None)  # type: ignore[no-untyped-call]
         for averaged, trained in self._copied:
             averaged.copy_(trained)
 

@@ -25,7 +25,7 @@ def command(
 
       voxfield train recipes/enhance/crn-small.toml --resume --max-minutes 60
 
-      torchrun --nproc-per-node 2 -m voxfield train recipes/enhance/crn-small.toml
+      torchrun --nproc-per-node 2 -m -- voxfield train recipes/enhance/crn-small.toml
     """
     from voxfield.train import load_recipe, start
 
