@@ -123,6 +123,8 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         hop, phases = moving[0].hops[dim], along(moving[0], dim, shape)
         out_size = shape[dim]
         tail = dropped_tail(phases, hop, in_size, out_size)
+    if dim is None or not phases:
+        hop, phases = squeezed_out(field, in_size) or (hop, phases)
     whole = ordered(graph, [part.whole for part in field.parts])
     reach = hull(part.reach for part in field.parts)
     status = Status.EXACT if not field.missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
@@ -154,6 +156,15 @@ def along(part: Part, dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
     step = part.steps[dim]
     line = Part((step,), tuple(spans)).shortened(0)
     return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.table))
+
+
+def squeezed_out(field: Field, in_size: Size) -> tuple[Fraction, tuple[Phase, ...]] | None:
+    """The hop and field of a tensor whose axis had one element and was squeezed out; None when it was combined."""
+    parts = [part for part in field.parts if part.pace is not None and not part.whole]
+    span = clipped(hull(span for part in parts for span in part.table), in_size)
+    if not parts or span is None or any(part.whole for part in field.parts):
+        return None
+    return max(part.pace for part in parts if part.pace is not None), (Phase(0, *span),)
 
 
 def dropped_tail(phases: Sequence[Phase], hop: Fraction, in_size: Size, out_size: Size) -> int | None:

@@ -230,6 +230,8 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
     def change(part: Part) -> Part:
         advance, size = part.steps[seq][1], shape[seq]
+        if op.attr("stateful") and not advance and (part.stopped or part.moving):
+            return part.flagged((), past=past)  # one step of a stream: its state carries the past in
         if not advance:
             return part
         if part.elsewhere((seq,), shape) and size is not None:  # it starts anew in every stretch

@@ -211,6 +211,8 @@ def select_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     size = place.ins[0][dim]
     index = index + size if index < 0 and size is not None else index
     cause = place.cause(f"only position {index} is kept of", True)
+    if size == 1:
+        return [fields[0].map(lambda part: part.squeezed(dim).dropped(dim))]
     return [fields[0].map(lambda part: part.frozen(dim, index, cause).dropped(dim))]
 
 
@@ -232,7 +234,6 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     before = tuple(UNKNOWN_SIZE if s is None else s for s in place.ins[0])
     after = tuple(UNKNOWN_SIZE if s is None else s for s in place.outs[0])
     pairs = factor(before, after)
-    cause = place.cause("a squeezed position of", True)
 
     def change(part: Part) -> Part:
         at = 0
@@ -243,7 +244,7 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             for i, size in enumerate(olds):
                 others = prod(olds) // size if size else 0
                 if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
-                    part = part.frozen(at + i, 0, cause)
+                    part = part.squeezed(at + i)
             if not olds:
                 part = part.inserted(at)
             size = olds[0] if olds else 1

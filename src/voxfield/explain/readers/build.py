@@ -58,6 +58,21 @@ class Builder:
         value = self.values.get(node)
         return value.name if isinstance(value, Live) else None
 
+    def from_state(self, value: Value | None) -> bool:
+        """True when a tensor depends on an input that carries state."""
+        made = {name: op for op in self.ops for name in op.outputs}
+        todo, seen = [value.name] if isinstance(value, Live) else [], set[str]()
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if self.tensors[name].role == "state":
+                return True
+            if name in made:
+                todo += made[name].inputs
+        return False
+
     def unique(self, name: str) -> str:
         """`name`, or `name#2` and so on when it is taken."""
         self.names[name] = self.names.get(name, 0) + 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from .build import Const, Live, Value, dim_of
 from .onnx_node import Node, unknown
 
@@ -130,6 +132,42 @@ def space_to_depth(n: Node) -> None:
     y = n.emit("reshape", [x], parts)
     y = n.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": order})
     n.emit("reshape", [y])
+
+
+def scatter(n: Node) -> None:
+    """A stretch written anew, where the constant indices name one; what stands before and after it stays."""
+    data, update, indices = n.value(0), n.value(2), n.constants.get(n.names[1])
+    if not isinstance(update, Live) or data is None or indices is None or n.options.get("reduction", "none") != "none":
+        return unknown(n)
+    depth = indices.shape[-1]
+    rows = indices.reshape(-1, depth)
+    ranges = [(int(rows[:, d].min()), int(rows[:, d].max()) + 1) for d in range(depth)]
+    wanted = [tuple(range(a, b)) for a, b in ranges]
+    if [tuple(int(v) for v in row) for row in rows] != list(product(*wanted)):
+        return unknown(n)
+    block = (*(b - a for a, b in ranges), *data.shape[depth:])
+    source = update if update.shape == block else n.emit("reshape", [update], block)
+    n.results = [_written(n, data, source, list(enumerate(ranges)))]
+
+
+def _written(n: Node, data: Live | Const, source: Live, ranges: list[tuple[int, tuple[int, int]]]) -> Live:
+    """`source` in place of a block of `data`, dim by dim."""
+    inner = [(d, ends) for d, ends in ranges if ends != (0, data.shape[d])]
+    if not inner:
+        return source
+    (dim, (start, stop)), rest = inner[0], inner[1:]
+
+    def stretch(a: int, b: int) -> Live | Const:
+        shape = (*data.shape[:dim], b - a, *data.shape[dim + 1 :])
+        if isinstance(data, Const):
+            return Const(shape, (), data.item_bytes)
+        attrs = {"start": (a,), "stop": (b,), "step": (1,)}
+        return n.emit("slice", [data], shape, dims=(dim,), attrs=attrs)
+
+    middle = _written(n, stretch(start, stop), source, rest)
+    pieces = [stretch(0, start)] * (start > 0) + [middle] + [stretch(stop, data.shape[dim])] * (stop < data.shape[dim])
+    live = [n.constant(piece) if isinstance(piece, Const) else piece for piece in pieces]
+    return n.emit("concat", live, data.shape, dims=(dim,)) if len(live) > 1 else live[0]
 
 
 def reduce(n: Node) -> None:
