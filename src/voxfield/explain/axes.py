@@ -8,7 +8,7 @@ from .analyse import propagate
 from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Size, axes_of
 from .shapes import shape_text
 
-BINS = frozenset({2**n + 1 for n in range(5, 13)} | {161, 201, 241, 321, 401, 481, 601, 641, 801, 961})
+BINS = frozenset({2**n + 1 for n in range(7, 13)} | {161, 201, 241, 321, 401, 481, 601, 641, 801, 961})
 LOOKING = frozenset({"conv", "conv_transpose", "pool", "rnn", "attention", "linear", "norm"})
 LETTERS = {axis: letter for letter, axis in LAYOUT_LETTERS.items() if letter != "N"}
 
@@ -31,8 +31,8 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         if found != usual or (len(shape) == 4 and not picture):
             letters = letters_of(len(shape), found)
             notes.append(
-                f"The dims of the input {shape_text(shape)} were taken for {letters}, from what its first layer does with "
-                "them; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
+                f"The dims of the input {shape_text(shape)} were taken for {letters}, from what its first layer does "
+                "with them; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
             )
     return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
 

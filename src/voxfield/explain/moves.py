@@ -219,6 +219,8 @@ def select_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     dim, indices = place.op.dims[0], tuple(place.op.attr("indices"))
     size = place.ins[0][dim]
+    if indices == tuple(range(size or 0)):
+        return [fields[0]]
 
     def pick(part: Part) -> Part:
         if part.steps[dim] == STILL:
@@ -231,6 +233,17 @@ def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
 
 def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    inserted, dropped = place.op.attr("inserted", ()), place.op.attr("dropped", ())
+    if inserted or dropped:  # dims of one element, which sizes alone would not tell apart
+
+        def named(part: Part) -> Part:
+            for dim in sorted(inserted):
+                part = part.inserted(dim)
+            for dim in sorted(dropped, reverse=True):
+                part = part.squeezed(dim).dropped(dim)
+            return part
+
+        return [fields[0].map(named)] * len(place.outs)
     before = tuple(UNKNOWN_SIZE if s is None else s for s in place.ins[0])
     after = tuple(UNKNOWN_SIZE if s is None else s for s in place.outs[0])
     pairs = factor(before, after)

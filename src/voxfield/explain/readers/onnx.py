@@ -44,7 +44,8 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
     inputs = [value for value in model.graph.input if value.name not in initial]
     if not inputs:
         raise ExplainError(f"{title} has no inputs: there is nothing that its outputs could depend on.")
-    states = state_names(inputs, model.graph.output)
+    loops = state_loops(inputs, model.graph.output)
+    states = set(loops)
     shapes = input_shapes(inputs, states, input_shape, title)
     rates = {value.name for value in inputs if RATE_NAME.fullmatch(value.name) and prod(shapes[value.name]) == 1}
     resolved = resolve(model, shapes, {name: SPEECH_RATE_HZ for name in rates})
@@ -59,7 +60,9 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
             builder.tensors[value.name] = Tensor(value.name, shapes[value.name], "state", 4)
     for name, tensor in resolved.weights.items():
         shape, item = tuple(tensor.dims), item_bytes(tensor.data_type)
-        trained = is_float(tensor.data_type) and bool(shape)
+        trained = is_float(tensor.data_type) and bool(shape) and (name in initial or prod(shape) > 1)
+        if name not in initial:
+            builder.inline.add(name)
         builder.values[name] = Const(shape, ((name, prod(shape), item, trained),), item)
     for number, node in enumerate(resolved.nodes):
         read_node(builder, node, number, resolved.shapes, resolved.constants)
@@ -75,8 +78,9 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
         if value.name in builder.inputs and value.name not in states and len(shapes[value.name]) > 0:
             axes[value.name] = axes_of(len(shapes[value.name]), layout if value.name == main else None)
     graph = Graph(
-        tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes)
-    )
+        tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes),
+        tuple((name, told) for name, out in loops.items() if (told := builder.activation(out)) is not None),
+    )  # fmt: skip
     return settled_dims(graph, layout)
 
 
@@ -119,14 +123,18 @@ STATE_NAME = re.compile(
 )
 
 
-def state_names(inputs: Sequence[Any], outputs: Sequence[Any]) -> set[str]:
-    """The inputs that carry state from one step to the next: each has an output of its own type and sizes, which is
-    named alike, or has sizes that the signal itself does not have."""
-    found = {value.name for value in inputs if value.name.startswith("state.")}
+def state_loops(inputs: Sequence[Any], outputs: Sequence[Any]) -> dict[str, str]:
+    """The inputs that carry state, each with the output that becomes it at the next step: one of its own type and
+    sizes, which is named alike, or whose sizes are not those of the signal."""
+    names = [out.name for out in outputs]
+    own = [value.name for value in inputs if value.name.startswith("state.")]
+    after = {name: f"next.{name}" if f"next.{name}" in names else "" for name in own}
+    rest = [name for name in names[1:] if name not in after.values()]
+    found = {n: a or (rest[i] if len(rest) == len(own) else "") for i, (n, a) in enumerate(after.items())}
     signals = [value for value in inputs if value.name not in found and not _scalar(value)]
     if not signals:
         return found
-    free = [out for out in outputs[1:] if not any(out.name.startswith(f"next.{name}") for name in found)]
+    free = [out for out in outputs[1:] if out.name not in found.values()]
     main = next((v for v in signals if not STATE_NAME.search(v.name)), signals[0])
     for value in signals:
         if value is main:
@@ -138,7 +146,7 @@ def state_names(inputs: Sequence[Any], outputs: Sequence[Any]) -> set[str]:
         told = STATE_NAME.search(value.name) is not None
         chosen = next(iter(named), None) or (alike[0] if alike and (other or told) else None)
         if chosen is not None:
-            found.add(value.name)
+            found[value.name] = chosen.name
             free = [out for out in free if out is not chosen]
     return found
 

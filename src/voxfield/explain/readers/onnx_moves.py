@@ -26,7 +26,12 @@ def pad(n: Node) -> None:
 
 
 def reshape(n: Node) -> None:
-    n.emit("reshape", [n.first()])
+    x, axes = n.first(), n.numbers(1, "axes") if n.base in {"Squeeze", "Unsqueeze"} else None
+    if n.base == "Squeeze" and axes is None:
+        axes = [dim for dim, size in enumerate(x.shape) if size == 1]
+    rank = len(x.shape) + (len(axes or ()) if n.base == "Unsqueeze" else 0)
+    dims = tuple(dim_of(int(axis), rank) for axis in axes or ())
+    n.emit("reshape", [x], attrs={"inserted" if n.base == "Unsqueeze" else "dropped": dims} if dims else {})
 
 
 def transpose(n: Node) -> None:
@@ -68,6 +73,12 @@ def slice_(n: Node) -> None:
         finish = end + size if end < 0 else end
         first.append(int(begin))
         last.append(int(min(max(finish, -1 if step < 0 else 0), size)))
+    if min(steps) > 0:
+        behind = n.builder.untouched(x, list(zip(dims, first, last, strict=True)))
+        if isinstance(behind, Const):
+            n.results = [Const(n.shape, (), behind.item_bytes)]
+            return None
+        x = behind
     attrs = {"start": tuple(first), "stop": tuple(last), "step": tuple(steps)}
     n.emit("slice", [x], dims=tuple(dims), attrs=attrs)
 
@@ -94,13 +105,19 @@ def gather(n: Node) -> None:
     dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
     shape = n.constants[n.names[1]].shape
     if len(shape) == 0:
-        n.emit("select", [x], dims=(dim,), attrs={"index": dim_of(int(indices[0]), x.shape[dim])})
+        index = dim_of(int(indices[0]), x.shape[dim])
+        behind = n.builder.untouched(x, [(dim, index, index + 1)])
+        if isinstance(behind, Const):
+            n.results = [Const(n.shape, (), behind.item_bytes)]
+            return None
+        n.emit("select", [behind], dims=(dim,), attrs={"index": index})
     elif len(shape) == 1:
         n.emit("gather", [x], dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
     else:
         flat = (*x.shape[:dim], len(indices), *x.shape[dim + 1 :])
         made = n.emit("gather", [x], flat, dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
-        n.emit("reshape", [made])
+        lead = tuple(dim + i for i, size in enumerate(shape[:-1]) if size == 1)
+        n.emit("reshape", [made], attrs={"inserted": lead} if len(lead) == len(shape) - 1 else {})
 
 
 def concat(n: Node) -> None:
@@ -147,7 +164,9 @@ def scatter(n: Node) -> None:
         return unknown(n)
     block = (*(b - a for a, b in ranges), *data.shape[depth:])
     source = update if update.shape == block else n.emit("reshape", [update], block)
-    n.results = [_written(n, data, source, list(enumerate(ranges)))]
+    made = _written(n, data, source, list(enumerate(ranges)))
+    n.results = [made]
+    n.builder.writes[made.name] = data, [(d, a, b) for d, (a, b) in enumerate(ranges) if (a, b) != (0, data.shape[d])]
 
 
 def _written(n: Node, data: Live | Const, source: Live, ranges: list[tuple[int, tuple[int, int]]]) -> Live:

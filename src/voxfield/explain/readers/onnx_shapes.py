@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 SMALL = 4096  # values; larger constants are weights and stay unread
+LARGEST_INDEX = 500_000  # values of a table of indices, as an exporter writes them for a slice assignment
 EVALUATED = (
     "Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather Greater "
     "GreaterOrEqual Identity Less LessOrEqual Max Min Mod Mul Neg NonZero Not Or Pow Range ReduceMax "
@@ -184,5 +185,5 @@ def learn_constant(found: Resolved, name: str, value: Any) -> None:
     for length in value.dims:
         size *= length
     integers, floats = value.data_type in {6, 7, 9}, value.data_type in {1, 11}
-    if value.data_location == 0 and (size <= SMALL if integers else floats and size <= 64):
+    if value.data_location == 0 and (size <= LARGEST_INDEX if integers else floats and size <= 64):
         found.constants[name] = numpy_helper.to_array(value)

@@ -1,7 +1,7 @@
 """Networks as frameworks print them: `print(module)` of torch and `model.summary()` of Keras.
 
-Neither says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters, from
-which kernels and strides are worked out where only one answer fits. Both is said in notes.
+Neither says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters,
+from which kernels and strides are worked out. Both is said in notes.
 """
 
 from __future__ import annotations
