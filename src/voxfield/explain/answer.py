@@ -93,7 +93,7 @@ def report_on(
         from .probe import verified
 
         report = verified(report, what, graph)
-    changes = (what_if(graph, edits),) if edits else ()
+    changes: tuple[WhatIf, ...] = (what_if(graph, edits),) if edits else ()
     if "cbam" in asked and not edits:
         changes = attended(graph)
     return Answer(graph, report, words(report, graph, language, frames, asked), changes, frames)

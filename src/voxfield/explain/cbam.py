@@ -1,4 +1,4 @@
-"""The operators of a CBAM block (Woo et al. 2018): channel attention by a shared MLP, then spatial attention by 7 x 7."""
+"""The operators of a CBAM block (Woo et al. 2018): attention over channels by a shared MLP, then over places."""
 
 from __future__ import annotations
 

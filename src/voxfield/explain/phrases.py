@@ -221,8 +221,9 @@ EN: Mapping[str, str] = {
         "{before} parameters become {after}, and {macs} MACs become {macs_after} (--what-if cbam)."
     ),
     "cbam_rule": (
-        "A block of C channels has 2 C h + h + C parameters in its shared MLP, h = max(1, C / 16) wide, 98 in the 7 x 7 "
-        "convolution over the maximum and the mean of the channels, and 2 in the norm after it. In a residual block it "
+        "A block of C channels has 2 C h + h + C parameters in its shared MLP, h = max(1, C / 16) wide, 98 in the"
+        " 7 x 7 convolution over the maximum and the mean of the channels, and 2 in the norm after it. In a residual "
+        "block it "
         "goes behind the last convolution, before the addition."
     ),
     "cbam_field": "Its pooling covers the whole input, so every output behind it depends on all of it.",

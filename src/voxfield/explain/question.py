@@ -15,10 +15,11 @@ TOPICS = {
     "kernel": r"kernel|卷积核(?!数|的数|个数)|核大小|filter (size|length|width)s?|receptive|感受野|dilat|膨胀|空洞|"
     r"毫秒|\bms\b|milliseconds?|窗长|帧长|how (far|much audio|long)|多长时间",
     "stride": r"strid|步长|步幅|帧移|\bhop\b|降采样|down-?sampl",
-    "filters": r"\bfilters?\b(?! (size|length|width))|滤波器|通道数|卷积核(的)?(个)?数|channels?\b|out_channels|feature maps?",
+    "filters": r"\bfilters?\b(?! (size|length|width))|滤波器|通道数|卷积核(的)?(个)?数|channels?\b|"
+    r"out_channels|feature maps?",
     "params": r"参数(量|个数|数)|多少(个)?参数|parameters?\b|how many weights|Param #",
-    "size": r"输出(的)?(大小|尺寸|形状|维度|长度)|多少帧|几帧|output (size|shape|length)|how many (frames|outputs)|\bshape\b|"
-    r"尺寸|维度|怎么(算|得|来)",
+    "size": r"输出(的)?(大小|尺寸|形状|维度|长度)|多少帧|几帧|output (size|shape|length)|how many (frames|outputs)|"
+    r"\bshape\b|尺寸|维度|怎么(算|得|来)",
     "latency": r"延迟|时延|latency|delay|look-?ahead",
     "streaming": r"流式|实时|在线|streaming|real[- ]?time|causal|因果",
 }

@@ -17,12 +17,9 @@ from ..cards import Card
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
 from .graph import Graph, Size
+from .readers.paste import FORMS
 
 Sizes = Sequence[Size]
-FORMS = (
-    "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
-    "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
-)
 CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
 SPOKEN = re.compile(r"\w\s?\(|[\u3000-\u9fff\uff00-\uffef]|\S\s+\S|^[\[({]")  # calls, other scripts, several words

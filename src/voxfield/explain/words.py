@@ -249,13 +249,14 @@ class _Writer:
         path = self.walks[field.axis]
         down = [s for s in path.longest if s.down > 1]
         up = [s for s in path.longest if s.up > 1]
-        told = {**self.named(field), "hop": plain(abs(field.hop or 1)), "ms": self.hop_ms(field)}
+        hop = max(field.hop or Fraction(1), -(field.hop or Fraction(1)))
+        told = {**self.named(field), "hop": plain(hop), "ms": self.hop_ms(field)}
         product = {"product": " x ".join(str(s.down) for s in down)}
         factor = prod(s.down for s in down)
         if up or path.upsampled:
             rises = {"up": " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])}
             key = ("stride_updown" if down else "stride_up") if not path.upsampled else "stride_mixed"
-            told |= {"rate": plain(1 / abs(field.hop or 1)), "factor": plain(factor)}
+            told |= {"rate": plain(1 / hop), "factor": plain(factor)}
             found = [self.say(key, **product, **rises, **told)]
         elif not down and field.hop == 1:
             found = [self.say("stride_none", **told)] if path.steps else []

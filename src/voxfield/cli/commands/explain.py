@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,18 +70,19 @@ def command(
         _check(path, overwrite)
     if run_file and ".py:" in what:
         print(f"running {what.rpartition(':')[0]}", file=sys.stderr)
-    found = report_on(
-        sys.stdin.read() if what == "-" else what,
-        rate_hz=rate,
-        input_shape=shapes_of(input_shape),
-        layout=layout,
-        hop_samples=hop,
-        window_samples=window,
-        verify=verify,
-        run_file=run_file,
-        edits=edits or (),
-        language=lang,
-    )
+    with said_in(lang):
+        found = report_on(
+            sys.stdin.read() if what == "-" else what,
+            rate_hz=rate,
+            input_shape=shapes_of(input_shape),
+            layout=layout,
+            hop_samples=hop,
+            window_samples=window,
+            verify=verify,
+            run_file=run_file,
+            edits=edits or (),
+            language=lang,
+        )
     if as_json:
         print(json.dumps(found.to_dict(), ensure_ascii=False))
     else:
@@ -95,6 +98,18 @@ def command(
     if svg is not None:
         _write(svg, cone(found.report, found.graph, language=lang, frames=found.frames))
         _write(_costs_beside(svg), costs(found.report, found.graph, language=lang))
+
+
+@contextmanager
+def said_in(language: str) -> Iterator[None]:
+    """Errors of explain in the language asked for."""
+    from voxfield.explain.zh import translated
+
+    try:
+        yield
+    except ExplainError as error:
+        told = translated(str(error), language)
+        raise ExplainError(told) if told != str(error) else error from error
 
 
 def shapes_of(text: str | None) -> Any:

@@ -26,11 +26,15 @@ _PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
 _NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+)\s*k(?=\s*(?:采样|sampl))", re.IGNORECASE)
 _ABOUT = 60
+FORMS = (
+    "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
+    "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
+)
 
 
 @dataclass(frozen=True)
 class Paste:
-    """What was read from a paste: its graph, what its question asks for, and the rate that it names or that is assumed."""
+    """What was read from a paste: its graph, what its question asks for, the rate that it names or that is assumed."""
 
     graph: Graph
     asked: tuple[str, ...] = ()
@@ -69,6 +73,11 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
             rate = SPEECH_RATE_HZ
             notes.append(f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise.")
         return Paste(_noted(graph, notes), asked(text), rate)
+    if not looks_like_code(text) and "=" not in text:
+        raise ExplainError(
+            f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "
+            f"{FORMS}"
+        )
     return Paste(read_snippet(text, input_shape, layout), (), rate)
 
 
@@ -81,7 +90,7 @@ def cleaned(text: str) -> str:
     lines = ["" if line.strip().startswith(("```", "~~~")) else _PROMPT.sub("", line) for line in text.split("\n")]
     numbers = [_NUMBERED.match(line) for line in lines if line.strip()]
     counted = [int(match[1]) for match in numbers if match]
-    if len(counted) == len(numbers) > 1 and all(b - a == 1 for a, b in zip(counted, counted[1:], strict=False)):
+    if len(counted) == len(numbers) > 1 and counted == list(range(counted[0], counted[0] + len(counted))):
         lines = [_NUMBERED.sub("", line) for line in lines]
     return "\n".join(lines).replace("`", " ")
 

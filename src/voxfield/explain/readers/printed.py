@@ -1,7 +1,7 @@
 """Networks as frameworks print them: `print(module)` of torch and `model.summary()` of Keras.
 
-Neither says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters, from
-which kernels and strides are worked out where only one answer fits. Both is said in notes.
+Neither says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters,
+from which kernels and strides are worked out. Both is said in notes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from .torch_layers import TORCH_LAYERS
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
 _ROW = re.compile(
-    r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)", re.M
+    r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)",
+    re.M,
 )
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 QUIET = {"Dropout", "DropPath", "Identity"}
@@ -37,7 +38,7 @@ def module_code(text: str) -> tuple[str, list[str]]:
     Raises:
         ExplainError: none of its modules is a layer.
     """
-    made, names, unknown = [], [], []
+    made, names, unknown, flattened, places = [], [], [], [], False
     path: list[tuple[int, str]] = []
     for match in _LINE.finditer(text):
         line = text.rfind("\n", 0, match.start()) + 1
@@ -54,14 +55,22 @@ def module_code(text: str) -> tuple[str, list[str]]:
             unknown.append(kind)
             continue
         names.append(".".join(name for _, name in path))
+        if kind == "Linear" and places:
+            made.append("nn.Flatten()")
+            flattened.append(names[-1])
+        places = kind.startswith(("Conv", "MaxPool", "AvgPool", "Adaptive")) or (
+            places and kind not in {"Flatten", "Linear"}
+        )
         call = f"nn.{kind}({_arguments(kind, inner)})"
         made += [call] * int(match["times"] or 1)
     if not made:
         raise ExplainError(
-            f"No layer of the printed module is known ({', '.join(dict.fromkeys(unknown)) or 'it is empty'}). Paste the "
+            f"No layer of the printed module is known ({', '.join(dict.fromkeys(unknown)) or 'none'}). Paste the "
             "code of the network instead."
         )
     notes = ["A printed module does not say how its layers are connected: they were taken in the order printed."]
+    if flattened:
+        notes.append(f"A flattening that is not printed was assumed before {', '.join(flattened)}.")
     if unknown:
         notes.append(f"Not known and left out: {', '.join(dict.fromkeys(unknown))}.")
     return f"nn.Sequential({', '.join(made)})", notes
@@ -190,7 +199,8 @@ def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
             raise ExplainError(f"{row.name}: its sizes are not known, so what it adds is not known. Paste its code.")
         if row.kind.startswith("Up"):
             return f"{row.kind}({tuple((b or 0) // (a or 1) for a, b in pairs)}, {name})"
-        return f"{row.kind}({tuple((((b or 0) - (a or 0)) // 2, ((b or 0) - (a or 0) + 1) // 2) for a, b in pairs)}, {name})"
+        added = [(b or 0) - (a or 0) for a, b in pairs]
+        return f"{row.kind}({tuple((n // 2, (n + 1) // 2) for n in added)}, {name})"
     return f"{row.kind}({name})"
 
 

@@ -1,9 +1,9 @@
 """Statements of Python found in text that is not Python: glued to a question, or a whole function on one line.
 
-Pages lose line breaks, put comments and sentences right behind code, and use full-width punctuation. What can begin a
-statement (`name =`, `def`, `return`, the call of a known layer ...) is looked for; from there an expression is read with
-balanced parentheses, as far as it is one. What lies between is prose. Nothing is run, and nothing but the text's own
-characters is put together again; where the end of a suite is lost with its line breaks, a guess is made and said.
+Pages lose line breaks, put comments and sentences right behind code, and use full-width punctuation. What can begin
+a statement (`name =`, `def`, `return`, the call of a known layer ...) is looked for; from there an expression is read
+with balanced parentheses, as far as it is one. What lies between is prose. Nothing is run, and nothing but the text's
+own characters is put together again; where the end of a suite is lost with its line breaks, a guess is made and said.
 """
 
 from __future__ import annotations

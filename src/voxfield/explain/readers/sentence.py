@@ -25,8 +25,8 @@ _WORDS = {
     "kernel": r"kernel(?:[ _]?(?:sizes?|widths?|lengths?))?|conv_kernel|filter (?:sizes?|widths?|lengths?)|"
     r"卷积核(?:的)?(?:大小|尺寸|长度)?(?!的?(?:个)?数)|核大小|窗长|帧长",
     "stride": r"strides?|conv_stride|步长|步幅|帧移|\bhops?\b",
-    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|通道(?:数量|个数|数)?|卷积核(?:的)?(?:个)?数量?|"
-    r"feature maps?",
+    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|通道(?:数量|个数|数)?|"
+    r"卷积核(?:的)?(?:个)?数量?|feature maps?",
     "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
     "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|(?:个)?(?:卷积)?层(?!归一)",
 }
@@ -233,8 +233,8 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     for key, values in lists.items():
         if len(values) not in (1, count):
             raise ExplainError(
-                f"The sentence gives {len(values)} values for '{key}' and {count} layers. Give one for each layer, or one "
-                "for all of them."
+                f"The sentence gives {len(values)} values for '{key}' and {count} layers. Give one for each layer, or "
+                "one for all of them."
             )
         columns[key] = values * count if len(values) == 1 else values
 
@@ -256,8 +256,8 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     ):
         alone = sum((k[0] - 1) for k in columns["kernel"]) + 1
         notes.append(
-            f"A context network stands behind an encoder, which the sentence does not give: {kind.about} was put before "
-            f"it. By itself it looks over {alone} of the encoder's outputs."
+            f"A context network stands behind an encoder, which the sentence does not give: {kind.about} was put "
+            f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
         return Described(" ".join([re.sub("@512", "", kind.text), *layers]), samples=True, notes=tuple(notes))
     return Described(" ".join(layers), samples=axes == 1, notes=tuple(notes))

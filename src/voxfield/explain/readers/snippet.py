@@ -133,7 +133,7 @@ def _scanned(text: str) -> tuple[str, list[int], bool]:
 
 def _hides_code(line: str) -> bool:
     """True for a line whose comment calls a layer: its line breaks are lost."""
-    code, mark, comment = line.partition("#")
+    _, mark, comment = line.partition("#")
     return bool(mark) and calls_a_layer(comment) and _syntax_error(line.strip()) is None
 
 

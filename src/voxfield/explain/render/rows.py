@@ -9,9 +9,11 @@ from fractions import Fraction
 from ..clock import Frames, span_ms, time_first, unit_of
 from ..graph import Graph, Size
 from ..numbers import in_bytes, plain, short, singular
+from ..phrases import PHRASES
 from ..report import AxisField, Figure, LayerReport, Report, Status
 from ..shapes import shape_text
 from ..whatif import COUNTED, layers_of
+from ..zh import translated
 
 Phrases = Mapping[str, str]
 Row = tuple[str, str]
@@ -148,7 +150,9 @@ def state_text(report: Report, phrases: Phrases) -> str:
 
 def figure(found: Figure, phrases: Phrases) -> str:
     """A figure with its trust: never a silent zero."""
-    missing = ", ".join(found.missing[:4]) + (" ..." if len(found.missing) > 4 else "")
+    language = "zh" if phrases is PHRASES["zh"] else "en"
+    named = [translated(one, language) for one in found.missing[:4]]
+    missing = ", ".join(named) + (" ..." if len(found.missing) > 4 else "")
     if found.value is None:
         return phrases["unavailable"] + (f" ({missing})" if missing else "")
     if found.unit == "bytes":

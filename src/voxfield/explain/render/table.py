@@ -77,6 +77,8 @@ def fact_table(found: Sequence[Facts], columns: int) -> list[str]:
 def layer_table(report: Report, graph: Graph, language: str, columns: int = WIDTH) -> list[str]:
     """One line per layer with weights, windows or cost; in several tables where one is too wide."""
     _, heads, cells, right = layer_columns(layer_rows(report, graph), report, PHRASES[language])
+    if len(heads) < 2:
+        return []
     table = [heads, *([row[0], cut(row[1], columns // 3), *row[2:]] for row in cells)]
     wide = [max(width(row[i]) for row in table) + 2 for i in range(len(heads))]
     groups: list[list[int]] = [[]]
