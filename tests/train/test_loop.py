@@ -141,6 +141,10 @@ def test_the_best_weights_are_kept(settings, tmp_path, monkeypatch):
     assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 4
     start(load_recipe(RECIPE, [*often, "train.steps=10"]), tmp_path / "run", resume=True)
     assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 10
+    more = [*often, "train.steps=12", "train.validate_items=2", "train.final_items=2"]  # not comparable: another set
+    monkeypatch.setattr(EnhanceTask, "score", lambda task, net, mixture: {"si_sdr_db": 1.0})
+    start(load_recipe(RECIPE, more), tmp_path / "run", resume=True)
+    assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 12
     with pytest.raises(CheckpointError, match="--init"):
         (tmp_path / "averaged").mkdir()
         path.with_name("best.safetensors").rename(tmp_path / "averaged" / "checkpoint.safetensors")
