@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from voxfield.cards import METADATA_KEY, Card
-from voxfield.errors import CheckpointError
+from voxfield.errors import CheckpointError, MissingExtraError
 from voxfield.export.figures import figures
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
@@ -77,6 +76,10 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
         out: the .onnx file to write.
         about: the card's fields but for states, parameters and costs, which are read from the network and its file.
     """
+    try:
+        import onnx
+    except ImportError as error:
+        raise MissingExtraError("onnx", "train", "writing an ONNX file") from error
     net = copy.deepcopy(net).cpu().eval()
     content, names = to_onnx(net, about)
     worst = parity(net, content, names, about)

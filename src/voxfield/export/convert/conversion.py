@@ -8,7 +8,6 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from voxfield.cards import example_card
-from voxfield.errors import CardError, CheckpointError, InputError, MissingExtraError, OutputError
+from voxfield.errors import CardError, CheckpointError, InputError, OutputError
 from voxfield.export.convert.checkpoint import Checkpoint, read
 from voxfield.export.convert.program import TOLERANCE
 from voxfield.export.convert.programs import PROGRAMS, looks_like
@@ -59,13 +58,12 @@ def convert_checkpoint(
         CheckpointError: not readable, tensors missing or left over, or another architecture (named if recognised).
         InputError: no such program, an override that is no key of the configuration, or an unusable name.
         OutputError: the files cannot be written.
+        MissingExtraError: `onnx` is not installed, and an ONNX file is asked for.
     """
     if program not in PROGRAMS:
         raise InputError(f"--from {program} is not known; choose one of {', '.join(PROGRAMS)}")
     if name:
         _check_name(name)
-    if onnx and find_spec("onnx") is None:
-        raise MissingExtraError("onnx", "train", "writing an ONNX file")
     content = read(checkpoint)
     seen = looks_like(content.tensors)
     if seen != program:
