@@ -13,7 +13,7 @@ PYTHON ?= python3
 	.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-demo: .venv-demo/ready  ## enhance a bundled noisy recording and print scores before and after
+demo: .venv-demo/ready  ## enhance and separate the bundled recordings, print scores, write two reports
 	.venv-demo/bin/python examples/demo.py
 
 test: .venv/ready  ## run every test

@@ -25,8 +25,8 @@ from table import table
 
 from voxfield.audio import read
 from voxfield.metrics.enhancement import scores
-from voxfield.tasks.enhance import enhance
-from voxfield.tasks.evaluate import RATE_HZ, SNR_EDGES_DB, Evaluation, evaluate, pairs
+from voxfield.tasks.enhancement import enhance
+from voxfield.tasks.enhancement_scores import RATE_HZ, SNR_EDGES_DB, mean, pairs, score_pair
 
 MEASURES = ("pesq", "estoi", "si_sdr_db")
 QUIETER = 0.1  # 20 dB
@@ -45,7 +45,7 @@ def _ours(noisy: np.ndarray, model: str) -> np.ndarray:
     return enhance(noisy, RATE_HZ, model=model).samples[0]
 
 
-def score(noisy: Path, clean: Path, chosen: dict[str, Process], measures: tuple[str, ...], limit: int) -> Evaluation:
+def score(noisy: Path, clean: Path, chosen: dict[str, Process], measures: tuple[str, ...], limit: int) -> list[dict]:
     """Scores of the noisy input, of every system, and the PESQ of every system on quieter input, row by row."""
     rows = []
     for number, (name, *paths) in enumerate(pairs(noisy, clean), start=1):
@@ -54,27 +54,24 @@ def score(noisy: Path, clean: Path, chosen: dict[str, Process], measures: tuple[
         print(f"\r{number} {name}", end="", file=sys.stderr, flush=True)
         mixture, speech = (read(path, rate_hz=RATE_HZ, mono=True)[0] for path in paths)
         first, *others = chosen
-        (row,) = evaluate([(name, mixture, speech)], chosen[first], measures).rows
+        row = score_pair(mixture, chosen[first](mixture), speech, measures)
         found = {"noisy": row["noisy"], first: row["enhanced"]}
         found |= {other: scores(chosen[other](mixture), speech, measures) for other in others}
         for system, process in chosen.items():
             found[f"{system}, quieter"] = scores(process(mixture * QUIETER) / QUIETER, speech, ("pesq",))
         rows.append({"name": name, "snr_db": row["snr_db"], **found})
     print(file=sys.stderr)
-    return Evaluation(tuple(rows))
+    return rows
 
 
-def report(found: Evaluation, names: list[str]) -> dict:
+def report(rows: list[dict], names: list[str]) -> dict:
     """Means in all and by SNR for the noisy input and each system, and what each loses on quieter input."""
-    edges = [(-1e9, 1e9), *pairwise(SNR_EDGES_DB)]
-    counts = [sum(low <= row["snr_db"] < high for row in found.rows) for low, high in edges]
-    parts = [
-        {"snr_db": None if at == 0 else edge, "recordings": count}
-        | {"scores": {name: found.mean(name, *edge) for name in ("noisy", *names)}}
-        for at, (edge, count) in enumerate(zip(edges, counts, strict=True))
-        if count
-    ]
-    lost = {name: found.mean(name)["pesq"] - found.mean(f"{name}, quieter")["pesq"] for name in names}
+    parts = []
+    for at, (low, high) in enumerate([(-1e9, 1e9), *pairwise(SNR_EDGES_DB)]):
+        if inside := [row for row in rows if low <= row["snr_db"] < high]:
+            scored = {name: mean(inside, name) for name in ("noisy", *names)}
+            parts.append({"snr_db": (low, high) if at else None, "recordings": len(inside), "scores": scored})
+    lost = {name: mean(rows, name)["pesq"] - mean(rows, f"{name}, quieter")["pesq"] for name in names}
     return {"parts": parts, "pesq_lost_20_db_quieter": lost}
 
 

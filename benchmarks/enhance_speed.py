@@ -29,10 +29,10 @@ from pathlib import Path
 
 import gtcrn_shape
 import numpy as np
-import onnxruntime
 from peers import RNNOISE_FRAME_S, Rnnoise
 from table import table
 
+from voxfield.ort.session import onnxruntime
 from voxfield.protocols import Engine
 from voxfield.runtime import OnnxEngine, Stream, load_engine
 
@@ -75,10 +75,10 @@ class FixedEngine(OnnxEngine):
 def contenders(name: str, engine: Engine, measures: tuple[str, ...] = MEASURES) -> list[Contender]:
     """One network in each of the ways."""
     card = engine.card
-    hop_s = card.hop_samples / card.sample_rate_hz
-    hop, block = noise(card.hop_samples), noise(BLOCK_HOPS * card.hop_samples)
+    hop_s = card.interface.hop_samples / card.interface.sample_rate_hz
+    hop, block = noise(card.interface.hop_samples), noise(BLOCK_HOPS * card.interface.hop_samples)
     state = [engine.initial_state()]
-    spectrum = np.random.default_rng(0).standard_normal((1, 2, card.bins, 1)).astype(np.float32)
+    spectrum = np.random.default_rng(0).standard_normal((1, 2, card.interface.bins, 1)).astype(np.float32)
 
     def network() -> None:
         state[0] = engine.step(spectrum, state[0])[1]

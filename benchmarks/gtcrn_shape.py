@@ -15,21 +15,20 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from voxfield.cards import spectrum
 from voxfield.explain import explain
 from voxfield.export.onnx_file import export_network
-from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import Chain, State, Streaming, run, zeros
 
 PUBLISHED_PARAMETERS = 23_670  # as the paper rounds it; the fixed band filters are not counted
 PUBLISHED_MACS_PER_SECOND = 33.0e6  # by the authors' own count; explain counts dense kernels only
-INTERFACE = SimpleNamespace(sample_rate_hz=16000, window_samples=512, hop_samples=256)
+INTERFACE = spectrum(16000, window_samples=512, hop_samples=256)
 BINS, LOW_BINS, BANDS, CHANNELS, WIDTH = 257, 65, 64, 16, 33  # 65 bins as they are + 64 bands = 129 -> 65 -> 33
 
 
@@ -174,7 +173,7 @@ def write(out: Path) -> None:
     net = Gtcrn().eval()
     about = {"name": "gtcrn-shape.random", "task": "enhance", "architecture": "gtcrn-shape", "config": {}}
     words = {"summary": "a yardstick of speed, not trained", "licence": "Apache-2.0", "data": ()}
-    export_network(net, out, about | words | spectral_interface(INTERFACE))
+    export_network(net, out, about | words | {"interface": INTERFACE})
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def best_s(work: Callable[[], object], repeats: int = 5) -> float:
 def about(net: ConvTasNet, name: str) -> dict[str, object]:
     return {
         "name": name, "task": "separate", "architecture": "conv-tasnet", "summary": "for a benchmark",
-        "licence": "none", "data": [], "config": {"kernel_samples": net.config.kernel_samples}, **net.interface(),
+        "licence": "none", "data": [], "config": {}, "interface": net.interface(),
     }  # fmt: skip
 
 
@@ -96,12 +96,12 @@ def efficient(folder: Path) -> dict[str, float]:
         path = folder / "small.onnx"
         export_network(net := ConvTasNet(SMALL).eval(), path, about(net, "small-benchmark.v1"))
     engine = load_engine(path)
-    rate_hz = engine.card.sample_rate_hz
+    rate_hz = engine.card.interface.sample_rate_hz
     x = 0.1 * np.random.default_rng(0).standard_normal((1, 1, SECONDS * rate_hz)).astype(np.float32)
     causal = ConvTasNet(SMALL_CAUSAL).eval()
     export_network(causal, folder / "causal.onnx", about(causal, "causal-benchmark.v1"))
     live = load_engine(folder / "causal.onnx")
-    hop = live.card.hop_samples
+    hop = live.card.interface.hop_samples
 
     def stream(hops: int) -> None:
         running = Stream(live)
@@ -113,7 +113,7 @@ def efficient(folder: Path) -> dict[str, float]:
         "efficient, offline": best_s(lambda: engine.step(x, engine.initial_state())) / SECONDS,
         "causal, hop by hop": best_s(lambda: stream(1), 3) / SECONDS,
         "causal, 64 hops": best_s(lambda: stream(64), 3) / SECONDS,
-        "causal latency ms": live.card.latency_ms,
+        "causal latency ms": live.card.interface.latency_ms,
     }
 
 

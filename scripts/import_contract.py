@@ -1,76 +1,157 @@
-"""The rooms of the house and which rooms each may import; read from the source, so nothing has to be installed.
+"""The import contract, read from the source, so nothing has to be installed: which rooms and which packages each room
+may import, no circles, and no module of the name of a function in it.
 
-Prints every breach and exits 1 if there is one. The light half must never import torch, not even lazily, except in
-`explain/readers/torch.py`, `explain/probe.py` and the commands that train and export.
+Prints every breach and exits 1 if there is one. The light half must never import torch, not even lazily, except where
+`explain` reads torch modules and in the commands that train and export.
 """
 
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
+LEAVES = {"errors", "formats", "files", "samples", "protocols"}
+SIGNAL = LEAVES | {"audio", "features", "metrics"}
+LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
+    "formats": set(),
+    "files": {"errors"},
+    "samples": {"errors", "protocols"},
+    "webpage": set(),
     "protocols": {"errors", "cards"},
-    "audio": {"errors", "protocols"},
-    "features": {"errors", "protocols"},
-    "metrics": {"errors", "protocols"},
-    "cards": {"errors"},
-    "runtime": {"features", "cards", "protocols", "errors"},
-    "tasks": {"audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "explain": {"errors", "cards"},
+    "audio": LEAVES,
+    "features": LEAVES,
+    "metrics": LEAVES | {"ort"},
+    "cards": {"errors", "files"},
+    "ort": {"errors"},
+    "runtime": LEAVES | {"features", "cards", "ort"},
+    "tasks": SIGNAL | {"webpage", "cards", "runtime"},
+    "explain": {"errors", "webpage", "cards", "ort"},
     "nn": {"features", "errors"},
-    "models": {"nn", "errors"},
-    "train": {"models", "nn", "tasks", "audio", "features", "metrics", "runtime", "cards", "protocols", "errors"},
-    "export": {"models", "nn", "train", "cards", "runtime", "explain", "features", "protocols", "errors"},
-    "cli": {"tasks", "explain", "cards", "audio", "runtime", "metrics", "protocols", "errors", "train", "export"},
+    "models": {"nn", "cards", "errors"},
+    "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
+    "export": LEAVES | {"features", "cards", "runtime", "explain", "ort", "nn", "models", "train"},
+    "cli": LIGHT | {"train", "export"},
 }
-LIGHT = {"errors", "protocols", "audio", "features", "metrics", "cards", "runtime", "tasks", "explain", "cli"}
-TORCH_ALLOWED = {"explain/readers/torch.py", "explain/probe.py"}
-HEAVY = {"torch", "safetensors", "tensorboard"}
+PACKAGES = {  # room -> packages besides the standard library
+    "errors": set(),
+    "formats": set(),
+    "files": set(),
+    "samples": {"numpy"},
+    "webpage": set(),
+    "protocols": {"numpy"},
+    "audio": {"numpy", "soundfile", "soxr", "av"},
+    "features": {"numpy"},
+    "metrics": {"numpy"},
+    "cards": {"platformdirs", "filelock", "rich"},
+    "ort": {"onnxruntime"},
+    "runtime": {"numpy"},
+    "tasks": {"numpy", "soundfile"},
+    "explain": {"numpy", "onnx", "torch"},
+    "nn": {"numpy", "torch"},
+    "models": {"numpy", "torch"},
+    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},
+    "export": {"numpy", "torch", "safetensors", "onnx"},
+    "cli": {"typer", "rich", "click"},
+}
+TORCH_IN_EXPLAIN = {"explain/readers/torch.py", "explain/readers/torch_file.py", "explain/probe.py"}
 
 
-def imports(path: Path) -> list[tuple[str, int, bool]]:
-    """(dotted name, line, at module level) of every import in a file; relative ones are made absolute."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    package = ("voxfield", *path.relative_to(ROOT).parent.parts)
-    top = {id(node) for node in tree.body}
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [(alias.name, node.lineno, id(node) in top) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module or "") if part)
-            names = [f"{module}.{alias.name}" for alias in node.names] if module == "voxfield" else [module]
-            found += [(name, node.lineno, id(node) in top) for name in names]
+class Import(NamedTuple):
+    """One import: dotted name, line, and whether it runs when the module is loaded."""
+
+    name: str
+    line: int
+    at_top: bool
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ("voxfield", *path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-def breaches() -> list[str]:
-    found = []
-    for path in sorted(ROOT.rglob("*.py")):
+def imports(path: Path, known: dict[str, Path]) -> Iterator[Import]:
+    """Imports of a file, relative ones made absolute, down to the module where a module is named."""
+    package = ("voxfield", *path.relative_to(ROOT).parent.parts)
+
+    def walk(node: ast.AST, at_top: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from (Import(alias.name, child.lineno, at_top) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                base = package[: len(package) - child.level + 1] if child.level else ()
+                module = ".".join((*base, *((child.module,) if child.module else ())))
+                for alias in child.names:
+                    deeper = f"{module}.{alias.name}"
+                    yield Import(deeper if deeper in known else module, child.lineno, at_top)
+            else:
+                inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                yield from walk(child, at_top and not inside)
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")), True)
+
+
+def breaches() -> Iterator[str]:
+    """Every breach, in words."""
+    known = modules()
+    graph: dict[str, set[str]] = {}
+    for name, path in known.items():
         inside = path.relative_to(ROOT)
         room = inside.parts[0].removesuffix(".py")
-        if room in {"__init__", "__main__"}:
-            continue
-        allowed = MAY_IMPORT[room] | {room}
-        for name, line, at_top in imports(path):
-            parts = name.split(".")
-            where = f"{path.relative_to(ROOT.parent.parent)}:{line}"
-            if parts[0] == "voxfield" and len(parts) > 1:
-                target = parts[1]
-                if target in MAY_IMPORT and target not in allowed:
-                    found.append(f"{where}: room '{room}' may not import '{target}'")
-                if room == "cli" and target in {"train", "export"} and at_top:
-                    found.append(f"{where}: the command line imports '{target}' only inside the command that needs it")
-            if parts[0] in HEAVY and room in LIGHT and inside.as_posix() not in TORCH_ALLOWED:
-                found.append(f"{where}: the light half may not import '{parts[0]}'")
-    return found
+        graph[name] = set()
+        for found in imports(path, known):
+            where, parts = f"src/voxfield/{inside}:{found.line}", found.name.split(".")
+            if found.name in known:
+                graph[name].add(found.name)
+            if room in {"__init__", "__main__"}:
+                continue
+            if parts[0] != "voxfield":
+                if parts[0] not in sys.stdlib_module_names | PACKAGES[room]:
+                    yield f"{where}: room '{room}' may not import the package '{parts[0]}'"
+                if parts[0] == "torch" and room == "explain" and inside.as_posix() not in TORCH_IN_EXPLAIN:
+                    yield f"{where}: explain imports torch only in {', '.join(sorted(TORCH_IN_EXPLAIN))}"
+            elif len(parts) > 1:
+                if parts[1] in MAY_IMPORT and parts[1] not in MAY_IMPORT[room] | {room}:
+                    yield f"{where}: room '{room}' may not import '{parts[1]}'"
+                if room == "cli" and parts[1] in {"train", "export"} and found.at_top:
+                    yield f"{where}: the command line imports '{parts[1]}' only inside the command that needs it"
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if (stem := name.rpartition(".")[2]) in functions:
+            yield f"src/voxfield/{inside}: the module is named as its function {stem}"
+    yield from (f"circle of imports: {' <-> '.join(circle)}" for circle in circles(graph))
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """Groups of modules of which each reaches each other, lazily or not; a package and its own modules are one thing."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen, ahead = set(), list(graph[start])
+        while ahead:
+            module = ahead.pop()
+            if module not in seen:
+                seen.add(module)
+                ahead += graph.get(module, ())
+        reach[start] = seen
+    done: set[str] = set()
+    for start in sorted(graph):
+        group = sorted(other for other in reach[start] if start in reach[other] and other not in done)
+        if start in group and len(group) > 1:
+            done.update(group)
+            yield group
 
 
 if __name__ == "__main__":
-    problems = breaches()
+    problems = list(breaches())
     print("\n".join(problems) if problems else "import contract: kept")
     sys.exit(1 if problems else 0)

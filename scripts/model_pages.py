@@ -8,12 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.cards import Card, cards
+from voxfield.cards.wording import facts
 
 PAGE = Path(__file__).parent.parent / "docs" / "models.md"
 HEAD = """# Models
 
 Made from the cards by `python scripts/model_pages.py`. A card is inside its ONNX file (`voxfield models NAME --json`);
-its size, cost, state, field and latency are read from the file by `voxfield explain NAME`, and a test compares them.
+its size, cost, streaming state, receptive field and latency are read from the file by `voxfield explain NAME`, and a
+test compares them.
+
+Weights that do not come with the package are downloaded once, when they are first used, into the system's cache folder
+or the folder that `VOXFIELD_CACHE` names. A broken download goes on where it stopped; every file is checked against the
+sha256 on its card each time it is loaded. `--offline`, or `VOXFIELD_OFFLINE=1`, downloads nothing and says where to put
+a file by hand.
 """
 
 
@@ -21,21 +28,8 @@ def section(card: Card) -> Iterator[str]:
     """The lines of one model."""
     yield f"\n## {card.name}\n"
     yield f"{card.summary[0].upper()}{card.summary[1:]}.\n"
-    live = f"{card.latency_ms:g} ms of latency" if card.streaming else f"does not stream: {card.not_streaming_because}"
-    field = f"{card.field_samples:,} samples" if isinstance(card.field_samples, int) else card.field_samples
-    size = f", {card.file.bytes / 1e3:,.0f} kB" if card.file else ""
-    rows = {
-        "architecture": f"{card.architecture}, {card.sample_rate_hz} Hz, {card.interface}",
-        "live": live,
-        "hears": field,
-        "size": f"{card.parameters:,} parameters{size}",
-        "cost": f"{card.macs_per_second / 1e6:,.1f} M MACs a second of audio",
-        "keeps between steps": f"{card.state_floats:,} floats" if card.streaming else "nothing",
-        "licence": card.licence,
-        "learned from": "; ".join(card.data),
-    }
     yield "| | |\n| --- | --- |"
-    yield from (f"| {name} | {value} |" for name, value in rows.items())
+    yield from (f"| {label} | {'; '.join(lines)} |" for label, lines in facts(card).items())
     yield from scores(card.measured)
 
 

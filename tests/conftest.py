@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from voxfield.cards import METADATA_KEY, Card, example_card
+from voxfield.cards import METADATA_KEY, Card, example_card, samples
 
 MakeModel = Callable[..., Path]
 
@@ -21,8 +21,7 @@ def write_model(
 ) -> Path:
     """An ONNX file with the inputs and outputs that the card promises, computed by `nodes`."""
     batch = "B" if free_batch else 1
-    shape = [batch, 2, card.bins, "T"] if card.interface == "spectrum" else [batch, 1, "N"]
-    output = shape if card.interface == "spectrum" else [batch, card.sources, "N"]
+    shape, output = ([batch, *port.shape] for port in (card.interface.input, card.interface.output))
     value = helper.make_tensor_value_info
     states = [(state.name, [batch, *state.shape[1:]]) for state in card.states]
     graph = helper.make_graph(
@@ -48,7 +47,7 @@ def spectral_model(path: Path, *, free_batch: bool = False, **changes: object) -
             "name": "tiny-spectral.v1",
             "states": [("past", (1, 1, 257, 2))],
             "field_samples": 1024,
-            "macs_per_second": 257 * 3 * 63,
+            "macs": 257 * 3 * 63,
             "parameters": 4,
             **changes,
         }
@@ -77,13 +76,9 @@ def sample_model(path: Path, *, sources: int = 1, **changes: object) -> Path:
     card = example_card(
         **{
             "name": "tiny-samples.v1",
-            "interface": "samples",
-            "window_samples": 0,
-            "hop_samples": 80,
-            "lookahead_samples": future,
+            "interface": samples(16000, 80, future, sources),
             "states": [("tail", (1, 1, taps - 1))],
             "field_samples": taps,
-            "sources": sources,
             "task": "enhance" if sources == 1 else "separate",
             **changes,
         }

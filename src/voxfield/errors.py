@@ -6,6 +6,7 @@
     ├── OutputError         (OSError)            a result that cannot be put where it was asked for
     ├── CardError           (ValueError)         a model file without a readable card, or a card that does not hold
     │   └── IntegrityError                       a file whose sha256 is not the one on its card
+    ├── DownloadError       (OSError)            weights that are not here and could not be fetched
     ├── UnknownModelError   (KeyError)           a name that no card carries
     ├── ExplainError        (ValueError)         a network that cannot be read or analysed; names the line or node
     ├── CheckpointError     (ValueError)         weights that do not fit the network they were offered to
@@ -40,6 +41,10 @@ class IntegrityError(CardError):
     """A file whose sha256 is not the one on its card."""
 
 
+class DownloadError(VoxfieldError, OSError):
+    """Weights that are not here and could not be fetched."""
+
+
 class UnknownModelError(VoxfieldError, KeyError):
     """A model name that no card carries."""
 
@@ -62,7 +67,7 @@ class RecipeError(VoxfieldError, ValueError):
 class MissingExtraError(VoxfieldError, ImportError):
     """An optional dependency that is not installed."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str, purpose: str, more: str = "") -> None:
         super().__init__(
-            f"{purpose} needs the package '{package}', which is not installed: pip install 'voxfield[{extra}]'"
+            f"{purpose} needs the package '{package}', which is not installed: pip install 'voxfield[{extra}]'{more}"
         )

@@ -33,10 +33,12 @@ class Engine(Protocol):
         """Output and next state of one block.
 
         Args:
-            block: spectrum (B, 2, F, T), or samples (B, 1, N) with N a multiple of the hop.
+            block: what the card's interface says of the input, such as a spectrum (B, 2, F, T), or samples (B, 1, N)
+                with N a multiple of the hop.
             state: what the previous step returned; it is left as it is.
 
         Returns:
-            Spectrum (B, 2, F, T), or samples (B, S, N); and the next state.
+            What it says of the output, such as a spectrum (B, 2, F, T), samples (B, S, N), an embedding (B, D) or
+            tokens (B, K, T); and the next state.
         """
         ...

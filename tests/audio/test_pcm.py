@@ -7,9 +7,10 @@ import pytest
 import soundfile as sf
 
 from voxfield.audio import PipeSink, PipeSource, RawFormat, open_pipe
-from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode, to_float
+from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
 from voxfield.audio.wav import UNKNOWN, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError
+from voxfield.samples import to_float
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -100,9 +101,15 @@ def test_nonsense_on_a_pipe_is_refused():
         open_pipe(io.BytesIO(b""))
 
 
-@pytest.mark.parametrize("text", ["", "fast", "0", "16000,0", "16000,1,mp3", "16000;1"])
+@pytest.mark.parametrize("text", ["", "fast", "16k", "16000,1,mp3", "16000;1"])
 def test_raw_layouts_that_make_no_sense_are_refused(text):
     with pytest.raises(InputError, match="raw samples are described as"):
+        RawFormat.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0", "999", "768001", "16000,0", "16000,257", "768000,17"])
+def test_raw_layouts_out_of_bounds_are_refused(text):
+    with pytest.raises(InputError, match="can be used"):
         RawFormat.parse(text)
 
 

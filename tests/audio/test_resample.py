@@ -40,9 +40,12 @@ def test_equal_rates_pass_untouched(speech):
     assert resampler.feed(samples) is samples and resampler.flush().shape == (2, 0)
 
 
-def test_impossible_rates_are_refused():
-    with pytest.raises(InputError, match="rates and channels of 1 or more"):
-        Resampler(0, 16000)
+@pytest.mark.parametrize("rates", [(0, 16000), (16000, 0), (1, 16000), (16000, 10**12), (float("nan"), 16000)], ids=str)
+def test_rates_out_of_bounds_are_refused_before_anything_is_allocated(rates):
+    with pytest.raises(InputError, match="from 1000 to 768000 Hz can be used"):
+        Resampler(*rates)
+    with pytest.raises(InputError, match="1 channel or more"):
+        Resampler(8000, 16000, 0)
 
 
 def test_queue_gives_back_in_order():

@@ -1,10 +1,14 @@
 """Cards survive JSON and TOML, refuse what contradicts itself, and the registry verifies every byte."""
 
+import contextlib
+import json
 import tomllib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from voxfield.cards import Card, FileRecord, cards, example_card, file_record, find, resolve, verify
+from voxfield.cards import Card, FileRecord, cards, example_card, file_record, find, resolve, samples, verify
 from voxfield.errors import CardError, IntegrityError, UnknownModelError
 
 FULL = example_card(
@@ -22,8 +26,7 @@ def test_json_and_toml_give_the_card_back():
 
 
 def test_derived_figures():
-    assert (FULL.short_name, FULL.tag, FULL.bins, FULL.state_floats) == ("crn-doc", "v1", 257, 10)
-    assert (FULL.latency_samples, FULL.latency_ms) == (512, 32.0)
+    assert (FULL.short_name, FULL.tag, FULL.state_floats) == ("crn-doc", "v1", 10)
 
 
 @pytest.mark.parametrize(
@@ -31,16 +34,10 @@ def test_derived_figures():
     [
         ({"name": "crn small"}, "name"),
         ({"name": "crn-small"}, "architecture-variant.tag"),
-        ({"interface": "mel"}, "spectrum or samples"),
-        ({"hop_samples": 0}, "hop_samples"),
-        ({"hop_samples": True}, "hop_samples"),
-        ({"sample_rate_hz": 16000.0}, "sample_rate_hz"),
-        ({"lookahead_samples": 100}, "lookahead_samples"),
-        ({"lookahead_samples": 300}, "lookahead_samples"),
-        ({"window_samples": 128}, "window_samples"),
-        ({"interface": "samples"}, "window_samples"),
+        ({"interface": "spectrum"}, "interface"),
+        ({"macs": 1.5}, "macs"),
         ({"field_samples": "a lot"}, "field_samples"),
-        ({"streaming": False}, "not_streaming_because"),
+        ({"interface": samples(16000, 8, None, 1, 1, "it looks ahead"), "states": [("h", (1, 2))]}, "states"),
         ({"states": [("h", (1, 0))]}, "states"),
         ({"states": [("h", (1,)), ("h", (1,))]}, "states"),
         ({"states": [("h h", (1,))]}, "states"),
@@ -48,7 +45,6 @@ def test_derived_figures():
         ({"config": {"x": object()}}, "config.x"),
         ({"file": FileRecord("../x.onnx", "0" * 64, 1)}, "file"),
         ({"file": FileRecord("x.onnx", "0" * 63, 1)}, "file"),
-        ({"sources": 0}, "sources"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -77,6 +73,56 @@ def test_tables_that_are_no_card(change, message):
 def test_json_that_is_no_card(text):
     with pytest.raises(CardError):
         Card.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "nested"),
+        ('{"config": ' * 200 + "1" + "}" * 200, "more than 32 levels"),
+        ('{"parameters": ' + "9" * 5000 + "}", "a number of 5000 digits"),
+        ('{"parameters": ' + "9" * 4000 + "}", "a number of 4000 digits"),
+    ],
+    ids=["brackets", "levels", "5000-digits", "4000-digits"],
+)
+def test_json_that_exhausts_its_reader(text, message):
+    with pytest.raises(CardError, match=message):
+        Card.from_json(text)
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\r", "\x7f", "\x9b", "\u202e", "\u2066", "\ud800"], ids=ascii)
+@pytest.mark.parametrize("where", ["value", "list", "key"])
+def test_json_that_would_steer_a_terminal(character, where):
+    text = f"red{character}[31m"
+    change = {"value": {"summary": text}, "list": {"data": [text]}, "key": {"config": {text: 1}}}[where]
+    with pytest.raises(CardError, match="must not hold the control character") as caught:
+        Card.from_json(json.dumps(FULL.to_dict() | change))
+    assert character not in str(caught.value)
+
+
+def test_text_in_any_language_is_no_steering():
+    card = example_card(summary="名字　é 🎧\u200d\n\tשלום", data=("a\u00a0b",))
+    assert Card.from_json(card.to_json()) == card
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data(), VALUES)
+def test_any_value_in_any_place_gives_a_card_or_a_card_error(data, value):
+    whole = {"root": json.loads(FULL.to_json())}
+    table, key = whole, "root"
+    while isinstance(table[key], dict | list) and table[key] and (key == "root" or data.draw(st.booleans())):
+        table = table[key]
+        key = data.draw(st.sampled_from(sorted(table) if isinstance(table, dict) else range(len(table))))
+    table[key] = value
+    with contextlib.suppress(CardError):
+        assert Card.from_json(json.dumps(whole["root"])).to_toml()
 
 
 @pytest.fixture
@@ -116,6 +162,21 @@ def test_a_file_that_was_changed_is_refused(shelf):
     (shelf / "tas-net.v1.onnx").unlink()
     with pytest.raises(IntegrityError, match="cannot be read"):
         resolve("tas-net", shelf / "models.toml", shelf)
+
+
+@pytest.mark.parametrize(
+    "model", ["~nobody-of-this-name/x.onnx", "x" * 5000 + ".onnx", "a\0b.onnx"], ids=lambda m: m[:9]
+)
+def test_paths_that_no_system_has(model):
+    with pytest.raises(UnknownModelError, match="does not exist"):
+        resolve(model)
+
+
+def test_a_registry_that_changes_is_read_again(shelf):
+    registry = shelf / "models.toml"
+    assert len(cards(registry)) == 3
+    registry.write_text(registry.read_text() + example_card(file=FileRecord("x.onnx", "0" * 64, 1)).to_toml())
+    assert len(cards(registry)) == 4
 
 
 def test_registries_that_do_not_hold(shelf):

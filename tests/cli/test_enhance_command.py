@@ -12,7 +12,8 @@ import pytest
 import soundfile as sf
 
 from voxfield.cli.app import run
-from voxfield.cli.inputs import PIPE, expand, plan
+from voxfield.cli.inputs import PIPE, Job, expand, plan
+from voxfield.cli.jobs import processes_for
 from voxfield.errors import InputError
 from voxfield.tasks import enhance
 
@@ -90,14 +91,14 @@ def test_json_alone_is_on_standard_output(recordings, tiny_spectral, capsys):
     assert streams.err == "" and len(lines) == 3
     assert lines[1]["sample_rate_hz"] == 44100 and lines[1]["channels"] == 2 and lines[1]["count_samples"] == 3000
     assert lines[1]["model"] == "tiny-spectral.v1" and lines[1]["real_time_factor"] > 0
-    assert "hears up to 8 kHz" in lines[1]["notes"][0] and lines[0]["notes"] == []
+    assert "works up to 8 kHz" in lines[1]["notes"][0] and lines[0]["notes"] == []
 
 
 def test_people_read_standard_error(recordings, tiny_spectral, capsys):
     assert run(["enhance", "rec/deep/b.flac", "--model", str(tiny_spectral)]) == 0
     streams = capsys.readouterr()
     assert streams.out == "" and "rec/deep/b_enhance.flac" in streams.err and "RTF" in streams.err
-    assert "note: tiny-spectral.v1 hears up to 8 kHz" in streams.err
+    assert "note: tiny-spectral.v1 works up to 8 kHz" in streams.err
 
 
 def test_mono_limit_and_mix_reach_the_network(recordings, tiny_spectral):
@@ -186,7 +187,7 @@ def test_nothing_heavy_is_loaded_early():
         return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split())
 
     assert loaded("import voxfield") == set()
-    assert loaded("import voxfield.cli.app, voxfield.cli.enhance") == set()
+    assert loaded("import voxfield.cli.app, voxfield.cli.commands.enhance") == set()
     assert loaded("from voxfield.cli.app import run; run(['--help'])") & {"torch", "onnx", "onnxruntime"} == set()
     assert "torch" not in loaded("import voxfield as vf; vf.enhance; vf.Stream; vf.Card")
 
@@ -207,10 +208,46 @@ def test_help_version_and_models(capsys):
         assert run(words) == 0 and expected in capsys.readouterr().out
     assert run(["models", "--json"]) == 0
     for line in capsys.readouterr().out.splitlines():
-        assert json.loads(line)["sample_rate_hz"] > 0
+        assert json.loads(line)["interface"]["sample_rate_hz"] > 0
 
 
 def test_models_shows_the_card_of_a_lone_file(tiny_spectral, capsys):
     assert run(["models", str(tiny_spectral)]) == 0
     shown = capsys.readouterr().out
-    assert "tiny-spectral.v1" in shown and "latency_ms" in shown
+    assert "tiny-spectral.v1: shows what a card holds" in shown and "latency          32 ms" in shown
+
+
+def test_processes_share_the_files_and_keep_their_order(tmp_path, tiny_spectral, speech, capsys):
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        sf.write(tmp_path / "in" / f"{number}.wav", speech(1, 4000 * (5 - number), seed=number).T, 16000)
+    (tmp_path / "in" / "3.wav").write_text("no sound")
+    arguments = ["enhance", str(tmp_path / "in"), "--model", str(tiny_spectral), "--json", "--overwrite"]
+    assert run([*arguments, "-o", str(tmp_path / "one"), "--jobs", "1"]) == 1
+    alone = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert run([*arguments, "-o", str(tmp_path / "two"), "--jobs", "2"]) == 1
+    shared = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(line["input"]).name for line in shared] == [f"{number}.wav" for number in range(5)]
+    assert [line["status"] for line in shared] == [line["status"] for line in alone]
+    for number in (0, 1, 2, 4):
+        pair = [(tmp_path / folder / f"{number}_enhance.wav").read_bytes() for folder in ("one", "two")]
+        assert pair[0] == pair[1]
+
+
+def test_how_many_processes(tmp_path):
+    jobs = [Job(Path(f"{number}.wav"), Path(f"{number}_enhance.wav")) for number in range(9)]
+    assert processes_for("3", jobs) == 3 and processes_for("99", jobs) == 9
+    assert processes_for("auto", jobs[:7]) == 1 and processes_for("auto", jobs) >= 1
+    assert processes_for("4", [Job(PIPE, PIPE)]) == 1
+    for wrong in ("0", "-1", "many", "1.5"):
+        with pytest.raises(InputError, match="number of processes"):
+            processes_for(wrong, jobs)
+
+
+def test_format_bitrate_and_rate_of_the_result(tmp_path, tiny_spectral, speech):
+    sf.write(tmp_path / "a.wav", speech(1, 16000).T, 16000)
+    options = ["--model", str(tiny_spectral), "--format", "mp3", "--bitrate", "64", "--rate", "32000"]
+    assert run(["enhance", str(tmp_path / "a.wav"), *options]) == 0
+    assert sf.info(tmp_path / "a_enhance.mp3").samplerate == 32000
+    assert run(["enhance", str(tmp_path / "a.wav"), "--format", "doc"]) == 2
+    assert run(["enhance", str(tmp_path / "a.wav"), "--bitrate", "64", "--model", str(tiny_spectral)]) == 1

@@ -24,7 +24,7 @@ def facts(report: Report, *, layers: bool = True) -> dict[str, object]:
         told = field.to_dict()
         fields.append({k: v for k, v in told.items() if k != "input"})
     costs = report.costs.to_dict()
-    for name in ("roofline_rtf", "intensity"):  # measured on this machine; ONNX files carry no order of execution
+    for name in ("intensity",):  # ONNX files carry no order of execution
         costs.pop(name)
     rows = [
         {

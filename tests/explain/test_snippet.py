@@ -255,7 +255,7 @@ UNRESOLVED = [
     ("nn.Sequential(nn.Conv1d(1, 8, 3), nn.Conv1d(9, 8, 3))", 1, "takes 9 channels"),
     ("x = Input((10, 1))\nwhile True:\n    x = layers.Conv1D(8, 3)(x)", 2, "while"),
     ("x = Input((10, 1))\nif flag:\n    x = layers.Conv1D(8, 3)(x)", 2, "flag"),
-    ("x = layers.Conv1D(8, 3(x)", 1, "not Python"),
+    ("x = layers.Conv1D(8, 3(x)", 1, "neither a layer nor a function"),
     ("x = layers.Conv1D(8, kernel=3)(x)", 1, "kernel_size"),
     ("x = layers.Dense(8)(x)", 1, "--input"),
     ("def f(x):\n    y = nn.Conv1d(1, 8, 3)(x)\n    return y.view(1, y.shape[2] * 8)", 3, "--input"),

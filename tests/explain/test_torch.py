@@ -103,7 +103,7 @@ def test_state_is_partial_where_the_whole_input_is_needed():
     assert image.costs.macs_per_second.status == Status.UNAVAILABLE
 
 
-def test_memory_and_roofline():
+def test_memory_and_traffic():
     net = nn.Sequential(nn.Conv1d(1, 8, 5, padding=2), nn.ReLU(), nn.Conv1d(8, 1, 5, padding=2))
     costs = explain(net, input_shape=(1, 1, 1000), rate_hz=8000).costs
     assert costs.weight_bytes.value == 4 * (40 + 8 + 40 + 1)
@@ -111,7 +111,6 @@ def test_memory_and_roofline():
     assert costs.activation_peak.value == 4 * (8000 + 8000)
     moved = costs.weight_bytes.value + 4 * (1000 + 8000 + 8000 + 8000 + 8000 + 1000)
     assert costs.intensity.value == pytest.approx(80_000 / moved)
-    assert 0 < costs.roofline_rtf.value < 1
 
 
 def test_in_place_operators_and_writing_into_a_part():

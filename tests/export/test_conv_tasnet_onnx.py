@@ -16,7 +16,7 @@ from voxfield.export.onnx_file import export_network, parity, to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.nn.norms import GlobalNorm
 from voxfield.runtime import Stream, load_engine
-from voxfield.tasks.separate import separate
+from voxfield.tasks.separation import separate
 
 TINY = ConvTasNetConfig(
     filters=12, kernel_samples=16, stride_samples=4, bottleneck=6, hidden=10, skip=5, blocks=2, repeats=2
@@ -44,7 +44,7 @@ def network(config):
 def about(net, name="tiny-net.v1"):
     return {
         "name": name, "task": "separate", "architecture": "conv-tasnet", "summary": "for a test", "licence": "none",
-        "data": [], "config": {}, **net.interface(),
+        "data": [], "config": {}, "interface": net.interface(),
     }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def test_every_length_through_the_runtime(tmp_path, name):
     net = network(VARIANTS[name])
     export_network(net, tmp_path / "tiny.onnx", about(net))
     engine = load_engine(tmp_path / "tiny.onnx")
-    assert not engine.card.streaming
+    assert not engine.card.interface.streaming
     for n in (1, 5, 16, 17, 99, 400):
         if name == "no zeros" and n < net.config.kernel_samples:
             continue  # callers fill up to one window
@@ -76,11 +76,11 @@ def test_every_length_through_the_runtime(tmp_path, name):
 def test_a_stream_gives_the_recording_separated(tmp_path, name):
     net = network(VARIANTS[name])
     card = export_network(net, tmp_path / "tiny.onnx", about(net))
-    assert card.streaming and card.states
+    assert card.interface.streaming and card.states
     x = np.random.default_rng(0).standard_normal(403).astype(np.float32)
     stream = Stream(load_engine(tmp_path / "tiny.onnx"))
     parts = [stream.feed(piece) for piece in np.split(x, [1, 2, 50, 53, 300])]
-    got = np.concatenate([*parts, stream.flush()[0]], axis=1)
+    got = np.concatenate([*parts, stream.flush()], axis=1)
     wanted = net.separate(torch.from_numpy(x)[None, None]).numpy()[0]
     assert got.shape == wanted.shape == (2, 403)
     whole = 403 - net.config.kernel_samples if "no zeros" in name else 403  # the stream has the last windows besides

@@ -2,7 +2,6 @@
 
 import json
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -166,20 +165,6 @@ def test_a_failing_export_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match="differs"):
         convert_checkpoint(saved(tmp_path / "theirs.pt", asteroid(2)), "asteroid", tmp_path / "out", onnx=True)
     assert not (tmp_path / "out").exists()
-
-
-def test_without_onnx_the_extra_is_named(tmp_path):
-    saved(tmp_path / "theirs.pt", asteroid(2))
-    code = (
-        "import sys; sys.modules['onnx'] = None\n"
-        "from voxfield.cli.app import run\n"
-        "words = ['convert', 'theirs.pt', '--from', 'asteroid', '-o']\n"
-        "sys.exit(10 * run([*words, 'plain']) + run([*words, 'both', '--onnx']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stderr  # 0 for the weights alone, 1 where the ONNX file is asked for
-    assert "pip install 'voxfield[train]'" in done.stderr and "Traceback" not in done.stderr
-    assert (tmp_path / "plain").is_dir() and not (tmp_path / "both").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,37 +10,35 @@ from voxfield.export.figures import describe, field_samples
 
 @pytest.fixture(params=cards(), ids=lambda card: card.name)
 def published(request):
-    """(card, what its file says of itself, explain's report on the file)."""
+    """(card, explain's report on its file)."""
     card = request.param
-    content = resolve(card.name)[1].read_bytes()
-    about = card.to_dict()
-    return card, about, describe(content, about)
+    return card, describe(resolve(card.name)[1].read_bytes(), card.interface)
 
 
 def test_size_and_cost(published):
-    card, _, report = published
+    card, report = published
     assert report.costs.params.value == card.parameters
-    assert round(report.costs.macs_per_second.value) == card.macs_per_second
+    assert round(report.costs.macs_per_second.value) == card.macs
     assert not report.costs.params.missing and not report.costs.macs_per_second.missing
 
 
 def test_state(published):
-    card, _, report = published
-    if not card.streaming:
+    card, report = published
+    if not card.interface.streaming:
         assert card.states == () and card.state_floats == 0
     else:
         assert report.costs.state.value == card.state_floats == sum(math.prod(state.shape) for state in card.states)
 
 
 def test_field(published):
-    card, about, report = published
-    assert field_samples(report, about) == card.field_samples
+    card, report = published
+    assert field_samples(report, card.interface) == card.field_samples
 
 
 def test_latency(published):
-    card, _, report = published
-    if card.interface == "spectrum":
+    card, report = published
+    if card.interface.input.kind == "spectrum":
         assert report.field("time").lookahead == 0  # frames look nowhere ahead; what is ahead lies in the window
-        assert card.lookahead_samples == card.window_samples - card.hop_samples
-    elif not card.streaming:
+        assert card.interface.lookahead_samples == card.interface.window_samples - card.interface.hop_samples
+    elif not card.interface.streaming:
         assert report.field("time").latency is None  # it waits for the end of the recording

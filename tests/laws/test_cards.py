@@ -20,10 +20,10 @@ NAMES = ["tiny", *(card.name for card in cards())]
 @pytest.fixture(params=NAMES)
 def engine(request, tiny_spectral):
     loaded = OnnxEngine(tiny_spectral if request.param == "tiny" else resolve(request.param)[1])
-    if not loaded.card.streaming:
+    if not loaded.card.interface.streaming:
         with pytest.raises(InputError, match=loaded.card.name):
             Stream(loaded)
-        pytest.skip(loaded.card.not_streaming_because)
+        pytest.skip(loaded.card.interface.not_streaming_because)
     return loaded
 
 
@@ -57,7 +57,7 @@ def test_interleaved_streams_do_not_mix(engine, speech):
 def test_the_future_beyond_the_lookahead_does_not_matter(engine, speech):
     before, after = speech(1, 12_000), speech(1, 12_000)
     after[:, 8000:] = np.random.default_rng(3).standard_normal(4000)
-    known = 8000 - (engine.card.latency_samples - 1)
+    known = 8000 - (engine.card.interface.latency_samples - 1)
     first, second = run(engine, before), run(engine, after)
     assert np.abs(first[..., :known] - second[..., :known]).max() <= 1e-6
     assert np.abs(first[..., 8000:] - second[..., 8000:]).max() > 1e-4

@@ -30,9 +30,9 @@ def network(request):
 
 
 def test_onnx_equals_torch(network):
-    about = network.interface()
-    content, names = to_onnx(network, about)
-    assert parity(network, content, names, about) <= 1e-5
+    face = network.interface()
+    content, names = to_onnx(network, face)
+    assert parity(network, content, names, face) <= 1e-5
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from voxfield.explain import explain
-from voxfield.export.onnx_file import example_block, to_onnx
+from voxfield.export.onnx_file import to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.models.crn import CrnConfig, CrnEnhancer
 from voxfield.models.crn_band import BandCrn, BandCrnConfig
@@ -29,11 +29,10 @@ def test_torch_graph_onnx_file_and_measurement_agree(name):
     torch.manual_seed(0)
     make, count = NETWORKS[name]
     net = make().eval()
-    about = net.interface()
-    shape = tuple(example_block(about, count).shape)
-    layout = "BCFT" if about["interface"] == "spectrum" else "BCT"
+    face = net.interface()
+    shape, layout = face.block_shape(count), face.input.layout
     from_torch = explain(net, input_shape=shape, layout=layout, verify=True)
-    content, states = to_onnx(net, about)
+    content, states = to_onnx(net, face)
     from_file = explain(content, input_shape=shape, layout=layout, verify=True)
     for here, there in zip(from_torch.fields, from_file.fields, strict=True):
         for fact in ("axis", "phases", "hop", "rf", "ahead", "past", "latency", "reach"):

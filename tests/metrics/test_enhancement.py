@@ -21,6 +21,22 @@ def test_si_sdr_of_orthogonal_noise_is_the_ratio_of_powers():
     assert si_sdr_db(target, target) == math.inf
 
 
+@pytest.mark.parametrize("estimate", [[0.0] * 4, [0.1] * 4, [1.0, 1, -1, -1]], ids=["silent", "constant", "orthogonal"])
+def test_an_estimate_without_the_target_scores_the_floor(estimate):
+    assert si_sdr_db(np.array(estimate), np.array([3.0, -3, 3, -3])) == -100
+
+
+def test_a_constant_target_is_refused():
+    with pytest.raises(InputError, match="constant"):
+        si_sdr_db(np.array([1.0, -1, 1, -1]), np.full(4, 0.1))
+
+
+def test_pesq_of_silence_is_undefined():
+    pytest.importorskip("pesq", reason="PESQ needs a C compiler: pip install 'voxfield[pesq]'")
+    target = read(CLEAN, rate_hz=16000)[0]
+    assert math.isnan(pesq_wb(np.zeros_like(target), target))
+
+
 @pytest.mark.parametrize("measure", [si_sdr_db, stoi, estoi, pesq_wb])
 def test_what_cannot_be_scored(measure):
     with pytest.raises(InputError, match="silent"):

@@ -24,6 +24,23 @@ def test_gains_are_over_the_mixture(voices, error_db):
     assert scores["sdr_gain_db"] == pytest.approx(-error_db, abs=0.6)
 
 
+@pytest.mark.parametrize("dead", [0.0, 0.1], ids=["silent", "constant"])
+def test_a_dead_output_leaves_the_score_a_number(voices, dead):
+    noise = np.random.default_rng(1).standard_normal(voices.shape).astype(np.float32)
+    estimates = voices + 0.1 * noise
+    estimates[1] = dead
+    scores = separation_scores(estimates, voices, voices.sum(0))
+    assert scores["si_sdr_db"] == pytest.approx((20 - 100) / 2, abs=0.2)
+    assert scores["sdr_db"] == pytest.approx((20 - 100) / 2, abs=0.5)
+    assert all(np.isfinite(value) for value in scores.values())
+
+
+def test_perfect_and_orthogonal_outputs_leave_the_score_a_number(voices):
+    silent_in_turn = voices.copy()
+    silent_in_turn[0, : 5 * RATE] = silent_in_turn[1, 5 * RATE :] = 0  # each is orthogonal to the other
+    assert separation_scores(silent_in_turn[::-1], silent_in_turn, voices.sum(0))["si_sdr_db"] == 100
+
+
 def test_three_voices_find_their_places(voices):
     three = np.concatenate([voices, voices[:1, ::-1]])
     assert best_order(three[[2, 0, 1]], three) == (1, 2, 0)

@@ -156,8 +156,8 @@ def test_a_network_that_cannot_stream_says_why_and_has_no_state():
     for name, reason in (("global", "look ahead"), ("causal but global", "whole recording")):
         net = network(WHOLE[name])
         assert net.initial_state(1) == ()
-        assert reason in net.interface()["not_streaming_because"]
-        assert not net.interface()["streaming"]
+        assert reason in net.interface().not_streaming_because
+        assert not net.interface().streaming
 
 
 @pytest.mark.parametrize(

@@ -21,3 +21,12 @@ def test_equals_the_streaming_transform_of_the_light_half():
     spectrum, _ = light.analyse(x.numpy(), light.initial_state(1))
     ours = Stft(512)(x)[..., : spectrum.shape[-1]].numpy()
     np.testing.assert_allclose(ours, spectrum, atol=1e-4)
+
+
+@pytest.mark.parametrize("hop", [64, 96, 128, 200, 256])
+def test_any_hop_of_up_to_half_a_window(hop):
+    x = torch.randn(2, 3000)
+    stft = Stft(512, hop)
+    spectrum = stft(x)
+    torch.testing.assert_close(stft.inverse(spectrum, 3000), x, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(spectrum.numpy(), features.stft(x.numpy(), 512, hop), atol=1e-4)

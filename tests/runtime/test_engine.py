@@ -6,7 +6,7 @@ import pytest
 
 from voxfield.cards import METADATA_KEY, Card
 from voxfield.errors import CardError, InputError
-from voxfield.runtime import OnnxEngine
+from voxfield.runtime import OnnxEngine, load_engine
 
 
 def altered(source, target, change):
@@ -69,7 +69,7 @@ def test_a_foreign_file_is_refused(tmp_path, tiny_spectral):
     [
         ('"past"', '"future"', "disagree about the input"),
         ("[1, 1, 257, 2]", "[1, 1, 257, 3]", "has shape"),
-        ('"window_samples": 512', '"window_samples": 320', "card"),
+        ('"window_samples": 512', '"window_samples": 320', "window_samples"),
         ('"sample_rate_hz": 16000', '"sample_rate_hz": -1', "sample_rate_hz"),
         ('"licence"', '"license"', "nearest known is 'licence'"),
         ("{", "", "must be JSON"),
@@ -87,6 +87,55 @@ def test_missing_files_and_threads_are_named(tmp_path, tiny_spectral):
         OnnxEngine(tmp_path / "none.onnx")
     with pytest.raises(InputError, match="threads"):
         OnnxEngine(tiny_spectral, threads=0)
+
+
+@pytest.mark.parametrize("model", [None, 3, b"crn-small", ["crn-small"], OnnxEngine, object()], ids=str)
+def test_what_is_no_model_is_named(model):
+    with pytest.raises(InputError, match=r"a model is a name .*, the path of an \.onnx file or an engine, not "):
+        load_engine(model)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None, True, []], ids=repr)
+def test_threads_are_a_whole_number(tiny_spectral, threads):
+    with pytest.raises(InputError, match="threads must be a whole number"):
+        load_engine(tiny_spectral, threads=threads)
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [("[" * 100_000, "nested"), ('{"parameters": ' + "9" * 5000 + "}", "5000 digits")],
+    ids=["brackets", "digits"],
+)
+def test_cards_that_exhaust_their_reader(tmp_path, tiny_spectral, card, message):
+    path = altered(tiny_spectral, tmp_path / "m.onnx", lambda _: card)
+    with pytest.raises(CardError, match=message):
+        OnnxEngine(path)
+
+
+@pytest.mark.parametrize("kind", ["Loop", "If", "Scan"])
+def test_subgraphs_are_not_run_whatever_the_card_says(tmp_path, tiny_spectral, kind):
+    model = onnx.load(tiny_spectral)
+    model.graph.node[-1].attribute.add(name="body", type=onnx.AttributeProto.GRAPH).g.name = "endless"
+    model.graph.node[-1].op_type = kind
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(CardError, match=f"holds the operator {kind} with a subgraph"):
+        load_engine(tmp_path / "m.onnx")
+
+
+def test_bytes_that_were_read_before_are_not_read_again(tmp_path, tiny_spectral):
+    assert OnnxEngine(tmp_path / "gone.onnx", content=tiny_spectral.read_bytes()).card.name == "tiny-spectral.v1"
+
+
+def test_nothing_is_logged_about_files_that_do_not_run(tmp_path, tiny_spectral, tiny_free_batch, capfd):
+    model = onnx.load(tiny_spectral)
+    model.graph.node[0].op_type = "NoSuchOperator"
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(CardError, match="NoSuchOperator"):
+        OnnxEngine(tmp_path / "m.onnx")
+    engine = OnnxEngine(tiny_free_batch)
+    with pytest.raises(CardError, match="failed on a block"):
+        engine.step(np.ones((2, 2, 257, 4), np.float32), engine.initial_state(3))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_embedded_card_survives(tiny_spectral):

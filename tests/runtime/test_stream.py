@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from voxfield import cards
 from voxfield.errors import InputError
 from voxfield.runtime import OnnxEngine, Stream, load_engine
 
@@ -62,7 +63,7 @@ def test_channels_do_not_mix(engine, speech):
 def test_future_beyond_lookahead_does_not_matter(engine, speech):
     samples, changed = speech(1, 8000), speech(1, 8000)
     changed[:, 5000:] = 0.5
-    reach = engine.card.latency_samples - 1  # the rest of its own hop, and the lookahead
+    reach = engine.card.interface.latency_samples - 1  # the rest of its own hop, and the lookahead
     before, after = run(engine, samples, []), run(engine, changed, [])
     assert np.array_equal(before[..., : 5000 - reach], after[..., : 5000 - reach])
     assert not np.allclose(before[..., 5000:], after[..., 5000:], atol=1e-4)
@@ -70,8 +71,8 @@ def test_future_beyond_lookahead_does_not_matter(engine, speech):
 
 def test_a_sample_comes_out_after_the_algorithmic_latency(engine, speech):
     card, stream = engine.card, Stream(engine)
-    given = sum(stream.feed(hop).shape[-1] for hop in np.split(speech(1, 20 * card.hop_samples), 20, axis=1))
-    assert given == 20 * card.hop_samples - card.lookahead_samples
+    given = sum(stream.feed(hop).shape[-1] for hop in np.split(speech(1, 20 * card.interface.hop_samples), 20, axis=1))
+    assert given == 20 * card.interface.hop_samples - card.interface.lookahead_samples
 
 
 def test_silence_stays_silent(tiny_spectral):
@@ -119,10 +120,33 @@ def test_a_model_that_cannot_stream_is_refused_by_name_and_reason(tmp_path: Path
 
     from dataclasses import replace
 
-    Whole.card = replace(Whole.card, streaming=False, not_streaming_because="norms over all time", states=())
+    face = cards.samples(16000, 80, None, not_streaming_because="norms over all time")
+    Whole.card = replace(Whole.card, interface=face, states=())
     with pytest.raises(InputError, match=r"tiny-samples.v1 cannot stream: norms over all time"):
         Stream(Whole())  # type: ignore[arg-type]
 
 
 def test_the_same_file_is_loaded_once(tiny_spectral):
     assert load_engine(tiny_spectral) is load_engine(str(tiny_spectral))
+
+
+def test_linked_channels_streamed_equal_offline(tiny_spectral, speech):
+    samples = speech(3, 6000)
+    engine = load_engine(tiny_spectral)
+    whole = run(engine, samples, [], linked=True)
+    assert np.abs(run(engine, samples, [100, 101, 3000], linked=True) - whole).max() <= 1e-6
+    assert np.abs(run(engine, samples, [], linked=True, max_block_hops=1) - whole).max() <= 1e-6
+    assert np.abs(run(engine, samples, []) - whole).max() > 1e-4
+
+
+def test_flush_gives_the_shape_that_feed_gave(engine, speech):
+    bare, channel = Stream(engine), Stream(engine)
+    samples = speech(1, 1000)
+    first, rest = bare.feed(samples[0]), bare.flush()
+    assert first.ndim == rest.ndim and np.concatenate([first, rest], axis=-1).shape[-1] == 1000
+    assert channel.feed(samples).ndim == channel.flush().ndim == first.ndim + 1
+
+
+def test_a_stream_takes_a_name_or_a_file(tiny_spectral, speech):
+    samples = speech(1, 1000)
+    assert np.array_equal(Stream(tiny_spectral).feed(samples), Stream(load_engine(tiny_spectral)).feed(samples))

@@ -109,7 +109,7 @@ def test_level_does_not_change_where_the_samples_lie(tiny_spectral, speech, tmp_
     info = sf.info(tmp_path / "b.flac")
     assert (info.frames, info.samplerate, info.channels, info.subtype) == (30_000, 44100, 2, "PCM_24")
     assert (work.count_samples, work.channels, work.model) == (30_000, 2, "tiny-spectral.v1")
-    assert any("hears up to 8 kHz" in note for note in work.notes)
+    assert any("works up to 8 kHz" in note for note in work.notes)
     whole = enhance(tmp_path / "a.flac", model=tiny_spectral)
     assert np.abs(sf.read(tmp_path / "b.flac")[0].T - whole.samples).max() < 2**-22
 
@@ -131,3 +131,47 @@ def test_options_out_of_range_and_models_for_other_tasks(tiny_spectral, tiny_sep
         enhance(np.zeros(10), 16000, model=tiny_separator)
     with pytest.raises(UnknownModelError, match="no model is called 'crn-smal'"):
         enhance(np.zeros(10), 16000, model="crn-smal")
+
+
+def test_channels_together_keep_every_sound_in_its_place(tiny_spectral, speech):
+    """The level difference between the channels of a sound is the one it had, at every moment and frequency."""
+    voice, noise = speech(1, 32_000, seed=1)[0], speech(1, 32_000, seed=2)[0]
+    samples = np.stack([voice, 0.5 * voice])
+    enhanced = enhance(samples, 16000, model=tiny_spectral).samples
+    assert np.abs(enhanced[1] - 0.5 * enhanced[0]).max() < 1e-6 and np.abs(enhanced).max() > 1e-3
+    samples = np.stack([voice + 0.3 * noise, voice])
+    together = enhance(samples, 16000, model=tiny_spectral).samples
+    apart = enhance(samples, 16000, model=tiny_spectral, channels="independent").samples
+
+    def wander_db(pair):
+        levels = np.square(pair[:, : 31 * 1024].reshape(2, 31, 1024)).mean(-1)
+        before = np.square(samples[:, : 31 * 1024].reshape(2, 31, 1024)).mean(-1)
+        return np.std(10 * np.log10(levels[0] / levels[1]) - 10 * np.log10(before[0] / before[1]))
+
+    assert wander_db(together) < 0.7 * wander_db(apart)
+    assert np.array_equal(apart[1], enhance(voice, 16000, model=tiny_spectral).samples[0])
+
+
+def test_channels_of_opposite_sign_do_not_cancel(tiny_spectral, speech):
+    voice = speech(1, 32_000)[0]
+    one = enhance(voice, 16000, model=tiny_spectral).samples[0]
+    both = enhance(np.stack([voice, -voice]), 16000, model=tiny_spectral).samples
+    assert np.abs(both[0] - one).max() < 1e-5 and np.abs(both[1] + one).max() < 1e-5
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 48000])
+def test_a_caller_may_use_its_buffer_again(tiny_spectral, speech, rate_hz):
+    samples = speech(1, rate_hz, rate_hz)
+    wanted = enhance(samples, rate_hz, model=tiny_spectral, mix=0.5).samples
+    enhancer, buffer, parts = Enhancer(load_engine(tiny_spectral), rate_hz, mix=0.5), np.zeros((1, 400), np.float32), []
+    for start in range(0, rate_hz, 400):
+        buffer[:] = samples[:, start : start + 400]
+        parts.append(enhancer.feed(buffer))
+    assert np.abs(np.concatenate([*parts, enhancer.flush()], axis=1) - wanted).max() < 1e-6
+
+
+def test_choices_of_channels(tiny_spectral):
+    with pytest.raises(InputError, match="together or independent"):
+        EnhanceOptions(channels="stereo")
+    with pytest.raises(InputError, match="must be a number"):
+        enhance(np.zeros(10), 16000, model=tiny_spectral, mix="a")

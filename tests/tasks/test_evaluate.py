@@ -8,7 +8,8 @@ import soundfile
 
 from voxfield.cli.app import run
 from voxfield.errors import InputError
-from voxfield.tasks.evaluate import evaluate, pairs
+from voxfield.tasks.enhancement_scores import mean, pairs, score_pair
+from voxfield.tasks.evaluation import evaluate
 
 
 @pytest.fixture
@@ -24,22 +25,47 @@ def folders(tmp_path, speech):
     return tmp_path / "noisy", tmp_path / "clean"
 
 
-def recordings(folders):
+def scored(folders, process, measures):
+    rows = []
     for name, noisy, clean in pairs(*folders):
-        yield name, soundfile.read(noisy, dtype="float32")[0], soundfile.read(clean, dtype="float32")[0]
+        first, second = (soundfile.read(path, dtype="float32")[0] for path in (noisy, clean))
+        rows.append({"name": name, **score_pair(first, process(first), second, measures)})
+    return rows
 
 
 def test_a_wire_scores_like_its_input_and_a_lossy_one_worse(folders):
-    wire = evaluate(recordings(folders), lambda noisy: noisy, ["si_sdr_db", "stoi"])
-    assert wire.mean("noisy") == wire.mean("enhanced")
-    assert [round(row["snr_db"], -1) for row in wire.rows] == [0, 10, 20]
-    lossy = evaluate(recordings(folders), lambda noisy: np.round(noisy, 1), ["si_sdr_db"])
-    assert lossy.mean("enhanced")["si_sdr_db"] < lossy.mean("noisy")["si_sdr_db"] - 1
+    wire = scored(folders, lambda noisy: noisy, ["si_sdr_db", "stoi"])
+    assert mean(wire, "noisy") == mean(wire, "enhanced")
+    assert [round(row["snr_db"], -1) for row in wire] == [0, 10, 20]
+    lossy = scored(folders, lambda noisy: np.round(noisy, 1), ["si_sdr_db"])
+    assert mean(lossy, "enhanced")["si_sdr_db"] < mean(lossy, "noisy")["si_sdr_db"] - 1
 
 
-def test_table_by_snr(folders):
-    table = evaluate(recordings(folders), lambda noisy: noisy, ["si_sdr_db"]).to_dict()
-    assert table["recordings"] == 3 == sum(row["recordings"] for row in table["by_snr"])
+def test_summary_by_snr(folders, tiny_spectral):
+    found = evaluate(*folders, str(tiny_spectral), ["si_sdr_db"])
+    assert found.summary["recordings"] == 3 == sum(row["recordings"] for row in found.summary["by_snr"])
+    assert found.model == "tiny-spectral.v1" and not found.failed
+
+
+def test_a_bad_recording_is_a_row(folders, tiny_spectral, capsys):
+    noisy, clean = folders
+    soundfile.write(clean / "1.wav", np.zeros(32000), 16000)
+    (noisy / "2.flac").write_bytes(b"no sound")
+    found = evaluate(noisy, clean, str(tiny_spectral), ["si_sdr_db"])
+    assert [row["name"] for row in found.failed] == ["1", "2"] and found.summary["failed"] == 2
+    assert "silent" in found.failed[0]["error"] and "2.flac" in found.failed[1]["error"]
+    assert run(["evaluate", str(noisy), str(clean), "--model", str(tiny_spectral), "--measures", "si_sdr_db"]) == 1
+    assert "2" in capsys.readouterr().err
+    (noisy / "0.flac").write_bytes(b"no sound")
+    with pytest.raises(InputError, match="none of 3 recordings"):
+        evaluate(noisy, clean, str(tiny_spectral), ["si_sdr_db"])
+
+
+def test_measures_and_tasks_there_are_none_of(folders, tiny_spectral, tiny_separator):
+    with pytest.raises(InputError, match="no measure 'loudness'; there are: pesq"):
+        evaluate(*folders, str(tiny_spectral), ["loudness"])
+    with pytest.raises(InputError, match="no measure 'estoi' of separation"):
+        evaluate(*folders, str(tiny_separator), ["estoi"])
 
 
 def test_folders_that_do_not_match(folders, tmp_path):

@@ -9,7 +9,7 @@ from voxfield.audio import read
 from voxfield.cards import cards
 from voxfield.metrics.separation import separation_scores
 from voxfield.runtime import load_engine
-from voxfield.tasks.separate import separate
+from voxfield.tasks.separation import separate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = [card.name for card in cards() if card.task == "separate"]

@@ -11,11 +11,11 @@ import pytest
 import soundfile as sf
 from scipy.signal import butter, sosfiltfilt
 
-from voxfield.cards import example_card
+from voxfield.cards import example_card, samples
 from voxfield.errors import InputError
 from voxfield.metrics.separation import count_swaps
-from voxfield.tasks.presence import PresenceMeter
-from voxfield.tasks.separate import separate, separate_into, separating_engine
+from voxfield.tasks.activity import ActivityMeter
+from voxfield.tasks.separation import separate, separate_into, separating_engine
 from voxfield.tasks.separator import Separator
 from voxfield.tasks.voice_order import best_order
 
@@ -31,9 +31,8 @@ class Splitter:
 
     def __init__(self, scale=(1.0, 1.0), shuffle=True, streaming=False):
         self.card = example_card(
-            name="splitter-test.v1", task="separate", architecture="conv-tasnet", interface="samples", window_samples=0,
-            hop_samples=80, lookahead_samples=0, sources=2, sample_rate_hz=RATE, streaming=streaming,
-            not_streaming_because="" if streaming else "it filters both ways",
+            name="splitter-test.v1", task="separate", architecture="conv-tasnet",
+            interface=samples(RATE, 80, 0, 2) if streaming else samples(RATE, 80, None, 2, 1, "it filters both ways"),
         )  # fmt: skip
         self.scale, self.shuffle = np.array(scale, np.float32)[:, None], shuffle
         self.calls, self.longest = 0, 0
@@ -140,7 +139,7 @@ def test_silence_gives_silence_without_asking_the_network():
     made = separate(np.zeros(600 * RATE, np.float32), RATE, model=engine, speakers="auto")
     assert engine.calls == 0
     assert made.voices.shape == (0, 1, 600 * RATE)
-    assert made.presence.believed == ()
+    assert made.activity.believed == ()
 
 
 @pytest.mark.parametrize("level_db", [0, -20, -60])
@@ -153,9 +152,9 @@ def test_the_level_of_the_recording_does_not_matter(voices, level_db):
 
 def test_one_voice_is_told_from_two(voices):
     alone = separate(talk(30, DEEP, 3), RATE, model=Splitter(), speakers="auto")
-    assert len(alone.voices) == 1 and len(alone.presence.believed) == 1
-    assert alone.presence.confidence > 0.9
-    echoed = PresenceMeter(2, RATE)
+    assert len(alone.voices) == 1 and len(alone.activity.believed) == 1
+    assert alone.activity.confidence > 0.9
+    echoed = ActivityMeter(2, RATE)
     echoed.feed(np.stack([voices[0], 0.7 * voices[0]]))
     assert len(echoed.judge().believed) == 1
     both = separate(voices.sum(0), RATE, model=Splitter(), speakers="auto")
@@ -190,7 +189,7 @@ def test_a_network_that_streams_gives_voices_as_they_come(rate):
 
 
 def test_presence_of_short_and_silent_pieces():
-    meter = PresenceMeter(2, RATE)
+    meter = ActivityMeter(2, RATE)
     assert meter.judge().believed == ()
     meter.feed(np.zeros((2, 10), np.float32))
     assert meter.judge().believed == ()
@@ -217,6 +216,9 @@ class Memory:
 
     def write(self, samples):
         self.parts.append(samples)
+
+    def notes(self):
+        return []
 
     def commit(self):
         self.kept = True

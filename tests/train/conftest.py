@@ -65,5 +65,6 @@ def settings(sounds, tmp_path) -> list[str]:
         "train.epoch_steps=2",
         "train.validate_steps=100",
         "train.validate_items=1",
+        "train.final_items=1",
         "train.threads=1",
     ]

@@ -1,7 +1,9 @@
 """The training loop: learning, exact resume, fine-tuning, and what it refuses."""
 
 import json
+import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,18 @@ from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import checkpoint, load_recipe, start
 from voxfield.train.enhance import EnhanceTask
+from voxfield.train.loop import averaging
+from voxfield.train.mixing import Mixer
+from voxfield.train.recipe import TrainConfig
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "enhance" / "crn-tiny.toml"
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "enhance" / "crn-tiny.toml"
 
 
 @pytest.fixture(autouse=True)
 def no_validation(monkeypatch):
     """Scores need whole sentences; these runs are too short for them, and not about them."""
-    monkeypatch.setattr(EnhanceTask, "validate", lambda task, net: {"score": 0.0})
+    monkeypatch.setattr(EnhanceTask, "score", lambda task, net, mixture: {"si_sdr_db": 0.0})
 
 
 def test_resumed_equals_uninterrupted(settings, tmp_path):
@@ -70,7 +76,7 @@ def test_checkpoint_to_a_file_that_users_run(settings, tmp_path):
     card = export_checkpoint(path, tmp_path / "mine.onnx", "crn-mine.v1", {"pesq": 1.5})
     assert load_engine(tmp_path / "mine.onnx").card == card
     assert card.measured == {"pesq": 1.5, "training_steps": 6}
-    assert card.config["channels"] == 6 and card.latency_ms == 32
+    assert card.config["channels"] == 6 and card.interface.latency_ms == 32
 
 
 def test_fine_tuning_starts_from_the_average(settings, tmp_path):
@@ -78,6 +84,197 @@ def test_fine_tuning_starts_from_the_average(settings, tmp_path):
     tuned = start(load_recipe(RECIPE, [*settings, "train.steps=0"]), tmp_path / "tuned", init=path)
     before, after = checkpoint.load(path)[0]["ema"], checkpoint.load(tuned)[0]["net"]
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_whatever_is_raised_the_steps_are_saved(settings, tmp_path, monkeypatch):
+    steps = []
+
+    def losses(task, net, batch, original=EnhanceTask.losses):
+        steps.append(len(steps))
+        if len(steps) == 4:
+            raise MemoryError("none left")
+        return original(task, net, batch)
+
+    monkeypatch.setattr(EnhanceTask, "losses", losses)
+    with pytest.raises(MemoryError):
+        start(load_recipe(RECIPE, settings), tmp_path / "run")
+    assert checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")[1]["step"] == 3
+
+
+def test_a_failure_before_the_first_step_leaves_the_folder_free(settings, tmp_path, monkeypatch):
+    def fail(task, net, batch):
+        raise MemoryError("none left")
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(EnhanceTask, "losses", fail)
+        start(load_recipe(RECIPE, settings), tmp_path / "run")
+    start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run")
+
+
+def test_the_random_state_goes_on(settings, tmp_path, monkeypatch):
+    """A loss that draws random numbers, as dropout does, resumes to the bit as well."""
+
+    def losses(task, net, batch, original=EnhanceTask.losses):
+        found = original(task, net, batch)
+        return {**found, "loss": found["loss"] * torch.rand(())}
+
+    monkeypatch.setattr(EnhanceTask, "losses", losses)
+    recipe = load_recipe(RECIPE, settings)
+    whole = start(recipe, tmp_path / "whole")
+    start(recipe, tmp_path / "parts", max_minutes=0)
+    torch.rand(100)
+    resumed = start(recipe, tmp_path / "parts", resume=True)
+    expected, found = (checkpoint.load(path)[0]["net"] for path in (whole, resumed))
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_the_best_weights_are_kept(settings, tmp_path, monkeypatch):
+    scores = iter([1.0, 3.0, 2.0, 2.5, 4.0])
+    monkeypatch.setattr(EnhanceTask, "score", lambda task, net, mixture: {"si_sdr_db": next(scores)})
+    often = [*settings, "train.validate_steps=2", "train.validate_share=1"]
+    path = start(load_recipe(RECIPE, often), tmp_path / "run")
+    parts, about = checkpoint.load(path.with_name("best.safetensors"))
+    assert about["step"] == 4 and about["scores"]["si_sdr_db"] == 3 and parts.keys() == {"ema"}
+    card = export_checkpoint(path.with_name("best.safetensors"), tmp_path / "best.onnx", "crn-best.v1")
+    assert card.measured["training_steps"] == 4
+    start(load_recipe(RECIPE, [*often, "train.steps=8"]), tmp_path / "run", resume=True)  # 2.5 is no better than 3
+    assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 4
+    start(load_recipe(RECIPE, [*often, "train.steps=10"]), tmp_path / "run", resume=True)
+    assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 10
+    with pytest.raises(CheckpointError, match="--init"):
+        (tmp_path / "averaged").mkdir()
+        path.with_name("best.safetensors").rename(tmp_path / "averaged" / "checkpoint.safetensors")
+        start(load_recipe(RECIPE, often), tmp_path / "averaged", resume=True)
+
+
+def test_validation_stays_within_its_share_of_the_time(settings, tmp_path, monkeypatch):
+    def slow(task, net, mixture):
+        time.sleep(0.3)
+        return {"si_sdr_db": 0.0}
+
+    monkeypatch.setattr(EnhanceTask, "score", slow)
+    often = [*settings, "train.validate_steps=1", "train.final_items=3"]
+    path = start(load_recipe(RECIPE, often), tmp_path / "run")
+    lines = [json.loads(line) for line in path.with_name("log.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["items"]) for line in lines if line["kind"] == "valid"] == [(1, 1), (6, 3)]
+
+
+def test_validation_scores_what_is_installed(settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.undo()
+    monkeypatch.setattr("voxfield.train.enhance.measurable", lambda: ("si_sdr_db",))
+    path = start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run")
+    valid = json.loads(path.with_name("log.jsonl").read_text().splitlines()[-1])
+    assert "si_sdr_db" in valid and "pesq" not in valid
+    assert valid["score"] == pytest.approx(0.05 * valid["si_sdr_db"], abs=1e-4)
+    assert capsys.readouterr().err.count("without pesq and estoi") == 1
+
+
+def test_hours_of_mixtures_add_up_over_batches_and_runs(settings, tmp_path):
+    """6 steps of 2 x 0.8 s, then 2 of 4 x 0.8 s, then a run from these weights of 1 of 2 x 0.4 s."""
+    path = start(load_recipe(RECIPE, settings), tmp_path / "run")
+    assert checkpoint.load(path)[1]["hours_of_mixtures"] == pytest.approx(9.6 / 3600, abs=1e-6)
+    start(load_recipe(RECIPE, [*settings, "train.steps=8", "train.batch=4"]), tmp_path / "run", resume=True)
+    about = checkpoint.load(path)[1]
+    assert about["hours_of_mixtures"] == pytest.approx(16 / 3600, abs=1e-6) and about["items"] == 20
+    short = load_recipe(RECIPE, [*settings, "train.steps=1", "mix.duration_s=0.4"])
+    tuned = start(short, tmp_path / "tuned", init=path)
+    assert checkpoint.load(tuned)[1]["hours_of_mixtures"] == pytest.approx(16.8 / 3600, abs=1e-6)
+    line = json.loads(tuned.with_name("log.jsonl").read_text().splitlines()[0])
+    assert line["hours_of_mixtures"] == pytest.approx(16.8 / 3600, abs=1e-5) and line["hours_per_hour"] > 0
+
+
+def test_another_batch_on_resume_repeats_no_mixture(settings, tmp_path, monkeypatch):
+    drawn = []
+
+    def mix(mixer, epoch, index, original=Mixer.mix):
+        if mixer.seed == 0:
+            drawn.append((epoch, index))
+        return original(mixer, epoch, index)
+
+    monkeypatch.setattr(Mixer, "mix", mix)
+    start(load_recipe(RECIPE, settings), tmp_path / "run")
+    for steps, batch in ((8, 4), (11, 1)):
+        changed = [*settings, f"train.steps={steps}", f"train.batch={batch}"]
+        start(load_recipe(RECIPE, changed), tmp_path / "run", resume=True)
+    assert len(drawn) == len(set(drawn)) == 6 * 2 + 2 * 4 + 3 * 1
+
+
+@pytest.mark.parametrize("name", ["crn-small", "crn-tiny"])
+def test_published_checkpoints_resume(name, sounds, tmp_path):
+    (tmp_path / "run").mkdir()
+    path = tmp_path / "run" / "checkpoint.safetensors"
+    shutil.copy(ROOT / "checkpoints" / f"{name}.v1.safetensors", path)
+    own = [f'data.speech=["{sounds}/speech"]', f'data.noise=["{sounds}/noise"]', "data.rooms=[]"]
+    short = ["train.steps=4801", "train.final_items=1", "train.validate_items=1", f'data.cache="{tmp_path}"']
+    recipe = load_recipe(ROOT / "recipes" / "enhance" / f"{name}.toml", [*own, *short])
+    start(recipe, tmp_path / "run", resume=True)
+    about = checkpoint.load(path)[1]
+    assert about["step"] == 4801 and about["items"] == 4801 * 8
+    assert about["hours_of_mixtures"] == pytest.approx(4801 * 8 * 3 / 3600, abs=1e-4)
+
+
+def test_a_step_with_infinite_gradients_is_left_out(settings, tmp_path, monkeypatch):
+    def losses(task, net, batch, original=EnhanceTask.losses):
+        found = original(task, net, batch)
+        return {**found, "loss": found["loss"] * float("nan")}
+
+    monkeypatch.setattr(EnhanceTask, "losses", losses)
+    recipe = load_recipe(RECIPE, [*settings, "train.steps=2"])
+    path = start(recipe, tmp_path / "run")
+    torch.manual_seed(recipe.train.seed)
+    fresh = dict(EnhanceTask(recipe).network().named_parameters())
+    trained = checkpoint.load(path)[0]["net"]
+    assert all(torch.equal(fresh[name], trained[name]) for name in fresh)
+    assert json.loads(path.with_name("log.jsonl").read_text().splitlines()[0])["steps_left_out"] == 1
+
+
+def test_no_step_waits_for_a_number(settings, tmp_path, monkeypatch):
+    """Reading a tensor's number makes the host wait for a GPU; between two lines of the log nothing does."""
+    reads, before_step = [], []
+    for name in ("item", "tolist", "__float__", "__bool__", "__int__", "numpy"):
+        original = getattr(torch.Tensor, name)
+        monkeypatch.setattr(
+            torch.Tensor, name, lambda *given, original=original, name=name: reads.append(name) or original(*given)
+        )
+
+    def losses(task, net, batch, original=EnhanceTask.losses):
+        before_step.append(len(reads))
+        return original(task, net, batch)
+
+    monkeypatch.setattr(EnhanceTask, "losses", losses)
+    start(load_recipe(RECIPE, settings), tmp_path / "run")
+    assert len(before_step) == 6 and len(set(before_step)) == 1
+    assert "tolist" in reads  # the log's line
+
+
+def test_processes_that_mix_change_nothing(settings, tmp_path):
+    paths = [
+        start(load_recipe(RECIPE, [*settings, f"train.workers={workers}"]), tmp_path / f"{workers}")
+        for workers in (0, 2)
+    ]
+    alone, several = (checkpoint.load(path)[0]["net"] for path in paths)
+    assert all(torch.equal(alone[name], several[name]) for name in alone)
+
+
+def test_the_average_is_longer_late():
+    config = TrainConfig(steps=10000, decay_steps=1000, ema=0.99, ema_late=0.999)
+    assert [averaging(config, step) for step in (9000, 9001)] == [0.99, 0.999]
+    assert averaging(config, 1) < 0.2
+
+
+def test_the_hop_of_the_recipe_is_the_hop_of_training(settings, tmp_path):
+    recipe = load_recipe(RECIPE, [*settings, "model.hop_samples=128", "train.steps=1"])
+    assert EnhanceTask(recipe).stft.hop == 128
+    card = export_checkpoint(start(recipe, tmp_path / "run"), tmp_path / "mine.onnx", "crn-mine.v1")
+    assert card.interface.hop_samples == 128
+
+
+def test_there_must_be_a_run_to_resume(settings, tmp_path):
+    recipe = load_recipe(RECIPE, settings)
+    with pytest.raises(RecipeError, match="holds no run to resume"):
+        start(recipe, tmp_path / "run", resume=True)
+    with pytest.raises(RecipeError, match="give one of them"):
+        start(recipe, tmp_path / "run", resume=True, init=tmp_path / "other.safetensors")
 
 
 def test_a_run_is_never_overwritten(settings, tmp_path):

@@ -8,19 +8,20 @@ import pytest
 import soundfile
 
 from voxfield.errors import InputError
+from voxfield.train.banks import AudioBank
 from voxfield.train.made_noise import KINDS
 from voxfield.train.mixing import MixConfig, Mixer, active_level
-from voxfield.train.sources import AudioBank, read_source
+from voxfield.train.sources import read_source
 
 PLAIN = MixConfig(
     duration_s=0.8, second_noise=0, babble=0, reverberation=0, equaliser=0, band_limit=0, clipping=0, clean=0,
-    noise_only=0, silence=0, roll_off=0, speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0,
-    made_noise=0,
+    noise_only=0, silence=0, level_step=0, roll_off=0, speech_speed=0, noise_speed=0, noise_reversed=0,
+    noise_envelope=0, events=0, made_noise=0,
 )  # fmt: skip
 EVERYTHING = MixConfig(
     duration_s=0.8, second_noise=0.5, babble=0.3, reverberation=0.5, equaliser=0.5, band_limit=0.5, clipping=0.5,
-    clean=0.2, noise_only=0.2, silence=0.1, roll_off=0.5, speech_speed=0.5, noise_speed=0.5, noise_reversed=0.5,
-    noise_envelope=0.4, events=0.4, made_noise=0.4,
+    clean=0.2, noise_only=0.2, silence=0.1, level_step=0.5, roll_off=0.5, speech_speed=0.5, noise_speed=0.5,
+    noise_reversed=0.5, noise_envelope=0.4, events=0.4, made_noise=0.4,
 )  # fmt: skip
 
 
@@ -73,6 +74,12 @@ def test_a_roll_off_lies_over_speech_and_noise_alike(mixer):
         for after, before in ((clean, plain_clean), (noisy - clean, plain_noisy - plain_clean)):
             lost = np.abs(np.fft.rfft(after))[-60:] / (np.abs(np.fft.rfft(before))[-60:] + 1e-9)
             assert np.median(lost) < 0.75
+
+
+def test_a_level_step_leaves_quieter_speech_behind(mixer):
+    for index in range(6):
+        _, clean = mixer(replace(PLAIN, level_step=1.0)).mix(0, index)
+        assert active_level(clean[-3200:]) < 0.45 * active_level(clean[:3200])
 
 
 def test_speed_changes_the_pitch(mixer):

@@ -71,3 +71,31 @@ def test_silent_targets_and_estimates_give_numbers():
 def test_other_shapes_are_refused():
     with pytest.raises(InputError, match="batch, voices, samples"):
         pairwise_db(torch.randn(2, 3, 10), torch.randn(2, 2, 10))
+
+
+@pytest.mark.parametrize("kind", ["si_sdr", "sd_sdr", "snr"])
+@pytest.mark.parametrize("ceiling_db, dtype, tolerance_db", [(None, torch.float64, 1e-6), (30.0, torch.float32, 2e-3)])
+def test_inner_products_equal_the_direct_form(kind, ceiling_db, dtype, tolerance_db):
+    """Scores from inner products, and their gradients, against differences of signals, from -20 to 40 dB."""
+    torch.manual_seed(0)
+    targets = torch.randn(4, 3, 8000, dtype=dtype) + 0.1
+    noise = torch.randn(4, 3, 8000, dtype=dtype) * torch.tensor([0.01, 0.1, 1.0, 10.0])[:, None, None]
+    scale = torch.tensor([1.0, 0.5, 2.0])[:, None]
+    found, direct = ((scale * targets + noise).requires_grad_() for _ in range(2))
+    scores = pairwise_db(found, targets, kind, ceiling_db)
+
+    e = (direct - direct.mean(-1, keepdim=True))[:, :, None]
+    t = (targets - targets.mean(-1, keepdim=True))[:, None]
+    projected = (e * t).sum(-1, keepdim=True) / t.square().sum(-1, keepdim=True) * t
+    wanted = t.expand_as(projected) if kind == "snr" else projected
+    error = (e - (projected if kind == "si_sdr" else t)).square().sum(-1)
+    wanted = wanted.square().sum(-1)
+    bound = 0 if ceiling_db is None else 10 ** (-ceiling_db / 10) * wanted
+    expected = 10 * torch.log10(wanted / (error + bound + 1e-8) + 1e-8)
+
+    assert torch.allclose(scores, expected, atol=tolerance_db)
+    scores.sum().backward()
+    expected.sum().backward()
+    for item in range(4):
+        difference = (found.grad[item] - direct.grad[item]).norm() / direct.grad[item].norm()
+        assert difference < (1e-6 if dtype == torch.float64 else 2e-3)

@@ -28,7 +28,7 @@ def test_overrides():
     [
         ("train.stesp=7", "did you mean 'steps'"),
         ("trian.steps=7", "did you mean 'train'"),
-        ("train.steps='many'", "a int is needed"),
+        ("train.steps='many'", "an integer is needed"),
         ("train.steps", "write it as key=value"),
         ("name.x=1", "is a value, not a table"),
         ("architecture='crm'", "no architecture 'crm'"),

@@ -1,17 +1,25 @@
 """Files, pipes and arrays to float32 samples and back: read, write, resample, in blocks."""
 
+from voxfield.audio.opener import Given, open_source
 from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe_sink
 from voxfield.audio.queue import SampleQueue
-from voxfield.audio.resample import Resampler, resample
-from voxfield.audio.sink import FileSink, Sink, file_sink, storage
-from voxfield.audio.source import ArraySource, FileSource, Given, Source, open_source
+from voxfield.audio.resampler import Resampler, resample
+from voxfield.audio.sink import FileSink, Sink, file_sink, save
+from voxfield.audio.sound_file import FileSource
+from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source
+from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
+from voxfield.audio.target import OutputFormat, storage
 from voxfield.audio.whole import load, read
 
 __all__ = [
+    "BLOCK_SAMPLES",
+    "NOT_STORED",
     "ArraySource",
+    "Bitrate",
     "FileSink",
     "FileSource",
     "Given",
+    "OutputFormat",
     "PipeSink",
     "PipeSource",
     "RawFormat",
@@ -19,6 +27,7 @@ __all__ = [
     "SampleQueue",
     "Sink",
     "Source",
+    "Stored",
     "file_sink",
     "load",
     "open_pipe",
@@ -26,5 +35,6 @@ __all__ = [
     "pipe_sink",
     "read",
     "resample",
+    "save",
     "storage",
 ]

@@ -3,7 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 
-from voxfield.errors import AudioError
 from voxfield.protocols import Array
 
 # Raw encodings: bytes a sample. 8-bit is unsigned as in wav files; the rest is signed and little-endian.
@@ -58,20 +57,3 @@ def quantise(samples: Array, bits: int) -> npt.NDArray[np.int64]:
     full = 2 ** (bits - 1)
     whole: npt.NDArray[np.int64] = np.clip(np.rint(samples.astype(np.float64) * full), -full, full - 1).astype(np.int64)
     return whole
-
-
-def to_float(samples: np.ndarray) -> Array:
-    """An array of any real type as float32; integers are scaled so that their full range is 1.
-
-    Raises:
-        AudioError: booleans, complex numbers or objects.
-    """
-    if samples.dtype == np.uint8:
-        return np.asarray((samples - 128.0) / 128, np.float32)
-    if np.issubdtype(samples.dtype, np.signedinteger):
-        full = float(np.iinfo(samples.dtype).max) + 1
-        return np.asarray(samples / full, np.float32)
-    if np.issubdtype(samples.dtype, np.floating):
-        with np.errstate(over="ignore"):
-            return samples.astype(np.float32, copy=False)
-    raise AudioError(f"an array of {samples.dtype} holds no samples; give floats, or integers of 8, 16 or 32 bits")

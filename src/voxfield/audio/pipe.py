@@ -11,13 +11,20 @@ from typing import IO, Any, BinaryIO, Self, cast
 
 import numpy as np
 
+from voxfield.audio.limits import check_layout
+from voxfield.audio.opener import HEAD_BYTES, is_container, open_file
 from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
-from voxfield.audio.source import FileSource, Source
-from voxfield.audio.wav import WavFormat, read_header, write_header
+from voxfield.audio.resampler import Resampler
+from voxfield.audio.source import Source
+from voxfield.audio.target import AS_RECORDED, OutputFormat
+from voxfield.audio.wav import OtherEncodingError, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError, OutputError
 from voxfield.protocols import Array
 
-_SPOOLED = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xfa")
+_SPOOLED = (  # how formats begin that have to be sought in
+    *(b"fLaC", b"riff", b"RIFX", b"NIST", b"OggS", b"ID3", b"FORM", b"caff", b".snd"),
+    *(b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xfa"),
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +43,16 @@ class RawFormat:
         RawFormat(rate_hz=48000, channels=2, encoding='s16le')
 
         Raises:
-            InputError: anything else.
+            InputError: anything else, or a rate or number of channels out of bounds.
         """
         found = re.fullmatch(r"(\d{1,7})(?:,(\d{1,3})(?:,(\w+))?)?", text.replace(" ", ""))
-        if not found or not int(found[1]) or found[2] == "0" or (found[3] or "s16le") not in ENCODINGS:
+        if not found or (found[3] or "s16le") not in ENCODINGS:
             encodings = ", ".join(ENCODINGS)
             raise InputError(
-                f"raw samples are described as RATE[,CHANNELS[,ENCODING]], not '{text}'; encodings: {encodings}"
+                f"raw samples are described as RATE[,CHANNELS[,ENCODING]] with the rate in Hz, such as 16000,1,s16le, "
+                f"not '{text}'; encodings: {encodings}"
             )
+        check_layout("a raw stream", int(found[1]), int(found[2] or 1))
         return cls(int(found[1]), int(found[2] or 1), found[3] or "s16le")
 
 
@@ -58,7 +67,7 @@ class PipeSource(Source):
         self._stream = stream
         self._rest = start
         if raw is None:
-            form = read_header(self._exactly)
+            form = self._header()
         else:
             form = WavFormat(raw.rate_hz, raw.channels, raw.encoding, None)
         super().__init__(name, form.rate_hz, form.channels, form.count_samples)
@@ -104,6 +113,20 @@ class PipeSource(Source):
         read = getattr(self._stream, "read1", self._stream.read)
         return cast(bytes, read(count_bytes))
 
+    def _header(self) -> WavFormat:
+        head = bytearray()
+
+        def exactly(count_bytes: int) -> bytes:
+            data = self._exactly(count_bytes)
+            head.extend(data)
+            return data
+
+        try:
+            return read_header(exactly)
+        except OtherEncodingError as error:
+            error.head = bytes(head)
+            raise
+
     def _exactly(self, count_bytes: int) -> bytes:
         while len(self._rest) < count_bytes and (more := self._stream.read(count_bytes - len(self._rest))):
             self._rest += more
@@ -112,15 +135,31 @@ class PipeSource(Source):
 
 
 class PipeSink:
-    """Wav or raw samples to a stream, each block at once. What was written cannot be undone."""
+    """Wav or raw samples to a stream, each block at once. What was written cannot be undone.
 
-    def __init__(self, stream: IO[bytes], form: WavFormat, *, raw: bool = False) -> None:
+    Args:
+        stream: where to.
+        form: what is written.
+        raw: leave out the header.
+        rate_hz: of the samples that come; they are resampled where it is not that of `form`.
+    """
+
+    def __init__(self, stream: IO[bytes], form: WavFormat, *, raw: bool = False, rate_hz: int | None = None) -> None:
         self.clipped_samples = 0
         self._stream, self._form, self._raw = stream, form, raw
         self._begun = False
+        self._resampler = Resampler(rate_hz or form.rate_hz, form.rate_hz, form.channels)
 
     def write(self, samples: Array) -> None:
         """Append (C, N) and pass it on."""
+        self._write(self._resampler.feed(samples))
+
+    def notes(self) -> list[str]:
+        """What the user should know about the output."""
+        clipped = self.clipped_samples
+        return [f"{clipped} samples were beyond full scale and were clipped"] if clipped else []
+
+    def _write(self, samples: Array) -> None:
         if not self._form.encoding.startswith("f"):
             self.clipped_samples += int((np.abs(samples) > 1).sum())
         header = b"" if self._begun or self._raw else write_header(self._form)
@@ -129,8 +168,9 @@ class PipeSink:
 
     def commit(self) -> None:
         """Pass on what is left; a stream without samples still gets its header."""
+        self._write(self._resampler.flush())
         if not self._begun:
-            self.write(np.zeros((self._form.channels, 0), np.float32))
+            self._write(np.zeros((self._form.channels, 0), np.float32))
 
     def __enter__(self) -> Self:
         return self
@@ -157,28 +197,42 @@ def open_pipe(stream: BinaryIO, raw: RawFormat | None = None) -> Source:
     if raw is not None:
         return PipeSource(stream, raw)
     start = b""
-    while len(start) < 4 and (more := stream.read(4 - len(start))):
+    while len(start) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(start))):
         start += more
-    if start in (b"RIFF", b"RF64"):
-        return PipeSource(stream, start=start)
+    if start.startswith((b"RIFF", b"RF64")):
+        try:
+            return PipeSource(stream, start=start)
+        except OtherEncodingError as error:  # mu-law and the like: libsndfile reads them from a file
+            return open_file(_spooled(stream, error.head), "-")
     if not start:
         raise AudioError("standard input is empty")
-    if not start.startswith(_SPOOLED):
+    if not start.startswith(_SPOOLED) and not is_container(start):
         raise AudioError(
-            f"standard input begins with {start!r}, which is no sound format; "
+            f"standard input begins with {start[:4]!r}, which is no sound format; "
             f"describe raw samples with --raw RATE,CHANNELS,ENCODING"
         )
-    return FileSource(_spooled(stream, start), "-")
+    return open_file(_spooled(stream, start), "-")
 
 
-def pipe_sink(stream: IO[bytes], like: Source, *, channels: int | None = None) -> PipeSink:
-    """A sink that writes what `like` is: raw for raw, otherwise wav of the nearest encoding."""
+def pipe_sink(
+    stream: IO[bytes], like: Source, *, channels: int | None = None, wanted: OutputFormat = AS_RECORDED
+) -> PipeSink:
+    """A sink that writes what `like` is: raw for raw, otherwise wav of the nearest encoding.
+
+    Raises:
+        OutputError: another format than wav, or a bitrate, was asked for.
+    """
+    if wanted.bitrate_kbps is not None or wanted.suffix not in ("", ".wav"):
+        raise OutputError("a pipe takes wav or raw samples; name a file with -o for other formats and for bitrates")
     if isinstance(like, PipeSource):
         encoding, raw = like.wav_format.encoding, like.raw
     else:
         encodings = {subtype: encoding for encoding, subtype in SUBTYPES.items()}
         encoding, raw = encodings.get(like.subtype, "s16le"), False
-    return PipeSink(stream, WavFormat(like.rate_hz, channels or like.channels, encoding, like.count_samples), raw=raw)
+    rate_hz, count = wanted.rate_hz or like.rate_hz, like.count_samples
+    count = None if count is None else round(count * rate_hz / like.rate_hz)
+    form = WavFormat(rate_hz, channels or like.channels, encoding, count)
+    return PipeSink(stream, form, raw=raw and not wanted.suffix, rate_hz=like.rate_hz)
 
 
 def _spooled(stream: BinaryIO, start: bytes) -> Any:

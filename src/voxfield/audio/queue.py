@@ -20,9 +20,9 @@ class SampleQueue:
         return self._count_samples
 
     def push(self, samples: Array) -> None:
-        """Append (C, N)."""
+        """Append a copy of (C, N): the caller may use its array again."""
         if samples.shape[1]:
-            self._parts.append(samples)
+            self._parts.append(samples.copy())
             self._count_samples += samples.shape[1]
 
     def pop(self, count_samples: int) -> Array:

@@ -1,28 +1,20 @@
 """Where finished samples go: a file that appears only when it is whole."""
 
-import secrets
-from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 import soundfile as sf
 
-from voxfield.audio.pcm import quantise
-from voxfield.audio.source import Source, native
-from voxfield.errors import OutputError
+from voxfield.audio.limits import check_layout
+from voxfield.audio.resampler import Resampler
+from voxfield.audio.sound_writer import SoundWriter
+from voxfield.audio.source import Source
+from voxfield.audio.stored import NOT_STORED, Stored
+from voxfield.audio.target import AS_RECORDED, OutputFormat, Target, target_for
+from voxfield.errors import MissingExtraError, OutputError
+from voxfield.files import PartFile
 from voxfield.protocols import Array
-
-_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-_OTHER_NAMES = {"OPUS": "OGG", "OGA": "OGG", "AIF": "AIFF", "AIFC": "AIFF", "WAVE": "WAV", "SND": "AU"}
-_NEAREST = {  # subtype of the input -> what to store it as, best first, where the other format has its own set
-    "DOUBLE": ("DOUBLE", "FLOAT", "PCM_24"),
-    "FLOAT": ("FLOAT", "PCM_24"),
-    "PCM_32": ("PCM_32", "PCM_24"),
-    "PCM_U8": ("PCM_U8", "PCM_S8"),
-    "PCM_S8": ("PCM_S8", "PCM_U8"),
-}
 
 
 class Sink(Protocol):
@@ -38,127 +30,194 @@ class Sink(Protocol):
         """Finish: what was written is now the output."""
         ...
 
+    def notes(self) -> list[str]:
+        """What the user should know about the output: what was clipped, not kept, or stored otherwise."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
 
+class Writer(Protocol):
+    """Encodes samples into an open file; knows nothing of names."""
+
+    notes: list[str]
+
+    def write(self, samples: Array) -> None:
+        """Append (C, N)."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file."""
+        ...
+
+    def abort(self) -> None:
+        """Let go of the file; what is in it does not matter any more."""
+        ...
+
+
 class FileSink:
-    """A sound file, written under a temporary name beside its target and renamed by `commit`.
+    """A recording written under a temporary name beside its target and renamed by `commit`.
 
     Args:
-        path: the target; its folder is made where it is missing.
-        rate_hz: sample rate.
-        channels: C.
-        format, subtype: in libsndfile's words; see `storage`.
+        path: the file to make; its folder is made where it is missing.
+        rate_hz: sample rate of what is written; it is resampled where the target has another.
+        target: how to store it.
+        stored: what to take over, such as tags, and the picture of a video.
         overwrite: replace what is there.
-        tags: title, artist and the like, as far as the format holds them.
+        expected_samples: how many are to come, where that is known.
 
     Raises:
-        OutputError: the target exists, or its folder cannot be written to.
+        OutputError: the target exists, cannot be written to, or cannot hold so many channels at this rate.
     """
 
     def __init__(
         self,
         path: Path,
         rate_hz: int,
-        channels: int,
-        format: str,
-        subtype: str,
+        target: Target,
         *,
+        stored: Stored = NOT_STORED,
         overwrite: bool = False,
-        tags: Mapping[str, str] | None = None,
+        expected_samples: int | None = None,
     ) -> None:
-        self.path = path
+        self.path, self.target = path, target
         self.clipped_samples = 0
-        self._overwrite = overwrite
-        self._bits = _BITS.get(subtype, 0)
-        self._float = subtype in ("FLOAT", "DOUBLE")
-        self._check_free()
-        self._part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+        self._counts_clipped = target.subtype not in ("FLOAT", "DOUBLE", "pcm_f32le")
+        self._extras = () if target.container else stored.extras
+        self._resampler = Resampler(rate_hz, target.rate_hz, target.channels)
+        if expected_samples is not None:
+            expected_samples = round(expected_samples * target.rate_hz / rate_hz)
+        self._part = PartFile(path, overwrite=overwrite)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._part.open("xb").close()
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            self._file = sf.SoundFile(native(self._part), "w", rate_hz, channels, subtype, format=format)
-        except (sf.SoundFileError, ValueError, TypeError) as error:
-            self._part.unlink(missing_ok=True)
+            self._writer = _writer(self._part.path, target, stored, expected_samples)
+        except (sf.SoundFileError, ValueError, TypeError, OSError, MissingExtraError) as error:
+            self._part.discard()
+            if isinstance(error, OutputError | MissingExtraError):
+                raise
             raise OutputError(
-                f"{path}: {format} with {subtype} cannot hold {channels} channels at {rate_hz} Hz "
-                f"({str(error).rpartition(': ')[2].rstrip('.')}); choose a name that ends in .wav"
+                f"{path}: {target.format} with {target.subtype} cannot hold {target.channels} channels "
+                f"at {target.rate_hz} Hz ({_reason(error)}); choose a name that ends in .wav"
             ) from error
-        for key, value in (tags or {}).items():
-            with suppress(sf.SoundFileError):  # not every format holds every tag
-                setattr(self._file, key, value)
+        except BaseException:
+            self._part.discard()
+            raise
 
     def write(self, samples: Array) -> None:
         """Append (C, N); integers are rounded to the nearest and clipped at full scale."""
-        frames = np.ascontiguousarray(samples.T)
-        if not self._float:
-            self.clipped_samples += int((np.abs(frames) > 1).sum())
-        try:
-            if self._bits:
-                kept = 16 if self._bits <= 16 else 32
-                whole = quantise(frames, self._bits) << (kept - self._bits)
-                self._file.write(whole.astype(f"int{kept}"))
-            else:
-                self._file.write(frames)
-        except (sf.SoundFileError, OSError) as error:
-            raise OutputError(f"{self.path} could not be written to its end: {error}") from error
+        self._write(self._resampler.feed(samples))
 
     def commit(self) -> None:
         """Close the file and give it its name."""
+        self._write(self._resampler.flush())
         try:
-            self._file.close()
-            self._check_free()
-            self._part.replace(self.path)
-        except (sf.SoundFileError, OSError) as error:
-            if isinstance(error, OutputError):
-                raise
-            raise OutputError(f"{self.path} could not be written to its end: {error}") from error
+            self._writer.close()
+        except (sf.SoundFileError, OSError, ValueError) as error:
+            raise self._failed(error) from error
+        self._part.commit()
+
+    def notes(self) -> list[str]:
+        """What the user should know about the output: what was clipped, not kept, or stored otherwise."""
+        found = [*self.target.notes, *self._writer.notes]
+        if self._extras:
+            found.append(f"{', '.join(self._extras)} of the recording: not kept")
+        if self.clipped_samples:
+            found.append(f"{self.clipped_samples} samples were beyond full scale and were clipped")
+        return found
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(sf.SoundFileError):  # a full disk says so once more; the error on its way already tells
-            self._file.close()
-        self._part.unlink(missing_ok=True)  # nothing is left to unlink after `commit`
+        try:
+            self._writer.abort()
+        finally:
+            self._part.discard()  # nothing is left to remove after `commit`
 
-    def _check_free(self) -> None:
-        if self.path.is_dir():
-            raise OutputError(f"{self.path} is a folder, not a file to write")
-        if not self._overwrite and self.path.exists():
-            raise OutputError(f"{self.path} exists already; allow it to be replaced with --overwrite (overwrite=True)")
+    def _write(self, samples: Array) -> None:
+        if not samples.shape[1]:
+            return
+        if self._counts_clipped:
+            self.clipped_samples += int((np.abs(samples) > 1).sum())
+        try:
+            self._writer.write(samples)
+        except (sf.SoundFileError, OSError, ValueError) as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> OutputError:
+        if isinstance(error, OutputError):
+            return OutputError(f"{self.path}: {error}")
+        reason = self._part.refusal() or _reason(error)
+        return OutputError(f"{self.path} could not be written to its end: {reason}")
 
 
-def file_sink(path: Path, like: Source, *, channels: int | None = None, overwrite: bool = False) -> FileSink:
-    """A sink stored as `like` is, as far as the suffix of `path` allows."""
-    format, subtype = storage(path, like)
-    channels = channels or like.channels
-    return FileSink(path, like.rate_hz, channels, format, subtype, overwrite=overwrite, tags=like.tags)
+def file_sink(
+    path: Path,
+    like: Source | Stored,
+    *,
+    rate_hz: int | None = None,
+    channels: int | None = None,
+    expected_samples: int | None = None,
+    overwrite: bool = False,
+    wanted: OutputFormat = AS_RECORDED,
+) -> FileSink:
+    """A sink that stores a result as the recording `like` is stored, as far as the suffix of `path` allows.
 
-
-def storage(path: Path, like: Source) -> tuple[str, str]:
-    """Format and subtype for a file of this name: those of `like` where the suffix is the same, else the nearest.
+    Args:
+        path: where to.
+        like: the recording, or how it is stored.
+        rate_hz: of what is written; that of the recording if None.
+        channels: C of what is written; that of the recording if None.
+        expected_samples: how many are written, at `rate_hz`; as many as the recording has if None.
+        overwrite: replace what is there.
+        wanted: format, bitrate and sample rate of the result, where they shall differ.
 
     Raises:
-        OutputError: the suffix names no format that can be written.
+        OutputError: as for `FileSink` and `target_for`.
     """
-    if (
-        like.format
-        and path.suffix.lower() == Path(like.name).suffix.lower()
-        and sf.check_format(like.format, like.subtype)
-    ):
-        return like.format, like.subtype
-    word = path.suffix[1:].upper()
-    format = _OTHER_NAMES.get(word, word)
-    if format not in sf.available_formats() or format == "RAW":
-        raise OutputError(f"{path}: '{path.suffix}' names no format that can be written; .wav, .flac, .ogg and .mp3 do")
-    if word == "OPUS":
-        return format, "OPUS"
-    wanted = like.subtype or "PCM_16"
-    fitting = (subtype for subtype in _NEAREST.get(wanted, (wanted,)) if sf.check_format(format, subtype))
-    return format, next(fitting, str(sf.default_subtype(format)))
+    if isinstance(like, Source):
+        rate_hz, channels = rate_hz or like.rate_hz, channels or like.channels
+        expected_samples = like.count_samples if expected_samples is None else expected_samples
+    stored = like.stored if isinstance(like, Source) else like
+    if rate_hz is None or channels is None:
+        raise OutputError("a sink needs the rate and the channels of what is written")
+    check_layout("the result", rate_hz, channels)
+    target = target_for(path, stored, rate_hz, channels, wanted)
+    return FileSink(path, rate_hz, target, stored=stored, overwrite=overwrite, expected_samples=expected_samples)
+
+
+def save(
+    path: Path,
+    samples: Array,
+    rate_hz: int,
+    like: Stored = NOT_STORED,
+    *,
+    overwrite: bool = False,
+    wanted: OutputFormat = AS_RECORDED,
+) -> list[str]:
+    """Notes on writing samples (C, N) to a file, stored as `like` is where the suffix is the same.
+
+    Raises:
+        OutputError: as for `file_sink`.
+    """
+    channels, count = samples.shape
+    sink = file_sink(
+        path, like, rate_hz=rate_hz, channels=channels, expected_samples=count, overwrite=overwrite, wanted=wanted
+    )
+    with sink:
+        sink.write(samples)
+        sink.commit()
+    return sink.notes()
+
+
+def _writer(path: Path, target: Target, stored: Stored, expected_samples: int | None) -> Writer:
+    if target.container:
+        from voxfield.audio.media_writer import MediaWriter
+
+        return MediaWriter(path, target, stored)
+    return SoundWriter(path, target, tags=stored.tags, expected_samples=expected_samples)
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__

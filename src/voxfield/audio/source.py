@@ -4,26 +4,20 @@ Samples that are not finite, or beyond a million times full scale, become zeros,
 must cost neither the recording nor the state of a network that runs through it.
 """
 
-import io
-import os
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from os import PathLike, fspath
-from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Self
 
 import numpy as np
-import soundfile as sf
 
-from voxfield.audio.pcm import to_float
-from voxfield.errors import AudioError, InputError
+from voxfield.audio.limits import check_layout
+from voxfield.audio.stored import Bitrate, Stored
+from voxfield.errors import AudioError
 from voxfield.protocols import Array
+from voxfield.samples import to_float
 
 LARGEST = 1e6  # what lies beyond this many times full scale is no sound, and its square overflows
 BLOCK_SAMPLES = 1 << 14
-_CONTAINERS = {".m4a", ".mp4", ".aac", ".webm", ".mkv", ".mov", ".wma", ".amr", ".3gp"}  # known, but not to libsndfile
-Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray
 
 
 class Source(ABC):
@@ -34,20 +28,34 @@ class Source(ABC):
         rate_hz: sample rate.
         channels: C.
         count_samples: N, or None where only the end will tell.
+        about_samples: N to within a few frames, for showing progress; None where that is not known either.
         format, subtype: how it is stored, in libsndfile's words; empty for arrays.
         tags: title, artist and the like.
+        bitrate: where it is lossy and the bitrate is known.
+        extras: what else is in the file and libsndfile does not carry over, such as cover art.
+
+    Raises:
+        AudioError: a rate or a number of channels out of bounds.
     """
 
     def __init__(self, name: str, rate_hz: int, channels: int, count_samples: int | None) -> None:
+        check_layout(name, rate_hz, channels)
         self.name = name
         self.rate_hz = rate_hz
         self.channels = channels
-        self.count_samples = count_samples
+        self.count_samples = self.about_samples = count_samples
         self.format = self.subtype = ""
         self.tags: dict[str, str] = {}
+        self.bitrate: Bitrate | None = None
+        self.extras: tuple[str, ...] = ()
         self.read_samples = 0
         self._mended_samples = 0
         self._first_mended = 0
+
+    @property
+    def stored(self) -> Stored:
+        """How the recording is stored, for a result that shall be stored likewise."""
+        return Stored(self.name, self.format, self.subtype, self.bitrate, self.tags, self.extras)
 
     def blocks(self, block_samples: int = BLOCK_SAMPLES) -> Iterator[Array]:
         """Blocks (C, N) of at most `block_samples`, finite throughout.
@@ -111,128 +119,3 @@ class ArraySource(Source):
     def _read(self, block_samples: int) -> Array | None:
         block = self._samples[:, self.read_samples : self.read_samples + block_samples]
         return block if block.shape[1] else None
-
-
-class FileSource(Source):
-    """A file that libsndfile decodes: wav, flac, ogg, opus, mp3, aiff and more.
-
-    Raises:
-        AudioError: missing, unreadable, empty, or not sound.
-    """
-
-    def __init__(self, given: Path | BinaryIO, name: str = "") -> None:
-        name = name or (str(given) if isinstance(given, Path) else "file object")
-        if isinstance(given, Path):
-            _check_readable(given)
-        try:
-            self._file = sf.SoundFile(native(given) if isinstance(given, Path) else given)
-        except (sf.SoundFileError, OSError, TypeError) as error:
-            reason = _reason(error)
-            if Path(name).suffix.lower() in _CONTAINERS:
-                reason += f"; convert it first, for example with: ffmpeg -i {name} {Path(name).with_suffix('.wav')}"
-            raise AudioError(f"{name} is not sound in a format that can be read: {reason}") from error
-        if self._file.frames == 0:
-            self._file.close()
-            raise AudioError(f"{name} holds no samples: its header is all there is")
-        super().__init__(name, self._file.samplerate, self._file.channels, self._file.frames)
-        self.format, self.subtype = self._file.format, self._file.subtype
-        self.tags = {key: value for key, value in self._file.copy_metadata().items() if value and key != "software"}
-        self._cut = re.search(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", str(self._file.extra_info))
-        self._damage = ""
-
-    def notes(self) -> list[str]:
-        """What the user should know about what was read so far."""
-        found = super().notes()
-        missing = (self.count_samples or 0) - self.read_samples
-        if self._damage or missing > 0:
-            found.append(
-                f"the file is damaged or cut short: {self.read_samples} of {self.count_samples} samples could be read"
-                + (f" ({self._damage})" if self._damage else "")
-            )
-        elif self._cut and int(self._cut[2]) < int(self._cut[1]) < 2**31 - 2**16:  # more means "not known yet"
-            there, announced = self._cut[2], self._cut[1]
-            found.append(
-                f"the file is cut short: {there} of the {announced} bytes of sound that it announces are there"
-            )
-        return found
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-    def _read(self, block_samples: int) -> Array | None:
-        if self._damage:
-            return None
-        try:
-            frames = self._file.read(block_samples, dtype="float32", always_2d=True)
-        except sf.SoundFileError as error:
-            self._damage = _reason(error)
-            if not self.read_samples:
-                raise AudioError(f"{self.name} cannot be decoded: {self._damage}") from error
-            return None
-        return np.ascontiguousarray(frames.T) if len(frames) else None
-
-
-def open_source(given: Given, rate_hz: int | None = None) -> Source:
-    """The recording behind a path, bytes, a binary file object, or an array with its rate.
-
-    Args:
-        given: (N,) or (C, N) where it is an array; integers are scaled to full scale 1.
-        rate_hz: for an array, and only for an array.
-
-    Raises:
-        InputError: an array without its rate, or a rate for something that carries its own.
-        AudioError: it cannot be read; the message says why.
-    """
-    if isinstance(given, np.ndarray):
-        if rate_hz is None:
-            raise InputError("an array needs its sample rate: pass rate=16000, for example")
-        if rate_hz != int(rate_hz) or rate_hz < 1:
-            raise InputError(f"the sample rate must be a whole number of Hz above 0, not {rate_hz}")
-        return ArraySource(given, int(rate_hz))
-    if rate_hz is not None:
-        raise InputError("a rate is given for arrays only; a file carries its own")
-    if isinstance(given, str | PathLike):
-        return FileSource(Path(fspath(given)).expanduser())
-    if isinstance(given, bytes | bytearray | memoryview):
-        return FileSource(io.BytesIO(given), "the bytes given")
-    if hasattr(given, "read"):
-        return FileSource(_seekable(given), str(getattr(given, "name", "file object")))
-    raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
-
-
-def native(path: Path) -> bytes | str:
-    """The path as libsndfile takes it: names in no encoding are legal where paths are bytes."""
-    return str(path) if os.name == "nt" else os.fsencode(path)
-
-
-def _check_readable(path: Path) -> None:
-    """Raise an AudioError that names the reason, where libsndfile would only say that it failed."""
-    if path.exists() and not path.is_file():
-        raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
-    try:
-        with path.open("rb") as file:
-            if not file.read(1):
-                raise AudioError(f"{path} is empty: 0 bytes")
-    except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist") from error
-    except OSError as error:
-        raise AudioError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _seekable(file: Any) -> BinaryIO:
-    """The file itself, or a copy in memory where it cannot be sought."""
-    if isinstance(file, io.TextIOBase):
-        raise InputError("a file object must be opened in binary mode, such as open(path, 'rb')")
-    try:
-        if file.seekable():
-            file.seek(0, io.SEEK_CUR)
-            return file  # type: ignore[no-any-return]
-    except AttributeError:
-        pass
-    return io.BytesIO(file.read())
-
-
-def _reason(error: Exception) -> str:
-    """libsndfile's words without the path that they repeat."""
-    return re.sub(r"^Error opening .*?: ", "", str(error)).strip().rstrip(".") or type(error).__name__

@@ -4,15 +4,32 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from voxfield.audio.limits import check_layout
 from voxfield.audio.pcm import ENCODINGS
 from voxfield.errors import AudioError
 
 UNKNOWN = 0xFFFFFFFF  # what a size field says when the end is not known yet
+_LIVE_BYTES = range(2**31 - 2**16, 2**31 + 1)  # what sox and arecord write when they cannot know the end
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _KINDS = {(_PCM, 8): "u8", (_PCM, 16): "s16le", (_PCM, 24): "s24le", (_PCM, 32): "s32le"} | {
     (_FLOAT, 32): "f32le",
     (_FLOAT, 64): "f64le",
 }
+
+
+class OtherEncodingError(AudioError):
+    """A wav stream whose samples are neither PCM nor float; `head` is what was read of it."""
+
+    head = b""
+
+
+def open_ended(count_bytes: int) -> bool:
+    """Whether a size field means that the end was not known when it was written.
+
+    >>> open_ended(0xFFFFFFFF), open_ended(0x7FFFF000), open_ended(32000)
+    (True, True, False)
+    """
+    return count_bytes in (0, UNKNOWN) or count_bytes in _LIVE_BYTES or UNKNOWN - 2**16 < count_bytes <= UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,8 @@ def read_header(read: Callable[[int], bytes]) -> WavFormat:
         read: gives exactly as many bytes as asked for, fewer only at the end.
 
     Raises:
-        AudioError: not a wav stream, cut short, or an encoding other than PCM and float.
+        AudioError: not a wav stream, cut short, or of a rate or number of channels out of bounds.
+        OtherEncodingError: an encoding other than PCM and float.
     """
     riff, _, wave = struct.unpack("<4sI4s", _exactly(read, 12))
     if riff not in (b"RIFF", b"RF64") or wave != b"WAVE":
@@ -51,7 +69,7 @@ def read_header(read: Callable[[int], bytes]) -> WavFormat:
                 raise AudioError("the wav header has no 'fmt ' chunk before its data")
             rate_hz, channels, encoding = form
             total = data_bytes_64 if size == UNKNOWN and data_bytes_64 else size
-            known = total not in (0, UNKNOWN)
+            known = not open_ended(total)
             frame = channels * ENCODINGS[encoding]
             return WavFormat(rate_hz, channels, encoding, total // frame if known else None)
         if size > 2**24:
@@ -87,10 +105,9 @@ def _format(body: bytes) -> tuple[int, int, str]:
     tag, channels, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE and len(body) >= 26:
         tag = struct.unpack_from("<H", body, 24)[0]
+    check_layout("the wav stream", rate_hz, channels)
     if (tag, bits) not in _KINDS:
-        raise AudioError(f"a wav stream of format {tag} with {bits} bits cannot be piped; PCM and float can")
-    if channels < 1 or rate_hz < 1:
-        raise AudioError(f"the wav header says {channels} channels at {rate_hz} Hz")
+        raise OtherEncodingError(f"a wav stream of format {tag} with {bits} bits is neither PCM nor float")
     return rate_hz, channels, _KINDS[tag, bits]
 
 

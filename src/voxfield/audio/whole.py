@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from voxfield.audio.resample import resample
-from voxfield.audio.source import Given, open_source
+from voxfield.audio.opener import Given, open_source
+from voxfield.audio.resampler import resample
 from voxfield.protocols import Array
 
 

@@ -1,21 +1,32 @@
 """Cards: what each model is, which file it lives in, and whether that file is the one that was published."""
 
 from voxfield.cards.card import METADATA_KEY, UNBOUNDED_PAST, WHOLE_INPUT, Card, FileRecord, StateShape, example_card
-from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, file_record, find, resolve, verify
+from voxfield.cards.integrity import file_record, verify
+from voxfield.cards.interface import KINDS, TIME, Interface, Port, samples, spectrum
+from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, find, lone_file, place, read, resolve
 
 __all__ = [
+    "KINDS",
     "METADATA_KEY",
     "REGISTRY",
+    "TIME",
     "UNBOUNDED_PAST",
     "WEIGHTS",
     "WHOLE_INPUT",
     "Card",
     "FileRecord",
+    "Interface",
+    "Port",
     "StateShape",
     "cards",
     "example_card",
     "file_record",
     "find",
+    "lone_file",
+    "place",
+    "read",
     "resolve",
+    "samples",
+    "spectrum",
     "verify",
 ]

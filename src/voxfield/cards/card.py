@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple
 
+from voxfield.cards.interface import Interface, spectrum
 from voxfield.errors import CardError
 
 METADATA_KEY = "voxfield.card"
-INTERFACES = ("spectrum", "samples")
 UNBOUNDED_PAST = "unbounded past"
 WHOLE_INPUT = "whole input"
 
 _NAME = re.compile(r"(?P<short>[a-z0-9]+(?:-[a-z0-9]+)*)\.(?P<tag>[a-z0-9]+)")
 _STATE_NAME = re.compile(r"[A-Za-z0-9_.]+")
+MOST_LEVELS = 32
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")  # a terminal obeys these
 
 
 class StateShape(NamedTuple):
@@ -31,16 +33,17 @@ class StateShape(NamedTuple):
 
 
 class FileRecord(NamedTuple):
-    """The file a registered card belongs to: name inside `cards/weights`, sha256 in hex, size in bytes."""
+    """The file a registered card belongs to: name, sha256 in hex, size in bytes; and its URL if it is downloaded."""
 
     name: str
     sha256: str
     bytes: int
+    url: str = ""  # empty where the file lies in `cards/weights`
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a model is, what it expects, how late it answers, what it costs and where it comes from.
+    """What a model is, what it takes and gives, what it costs and where it comes from.
 
     Raises:
         CardError: a field has the wrong type or contradicts another; the message names the field.
@@ -51,19 +54,12 @@ class Card:
     architecture: str  # file in models/, such as crn
     summary: str  # one line for people
     config: Mapping[str, Any]  # the network's own configuration; values that are None are left out
-    sample_rate_hz: int
-    interface: str  # "spectrum": (1, 2, F, T) to the same; "samples": (1, 1, N) to (1, S, N)
-    hop_samples: int  # samples that one step consumes
-    lookahead_samples: int  # future samples an output sample depends on, beyond its own hop
+    interface: Interface  # input and output, hop, latency
     parameters: int
-    macs_per_second: int  # multiply-accumulates per second of audio
+    macs: int  # multiply-accumulates per second of audio, or per input where that is no recording
     licence: str
-    data: tuple[str, ...]  # what it was trained on, each with its licence
-    window_samples: int = 0  # spectrum only: length of the square-root Hann window
+    data: tuple[str, ...]  # training data, each with its licence
     states: tuple[StateShape, ...] = ()
-    streaming: bool = True
-    not_streaming_because: str = ""
-    sources: int = 1  # output channels: 1 for enhancement, S for separation
     field_samples: int | str = UNBOUNDED_PAST  # receptive field: samples, "unbounded past" or "whole input"
     measured: Mapping[str, Any] = field(default_factory=dict)
     file: FileRecord | None = None  # only in the registry
@@ -87,32 +83,18 @@ class Card:
         return self.name.rpartition(".")[2]
 
     @property
-    def latency_samples(self) -> int:
-        """Algorithmic latency: hop + lookahead."""
-        return self.hop_samples + self.lookahead_samples
-
-    @property
-    def latency_ms(self) -> float:
-        """Algorithmic latency in milliseconds."""
-        return 1000 * self.latency_samples / self.sample_rate_hz
-
-    @property
-    def bins(self) -> int:
-        """Frequency bins of a spectral interface, window / 2 + 1; 0 for a sample interface."""
-        return self.window_samples // 2 + 1 if self.interface == "spectrum" else 0
-
-    @property
     def state_floats(self) -> int:
-        """Floats that one stream keeps between two steps."""
+        """Numbers in the streaming state."""
         return sum(math.prod(state.shape) for state in self.states)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and TOML; `file` is left out while there is none."""
         values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["interface"] = self.interface.to_dict()
         values["data"] = list(self.data)
         values["states"] = [{"name": state.name, "shape": list(state.shape)} for state in self.states]
         file = values.pop("file")
-        return values if file is None else values | {"file": file._asdict()}
+        return values if file is None else values | {"file": {k: v for k, v in file._asdict().items() if v != ""}}
 
     def to_json(self) -> str:
         """The card as one line of JSON: what the ONNX metadata holds."""
@@ -143,9 +125,15 @@ class Card:
         needed = [item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING]
         if absent := [key for key in needed if key not in values]:
             raise CardError(f"a card lacks {', '.join(repr(key) for key in absent)}")
-        arguments = dict(values)
+        for key in ("config", "measured"):
+            if not isinstance(values.get(key, {}), Mapping):
+                raise CardError(f"'{key}' on a card must be a table, not {values[key]!r}")
+        arguments = dict(values) | {"interface": Interface.from_dict(values["interface"])}
         if "states" in values:
             arguments["states"] = _records(values["states"], "states", StateShape)
+        for value in [values["data"], *(state.shape for state in arguments.get("states", ()))]:
+            if not isinstance(value, list | tuple):
+                raise CardError(f"'data' and the shapes of 'states' on a card must be lists, not {value!r}")
         if values.get("file") is not None:
             (arguments["file"],) = _records([values["file"]], "file", FileRecord)
         return cls(**arguments)
@@ -158,11 +146,14 @@ class Card:
             CardError: the text is not JSON, or not a card.
         """
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_int=_int64)
         except json.JSONDecodeError as error:
             raise CardError(f"a card must be JSON: {error}") from error
+        except RecursionError as error:
+            raise CardError("a card must be JSON, and not be nested as deeply as this text") from error
         if not isinstance(values, dict):
             raise CardError(f"a card must be a JSON object, not {type(values).__name__}")
+        _check_foreign(values, MOST_LEVELS)
         return cls.from_dict(values)
 
 
@@ -174,15 +165,11 @@ def example_card(**changes: Any) -> Card:
         "architecture": "crn",
         "summary": "shows what a card holds",
         "config": {},
-        "sample_rate_hz": 16000,
-        "interface": "spectrum",
-        "hop_samples": 256,
-        "lookahead_samples": 256,
+        "interface": spectrum(16000, window_samples=512, hop_samples=256),
         "parameters": 0,
-        "macs_per_second": 0,
+        "macs": 0,
         "licence": "Apache-2.0",
         "data": (),
-        "window_samples": 512,
     }
     return Card(**(values | changes))
 
@@ -195,40 +182,46 @@ def _check(card: Card) -> None:
             raise CardError(f"card '{card.name}': {key} must be {what}, not {getattr(card, key)!r}")
 
     need(isinstance(card.name, str) and _NAME.fullmatch(card.name) is not None, "name", "architecture-variant.tag")
-    for key in ("task", "architecture", "summary", "licence", "not_streaming_because"):
+    need(isinstance(card.interface, Interface), "interface", "an Interface")
+    for key in ("task", "architecture", "summary", "licence"):
         need(isinstance(getattr(card, key), str), key, "text")
-    for key in ("sample_rate_hz", "hop_samples", "sources"):
-        need(_whole(getattr(card, key)) and getattr(card, key) > 0, key, "a whole number above 0")
-    for key in ("lookahead_samples", "window_samples", "parameters", "macs_per_second"):
+    for key in ("parameters", "macs"):
         need(_whole(getattr(card, key)) and getattr(card, key) >= 0, key, "a whole number, 0 or more")
     need(all(isinstance(line, str) for line in card.data), "data", "a list of texts")
-    need(isinstance(card.streaming, bool), "streaming", "true or false")
-    need(card.interface in INTERFACES, "interface", " or ".join(INTERFACES))
     field_known = card.field_samples in (UNBOUNDED_PAST, WHOLE_INPUT)
     field_counted = _whole(card.field_samples) and int(card.field_samples) > 0
     need(
         field_known or field_counted, "field_samples", f"a whole number above 0, '{UNBOUNDED_PAST}' or '{WHOLE_INPUT}'"
     )
-    if card.interface == "spectrum":
-        window, hop = card.window_samples, card.hop_samples
-        need(window >= hop and window % 2 == 0, "window_samples", f"an even number of at least one hop ({hop})")
-        beyond = card.lookahead_samples - (window - hop)
-        frames = f"window - hop ({window - hop}) plus a whole number of hops ({hop})"
-        need(beyond >= 0 and beyond % hop == 0, "lookahead_samples", frames)
-    else:
-        need(card.window_samples == 0, "window_samples", "0 where the file takes samples")
-    need(card.streaming or card.not_streaming_because != "", "not_streaming_because", "a reason: streaming is false")
-    need(card.streaming or not card.states, "states", "empty: streaming is false")
-    names = [state.name for state in card.states]
-    need(len(set(names)) == len(names), "states", "named differently from one another")
+    need(card.interface.streaming or not card.states, "states", "empty: the network does not stream")
     for state in card.states:
         named = isinstance(state.name, str) and _STATE_NAME.fullmatch(state.name) is not None
         shaped = all(_whole(size) and size > 0 for size in state.shape)
         need(named and shaped, "states", "names of letters, digits, _ and . with shapes of whole numbers above 0")
+    names = [state.name for state in card.states]
+    need(len(set(names)) == len(names), "states", "named differently from one another")
     if card.file is not None:
         hexadecimal = isinstance(card.file.sha256, str) and re.fullmatch(r"[0-9a-f]{64}", card.file.sha256) is not None
         plain = isinstance(card.file.name, str) and re.fullmatch(r"[\w.-]+\.onnx", card.file.name) is not None
         need(hexadecimal and plain and _whole(card.file.bytes), "file", "a plain .onnx file name, its sha256 and bytes")
+        web = isinstance(card.file.url, str) and re.fullmatch(r"(https?://[!-~]+)?", card.file.url) is not None
+        need(web, "file", "with a url that begins with https:// or http://, or without one")
+
+
+def _int64(digits: str) -> int:
+    if len(digits) > 18:
+        raise CardError(f"a card holds a number of {len(digits)} digits; at most 18 are read")
+    return int(digits)
+
+
+def _check_foreign(value: Any, levels: int) -> None:
+    """Raise a CardError where a card of unknown origin is nested too deeply or holds what could steer a terminal."""
+    if levels == 0:
+        raise CardError(f"a card must not be nested more than {MOST_LEVELS} levels deep")
+    if isinstance(value, str) and (found := STEERING.search(value)):
+        raise CardError(f"a card must not hold the control character {found[0]!r}")
+    for item in [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_foreign(item, levels - 1)
 
 
 def _whole(value: object) -> bool:
@@ -241,7 +234,7 @@ def _records(items: Any, key: str, kind: type[Any]) -> list[Any]:
         raise CardError(f"'{key}' on a card must be a list, not {items!r}")
     made = []
     for item in items:
-        if not isinstance(item, Mapping) or set(item) != set(kind._fields):
+        if not isinstance(item, Mapping) or set(item) | set(kind._field_defaults) != set(kind._fields):
             raise CardError(f"'{key}' on a card must hold {', '.join(kind._fields)}, not {item!r}")
         made.append(kind(**item))
     return made

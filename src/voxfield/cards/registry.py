@@ -1,15 +1,15 @@
 """The single list of published models, and the way from a name or a path to a verified file."""
 
 import difflib
-import hashlib
 import re
 import tomllib
-from functools import cache
+from functools import lru_cache
 from os import PathLike, fspath
 from pathlib import Path
 
-from voxfield.cards.card import Card, FileRecord
-from voxfield.errors import CardError, IntegrityError, UnknownModelError
+from voxfield.cards.card import Card
+from voxfield.cards.integrity import verify
+from voxfield.errors import CardError, UnknownModelError
 
 REGISTRY = Path(__file__).with_name("models.toml")
 WEIGHTS = Path(__file__).with_name("weights")
@@ -21,21 +21,22 @@ def cards(registry: Path = REGISTRY) -> tuple[Card, ...]:
     Raises:
         CardError: the registry is unreadable, holds an invalid card, or the same name twice.
     """
-    return _read(registry)
-
-
-@cache
-def _read(registry: Path) -> tuple[Card, ...]:
     try:
-        tables = tomllib.loads(registry.read_text(encoding="utf-8")).get("model", [])
+        return _parsed(registry.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CardError(f"the registry {registry} cannot be read: {error}") from error
-    found = tuple(Card.from_dict(table) for table in tables)
+    except CardError as error:
+        raise CardError(f"the registry {registry} does not hold: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _parsed(text: str) -> tuple[Card, ...]:
+    found = tuple(Card.from_dict(table) for table in tomllib.loads(text).get("model", []))
     names = [card.name for card in found]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise CardError(f"the registry {registry} holds {', '.join(sorted(twice))} more than once")
+        raise CardError(f"it lists {', '.join(sorted(twice))} more than once")
     if loose := [card.name for card in found if card.file is None]:
-        raise CardError(f"the registry {registry} records no file for {', '.join(loose)}")
+        raise CardError(f"it records no file for {', '.join(loose)}")
     return found
 
 
@@ -61,20 +62,31 @@ def resolve(model: str | PathLike[str], registry: Path = REGISTRY, weights: Path
     A lone file carries its own card, which `voxfield.runtime` reads.
 
     Raises:
-        UnknownModelError: neither a published name nor a path to an .onnx file, or to a folder with one, that exists.
-        IntegrityError: the bundled file is missing or its sha256 is not the one on the card.
+        UnknownModelError: neither a published name nor a path to an .onnx file that exists.
+        IntegrityError, DownloadError, OutputError: see `read`.
+    """
+    if (path := lone_file(model)) is not None:
+        return None, path
+    card = find(fspath(model), registry)
+    return card, read(card, weights)[0]
+
+
+def lone_file(model: str | PathLike[str]) -> Path | None:
+    """The path that this is, of a file that exists; None where it is a name.
+
+    Raises:
+        UnknownModelError: a path to a file that does not exist.
     """
     text = fspath(model)
-    if isinstance(model, PathLike) or text.endswith(".onnx") or "/" in text or "\\" in text:
+    if not isinstance(model, PathLike) and not text.endswith(".onnx") and not {"/", "\\"} & set(text):
+        return None
+    try:
         path = _file_of(Path(text).expanduser())
-        if not path.is_file():
-            raise UnknownModelError(f"the model file {path} does not exist; `voxfield models` lists names that work")
-        return None, path
-    card = find(text, registry)
-    assert card.file is not None  # `cards` saw to it
-    path = weights / card.file.name
-    verify(path, card.file)
-    return card, path
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError, ValueError):  # too long, or the home of nobody
+        path = Path(text)
+    raise UnknownModelError(f"the model file {path} does not exist; `voxfield models` lists names that work")
 
 
 def _file_of(path: Path) -> Path:
@@ -90,27 +102,31 @@ def _file_of(path: Path) -> Path:
     return found[0]
 
 
-def verify(path: Path, record: FileRecord) -> None:
-    """Return when the file has the recorded size and sha256.
+def read(card: Card, weights: Path = WEIGHTS) -> tuple[Path, bytes]:
+    """The file of a published card and its bytes, whose sha256 holds: of the package, of the cache, or downloaded.
 
     Raises:
-        IntegrityError: it has not, or it is not there.
+        IntegrityError: its sha256 is not the one on the card, or a file of the package is missing.
+        DownloadError, OutputError: see `voxfield.cards.download`.
     """
-    try:
-        given = file_record(path)
-    except OSError as error:
-        raise IntegrityError(f"the weights {path} cannot be read ({error.strerror}); reinstall voxfield") from error
-    if (given.sha256, given.bytes) != (record.sha256, record.bytes):
-        raise IntegrityError(
-            f"the weights {path} are not the published ones: sha256 {given.sha256[:12]}... in {given.bytes} bytes, "
-            f"but the card says {record.sha256[:12]}... in {record.bytes}; reinstall voxfield"
-        )
+    assert card.file is not None  # `cards` saw to it
+    path = weights / card.file.name
+    if card.file.url and not path.exists():
+        from voxfield.cards.download import fetch
+
+        return fetch(card.file)
+    return path, verify(path, card.file)
 
 
-def file_record(path: Path) -> FileRecord:
-    """Name, sha256 and size of a file, as its card records them."""
-    content = path.read_bytes()
-    return FileRecord(path.name, hashlib.sha256(content).hexdigest(), len(content))
+def place(card: Card, weights: Path = WEIGHTS) -> Path | None:
+    """Where the file of a published card lies; None where it would have to be downloaded."""
+    assert card.file is not None  # `cards` saw to it
+    path = weights / card.file.name
+    if card.file.url and not path.exists():
+        from voxfield.cards.download import cache_folder
+
+        path = cache_folder() / card.file.name
+    return path if path.exists() else None
 
 
 def _natural(tag: str) -> list[tuple[bool, int | str]]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from voxfield.cli import command, installed
+from voxfield.cli.discovery import command, installed
+from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, InputError, RecipeError, UnknownModelError, VoxfieldError
 
 WRONG_USAGE = (InputError, ExplainError, UnknownModelError, RecipeError)
@@ -20,7 +21,7 @@ def run(arguments: list[str]) -> int:
     try:
         build(names)(arguments, prog_name="voxfield")
     except VoxfieldError as error:
-        print(f"voxfield: {error}", file=sys.stderr)
+        print(f"voxfield: {visible(str(error))}", file=sys.stderr)
         return 2 if isinstance(error, WRONG_USAGE) else 1
     except KeyboardInterrupt:
         return 130

@@ -1,31 +1,16 @@
 """From what was typed to a list of jobs: inputs expanded, outputs named, every collision found before work starts."""
 
 import glob
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from voxfield.errors import InputError
+from voxfield.formats import CONTAINERS, SOUND_FILES, SUFFIXES, result_suffix
 
-SUFFIXES = frozenset(  # what is picked up in folders
-    {
-        ".wav",
-        ".wave",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".mp3",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".caf",
-        ".w64",
-        ".rf64",
-    }
-)
 PIPE = Path("-")
+_LONGEST_NAME_BYTES = 255
 
 
 @dataclass(frozen=True)
@@ -58,23 +43,25 @@ def expand(words: Sequence[str], task: str, out: str | None = None) -> list[Inpu
     results = Path(out).expanduser().resolve() if out not in (None, "-") else None
     found: dict[Path, Input] = {}
     for word in words:
-        for item in _expand(word, task, results):
+        for item in _expand(word, task, results, ()):
             found.setdefault(item.path if item.path == PIPE else item.path.resolve(), item)
     if not found:
         raise InputError("no input was given")
     return list(found.values())
 
 
-def plan(inputs: Sequence[Input], out: str | None, task: str) -> list[Job]:
+def plan(inputs: Sequence[Input], out: str | None, task: str, format: str = "") -> list[Job]:
     """A job an input.
 
     The output is `{stem}_{task}{suffix}` beside the input, or below the folder `out`, or `out` itself where that names
-    a file; `-` is a pipe.
+    a file; `-` is a pipe. The suffix is that of the input, or that of `format`, such as `flac`.
 
     Raises:
-        InputError: two results would have one name, a result would replace a recording, or several would share a pipe.
+        InputError: two results would have one name, a result would replace a recording, or several would share a
+            pipe or a file.
     """
-    outputs = [_output(item, out, task, alone=len(inputs) == 1) for item in inputs]
+    suffix = f".{format.lower().lstrip('.')}" if format else ""
+    outputs = [_output(item, out, task, suffix, alone=len(inputs) == 1) for item in inputs]
     if PIPE in outputs and len(inputs) > 1:
         raise InputError("standard output takes the result of one input; name a folder with -o FOLDER")
     taken: dict[Path, Path] = {}
@@ -96,27 +83,54 @@ def plan(inputs: Sequence[Input], out: str | None, task: str) -> list[Job]:
     return [Job(item.path, output, item.problem) for item, output in zip(inputs, outputs, strict=True)]
 
 
-def _expand(word: str, task: str, results: Path | None) -> Iterator[Input]:
+def _expand(word: str, task: str, results: Path | None, lists: tuple[Path, ...]) -> Iterator[Input]:
     path = Path(word).expanduser()
     if word == "-":
         yield Input(PIPE, Path(f"stdin_{task}.wav"))
-    elif word.startswith("@") and not path.exists():
-        for line in _lines(Path(word[1:]).expanduser()):
-            yield from _expand(line, task, results)
-    elif path.is_dir():
-        files = sorted(item for item in path.rglob("*") if item.suffix.lower() in SUFFIXES and item.is_file())
+    elif word.startswith("@") and not _exists(path):
+        listed = Path(word[1:]).expanduser()
+        if listed.resolve() in lists:
+            raise InputError(f"the list {listed} names itself, directly or through another list")
+        for line in _lines(listed):
+            yield from _expand(line, task, results, (*lists, listed.resolve()))
+    elif _exists(path) and path.is_dir():
+        shut: list[Input] = []
+        files = sorted(_walk(path, shut))
         yield from _originals(files, path, task, results)
-        if not files:
+        yield from shut
+        if not files and not shut:
             yield Input(path, Path(path.name), f"{path} holds no recordings")
-    elif not path.exists() and glob.has_magic(word):
+    elif not _exists(path) and glob.has_magic(word):
         wild = next(at for at, part in enumerate(path.parts) if glob.has_magic(part))
         root = Path(*path.parts[:wild])
-        files = sorted(item for item in root.glob(str(Path(*path.parts[wild:]))) if item.is_file())
+        found = root.glob(str(Path(*path.parts[wild:])))
+        files = sorted(item for item in found if item.is_file() and not item.name.startswith("._"))
         yield from _originals(files, root, task, results)
         if not files:
             yield Input(path, Path(path.name), f"{word} matches no file")
     else:
         yield Input(path, Path(path.name))
+
+
+def _walk(folder: Path, shut: list[Input]) -> Iterator[Path]:
+    """Recordings below a folder; a folder that cannot be read is added to `shut`. `._` files of macOS hold no sound."""
+
+    def refused(error: OSError) -> None:
+        path = Path(str(error.filename))
+        shut.append(Input(path, Path(path.name), f"the folder {path} cannot be read: {error.strerror}"))
+
+    for parent, _, names in os.walk(folder, onerror=refused):
+        for name in names:
+            path = Path(parent, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("._") and path.is_file():
+                yield path
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _originals(files: Sequence[Path], root: Path, task: str, results: Path | None) -> Iterator[Input]:
@@ -137,19 +151,33 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _output(item: Input, out: str | None, task: str, *, alone: bool) -> Path:
+def _output(item: Input, out: str | None, task: str, suffix: str, *, alone: bool) -> Path:
     if out == "-" or (out is None and item.path == PIPE):
         return PIPE
-    name = f"{item.relative.stem}_{task}{item.relative.suffix}" if item.path != PIPE else item.relative.name
+    relative = item.relative
+    if item.path == PIPE:
+        name = f"{relative.stem}{suffix or relative.suffix}"
+    else:
+        name = _fitting(relative.stem, f"_{task}{suffix or result_suffix(relative.suffix)}")
     if out is None:
         return item.path.with_name(name)
     target = Path(out).expanduser()
-    names_a_file = target.suffix != "" and not out.endswith(("/", "\\")) and not target.is_dir()
-    if alone and names_a_file and len(item.relative.parts) == 1:
+    is_folder = out.endswith(("/", "\\")) or target.is_dir()
+    if alone and target.suffix != "" and not is_folder and len(relative.parts) == 1:
         return target
+    if target.suffix.lower() in (*SOUND_FILES, *CONTAINERS) and not is_folder:
+        raise InputError(f"-o {out} names one file, but there are several inputs; name a folder, or end it with /")
     if target.exists() and not target.is_dir():
         raise InputError(f"-o {out} is a file, but several inputs need a folder")
-    return target / item.relative.with_name(name)
+    return target / relative.with_name(name)
+
+
+def _fitting(stem: str, ending: str) -> str:
+    """The name, with a shorter stem where the file system would refuse it."""
+    most_bytes = _LONGEST_NAME_BYTES - len(os.fsencode(ending))
+    while len(os.fsencode(stem)) > most_bytes:
+        stem = stem[:-1]
+    return stem + ending
 
 
 def _same_file(first: Path, second: Path) -> bool:

@@ -1,23 +1,28 @@
 """Work through a list of jobs: one bad file never stops the rest, and the exit code tells how it went.
 
 Standard output carries one line of JSON a job where that was asked for, and otherwise nothing; people read standard
-error.
+error. Several processes share the jobs where there are enough of them; messages come in the order of the jobs.
 """
 
 import json
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import Any
 
-from voxfield.cli.inputs import Job
-from voxfield.errors import VoxfieldError
+from voxfield.cli.inputs import PIPE, Job
+from voxfield.cli.printable import visible
+from voxfield.errors import InputError, VoxfieldError
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
-Report = Callable[[float], None]  # called with the share that is done, 0 to 1
+AUTO = "auto"
+_WORTH_PROCESSES = 8  # jobs from which `auto` starts processes, which take half a second each
+Report = Callable[[int, int | None, int], None]  # samples done, samples in all where known, sample rate
 Work = Callable[[Job, Report], Mapping[str, Any]]  # gives what the job's JSON line shall say
 
 
@@ -29,89 +34,177 @@ def run_jobs(
     quiet: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
+    processes: int = 1,
 ) -> int:
     """Exit code after all jobs were tried: 0 all done, 1 some failed, 130 interrupted.
 
     Args:
         jobs: from `voxfield.cli.inputs.plan`.
-        work: does one job; what it raises is that job's failure.
+        work: does one job; what it raises is that job's failure. Where there are several processes it is pickled.
         as_json: print one line of JSON a job to standard output.
         quiet: say only what failed.
         overwrite: existing outputs may be replaced; otherwise they are failures.
         skip_existing: existing outputs are left, and count as done.
+        processes: how many jobs are done at a time.
     """
     tried: list[dict[str, Any]] = []
     code = ALL_DONE
+    attempt = partial(_attempt, work=work, overwrite=overwrite, skip_existing=skip_existing)
     try:
-        with _ended_like_an_interrupt(signal.SIGTERM), _progress(len(jobs), quiet or as_json) as progress:
-            for job in jobs:
-                result = {"input": str(job.input), "output": str(job.output)}
-                try:
-                    if job.problem:
-                        raise VoxfieldError(job.problem)
-                    if job.output.exists() and not overwrite and str(job.output) != "-":
-                        if not skip_existing:
-                            raise VoxfieldError(f"{job.output} exists already; use --overwrite or --skip-existing")
-                        result["status"] = "skipped"
-                    else:
-                        result |= {"status": "done", **work(job, partial(progress, job))}
-                except (KeyboardInterrupt, BrokenPipeError):
-                    raise
-                except VoxfieldError as error:
-                    result |= {"status": "failed", "error": str(error).removeprefix(f"{job.input} ")}
-                except Exception as error:  # a fault of ours, which must not cost the other files either
-                    result |= {"status": "failed", "error": f"unexpected {type(error).__name__}: {error}"}
+        with _ended_like_an_interrupt(signal.SIGTERM), _progress(len(jobs), quiet or as_json) as bar:
+            results = _in_turn(jobs, attempt, bar) if processes == 1 else _together(jobs, attempt, bar, processes)
+            for result in results:
                 tried.append(result)
-                _tell(result, as_json=as_json, quiet=quiet)
+                _say(result, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
-        print(f"voxfield: interrupted; {len(tried)} of {len(jobs)} were tried", file=sys.stderr)
+        _print(f"voxfield: interrupted; {len(tried)} of {len(jobs)} were tried")
         code = INTERRUPTED
     failed = [result for result in tried if result["status"] == "failed"]
     if failed and len(jobs) > 1:
-        print(f"{len(failed)} of {len(jobs)} failed:", file=sys.stderr)
+        _print(f"{len(failed)} of {len(jobs)} failed:")
         for result in failed:
-            print(f"  {result['input']}: {result['error']}", file=sys.stderr)
+            _print(f"  {result['input']}: {result['error']}")
     return code or (SOME_FAILED if failed else ALL_DONE)
 
 
-def _tell(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
+def processes_for(wanted: str, jobs: Sequence[Job]) -> int:
+    """How many processes `--jobs` asks for: a number, or `auto`, one a processor where there are enough recordings.
+
+    Raises:
+        InputError: neither.
+    """
+    files = sum(PIPE not in (job.input, job.output) for job in jobs)
+    if wanted == AUTO:
+        return min(_processors(), files) if files >= _WORTH_PROCESSES else 1
+    if not wanted.isdecimal() or int(wanted) < 1:
+        raise InputError(f"--jobs takes a number of processes from 1 on, or auto, not '{wanted}'")
+    return min(int(wanted), files) if files == len(jobs) and files else 1
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_existing: bool) -> dict[str, Any]:
+    """Do one job and say how it went."""
+    result: dict[str, Any] = {"input": str(job.input), "output": str(job.output)}
+    try:
+        if job.problem:
+            raise VoxfieldError(job.problem)
+        if job.output.exists() and not overwrite and job.output != PIPE:
+            if not skip_existing:
+                raise VoxfieldError(f"{job.output} exists already; use --overwrite or --skip-existing")
+            return result | {"status": "skipped"}
+        return result | {"status": "done", **work(job, report)}
+    except BrokenPipeError:
+        raise
+    except VoxfieldError as error:
+        return result | {"status": "failed", "error": str(error).removeprefix(f"{job.input} ")}
+    except Exception as error:  # a fault of ours, which must not cost the other files either
+        return result | {"status": "failed", "error": f"unexpected {type(error).__name__}: {error}"}
+
+
+def _in_turn(jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: "_Bar") -> Iterator[dict[str, Any]]:
+    for job in jobs:
+        yield attempt(job, partial(bar.show, job))
+        bar.passed(job)
+
+
+def _together(
+    jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: "_Bar", processes: int
+) -> Iterator[dict[str, Any]]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_follow)
+    try:
+        started = [pool.submit(attempt, job, _silent) for job in jobs]
+        for job, future in zip(jobs, started, strict=True):
+            yield future.result()
+            bar.passed(job)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _follow() -> None:
+    """In a process of the pool: an interrupt ends the job under way, and the parent does the talking."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _silent(done: int, total: int | None, rate_hz: int) -> None:
+    return None
+
+
+def _say(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print(json.dumps(result), flush=True)  # in ASCII: a file name may be in no encoding at all
     if result["status"] == "failed":
-        print(f"voxfield: {result['input']}: {result['error']}", file=sys.stderr)
+        _print(f"voxfield: {result['input']}: {result['error']}")
     elif not quiet:
         name = " -> ".join("pipe" if result[end] == "-" else result[end] for end in ("input", "output"))
         if result["status"] == "skipped":
-            print(f"{name}  exists, skipped", file=sys.stderr)
+            _print(f"{name}  exists, skipped")
             return
         speed = ""
         if "audio_s" in result:
             speed = f"  {result['audio_s']:.1f} s in {result['seconds']:.2f} s (RTF {result['real_time_factor']:.4f})"
-        print(f"{name}{speed}", file=sys.stderr)
+        _print(f"{name}{speed}")
         for note in result.get("notes", ()):
-            print(f"  note: {note}", file=sys.stderr)
+            _print(f"  note: {note}")
+
+
+def _print(text: str) -> None:
+    """To standard error; where that is closed, to nobody: the results matter more than the talk."""
+    try:
+        print(visible(text), file=sys.stderr)
+    except (OSError, ValueError):
+        return
+
+
+class _Bar:
+    """Progress that nobody sees."""
+
+    def show(self, job: Job, done: int, total: int | None, rate_hz: int) -> None:
+        """So many samples of a job are done."""
+
+    def passed(self, job: Job) -> None:
+        """A job is over."""
+
+
+class _TerminalBar(_Bar):
+    """One bar over all jobs, with the file under way and how much faster than real time it goes."""
+
+    def __init__(self, count: int, progress: Any) -> None:
+        self._count, self._passed, self._progress = count, 0, progress
+        self._task = progress.add_task("", total=float(count))
+        self._job: Job | None = None
+        self._began_s = 0.0
+
+    def show(self, job: Job, done: int, total: int | None, rate_hz: int) -> None:
+        if job is not self._job:
+            self._job, self._began_s = job, time.monotonic()
+        seconds = max(time.monotonic() - self._began_s, 1e-3)
+        words = f"{self._passed + 1}/{self._count} {visible(job.input.name)}  {done / rate_hz / seconds:.0f}x real time"
+        share = min(done / total, 1.0) if total else 0.0
+        self._progress.update(self._task, description=words, completed=self._passed + share)
+
+    def passed(self, job: Job) -> None:
+        self._passed += 1
+        words = f"{self._passed}/{self._count} {visible(job.input.name)}"
+        self._progress.update(self._task, description=words, completed=self._passed)
 
 
 @contextmanager
-def _progress(count: int, quiet: bool) -> Iterator[Callable[[Job, float], None]]:
+def _progress(count: int, hidden: bool) -> Iterator[_Bar]:
     """A bar on a terminal, and nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda job, share: None
+    if hidden or sys.stderr is None or not sys.stderr.isatty():
+        yield _Bar()
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        bars: dict[Job, Any] = {}
-
-        def show(job: Job, share: float) -> None:
-            if job not in bars:
-                for old in bars.values():
-                    bar.update(old, visible=False)
-                bars[job] = bar.add_task(f"{len(bars) + 1}/{count} {job.input.name}", total=1.0)
-            bar.update(bars[job], completed=share)
-
-        yield show
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
+        yield _TerminalBar(count, progress)
 
 
 @contextmanager

@@ -1,5 +1,8 @@
 """Options that commands share, so that they mean and say the same everywhere."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -10,6 +13,45 @@ Raw = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")]
-Threads = Annotated[int, typer.Option(help="Threads within one step of the network.", min=1, metavar="N")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
+]
+Jobs = Annotated[
+    str, typer.Option(help="Processes that share the files; auto: one a processor from 8 files on.", metavar="N|auto")
+]
+Format = Annotated[str, typer.Option("--format", help="Suffix of the results, such as flac or mp3.", metavar="SUFFIX")]
+Bitrate = Annotated[
+    float | None, typer.Option("--bitrate", help="Of mp3, ogg, opus or m4a results, in kbit/s.", metavar="KBPS")
+]
+Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate of the results in Hz.", metavar="HZ")]
+Threads = Annotated[
+    int,
+    typer.Option(help="Threads within one step; 1 is fastest but for large networks.", min=1, metavar="N"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")]
+
+
+def _offline(context: typer.Context, asked: bool) -> None:
+    if asked:
+        context.with_resource(_set("VOXFIELD_OFFLINE", "1"))
+
+
+@contextmanager
+def _set(name: str, value: str) -> Iterator[None]:
+    """An environment variable while the command runs; processes that it starts have it as well."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+Offline = Annotated[
+    bool, typer.Option("--offline", callback=_offline, help="Download nothing: a model must be here already.")
+]

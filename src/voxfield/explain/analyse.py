@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from ..errors import ExplainError
-from .costs import Machine, costs, counted, written_bytes
+from .costs import costs, counted, written_bytes
 from .counts import numel
-from .field import Field, Part, RatesDifferError, Span, hull
+from .field import Field, Part, RatesDifferError, Span, hull, moved
 from .graph import Axis, Graph, Op, Size
 from .moves import Place
 from .report import (
@@ -26,17 +26,19 @@ from .rules import RULES, fields_after, rule_for
 Source = tuple[str, Axis]
 
 
-def analyse(graph: Graph, machine: Machine | None = None) -> Report:
+def analyse(graph: Graph) -> Report:
     """The report on a graph.
 
     Args:
         graph: as a reader made it; sizes may be unknown (None), and what depends on them is then unavailable.
-        machine: measured speeds for the roofline estimate; without it that figure is unavailable.
 
     Raises:
         ExplainError: branches that advance at different rates meet; the operator and both branches are named.
     """
     fields = {source: propagate(graph, *source) for source in sources(graph)}
+    for (name, axis), tensors in fields.items():
+        if axis.name == "time" and name == graph.main_input:
+            carry(graph, tensors)
     time = time_dims(graph, fields)
     layers = tuple(layer_report(graph, op, fields, time) for op in graph.ops)
     output = graph.outputs[0]
@@ -48,7 +50,7 @@ def analyse(graph: Graph, machine: Machine | None = None) -> Report:
         output_shapes=tuple((name, graph.shape(name)) for name in graph.outputs),
         fields=found,
         layers=layers,
-        costs=costs(graph, layers, found, machine),
+        costs=costs(graph, layers, found),
         unknown=unknown,
         notes=graph.notes,
     )
@@ -82,6 +84,60 @@ def propagate(graph: Graph, name: str, axis: Axis) -> dict[str, Field]:
             raise ExplainError(rates_message(graph, op, axis, error)) from error
         known.update(zip(op.outputs, outs, strict=True))
     return known
+
+
+MOVES = frozenset(
+    {"slice", "concat", "stack", "reshape", "permute", "select", "gather", "identity", "pad", "expand", "flip", "roll"}
+)
+
+
+def recurrences(graph: Graph) -> list[str]:
+    """State inputs that are worked into themselves at every step; a buffer that only moves along is not one."""
+    found = []
+    for name, after in graph.loops:
+        moved, worked = {name}, set[str]()
+        for op in graph.ops:
+            if worked.intersection(op.inputs) or (moved.intersection(op.inputs) and op.kind not in MOVES):
+                worked.update(op.outputs)
+            if moved.intersection(op.inputs) and op.kind in MOVES:
+                moved.update(op.outputs)
+        if after in worked and after not in moved and not shifts(graph, name, after):
+            found.append(name)
+    return found
+
+
+def shifts(graph: Graph, state: str, after: str) -> bool:
+    """True when along some dim each element of the next state only takes up elements further on (or only before it), as
+    the tail of an overlap-add does: after a few steps nothing of it is left."""
+    shape = graph.shape(state)
+    for dim, size in enumerate(shape):
+        if size is None or size < 2 or graph.shape(after) != shape:
+            continue
+        field = propagate(graph, state, Axis("state", dim)).get(after, Field())
+        rows = [(part.steps[dim], row) for part in field.parts for row in part.row(dim)]
+        seen = [
+            (i, span)
+            for (period, advance), row in rows
+            for i in range(size)
+            if (span := moved(row[i % period], i // period * advance)) is not None
+        ]
+        if all(span[0] > i for i, span in seen) or all(span[1] < i for i, span in seen):
+            return not field.missing
+    return False
+
+
+def carry(graph: Graph, tensors: dict[str, Field]) -> None:
+    """Adds to the fields along time what recurrent states bring in: a past without end."""
+    for name in recurrences(graph):
+        cause = Cause(name, "state", "recurrence over time", False)
+        reached = {name}
+        for op in graph.ops:
+            if not reached.intersection(op.inputs):
+                continue
+            reached.update(op.outputs)
+            for out in op.outputs:
+                if out in tensors and not any(part.past for part in tensors[out].parts):
+                    tensors[out] = tensors[out].map(lambda part: part.flagged((), past=cause))  # noqa: B023
 
 
 def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> str:
@@ -124,6 +180,8 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         hop, phases = moving[0].hops[dim], along(moving[0], dim, shape)
         out_size = shape[dim]
         tail = dropped_tail(phases, hop, in_size, out_size)
+    if dim is None or not phases:
+        hop, phases = squeezed_out(field, in_size) or (hop, phases)
     whole = ordered(graph, [part.whole for part in field.parts])
     reach = hull(part.reach for part in field.parts)
     status = Status.EXACT if not field.missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
@@ -157,6 +215,15 @@ def along(part: Part, dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
     return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.table))
 
 
+def squeezed_out(field: Field, in_size: Size) -> tuple[Fraction, tuple[Phase, ...]] | None:
+    """The hop and field of a tensor whose axis had one element and was squeezed out; None when it was combined."""
+    parts = [part for part in field.parts if part.pace is not None and not part.whole]
+    span = clipped(hull(span for part in parts for span in part.table), in_size)
+    if not parts or span is None or any(part.whole for part in field.parts):
+        return None
+    return max(part.pace for part in parts if part.pace is not None), (Phase(0, *span),)
+
+
 def dropped_tail(phases: Sequence[Phase], hop: Fraction, in_size: Size, out_size: Size) -> int | None:
     """Input positions at the end that no output sees."""
     if in_size is None or not out_size or hop <= 0:
@@ -183,7 +250,7 @@ def ordered(graph: Graph, groups: Sequence[frozenset[Cause]]) -> tuple[Cause, ..
     if not every:
         return ()
     places = {op.name: i for i, op in enumerate(graph.ops)}
-    return tuple(sorted(every, key=lambda cause: (places[cause.operator], cause.why)))
+    return tuple(sorted(every, key=lambda cause: (places.get(cause.operator, -1), cause.why)))
 
 
 def layer_report(

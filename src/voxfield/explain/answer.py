@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analyse import analyse
-from .api import measured_machine, read, titled
+from .api import read, titled
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
@@ -74,16 +74,17 @@ def report_on(
     rate = rate_hz if frames is None else frames.rate_hz
     if rate is not None and not 0 < rate < 1e9:
         raise ExplainError(f"A rate of {rate} Hz; it is a number above zero.")
-    title = None
+    title: str | None = None
+    asked: tuple[str, ...] = ()
     if isinstance(what, str | Path):
         from .what import settled
 
         told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
         what, input_shape, layout = told.what, told.input_shape, told.layout
         rate, frames, title = told.rate_hz, frames or told.frames, told.title
+        asked = told.asked
     graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate)
-    machine = measured_machine(graph)
-    report = analyse(graph, machine)
+    report = analyse(graph)
     if verify:
         if isinstance(what, Graph):
             raise ExplainError(
@@ -92,8 +93,18 @@ def report_on(
         from .probe import verified
 
         report = verified(report, what, graph)
-    changes = (what_if(graph, edits, machine),) if edits else ()
-    return Answer(graph, report, words(report, graph, language, frames), changes, frames)
+    changes: tuple[WhatIf, ...] = (what_if(graph, edits),) if edits else ()
+    if "cbam" in asked and not edits:
+        changes = attended(graph)
+    return Answer(graph, report, words(report, graph, language, frames, asked), changes, frames)
+
+
+def attended(graph: Graph) -> tuple[WhatIf, ...]:
+    """What CBAM blocks would change, for a question about them; nothing where they fit nowhere."""
+    try:
+        return (what_if(graph, ["cbam"]),)
+    except ExplainError:
+        return ()
 
 
 def frames_of(rate_hz: float | None, hop_samples: int | None, window_samples: int | None) -> Frames | None:

@@ -62,7 +62,7 @@ def explain(
             raise ExplainError(
                 "A changed network exists on paper only and cannot be verified: drop the edits or verify."
             )
-    report = analyse(graph, measured_machine(graph))
+    report = analyse(graph)
     if not verify:
         return report
     from .probe import verified
@@ -105,13 +105,3 @@ def is_module(what: Any) -> bool:
     """True for a torch module; torch is not imported to find out."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(what, torch.nn.Module)
-
-
-def measured_machine(graph: Graph) -> Any:
-    """Speeds of this machine where the roofline estimate can use them: with a rate, sizes and weights."""
-    clocked = any(axis.rate_hz for axes in graph.axes.values() for axis in axes)
-    if not clocked or not any(op.weight_values for op in graph.ops) or None in graph.shape(graph.main_input):
-        return None
-    from .machine import measure
-
-    return measure()

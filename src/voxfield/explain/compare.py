@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import Any
 
 from .analyse import analyse
-from .costs import Machine
 from .graph import Graph
 from .report import Report, number
 from .whatif import edited, separable_formula
@@ -98,7 +97,7 @@ class WhatIf:
         }
 
 
-def what_if(graph: Graph, edits: Sequence[str], machine: Machine | None = None) -> WhatIf:
+def what_if(graph: Graph, edits: Sequence[str]) -> WhatIf:
     """The reports on a graph and on the same graph after all `edits`, figure by figure.
 
     Raises:
@@ -118,7 +117,7 @@ def what_if(graph: Graph, edits: Sequence[str], machine: Machine | None = None) 
                 Separable(op.name, filters, taps, power_of(op.windows), None if whole is None else int(whole), total)
             )
         now = changed
-    old, new = analyse(graph, machine), analyse(now, machine)
+    old, new = analyse(graph), analyse(now)
     return WhatIf(tuple(edits), old, new, changes(old, new), tuple(separable))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .graph import Graph, Op
 from .report import AxisField, Costs, Figure, LayerReport, Status, unavailable
@@ -12,15 +11,7 @@ WEIGHTED = frozenset({"conv", "conv_transpose", "linear", "rnn"})
 VIEWS = frozenset({"reshape", "permute", "expand", "identity", "select", "slice", "constant"})
 
 
-@dataclass(frozen=True)
-class Machine:
-    """What the roofline estimate needs to know of a machine."""
-
-    macs_per_second: float
-    bytes_per_second: float
-
-
-def costs(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisField], machine: Machine | None) -> Costs:
+def costs(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisField]) -> Costs:
     """The sums over all operators, with what is missing from each of them."""
     macs = summed([(layer.name, layer.macs) for layer in layers], "MACs")
     seconds = next((f.in_size / f.rate_hz for f in fields if f.axis == "time" and f.in_size and f.rate_hz), None)
@@ -42,7 +33,6 @@ def costs(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisFiel
         state=state,
         state_bytes=Figure(None if state.value is None else state.value * 4, "bytes", state.status, state.missing),
         intensity=ratio(macs, moved),
-        roofline_rtf=roofline(graph, layers, seconds, machine),
     )
 
 
@@ -124,22 +114,6 @@ def peak_bytes(graph: Graph) -> int | None:
         gone += [n for n in op.outputs if base[n] == n and n not in last]
         alive -= tensor_bytes(graph, gone) or 0
     return peak
-
-
-def roofline(graph: Graph, layers: Sequence[LayerReport], seconds: float | None, machine: Machine | None) -> Figure:
-    """Seconds of compute per second of audio if every operator ran as fast as arithmetic and memory allow."""
-    if machine is None or seconds is None:
-        return unavailable("s/s", "the machine was not measured" if machine is None else "the rate is not known")
-    total, missing = 0.0, []
-    for op, layer in zip(graph.ops, layers, strict=True):
-        moved = traffic(graph, op)
-        if moved is None or layer.macs.value is None:
-            missing.append(op.name)
-            continue
-        total += max(float(layer.macs.value) / machine.macs_per_second, moved / machine.bytes_per_second)
-    if not total:
-        return unavailable("s/s", *missing)
-    return Figure(total / seconds, "s/s", Status.PARTIAL if missing else Status.EXACT, tuple(missing))
 
 
 def ratio(macs: Figure, moved: Figure) -> Figure:

@@ -68,6 +68,7 @@ class Part:
     future: frozenset[Cause] = frozenset()
     reach: Span = None
     stopped: bool = False  # True once every element sees the same stretch, whatever its index
+    pace: Fraction | None = None  # positions it moved per element when its only element was squeezed out
 
     @property
     def hops(self) -> tuple[Fraction, ...]:
@@ -170,6 +171,14 @@ class Part:
         q, r = divmod(index, period)
         part = self.with_rows(dim, STILL, [[moved(row[r], q * advance)] for row in self.row(dim)])
         return part if advance == 0 and self.moving else part._stopped_by(cause)
+
+    def squeezed(self, dim: int) -> Part:
+        """The field when a dim of one element loses its meaning: nothing is combined, and nothing moves any more."""
+        hop = abs(self.hops[dim])
+        part = self.with_rows(dim, STILL, [[row[0]] for row in self.row(dim)])
+        if part.moving or not hop:
+            return part
+        return replace(part, stopped=True, pace=hop, reach=hull((part.reach, *part.table)))
 
     def contracted(self, dim: int, sizes: Sequence[Size], cause: Cause) -> Part:
         """The field when all elements along a dim of a tensor are combined; the dim stays, with one meaning."""
@@ -335,6 +344,7 @@ class Part:
             past=frozenset().union(*(p.past for p in every)),
             future=frozenset().union(*(p.future for p in every)),
             reach=hull(p.reach for p in every),
+            pace=max((p.pace for p in every if p.pace is not None), default=None),
         )
 
     def fixed(self, sizes: Sequence[Size], cause: Cause) -> Part:

@@ -141,6 +141,7 @@ class Graph:
     axes: Mapping[str, tuple[Axis, ...]]
     title: str = ""
     notes: tuple[str, ...] = ()
+    loops: tuple[tuple[str, str], ...] = ()  # (state input, the output that becomes it at the next step)
 
     def shape(self, name: str) -> tuple[Size, ...]:
         """The shape of the tensor called `name`."""

@@ -44,6 +44,11 @@ def concat_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     return [joined(place, fields, [shape[dim] for shape in shapes], dim)]
 
 
+def reads(field: Field) -> bool:
+    """True when some element depends on the axis at all."""
+    return any(span is not None for part in field.parts for span in part.table)
+
+
 def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: int) -> Field:
     """The field of a concatenation. Along a moving dim the short operands are edges: padding, context or state."""
     out, offset, placed = place.outs[0], 0, []
@@ -58,7 +63,8 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
         shifted = [part.gathered(dim, shift_gather(-at), size, size) for part, size, at in moving]
         largest = max(range(len(moving)), key=lambda i: moving[i][1] or 0)
         same = [p for p in shifted if (p.steps, p.table) == (shifted[largest].steps, shifted[largest].table)]
-        if None in sizes or 2 * (moving[largest][1] or 0) >= offset or len(same) == len(shifted):
+        alone = sum(map(reads, fields)) == 1  # everything beside it is state, context or padding
+        if alone or None in sizes or 2 * (moving[largest][1] or 0) >= offset or len(same) == len(shifted):
             parts.extend(same)
             parts[0] = parts[0].blamed(shifted)
         else:
@@ -230,6 +236,8 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
     def change(part: Part) -> Part:
         advance, size = part.steps[seq][1], shape[seq]
+        if op.attr("stateful") and not advance and part.pace is not None and place.axis == "time":
+            return part.flagged((), past=past)  # one step of a stream: its state carries the past in
         if not advance:
             return part
         if part.elsewhere((seq,), shape) and size is not None:  # it starts anew in every stretch

@@ -211,12 +211,16 @@ def select_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     size = place.ins[0][dim]
     index = index + size if index < 0 and size is not None else index
     cause = place.cause(f"only position {index} is kept of", True)
+    if size == 1:
+        return [fields[0].map(lambda part: part.squeezed(dim).dropped(dim))]
     return [fields[0].map(lambda part: part.frozen(dim, index, cause).dropped(dim))]
 
 
 def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     dim, indices = place.op.dims[0], tuple(place.op.attr("indices"))
     size = place.ins[0][dim]
+    if indices == tuple(range(size or 0)):
+        return [fields[0]]
 
     def pick(part: Part) -> Part:
         if part.steps[dim] == STILL:
@@ -229,10 +233,20 @@ def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
 
 def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+    inserted, dropped = place.op.attr("inserted", ()), place.op.attr("dropped", ())
+    if inserted or dropped:  # dims of one element, which sizes alone would not tell apart
+
+        def named(part: Part) -> Part:
+            for dim in sorted(inserted):
+                part = part.inserted(dim)
+            for dim in sorted(dropped, reverse=True):
+                part = part.squeezed(dim).dropped(dim)
+            return part
+
+        return [fields[0].map(named)] * len(place.outs)
     before = tuple(UNKNOWN_SIZE if s is None else s for s in place.ins[0])
     after = tuple(UNKNOWN_SIZE if s is None else s for s in place.outs[0])
     pairs = factor(before, after)
-    cause = place.cause("a squeezed position of", True)
 
     def change(part: Part) -> Part:
         at = 0
@@ -243,7 +257,7 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             for i, size in enumerate(olds):
                 others = prod(olds) // size if size else 0
                 if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
-                    part = part.frozen(at + i, 0, cause)
+                    part = part.squeezed(at + i)
             if not olds:
                 part = part.inserted(at)
             size = olds[0] if olds else 1

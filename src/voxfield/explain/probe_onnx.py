@@ -28,13 +28,11 @@ def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[P
         ExplainError: onnxruntime cannot run the file.
     """
     import numpy as np
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    source = what if isinstance(what, bytes) else str(what)
+    from ..ort import open_session
+
     try:
-        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        session = open_session(what if isinstance(what, bytes) else Path(what), graph.title)
         kinds = {value.name: value.type for value in session.get_inputs()}
         first = session.get_outputs()[0].name
         session.run([first], background(graph, kinds, 0))

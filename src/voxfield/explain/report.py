@@ -312,7 +312,6 @@ class Costs:
     state: Figure  # values a stream keeps
     state_bytes: Figure
     intensity: Figure  # MACs per byte moved (weights once, activations written and read)
-    roofline_rtf: Figure  # best real-time factor on this machine: seconds of compute per second of audio
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {

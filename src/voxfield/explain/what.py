@@ -7,6 +7,7 @@ that was asked for.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,14 +17,12 @@ from ..cards import Card
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
 from .graph import Graph, Size
+from .readers.paste import FORMS
 
 Sizes = Sequence[Size]
-FORMS = (
-    "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
-    "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
-)
 CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
+SPOKEN = re.compile(r"\w\s?\(|[\u3000-\u9fff\uff00-\uffef]|\S\s+\S|^[\[({]")  # calls, other scripts, several words
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Settled:
     rate_hz: float | None = None
     frames: Frames | None = None
     title: str | None = None
+    asked: tuple[str, ...] = ()  # what a question in the text asks for, as keys of the words' paragraphs
 
 
 def settled(
@@ -58,24 +58,25 @@ def settled(
     Raises:
         ExplainError: nothing here can read it, or the reader that can found a fault in it.
     """
+    from .readers.text import looks_like_layers
+
     given = Settled(None, input_shape, layout, rate_hz)
     if isinstance(what, str):
         text = what.strip()
         if not text:
             raise ExplainError(f"Nothing was given to explain. {FORMS}")
-        from .readers.text import looks_like_layers
-
         if looks_like_layers(text):
             return replace(given, what=_text(text, input_shape, rate_hz))
-        from .readers.snippet import looks_like_code
-
-        if "\n" in text or (looks_like_code(text) and not _is_file(text)):
-            return replace(given, what=_code(what, input_shape, layout, rate_hz))
+        if not _is_file(text) and ("\n" in text or SPOKEN.search(text)) and not _names_a_file(text):
+            return _pasted(what, given)
     path = Path(what)
     if isinstance(what, str) and ".py:" in what:
         return replace(given, what=_module(what, run_file))
     if _is_file(str(path)):
-        found = _file(path, input_shape, layout, rate_hz)
+        found = _file(path, input_shape, layout)
+        if isinstance(found, str):
+            layers = looks_like_layers(found)
+            return replace(given, what=_text(found, input_shape, rate_hz)) if layers else _pasted(found, given)
         return replace(given, what=found) if isinstance(found, Graph) else with_card(given, found, _card_inside(found))
     if (
         isinstance(what, str)
@@ -88,6 +89,11 @@ def settled(
         folder = path.expanduser().is_dir()
         raise ExplainError(f"{path} is a folder. {FORMS}" if folder else f"There is no file {path}. {FORMS}")
     raise ExplainError(f"There is no file {str(path)[:200]} ... {FORMS}")
+
+
+def _names_a_file(text: str) -> bool:
+    """True for one word that ends like a file, FILE.py:NAME included, whether it is there or not."""
+    return bool(re.fullmatch(r"[^\n()]*\.(onnx|keras|json|h5|hdf5|py|txt|md|wav|pt|pth)(:\w*)?", text))
 
 
 def _is_file(text: str) -> bool:
@@ -109,16 +115,18 @@ def _text(text: str, given: Any, rate_hz: float | None) -> Graph:
     return graph
 
 
-def _code(text: str, given: Any, layout: str | None, rate_hz: float | None) -> Graph:
-    from .readers.snippet import read_snippet
+def _pasted(text: str, given: Settled) -> Settled:
+    """Code, a question, or both; with a rate and no length, one second is taken."""
+    from .readers.paste import read_paste
 
-    sizes = plain_sizes(given)
-    graph = read_snippet(text, sizes, layout)
+    sizes = plain_sizes(given.input_shape)
+    found = read_paste(text, sizes, given.layout)
+    graph, rate = found.graph, given.rate_hz
     shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
-    if sizes is None and rate_hz and [axis.name for axis in axes] == ["time"] and shape[axes[0].dim] is None:
-        filled = tuple(one_second(rate_hz) if dim == axes[0].dim else size for dim, size in enumerate(shape))
-        graph = with_note(read_snippet(text, filled, layout), second_note(rate_hz))
-    return graph
+    if sizes is None and rate and [axis.name for axis in axes] == ["time"] and shape[axes[0].dim] is None:
+        filled = tuple(one_second(rate) if dim == axes[0].dim else size for dim, size in enumerate(shape))
+        graph = with_note(read_paste(text, filled, given.layout).graph, second_note(rate))
+    return replace(given, what=graph, rate_hz=rate or found.rate_hz, asked=found.asked)
 
 
 def one_second(rate_hz: float) -> int:
@@ -138,7 +146,7 @@ def with_note(graph: Graph, note: str) -> Graph:
     return replace(graph, notes=(*graph.notes, note))
 
 
-def _file(path: Path, given: Any, layout: str | None, rate_hz: float | None) -> Graph | Path:
+def _file(path: Path, given: Any, layout: str | None) -> Graph | Path | str:
     suffix = path.suffix.lower()
     if suffix == ".onnx":
         return path
@@ -154,11 +162,7 @@ def _file(path: Path, given: Any, layout: str | None, rate_hz: float | None) -> 
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ExplainError(f"{path}: it cannot be read as text ({error}).") from error
-        from .readers.text import looks_like_layers
-
-        if looks_like_layers(text):
-            return _text(text, given, rate_hz)
-        return _code(text, given, layout, rate_hz)
+        return text
     raise ExplainError(f"{path}: files ending in '{suffix or 'nothing'}' cannot be read. {FORMS}")
 
 
@@ -183,15 +187,16 @@ def _module(what: str, run_file: bool) -> Any:
 
 
 def with_card(given: Settled, path: Path, card: Card | None) -> Settled:
-    """An ONNX file of ours, fed one second of audio at its card's rate unless an input was given."""
+    """An ONNX file of ours, fed one second of audio, or one input of another kind, unless an input was given."""
     if card is None or given.input_shape is not None:
         return replace(given, what=path, title=None if card is None else card.name)
-    rate = card.sample_rate_hz
-    if card.interface == "spectrum":
-        frames = Frames(rate, card.hop_samples, card.window_samples)
-        shape = (1, 2, card.bins, -(-rate // card.hop_samples))
-        return Settled(path, shape, given.layout or "BCFT", frames.rate_hz, frames, card.name)
-    return Settled(path, (1, 1, rate), given.layout or "BCT", given.rate_hz or rate, None, card.name)
+    face = card.interface
+    layout, rate = given.layout or face.input.layout, face.sample_rate_hz
+    shape = face.block_shape(face.hops_per_second)
+    if face.window_samples:
+        frames = Frames(rate, face.hop_samples, face.window_samples)
+        return Settled(path, shape, layout, frames.rate_hz, frames, card.name)
+    return Settled(path, shape, layout, given.rate_hz or rate or None, None, card.name)
 
 
 def _card_inside(path: Path) -> Card | None:

@@ -1,7 +1,7 @@
 """What would change: edits such as `layer2.stride=2` applied to a graph, and the figures before and after.
 
     layer2.stride=2   layer1.kernel=20   layer5.dilation=2   layer1.padding=4,0   layer3.filters=64   layer4.groups=8
-    layer3=depthwise-separable           drop layer5         causal
+    layer3=depthwise-separable           drop layer5         causal           cbam           layer3=cbam
 
 A layer is called by its number among the layers with weights or windows, as the table shows it, or by its own name;
 several numbers (`1x2`) are one per axis. Edits apply one after the other.
@@ -16,12 +16,15 @@ from math import prod
 
 from ..errors import ExplainError
 from .analyse import propagate, sources, time_dims
+from .cbam import cbam
 from .graph import Graph, Op, Size, Window
 from .rebuild import Past, pasts, rebuilt
 
 COUNTED = frozenset({"conv", "conv_transpose", "pool", "linear", "rnn", "attention"})
 SETTINGS = ("kernel", "stride", "dilation", "padding", "filters", "groups", "hidden", "bidirectional")
-EXAMPLES = "Edits look like layer2.stride=2, layer3=depthwise-separable, 'drop layer5', layer1.kernel=20 or causal."
+EXAMPLES = (
+    "Edits look like layer2.stride=2, layer3=depthwise-separable, 'drop layer5', layer1.kernel=20 causal or cbam."
+)
 LARGEST = 1_000_000
 
 
@@ -60,6 +63,8 @@ def _applied(graph: Graph, edit: str) -> Graph:
     lowered = edit.lower()
     if lowered in {"causal", "因果"}:
         _causal(change)
+    elif lowered == "cbam":
+        _attend_all(change)
     elif lowered.startswith(("drop ", "remove ", "去掉")):
         _drop(change, _layer(graph, re.sub(r"^(drop|remove)\s+|^去掉\s*", "", edit, flags=re.IGNORECASE)))
     elif "=" in edit:
@@ -67,6 +72,8 @@ def _applied(graph: Graph, edit: str) -> Graph:
         target, value = target.strip(), value.strip()
         if _is_separable(value):
             _separate(change, _layer(graph, target))
+        elif value.lower() == "cbam":
+            _attend(change, _layer(graph, target))
         else:
             name, _, setting = target.rpartition(".")
             if setting not in SETTINGS or not name:
@@ -223,6 +230,38 @@ def _separate(change: _Change, op: Op) -> None:
     change.past[point.name] = Past(point, (between,), (shape,))
     at = change.ops.index(op)
     change.ops[at : at + 1] = [depth, point]
+
+
+def _attend_all(change: _Change) -> None:
+    """A CBAM block behind every convolution that looks at more than one place."""
+    found = [op for op in change.graph.ops if op.kind == "conv" and len(op.windows) == 2 and op.groups == 1]
+    wide = [op for op in found if prod(w.kernel for w in op.windows) > 1]
+    if not wide:
+        raise ExplainError("the network has no convolution over two axes that a CBAM block could follow.")
+    for op in wide:
+        _attend(change, op)
+
+
+def _attend(change: _Change, op: Op) -> None:
+    """CBAM behind a convolution and the norm and activation after it: a gate per channel, then one per place."""
+    if op.kind != "conv" or len(op.windows) != 2 or op.channel_dim is None:
+        raise ExplainError(f"{op.name} is no convolution over two axes (kind {op.kind}); CBAM follows one.")
+    last = op
+    while (after := _only_user(change.ops, last)) is not None and after.kind in {"elementwise", "norm"}:
+        last = after
+    made = cbam(last.outputs[0], change.graph.shape(last.outputs[0]), op.channel_dim, op.dims, f"{op.name}.cbam")
+    end = made[-1][0].outputs[0]
+    for one, ins, out in made:
+        change.past[one.name] = Past(one, ins, (out,))
+    at = change.ops.index(last) + 1
+    rest = [one.with_(inputs=tuple(end if t == last.outputs[0] else t for t in one.inputs)) for one in change.ops[at:]]
+    change.ops[at:] = [*(one for one, _, _ in made), *rest]
+    change.outputs = [end if t == last.outputs[0] else t for t in change.outputs]
+
+
+def _only_user(ops: Sequence[Op], op: Op) -> Op | None:
+    users = [one for one in ops if op.outputs[0] in one.inputs]
+    return users[0] if len(users) == 1 and len(users[0].inputs) == 1 else None
 
 
 def _causal(change: _Change) -> None:

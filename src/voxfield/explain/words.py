@@ -13,16 +13,20 @@ from itertools import groupby
 from math import prod
 
 from ..errors import ExplainError
-from .analyse import analyse, propagate, sources
+from .analyse import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
-from .graph import Axis, Graph, Op, Window
+from .graph import Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
+from .path import Step, Walk, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report
+from .shapes import conv_size
 from .whatif import edited
 
 MOST_NAMES = 5
+MOST_FORMULAS = 6
 LONGEST_LIST = 12
+EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 NEARLY_CONSTANT = 1.5
 
 WHY_ZH = {
@@ -57,34 +61,12 @@ class Paragraph:
     key: str
     question: str
     answer: str
+    asked: bool = False
 
 
-@dataclass(frozen=True)
-class Step:
-    """One operator's window along an axis, and how far apart its inputs are in positions of the network's input."""
-
-    op: Op
-    window: Window
-    hop: Fraction
-
-    @property
-    def reach(self) -> int:
-        """How many of its inputs one of its outputs spans."""
-        w = self.window
-        return -(-w.reach // w.stride) if self.op.kind == "conv_transpose" else w.reach
-
-    @property
-    def share(self) -> Fraction:
-        """What it adds to the field of a chain, in input positions."""
-        return (self.reach - 1) * self.hop
-
-    @property
-    def ahead(self) -> Fraction:
-        """What it looks ahead by itself, in input positions."""
-        return (self.window.reach - 1 - self.window.pad_start) * self.hop
-
-
-def words(report: Report, graph: Graph, language: str = "en", frames: Frames | None = None) -> tuple[Paragraph, ...]:
+def words(
+    report: Report, graph: Graph, language: str = "en", frames: Frames | None = None, asked: Sequence[str] = ()
+) -> tuple[Paragraph, ...]:
     """The paragraphs on a network.
 
     Args:
@@ -92,6 +74,7 @@ def words(report: Report, graph: Graph, language: str = "en", frames: Frames | N
         graph: the network itself, on which changes are tried.
         language: "en" or "zh".
         frames: the frames that the time axis counts, when the network reads features.
+        asked: keys of the paragraphs that a question asks for, which then come first.
 
     Raises:
         ExplainError: another language.
@@ -99,36 +82,30 @@ def words(report: Report, graph: Graph, language: str = "en", frames: Frames | N
     if language not in LANGUAGES:
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
     writer = _Writer(report, graph, language, frames)
+    timed = any(field.axis == "time" for field in writer.fields)
+    usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
+    keys = [key for key in asked if key in PARAGRAPHS]
     found = []
-    for key, write in (
-        ("kernel", writer.kernel),
-        ("stride", writer.stride),
-        ("filters", writer.filters),
-        ("separable", writer.separable),
-        ("latency", writer.latency),
-        ("streaming", writer.streaming),
-        ("fix", writer.fix),
-    ):
-        sentences = [one for one in write() if one]
+    for key in dict.fromkeys([*keys, *usual]):
+        sentences = [one for one in getattr(writer, key)() if one]
         if sentences:
             space = " " if language == "en" else ""
-            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences)))
+            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in keys))
     return tuple(found)
 
 
-def steps_along(graph: Graph, source: tuple[str, Axis]) -> list[Step]:
-    """The windows of all operators along one axis, in the order they run."""
-    fields = propagate(graph, *source)
-    found = []
-    for op in graph.ops:
-        field = fields.get(op.inputs[0]) if op.inputs and op.windows else None
-        if field is None:
-            continue
-        for dim, window in zip(op.dims, op.windows, strict=False):
-            hops = [part.hops[dim] for part in field.parts if dim in part.moving]
-            if hops:
-                found.append(Step(op, window, max(hops)))
-    return found
+def size_formula(step: Step, size: str) -> str | None:
+    """Output positions of one layer as a formula; None where it is another one."""
+    w = step.window
+    if w.ceil or step.op.kind not in {"conv", "pool", "conv_transpose"}:
+        return None
+    taps = plain(w.kernel) if w.dilation == 1 else f"(({plain(w.kernel)} - 1) x {plain(w.dilation)} + 1)"
+    pads = [plain(n) for n in (w.pad_start, w.pad_end) if n]
+    if step.op.kind == "conv_transpose":
+        crop = "".join(f" - {n}" for n in pads) + (f" + {plain(w.output_padding)}" if w.output_padding else "")
+        return f"({size} - 1) x {plain(w.stride)} + {taps}{crop}"
+    inner = f"{size}{''.join(f' + {n}' for n in pads)} - {taps}"
+    return f"({inner}) / {plain(w.stride)} + 1" if w.stride > 1 else f"{inner} + 1"
 
 
 def power_of(windows: Sequence[Window]) -> str:
@@ -138,14 +115,29 @@ def power_of(windows: Sequence[Window]) -> str:
     return "k" if len(windows) == 1 else f"k^{len(windows)}"
 
 
+PARAGRAPHS = ("kernel", "stride", "size", "filters", "separable", "params", "cbam", "latency", "streaming", "fix")
+
+
 class _Writer:
     def __init__(self, report: Report, graph: Graph, language: str, frames: Frames | None) -> None:
         self.report, self.graph, self.frames = report, graph, frames
         self.phrases = PHRASES[language]
         self.language = language
         self.sources = sources(graph)
-        self.fields = time_first(f for f in report.fields if f.input == self.sources[0][0])
-        self.steps = {axis.name: steps_along(graph, (name, axis)) for name, axis in reversed(self.sources)}
+        self.labels: dict[str, str] = {}
+        self.fields = self._unlike(time_first(f for f in report.fields if f.input == self.sources[0][0]))
+        self.walks: dict[str, Walk] = {axis.name: walk(graph, (name, axis)) for name, axis in reversed(self.sources)}
+
+    def _unlike(self, fields: Sequence[AxisField]) -> list[AxisField]:
+        """One field for each group of axes that are equal in everything that is said, under all of their names."""
+        found: dict[str, list[AxisField]] = {}
+        for f in fields:
+            causes = f.whole_input, f.unbounded_past, f.unbounded_future
+            key = (f.in_size, f.out_size, f.hop, f.phases, *([c.operator for c in one] for one in causes))
+            found.setdefault(str(key), []).append(f)
+        for alike in found.values():
+            self.labels[alike[0].axis] = self.listed([self.phrases[f.axis] for f in alike])
+        return [alike[0] for alike in found.values()]
 
     def say(self, key: str, **values: str) -> str:
         told = self.phrases[key].format(**values)
@@ -170,7 +162,7 @@ class _Writer:
         return "" if value is None else f" ({plain(value)} ms)"
 
     def named(self, field: AxisField) -> dict[str, str]:
-        return {"axis": self.phrases[field.axis], "unit": self.phrases[unit_of(field, self.report)]}
+        return {"axis": self.labels[field.axis], "unit": self.phrases[unit_of(field, self.report)]}
 
     def causes(self, causes: Sequence[Cause]) -> str:
         return self.listed(list(dict.fromkeys(cause.operator for cause in causes)))
@@ -191,71 +183,173 @@ class _Writer:
         blocked = (*field.whole_input, *field.unbounded_future)
         names = self.causes(blocked or field.unbounded_past)
         if field.local_rf is None:
-            return self.say("kernel_whole_only", axis=self.phrases[field.axis], names=names) if blocked else ""
+            return self._kernel_before(field, names) if blocked else ""
         near = self._kernel_near(field, field.local_rf)
         if not near or not names:
             return near
         far = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
         return near + (" " if self.language == "en" else "") + far
 
+    def _kernel_before(self, field: AxisField, names: str) -> str:
+        """What is left to say once every output depends on everything: how far the layers before that looked."""
+        told = self.say("kernel_whole_only", axis=self.labels[field.axis], names=names)
+        before = [
+            (layer.name, seen.rf)
+            for layer in self.report.layers
+            for seen in layer.fields
+            if layer.windows and (seen.axis, seen.input) == (field.axis, field.input) and seen.rf and seen.rf > 1
+        ]
+        if not before:
+            return told
+        space = " " if self.language == "en" else ""
+        unit = self.named(field)["unit"]
+        return told + space + self.say("kernel_before", layer=before[-1][0], rf=plain(before[-1][1]), unit=unit)
+
     def _kernel_near(self, field: AxisField, local: int) -> str:
         """What the windows alone see."""
-        steps = self.steps.get(field.axis, [])
-        wide = [step for step in steps if step.share]
+        path = self.walks[field.axis]
+        wide = [step for step in path.longest if step.share]
         if local == 1 and not wide:
-            return self.say("kernel_one", **self.named(field))
+            return self.say("kernel_one", **self.named(field)) if path.longest else ""
         told = {**self.named(field), "rf": plain(local), "ms": self.ms(field, local)}
         if not wide:
-            return ""
+            return self.say("kernel_only", **told)
+        chain = [step for step in path.chain if step.share]
         most = max(wide, key=lambda step: step.share)
-        chain = all(step.op.kind != "conv_transpose" for step in steps)
-        if not chain or sum(step.share for step in wide) + 1 != local:
-            reach = plain(most.reach)
-            return self.say("kernel_paths", layer=most.op.name, reach=reach, share=plain(most.share), **told)
+        if sum(step.share for step in chain) + 1 != local:
+            key = "kernel_paths" if path.branches else "kernel_up"
+            return self.say(key, layer=most.op.name, reach=plain(most.reach), share=plain(most.share), **told)
         if len(wide) == 1:
-            return self.say("kernel_first", kernel=plain(most.window.kernel), **told)
+            dilated = (
+                self.say("kernel_dilated", dilation=plain(most.window.dilation)) if most.window.dilation > 1 else ""
+            )
+            return self.say("kernel_first", kernel=plain(most.window.kernel), dilated=dilated, **told)
         terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
-        total = " + ".join(plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms)
+        told["sum"] = " + ".join(plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms)
+        longest = self.say("kernel_longest") if path.branches else ""
         if most.hop == 1:
-            return self.say("kernel_flat", sum=total, **told)
+            return self.say("kernel_flat", **told) + longest
         shares = {"share": plain(most.share), "layer": most.op.name, "hop": plain(most.hop)}
-        return self.say("kernel_sum", sum=total, **shares, **told)
+        return self.say("kernel_sum", **shares, **told) + longest
 
     # why this stride
 
     def stride(self) -> list[str]:
         found = []
         for field in self.fields:
-            if field.hop is None:
-                continue
-            steps = [s for s in self.steps.get(field.axis, []) if s.op.kind != "conv_transpose"]
-            strided = [s for s in steps if s.window.stride > 1]
-            told = {**self.named(field), "hop": plain(field.hop), "ms": self.hop_ms(field)}
-            if not strided and field.hop == 1:
-                found.append(self.say("stride_none", **told))
-                continue
-            if prod(s.window.stride for s in strided) == field.hop:
-                product = " x ".join(str(s.window.stride) for s in strided)
-                one = len(strided) == 1
-                chain = {"layer": strided[0].op.name} if one else {"product": product}
-                found.append(self.say("stride_one" if one else "stride_chain", **chain, **told))
-            else:
-                found.append(self.say("stride_up", rate=plain(1 / field.hop), **told))
-            found.append(self._overlap(strided))
-            if field.tail_dropped and field.in_size:
-                sizes = {"size": plain(field.in_size), "tail": plain(field.tail_dropped)}
-                found.append(self.say("stride_tail", unit=told["unit"], **sizes))
+            if field.hop is not None:
+                found += self._stride_along(field)
+        still = [self.labels[f.axis] for f in self.fields if f.hop == 1]
+        moving = [self.labels[f.axis] for f in self.fields if f.hop is not None and f.hop > 1]
+        if still and moving:
+            found.append(self.say("stride_axes", moving=self.listed(moving), still=self.listed(still)))
         return found
 
-    def _overlap(self, strided: Sequence[Step]) -> str:
+    def _stride_along(self, field: AxisField) -> list[str]:
+        path = self.walks[field.axis]
+        down = [s for s in path.longest if s.down > 1]
+        up = [s for s in path.longest if s.up > 1]
+        hop = max(field.hop or Fraction(1), -(field.hop or Fraction(1)))
+        told = {**self.named(field), "hop": plain(hop), "ms": self.hop_ms(field)}
+        product = {"product": " x ".join(str(s.down) for s in down)}
+        factor = prod(s.down for s in down)
+        if up or path.upsampled:
+            rises = {"up": " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])}
+            key = ("stride_updown" if down else "stride_up") if not path.upsampled else "stride_mixed"
+            told |= {"rate": plain(1 / hop), "factor": plain(factor)}
+            found = [self.say(key, **product, **rises, **told)]
+        elif not down and field.hop == 1:
+            found = [self.say("stride_none", **told)] if path.steps else []
+        elif factor == field.hop:
+            one = {"layer": down[0].op.name} if len(down) == 1 else product
+            found = [self.say("stride_one" if len(down) == 1 else "stride_chain", **one, **told)]
+        else:
+            found = [self.say("stride_other", **told)]
+        for op, side in path.joins:
+            names = self.listed(list(dict.fromkeys(s.op.name for s in side)))
+            found.append(self.say("stride_joins", join=op.name, names=names))
+        found.append(self._overlap(path))
+        if field.tail_dropped and field.in_size:
+            sizes = {"size": plain(field.in_size), "tail": plain(field.tail_dropped)}
+            found.append(self.say("stride_tail", unit=told["unit"], **sizes))
+        return found
+
+    def _overlap(self, path: Walk) -> str:
+        strided = [s for s in path.steps if s.down > 1]
+        gaps = [s for s in strided if s.window.reach < s.window.stride]
+        if gaps:
+            first = gaps[0].window
+            same = [s for s in gaps if (s.window.kernel, s.window.stride) == (first.kernel, first.stride)]
+            return self.say(
+                "stride_gap",
+                layer=self.listed([s.op.name for s in same]),
+                kernel=plain(first.kernel),
+                stride=plain(first.stride),
+                gap=plain(first.stride - first.reach),
+            )
         if not strided:
             return ""
         tight = min(strided, key=lambda s: Fraction(s.window.reach, s.window.stride))
         w = tight.window
-        told = {"layer": tight.op.name, "kernel": plain(w.kernel), "stride": plain(w.stride)}
-        if w.reach < w.stride:
-            return self.say("stride_gap", gap=plain(w.stride - w.reach), **told)
-        return self.say("stride_overlap", **told)
+        return self.say("stride_overlap", layer=tight.op.name, kernel=plain(w.kernel), stride=plain(w.stride))
+
+    # how large is the output
+
+    def cbam(self) -> list[str]:
+        """What CBAM blocks behind the convolutions would change, tried on the graph."""
+        try:
+            after = edited(self.graph, ["cbam"])
+        except ExplainError:
+            return [self.say("cbam_nowhere")]
+        gates = [op for op in after.ops if op.name.endswith(".cbam.spatial")]
+        layers = [op.name.removesuffix(".cbam.spatial") for op in gates]
+        each = []
+        for name in layers:
+            blocks = [op for op in after.ops if op.name.startswith(f"{name}.cbam.")]
+            each.append(f"{name} + {plain(sum(op.params for op in blocks))}")
+        old, new = self.report.costs, analyse(after).costs
+        told = {
+            "layers": self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
+        }
+        if old.params.value is not None and new.params.value is not None:
+            told |= {"before": plain(old.params.value), "after": plain(new.params.value)}
+        if old.macs.value is None or new.macs.value is None or "after" not in told:
+            return [self.say("cbam_rule")]
+        costs = {"macs": short(old.macs.value), "macs_after": short(new.macs.value)}
+        return [self.say("cbam_cost", **told, **costs), self.say("cbam_rule"), self.say("cbam_field")]
+
+    def size(self) -> list[str]:
+        """The formula of each layer that changes a size, with its numbers."""
+        return list(dict.fromkeys(told for field in self.fields for told in self._size_along(field)))
+
+    def _size_along(self, field: AxisField) -> list[str]:
+        steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
+        sizes = {s.op.name: (self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps}
+        changing = [s for s in steps if None in sizes[s.op.name] or sizes[s.op.name][0] != sizes[s.op.name][1]]
+        told = []
+        for step in changing[:MOST_FORMULAS]:
+            before, after = sizes[step.op.name]
+            formula = size_formula(step, "N" if before is None else plain(before))
+            if formula is not None and after is not None:
+                told.append(self.say("size_layer", layer=step.op.name, formula=formula, size=plain(after)))
+            elif formula is not None and len(steps) == 1:
+                example = EXAMPLE_HOPS * step.window.stride
+                size = conv_size(example, step.window, "") if step.op.kind != "conv_transpose" else None
+                if size is not None:
+                    sizes_ = {"example": plain(example), "size": plain(size)}
+                    told.append(self.say("size_open", layer=step.op.name, formula=formula, **sizes_))
+        if not told:
+            return []
+        more = self.phrases["comma"] + "..." if len(changing) > MOST_FORMULAS else ""
+        rounded = any(s.down > 1 and s.op.kind == "conv" for s in changing)
+        head = self.say("size_head", axis=self.labels[field.axis])
+        rule = self.say("size_rule" if any(s.op.kind != "conv_transpose" for s in changing) else "size_rule_up")
+        floor = self.say("size_floor") if rounded else ""
+        return [head + self.phrases["comma"].join(told) + more + self.phrases["stop"], rule + floor]
+
+    def _size(self, tensor: str, dim: int) -> int | None:
+        shape = self.graph.shape(tensor)
+        return shape[dim] if dim < len(shape) else None
 
     # why these filters
 
@@ -267,12 +361,83 @@ class _Writer:
             channels = None if op.channel_dim is None else layer.out_shape[op.channel_dim]
             if op.kind == "conv" and channels is not None and op.groups == 1:
                 rows.append((channels, layer))
-        found = []
+        found = self._filters_first()
         other = next((f.axis for f in self.fields if f.axis != "time"), None)
         timed = any(f.axis == "time" for f in self.fields)
         if timed and 1 < len(rows) <= LONGEST_LIST:
             found += self._filters_frame(rows, other) if other else [self._filters_line(rows)]
+        found += [self._filters_up(other)]
+        if rows:
+            found.append(self.say("filters_not_field"))
         return [*found, self._costliest()]
+
+    def _filters_first(self) -> list[str]:
+        """What the filters of the first convolution are: so many weighted sums of what its kernel covers."""
+        op = next((op for op in self.graph.ops if op.kind == "conv"), None)
+        if op is None or op.channel_dim is None or op.groups != 1 or not op.weight_values:
+            return []
+        channels, filters = self._size(op.inputs[0], op.channel_dim), self._size(op.outputs[0], op.channel_dim)
+        if channels is None or filters is None:
+            return []
+        taps = prod(w.kernel for w in op.windows)
+        told = {
+            "layer": op.name,
+            "filters": plain(filters),
+            "taps": " x ".join([*(str(w.kernel) for w in op.windows), plain(channels)]),
+            "covered": plain(taps * channels),
+            "params": plain(op.params or op.weight_values),
+            "double": plain((op.params or op.weight_values) * 2),
+        }
+        key = "filters_many" if filters > taps * channels else "filters_few"
+        return [self.say("filters_first", **told), self.say(key, **told), self.say("filters_choice", **told)]
+
+    def _filters_up(self, other: str | None) -> str:
+        """The filters of the transposed convolutions, which bring the sizes back."""
+        ups = [op for op in self.graph.ops if op.kind == "conv_transpose" and op.channel_dim is not None]
+        axis = other or "time"
+        if len(ups) < 2 or not any(f.axis == axis for f in self.fields):
+            return ""
+        widths = [self._size(op.outputs[0], op.channel_dim or 0) for op in ups]
+        dims = [dict(zip(op.dims, op.windows, strict=False)) for op in ups]
+        dim = next((d for d in reversed(ups[0].dims) if any(w[d].stride > 1 for w in dims if d in w)), None)
+        sizes = [self._size(ups[0].inputs[0], dim or 0), *(self._size(op.outputs[0], dim or 0) for op in ups)]
+        if dim is None or None in widths or None in sizes or len(ups) > LONGEST_LIST:
+            return ""
+        told = {"filters": ", ".join(plain(w) for w in widths if w is not None), "axis": self.phrases[axis]}
+        return self.say("filters_up", sizes=" -> ".join(plain(s) for s in sizes if s is not None), **told)
+
+    def params(self) -> list[str]:
+        """The largest shares of the parameters, each as it comes about."""
+        total = self.report.costs.params
+        if total.value is None:
+            return []
+        owners = sorted((op for op in self.graph.ops if op.params), key=lambda op: op.params, reverse=True)
+        told = []
+        for op in owners[:MOST_FORMULAS]:
+            formula = self._formula(op)
+            equals = f" = {formula}" if formula else ""
+            told.append(f"{op.name} {plain(op.params)}{equals}")
+        more = self.say("params_rest", rest=plain(sum(op.params for op in owners[MOST_FORMULAS:])))
+        listed = self.phrases["semicolon"].join([*told, *([more] if len(owners) > MOST_FORMULAS else [])])
+        return [self.say("params_sum", total=plain(total.value), listed=listed), self.say("params_rule")]
+
+    def _formula(self, op: Op) -> str:
+        """kernel x channels x filters + bias, in numbers."""
+        if op.kind == "linear" and op.weight_values:
+            wide = self._size(op.inputs[0], op.dims[0]), self._size(op.outputs[0], op.dims[0])
+            parts = [plain(w) for w in wide if w is not None]
+        elif op.kind in {"conv", "conv_transpose"} and op.channel_dim is not None:
+            sizes = self._size(op.inputs[0], op.channel_dim), self._size(op.outputs[0], op.channel_dim)
+            if None in sizes:
+                return ""
+            wide = ((sizes[0] or 0) // op.groups, sizes[1])
+            parts = [*(str(w.kernel) for w in op.windows), *(plain(w) for w in wide if w is not None)]
+        else:
+            return ""
+        if prod(int(part.replace(",", "")) for part in parts) != op.weight_values or op.params < op.weight_values:
+            return ""
+        bias = op.params - op.weight_values
+        return " x ".join(parts) + (f" + {plain(bias)}" if bias else "")
 
     def _filters_frame(self, rows: Sequence[tuple[int, LayerReport]], other: str) -> list[str]:
         values = [layer.values_per_frame.value for _, layer in rows]
@@ -363,26 +528,20 @@ class _Writer:
             return []
         unit = self.phrases[unit_of(field, self.report)]
         told = {"unit": unit, "block": plain(field.block), "look": plain(field.lookahead)}
-        found = [
-            self.say(
-                "latency_sum",
-                latency=plain(field.latency),
-                ms=self.ms(field, field.latency),
-                first=plain(field.first_output_needs or 0),
-                **told,
-            )
-        ]
+        told |= {"latency": plain(field.latency), "first": plain(field.first_output_needs or 0)}
+        key = "latency_sum" if field.lookahead else "latency_now"
+        found = [self.say(key, ms=self.ms(field, field.latency), **told)]
         if self.frames is not None:
             window = self.frames.window_samples * 1000 / self.frames.sample_rate_hz
             found.append(self.say("latency_window", window=plain(window)))
-        steps = [s for s in self.steps["time"] if s.op.kind != "conv_transpose"]
+        steps = [s for s in self.walks["time"].longest if s.op.kind != "conv_transpose"]
         shares = sorted((s for s in steps if s.ahead > 0), key=lambda s: s.ahead, reverse=True)
         if not field.ahead or field.ahead <= 0:
             found.append(self.say("latency_none"))
         elif sum(s.ahead for s in steps) == field.ahead:
             named = [self.say("latency_share", layer=s.op.name, ahead=plain(s.ahead)) for s in shares]
             found.append(self.say("latency_layers", layers=self.listed(named)))
-        trap = [s for s in steps if s.window.pad_end > s.window.pad_start and s.window.stride == 1 and s.ahead > 0]
+        trap = [s for s in steps if s.window.pad_end > s.window.pad_start and not s.window.kernel % 2 and s.down == 1]
         if trap:
             names = self.listed([s.op.name for s in trap])
             found.append(self.say("trap", layers=names, ahead=plain(sum(s.ahead for s in trap)), unit=unit))
@@ -459,6 +618,10 @@ class _Writer:
         macs = self.report.costs.macs.value, after.costs.macs.value
         times = ratio_text(float(macs[1]) / float(macs[0])) if macs[0] and macs[1] else "1"
         cost = self.say("cost_same") if times == "1" else self.say("cost_times", macs=times)
-        key = "fix_causal" if new.lookahead == 0 else "fix_causal_part"
+        padded = any(s.window.pad_end > 0 for s in self.walks["time"].steps) or any(
+            op.kind == "pad" for op in self.graph.ops
+        )
+        part = "" if new.lookahead == 0 else "_part"
+        key = f"fix_causal{part}" if padded else f"fix_shift{part}"
         unit = self.phrases[unit_of(field, self.report)]
         return self.say(key, before=plain(field.lookahead), after=plain(new.lookahead), unit=unit, cost=cost)

@@ -3,45 +3,51 @@ hand."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from voxfield.cards.card import UNBOUNDED_PAST, WHOLE_INPUT
+from voxfield.cards import UNBOUNDED_PAST, WHOLE_INPUT, Interface
 from voxfield.errors import CheckpointError
 from voxfield.explain import Figure, Report, explain
 
 
-def figures(content: bytes, about: Mapping[str, Any]) -> dict[str, Any]:
-    """`parameters`, `macs_per_second` and `field_samples` for a card.
+def figures(content: bytes, face: Interface) -> dict[str, Any]:
+    """`parameters`, `macs` and `field_samples` for a card.
 
     Args:
         content: the ONNX file, with or without a card in it.
-        about: the card's `interface`, `sample_rate_hz`, `hop_samples` and `window_samples`.
+        face: what it takes and gives.
 
     Raises:
         CheckpointError: a figure is not exact, because the file holds an operator that explain has no rule for.
     """
-    report = describe(content, about)
+    report = describe(content, face)
     return {
-        "parameters": _exact(report.costs.params),
-        "macs_per_second": round(_exact(report.costs.macs_per_second)),
-        "field_samples": field_samples(report, about),
+        "parameters": round(_exact(report.costs.params)),
+        "macs": macs(report, face),
+        "field_samples": field_samples(report, face),
     }
 
 
-def describe(content: bytes, about: Mapping[str, Any]) -> Report:
-    """explain's report on the file, fed one second of audio."""
-    if about["interface"] == "spectrum":
-        frames = -(-about["sample_rate_hz"] // about["hop_samples"])
-        shape = (1, 2, about["window_samples"] // 2 + 1, frames)
-        return explain(
-            content, rate_hz=about["sample_rate_hz"] / about["hop_samples"], input_shape=shape, layout="BCFT"
-        )
-    return explain(content, rate_hz=about["sample_rate_hz"], input_shape=(1, 1, about["sample_rate_hz"]), layout="BCT")
+def describe(content: bytes, face: Interface) -> Report:
+    """explain's report on the file, fed one second of audio, or one input where that is no recording."""
+    rate_hz = face.sample_rate_hz
+    return explain(
+        content,
+        rate_hz=rate_hz / face.step_samples if rate_hz else None,
+        input_shape=face.block_shape(face.hops_per_second),
+        layout=face.input.layout,
+    )
 
 
-def field_samples(report: Report, about: Mapping[str, Any]) -> int | str:
+def macs(report: Report, face: Interface) -> int:
+    """Multiply-accumulates per second of audio, or per input where that is no recording."""
+    return round(_exact(report.costs.macs_per_second if face.sample_rate_hz else report.costs.macs))
+
+
+def field_samples(report: Report, face: Interface) -> int | str:
     """Samples that one output sample depends on, or what it depends on instead."""
+    if face.input.free_axis is None or face.output.free_axis is None:
+        return WHOLE_INPUT
     field = report.field("time")
     if not field.streams:
         return WHOLE_INPUT
@@ -52,12 +58,10 @@ def field_samples(report: Report, about: Mapping[str, Any]) -> int | str:
         raise CheckpointError(
             "the receptive field of this file is not known: it holds operators that explain has no rule for"
         )
-    if about["interface"] == "samples":
-        return positions
-    return (positions - 1) * int(about["hop_samples"]) + int(about["window_samples"])
+    return (positions - 1) * face.step_samples + (face.window_samples or face.step_samples)
 
 
-def _exact(figure: Figure) -> Any:
+def _exact(figure: Figure) -> float:
     if figure.value is None or figure.missing:
         raise CheckpointError(f"{figure.unit} of this file cannot be counted: {', '.join(figure.missing)}")
-    return figure.value
+    return float(figure.value)

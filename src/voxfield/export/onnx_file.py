@@ -16,15 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
+import onnx
 import torch
 from torch import Tensor, nn
 
-from voxfield.cards import METADATA_KEY, Card
-from voxfield.errors import CheckpointError, MissingExtraError
+from voxfield.cards import METADATA_KEY, Card, Interface
+from voxfield.errors import CheckpointError
 from voxfield.export.figures import figures
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
+from voxfield.ort import open_session
 
 OPSET = 17
 TOLERANCE = 1e-5  # largest difference allowed, relative to the largest output
@@ -63,7 +64,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "config": dataclasses.asdict(model),
             "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
             | {"training_steps": about["step"]},
-            **net.interface(),
+            "interface": net.interface(),
         },
     )
 
@@ -72,24 +73,20 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
     """Write any network with the streaming contract as ONNX + card, after parity was shown.
 
     Args:
-        net: takes (1, 2, F, T) or (1, 1, N), as `about["interface"]` says.
+        net: takes and gives what `about["interface"]` says.
         out: the .onnx file to write.
         about: the card's fields but for states, parameters and costs, which are read from the network and its file.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError("onnx", "train", "writing an ONNX file") from error
     net = copy.deepcopy(net).cpu().eval()
-    content, names = to_onnx(net, about)
-    worst = parity(net, content, names, about)
+    face: Interface = about["interface"]
+    content, names = to_onnx(net, face)
+    worst = parity(net, content, names, face)
     if not worst <= TOLERANCE:
         raise CheckpointError(
             f"the ONNX form of {about['name']} differs from the network by {worst:.1e}, over {TOLERANCE:.0e}"
         )
     shapes = [(name, tuple(leaf.shape)) for name, (_, leaf) in zip(names, flatten(initial(net, 1)), strict=True)]
-    about = {key: value for key, value in about.items() if key != "least_samples"}  # for the examples above alone
-    card = Card(**{**about, "states": shapes, **figures(content, about)})
+    card = Card(**{**about, "states": shapes, **figures(content, face)})
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name = "voxfield"
@@ -100,14 +97,15 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
     return card
 
 
-def to_onnx(net: nn.Module, about: Mapping[str, Any]) -> tuple[bytes, list[str]]:
+def to_onnx(net: nn.Module, face: Interface) -> tuple[bytes, list[str]]:
     """The network's ONNX bytes, without a card, and the names of its states."""
     like = initial(net, 1)
     named = list(flatten(like))
     names = [name.replace(".", "_") for name, _ in named]
-    block = example_block(about, 3)
+    block = example_block(face, 3)
     outputs = ["output", *(f"next.{name}" for name in names)]
-    axis = {3 if block.ndim == 4 else 2: "time"}
+    ports = (("input", face.input), ("output", face.output))
+    free = {name: {port.free_axis: "time"} for name, port in ports if port.free_axis is not None}
     file: Any = io.BytesIO()  # which the exporter takes, whatever its annotation says
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation of this exporter and tracer notes; parity is shown instead
@@ -119,27 +117,35 @@ def to_onnx(net: nn.Module, about: Mapping[str, Any]) -> tuple[bytes, list[str]]
             opset_version=OPSET,
             input_names=["input", *(f"state.{name}" for name in names)],
             output_names=outputs,
-            dynamic_axes={"input": axis, "output": axis},
+            dynamic_axes=free,
         )
     return file.getvalue(), names
 
 
-def parity(net: nn.Module, content: bytes, names: list[str], about: Mapping[str, Any]) -> float:
-    """Largest difference, relative to the largest output, between network and file over blocks of several sizes."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+def parity(net: nn.Module, content: bytes, names: list[str], face: Interface) -> float:
+    """Largest difference, relative to the largest output, between network and file over blocks of several sizes.
+
+    Of whole numbers, such as tokens, any difference is infinite.
+    """
+    session = open_session(content, "the exported file")
     state: State = initial(net, 1)
     fed = [leaf.numpy() for _, leaf in flatten(state)]
     worst, largest = 0.0, 1e-9
-    ten_seconds = -(-10 * about["sample_rate_hz"] // about["hop_samples"])  # errors that grow with length show there
+    ten_seconds = 10 * face.hops_per_second  # errors that grow with length show there
     for hops in (1, 7, 1, 64, 3, ten_seconds):
-        block = example_block(about, hops)
+        block = example_block(face, hops)
         with torch.no_grad():
             wanted, state = run(net, block, state)
         got, *fed = session.run(
             None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)}
         )
+        if got.shape != tuple(wanted.shape) or got.dtype != wanted.numpy().dtype:
+            raise CheckpointError(
+                f"the ONNX form gives {got.dtype} {got.shape}, the network {wanted.dtype} {tuple(wanted.shape)}"
+            )
+        if not wanted.is_floating_point():
+            worst = worst if np.array_equal(got, wanted.numpy()) else float("inf")
+            continue
         worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
         largest = max(largest, float(wanted.abs().max()))
         if not isinstance(net, Streaming) or not names:
@@ -147,12 +153,10 @@ def parity(net: nn.Module, content: bytes, names: list[str], about: Mapping[str,
     return worst / largest
 
 
-def example_block(about: Mapping[str, Any], hops: int) -> Tensor:
-    """Noise of the shape the interface takes, different for each number of hops."""
-    generator = torch.Generator().manual_seed(hops)
-    if about["interface"] == "spectrum":
-        return torch.randn(1, 2, about["window_samples"] // 2 + 1, hops, generator=generator)
-    return 0.1 * torch.randn(1, 1, max(hops * about["hop_samples"], about.get("least_samples", 0)), generator=generator)
+def example_block(face: Interface, hops: int) -> Tensor:
+    """Noise of the shape that the interface takes, different for each number of hops."""
+    noise = torch.randn(face.block_shape(hops), generator=torch.Generator().manual_seed(hops))
+    return 0.1 * noise if face.input.kind == "samples" else noise
 
 
 class _Flat(nn.Module):

@@ -19,33 +19,43 @@ from voxfield.errors import InputError, MissingExtraError
 from voxfield.protocols import Array
 
 SILENT = 1e-10  # mean square under which a recording counts as silence
+FLOOR_DB = -100.0  # SI-SDR of an estimate that holds nothing of the target; a mean over recordings stays a number
 
 
 def si_sdr_db(estimate: Array, target: Array) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019); infinite for a perfect estimate.
+    """Scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019), at least -100; infinite for a perfect
+    estimate. A silent, constant or orthogonal estimate holds nothing of the target and scores -100 dB.
 
     Args:
         estimate: (N,) samples.
         target: (N,) samples of the clean recording.
 
     Raises:
-        InputError: lengths differ, or the target is silent.
+        InputError: lengths differ, or the target is silent or constant.
 
     >>> target = np.array([1.0, -1.0, 1.0, -1.0], np.float32)
     >>> round(si_sdr_db(target + np.array([0.1, 0.1, -0.1, -0.1], np.float32), target), 1)
     20.0
     """
     estimate, target = _checked(estimate, target)
-    estimate, target = estimate - estimate.mean(), target - target.mean()
+    estimate, target = centred(estimate), centred(target)
+    if not target.any():
+        raise InputError("the clean recording is constant, so nothing can be scored against it")
+    if not estimate.any():
+        return FLOOR_DB
     wanted = target * (np.dot(estimate, target) / np.dot(target, target))
-    error = float(np.square(estimate - wanted).sum())
-    return 10 * math.log10(float(np.square(wanted).sum()) / error) if error > 0 else math.inf
+    error, power = float(np.square(estimate - wanted).sum()), float(np.square(wanted).sum())
+    if error == 0:
+        return math.inf
+    return max(FLOOR_DB, 10 * math.log10(power / error)) if power > 0 else FLOOR_DB
 
 
 def pesq_wb(estimate: Array, target: Array) -> float:
     """Wide-band PESQ (ITU-T P.862.2), about 1.0 to 4.6, at 16 kHz; NaN where it finds no utterance."""
     estimate, target = _checked(estimate, target)
     module = _need("pesq", "pesq", "PESQ")
+    if not estimate.any():
+        return math.nan  # the package fails on it
     try:
         return float(module.pesq(16000, target, estimate, "wb"))
     except module.PesqError:
@@ -64,6 +74,7 @@ def estoi(estimate: Array, target: Array) -> float:
 
 def dnsmos(estimate: Array) -> dict[str, float]:
     """DNSMOS P.835 of a recording at 16 kHz by itself: overall, speech and background quality, each 1 to 5."""
+    import_module("voxfield.ort")  # before speechmos imports onnxruntime: no telemetry
     module = _need("speechmos.dnsmos", "dnsmos", "DNSMOS")
     samples = np.asarray(estimate, np.float32)
     samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale
@@ -75,6 +86,7 @@ def dnsmos(estimate: Array) -> dict[str, float]:
     }
 
 
+MEASURES = ("pesq", "stoi", "estoi", "si_sdr_db", "dnsmos")
 NEEDS = {  # measure -> package that must be there
     "pesq": "pesq",
     "stoi": "pystoi",
@@ -85,8 +97,17 @@ NEEDS = {  # measure -> package that must be there
 
 def measurable() -> tuple[str, ...]:
     """The measures whose packages are installed here, of `pesq`, `stoi`, `estoi`, `si_sdr_db`, `dnsmos`."""
-    names = ("pesq", "stoi", "estoi", "si_sdr_db", "dnsmos")
-    return tuple(name for name in names if name not in NEEDS or find_spec(NEEDS[name]) is not None)
+    return tuple(name for name in MEASURES if name not in NEEDS or find_spec(NEEDS[name]) is not None)
+
+
+def check_measures(measures: Iterable[str]) -> None:
+    """Return when every name is that of a measure.
+
+    Raises:
+        InputError: one is not.
+    """
+    if unknown := [name for name in measures if name not in MEASURES]:
+        raise InputError(f"there is no measure '{unknown[0]}'; there are: {', '.join(MEASURES)}")
 
 
 def scores(estimate: Array, target: Array, measures: Iterable[str]) -> dict[str, float]:
@@ -96,16 +117,22 @@ def scores(estimate: Array, target: Array, measures: Iterable[str]) -> dict[str,
         InputError: a measure that does not exist.
         MissingExtraError: a measure whose package is not installed.
     """
+    check_measures(measures := tuple(measures))
     against = {"pesq": pesq_wb, "stoi": stoi, "estoi": estoi, "si_sdr_db": si_sdr_db}
     found: dict[str, float] = {}
     for name in measures:
         if name == "dnsmos":
             found |= dnsmos(estimate)
-        elif name in against:
-            found[name] = against[name](estimate, target)
         else:
-            raise InputError(f"no measure '{name}'; there are: {', '.join(against)}, dnsmos")
+            found[name] = against[name](estimate, target)
     return found
+
+
+def centred(samples: Any) -> Any:
+    """The samples without their mean; zeros where only rounding is left."""
+    centred = samples - samples.mean()
+    constant = np.abs(centred).max() <= 1e-12 * np.abs(samples).max()
+    return np.zeros_like(centred) if constant else centred
 
 
 def _stoi(estimate: Array, target: Array, extended: bool) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from voxfield.errors import InputError, MissingExtraError
-from voxfield.metrics.enhancement import SILENT, si_sdr_db
+from voxfield.metrics.enhancement import FLOOR_DB, SILENT, centred, si_sdr_db
 from voxfield.protocols import Array
 
 WINDOW_S = 1.0  # of the counting of swaps
@@ -21,6 +21,8 @@ WINDOW_S = 1.0  # of the counting of swaps
 
 def separation_scores(estimates: Array, targets: Array, mixture: Array, with_sdr: bool = True) -> dict[str, float]:
     """Mean scores over the voices under their best order: `si_sdr_db`, `si_sdr_gain_db`, `sdr_db`, `sdr_gain_db`.
+
+    Each voice counts with -100 to 100 dB, so one dead or perfect output does not decide the mean alone.
 
     Args:
         estimates, targets: (S, N) voices; no target may be silent.
@@ -33,8 +35,8 @@ def separation_scores(estimates: Array, targets: Array, mixture: Array, with_sdr
     """
     estimates, targets = _checked(estimates, targets)
     order = best_order(estimates, targets)
-    after = [si_sdr_db(estimates[i], targets[j]) for j, i in enumerate(order)]
-    before = [si_sdr_db(mixture, target) for target in targets]
+    after = [_bounded(si_sdr_db(estimates[i], targets[j])) for j, i in enumerate(order)]
+    before = [_bounded(si_sdr_db(mixture, target)) for target in targets]
     found = {
         "si_sdr_db": float(np.mean(after)),
         "si_sdr_gain_db": float(np.mean(np.array(after) - np.array(before))),
@@ -101,7 +103,7 @@ def _lasting_changes(seen: list[int]) -> int:
 
 
 def _bounded(value_db: float) -> float:
-    return float(np.clip(value_db, -100, 100))
+    return float(np.clip(value_db, FLOOR_DB, -FLOOR_DB))
 
 
 def _sdr_db(estimates: Any, targets: Any) -> list[float]:
@@ -110,7 +112,8 @@ def _sdr_db(estimates: Any, targets: Any) -> list[float]:
     except ImportError as error:
         raise MissingExtraError("fast_bss_eval", "metrics", "SDR") from error
     return [
-        float(module.sdr(target[None], estimate[None])[0]) for estimate, target in zip(estimates, targets, strict=True)
+        float(module.sdr(target[None], estimate[None] * centred(estimate).any(), clamp_db=-FLOOR_DB)[0])
+        for estimate, target in zip(estimates, targets, strict=True)
     ]
 
 

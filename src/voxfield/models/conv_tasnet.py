@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from voxfield.cards import Interface, samples
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
 from voxfield.nn.depthwise import Depthwise
@@ -228,19 +229,18 @@ class ConvTasNet(Streaming):
         # frames before those of the recording are left out.
         self.warmup_frames = max(config.lookahead_samples - config.ends(0)[0], 0) // config.stride_samples
 
-    def interface(self) -> dict[str, Any]:
-        """What the card says of input, output and delay."""
-        reason = self.config.not_streaming_because
-        return {
-            "sample_rate_hz": self.config.sample_rate_hz,
-            "interface": "samples",
-            "hop_samples": self.config.stride_samples,
-            "lookahead_samples": self.config.lookahead_samples,
-            "sources": self.config.sources,
-            "streaming": not reason,
-            "not_streaming_because": reason,
-            **({"least_samples": self.config.kernel_samples} if self.config.padding == "none" else {}),
-        }
+    def interface(self) -> Interface:
+        """What the card says of input, output and latency."""
+        config = self.config
+        reason = config.not_streaming_because
+        return samples(
+            config.sample_rate_hz,
+            config.stride_samples,
+            None if reason else config.lookahead_samples,
+            config.sources,
+            config.kernel_samples if config.padding == "none" else 1,
+            reason,
+        )
 
     @property
     def stride(self) -> int:

@@ -23,9 +23,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from voxfield.cards import Interface, spectrum
 from voxfield.nn.conv import CausalConv2d, CausalConvTranspose2d
 from voxfield.nn.recurrent import Lstm
-from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import State, Streaming, initial, zeros
 
 
@@ -134,9 +134,10 @@ class CrnEnhancer(Streaming):
         self.config = config
         self.crn = Crn(config)
 
-    def interface(self) -> dict[str, Any]:
-        """What the card says of input, output and delay."""
-        return spectral_interface(self.config)
+    def interface(self) -> Interface:
+        """What the card says of input, output and latency."""
+        config = self.config
+        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples, window=config.window)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
         return self.crn.initial_state(batch, like)

@@ -24,9 +24,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from voxfield.cards import Interface, spectrum
 from voxfield.nn.level import MovingLevel
 from voxfield.nn.recurrent import Gru
-from voxfield.nn.stft import spectral_interface
 from voxfield.nn.streaming import State, Streaming, initial
 
 
@@ -107,9 +107,10 @@ class BandCrn(Streaming):
             self.mask.weight.mul_(0.1)
             self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
 
-    def interface(self) -> dict[str, Any]:
-        """What the card says of input, output and delay."""
-        return spectral_interface(self.config)
+    def interface(self) -> Interface:
+        """What the card says of input, output and latency."""
+        config = self.config
+        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
         return (self.level.initial_state(batch, like), *(initial(block, batch, like) for block in self.blocks))

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 
-from voxfield.cards import METADATA_KEY, Card, resolve
+from voxfield.cards import METADATA_KEY, Card, FileRecord, Port, find, lone_file, read
 from voxfield.errors import CardError, InputError
+from voxfield.ort import open_session
 from voxfield.protocols import Array, Engine, State
 
 
@@ -19,15 +19,16 @@ class OnnxEngine:
     Args:
         path: the .onnx file; its metadata holds the card.
         threads: threads within one step. One is the fastest for small networks.
+        content: the bytes of that file, where they were read and verified before; it is then not read again.
 
     Raises:
-        CardError: not an ONNX file, no card in it, or inputs and outputs that are not those of the card.
+        CardError: not an ONNX file, one that is not run (see `voxfield.ort.inspect`), no card in it, or inputs and
+            outputs that are not those of the card.
     """
 
-    def __init__(self, path: str | PathLike[str], *, threads: int = 1) -> None:
-        if threads < 1:
-            raise InputError(f"threads must be 1 or more, not {threads}")
-        self._session = _session(Path(path), threads)
+    def __init__(self, path: str | PathLike[str], *, threads: int = 1, content: bytes | None = None) -> None:
+        _check_threads(threads)
+        self._session = open_session(_read(Path(path)) if content is None else content, str(path), threads=threads)
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise CardError(
@@ -88,44 +89,55 @@ def load_engine(model: str | PathLike[str] | Engine, *, threads: int = 1) -> Eng
     The same file is loaded once.
 
     Raises:
-        UnknownModelError, CardError, IntegrityError: see `voxfield.cards.resolve` and `OnnxEngine`.
+        InputError: something else than these.
+        UnknownModelError, CardError, DownloadError, OutputError: see `voxfield.cards.resolve` and `OnnxEngine`.
     """
     if not isinstance(model, str | PathLike):
+        if not isinstance(getattr(model, "card", None), Card):
+            raise InputError(
+                f"a model is a name that `voxfield models` lists, the path of an .onnx file or an engine, not {model!r}"
+            )
         return model
-    card, path = resolve(model)
-    status = path.stat()
-    engine = _load(path.resolve(), status.st_mtime_ns, status.st_size, threads)
-    if card is not None and engine.card.name != card.name:
-        raise CardError(f"{path} carries the card '{engine.card.name}', but the registry lists it as '{card.name}'")
+    _check_threads(threads)
+    if (path := lone_file(model)) is not None:
+        status = path.stat()
+        return _of_file(path.resolve(), status.st_mtime_ns, status.st_size, threads)
+    card = find(fspath(model))
+    engine = _published(card.name, card.file, threads)
+    if engine.card.name != card.name:
+        raise CardError(f"{card.name} of the registry is a file with the card '{engine.card.name}'; reinstall voxfield")
     return engine
 
 
 @lru_cache(maxsize=8)
-def _load(path: Path, changed_ns: int, count_bytes: int, threads: int) -> OnnxEngine:
+def _of_file(path: Path, changed_ns: int, count_bytes: int, threads: int) -> OnnxEngine:
     return OnnxEngine(path, threads=threads)
 
 
-def _session(path: Path, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # its warnings are ours to word
-    options.enable_mem_pattern = False  # patterns are kept per input shape: with a free time axis they only grow
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
+@lru_cache(maxsize=8)
+def _published(name: str, file: FileRecord | None, threads: int) -> OnnxEngine:
+    path, content = read(find(name))
+    return OnnxEngine(path, threads=threads, content=content)
+
+
+def _check_threads(threads: object) -> None:
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise InputError(f"threads must be a whole number of 1 or more, not {threads!r}")
+
+
+def _read(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise CardError(f"the model file {path} cannot be read: {error.strerror}") from error
-    try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no other base
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CardError(f"{path} is not an ONNX file that onnxruntime can run: {reason}") from error
 
 
 def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], path: Path) -> None:
     """Raise a CardError where the file is not what its card says."""
-    expected = {"input": _block_shape(card)} | {f"state.{state.name}": state.shape for state in card.states}
+    face = card.interface
+    expected: dict[str, tuple[int | None, ...]] = {"input": _shape(face.input)} | {
+        f"state.{state.name}": state.shape for state in card.states
+    }
     needed = {"output"} | {f"next.{state.name}" for state in card.states}
     for name in expected.keys() ^ inputs.keys():
         raise CardError(f"{path} and its card '{card.name}' disagree about the input '{name}'; export the model again")
@@ -139,10 +151,11 @@ def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], p
         )
         if not fits:
             raise CardError(f"{path}: '{name}' has shape {list(found)}, but its card '{card.name}' says {list(shape)}")
-    if isinstance(inputs["input"][-1], int):
-        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][-1]}; it must be free")
+    free = face.input.free_axis
+    if free is not None and isinstance(inputs["input"][free], int):
+        raise CardError(f"{path} fixes the time axis of 'input' to {inputs['input'][free]}; it must be free")
 
 
-def _block_shape(card: Card) -> tuple[int | None, ...]:
-    """Shape of the network's input, None where it is free."""
-    return (1, 2, card.bins, None) if card.interface == "spectrum" else (1, 1, None)
+def _shape(port: Port) -> tuple[int | None, ...]:
+    """Shape of a batch of one, None where it is free."""
+    return (1, *(size if isinstance(size, int) else None for size in port.shape))

@@ -1,12 +1,17 @@
 """Samples in, samples out, in chunks of any size: one recording running through an engine."""
 
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 
 from voxfield.errors import CardError, InputError
 from voxfield.features import Stft
 from voxfield.protocols import Array, Engine, State
+from voxfield.runtime.engine import load_engine
+from voxfield.runtime.linked import Linked
+
+STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
 
 
 @dataclass
@@ -25,32 +30,46 @@ class Stream:
     as soon as its hop and its lookahead are in.
 
     Args:
-        engine: what to run; many streams may share it.
-        channels: each is processed on its own.
+        engine: what to run, or its name or file; many streams may share an engine.
+        channels: how many.
+        linked: the network sees one mixture of the channels, and all of them take the gain that it gives to each moment
+            and frequency, so that every sound keeps its place between them. Only networks on spectra can; otherwise,
+            and for others, each channel is processed on its own.
         max_block_hops: more hops than this at once are cut into blocks, which bounds memory.
 
     Raises:
         InputError: the model cannot stream; the message says why.
     """
 
-    def __init__(self, engine: Engine, channels: int = 1, *, max_block_hops: int = 64) -> None:
-        card = engine.card
-        if not card.streaming:
-            raise InputError(f"{card.name} cannot stream: {card.not_streaming_because}")
+    def __init__(
+        self, engine: str | PathLike[str] | Engine, channels: int = 1, *, linked: bool = False, max_block_hops: int = 64
+    ) -> None:
+        engine = load_engine(engine)
+        face = engine.card.interface
+        if not face.streaming:
+            raise InputError(f"{engine.card.name} cannot stream: {face.not_streaming_because}")
+        if (face.input.kind, face.output.kind) not in STREAMED:
+            raise InputError(
+                f"{engine.card.name} turns {face.input.kind} into {face.output.kind}; "
+                "a stream takes samples and gives samples"
+            )
         if channels < 1 or max_block_hops < 1:
             raise InputError(f"a stream needs channels and blocks of 1 or more, not {channels} and {max_block_hops}")
-        self._engine = engine
         self._channels = channels
-        self._block_samples = max_block_hops * card.hop_samples
-        window = str(card.config.get("window", "sqrt-hann"))
-        self._stft = Stft(card.window_samples, card.hop_samples, window) if card.interface == "spectrum" else None
+        self._face = face
+        self._block_samples = max_block_hops * face.hop_samples
+        self._stft = Stft(face.window_samples, face.hop_samples, face.window) if face.input.kind == "spectrum" else None
+        in_step = self._stft is not None and face.lookahead_samples == self._stft.delay_samples  # frame for frame
+        linked = linked and channels > 1 and in_step
+        self._engine = engine = Linked(engine, channels) if linked else engine
         width = channels if engine.free_batch else 1
         self._lanes = [self._lane(width) for _ in range(channels // width)]
         self._pending = np.zeros((channels, 0), np.float32)
-        self._late_samples = card.lookahead_samples  # still to be dropped from the front of the output
+        self._late_samples = face.lookahead_samples or 0  # still to be dropped from the front of the output
         self._fed_samples = 0
         self._given_samples = 0
         self._flushed = False
+        self._bare = False  # samples came as (N,), so they go back as (M,)
 
     def feed(self, samples: Array) -> Array:
         """What has become final.
@@ -68,31 +87,31 @@ class Stream:
         if self._flushed:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
         samples = np.asarray(samples, np.float32)
-        bare = samples.ndim == 1
-        samples = samples[None] if bare else samples
+        self._bare = samples.ndim == 1
+        samples = samples[None] if self._bare else samples
         if samples.ndim != 2 or samples.shape[0] != self._channels:
             raise InputError(f"this stream takes ({self._channels}, N) samples, not {samples.shape}")
         if not np.isfinite(samples).all():
             at = self._fed_samples + int(np.argmin(np.isfinite(samples).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
         self._fed_samples += samples.shape[1]
-        output = self._advance(samples)
-        return output[0] if bare else output
+        return self._advance(samples)
 
     def flush(self) -> Array:
-        """The rest, (C, M) or (C, S, M): afterwards as many samples have come out as went in. The stream ends here."""
+        """The rest, in the shape that `feed` gave: afterwards as many samples have come out as went in. The stream ends
+        here."""
         if self._flushed:
             raise InputError("this stream was flushed already")
         self._flushed = True
-        card = self._engine.card
         missing = self._fed_samples - self._given_samples
         if missing == 0:
-            return self._shaped(np.zeros((self._channels, card.sources, 0), np.float32))
-        silence = card.lookahead_samples + -(self._fed_samples + card.lookahead_samples) % card.hop_samples
+            return self._shaped(np.zeros((self._channels, self._face.sources, 0), np.float32))
+        ahead = self._face.lookahead_samples or 0
+        silence = ahead + -(self._fed_samples + ahead) % self._face.hop_samples
         return self._advance(np.zeros((self._channels, silence), np.float32))[..., :missing]
 
     def _advance(self, samples: Array) -> Array:
-        hop = self._engine.card.hop_samples
+        hop = self._face.hop_samples
         ready = np.concatenate([self._pending, samples], axis=1) if self._pending.shape[1] else samples
         whole = ready.shape[1] // hop * hop
         self._pending = ready[:, whole:].copy()
@@ -101,7 +120,7 @@ class Stream:
         if len(outputs) == 1:
             output = outputs[0]
         else:
-            none = np.zeros((self._channels, self._engine.card.sources, 0), np.float32)
+            none = np.zeros((self._channels, self._face.sources, 0), np.float32)
             output = np.concatenate([none, *outputs], axis=2)
         if self._late_samples:
             dropped = min(self._late_samples, output.shape[2])
@@ -115,11 +134,11 @@ class Stream:
         width = self._channels // len(self._lanes)
         parts = [self._step_lane(lane, block[at * width : (at + 1) * width]) for at, lane in enumerate(self._lanes)]
         output = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        card = self._engine.card
-        if output.shape != (self._channels, card.sources, block.shape[1]):
-            raise CardError(f"{card.name} turned {block.shape} samples into {output.shape}; its file is not usable")
+        name = self._engine.card.name
+        if output.shape != (self._channels, self._face.sources, block.shape[1]):
+            raise CardError(f"{name} turned {block.shape} samples into {output.shape}; its file is not usable")
         if not np.isfinite(output).all():
-            raise CardError(f"{card.name} gave values that are not numbers; its file is not usable")
+            raise CardError(f"{name} gave values that are not numbers; its file is not usable")
         return output
 
     def _step_lane(self, lane: _Lane, block: Array) -> Array:
@@ -139,4 +158,5 @@ class Stream:
         return _Lane(self._engine.initial_state(width), tail, tail)
 
     def _shaped(self, output: Array) -> Array:
-        return output[:, 0] if self._engine.card.sources == 1 else output
+        output = output[:, 0] if self._face.sources == 1 else output
+        return output[0] if self._bare else output

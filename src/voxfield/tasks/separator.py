@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from voxfield.audio import Resampler, SampleQueue
+from voxfield.audio import SampleQueue
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import Stream
-from voxfield.tasks.band_gain import BandGain
-from voxfield.tasks.chunked_voices import ChunkedVoices, bounded
+from voxfield.tasks.band_splitter import BandSplitter
+from voxfield.tasks.overlap_add import OverlapAdd, bounded
 from voxfield.tasks.stereo_image import StereoImage
 from voxfield.tasks.voice_scale import VoiceScale
-
-_SPARE_SAMPLES = 8  # silence behind the end, so that resampling back never comes out short
 
 
 class Separator:
@@ -29,12 +27,12 @@ class Separator:
     """
 
     def __init__(self, engine: Engine, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
-        card = engine.card
-        self._sources, self._keep_noise = card.sources, keep_noise
-        self._voices: ChunkedVoices | _StreamedVoices
-        self._voices = _StreamedVoices(engine) if card.streaming else ChunkedVoices(engine)
-        self._bands = None if rate_hz == card.sample_rate_hz else _Bands(card.sample_rate_hz, rate_hz, card.sources)
-        self._image = StereoImage(channels, card.sources, rate_hz, keep_noise=keep_noise)
+        face = engine.card.interface
+        self._sources, self._keep_noise = face.sources, keep_noise
+        self._voices: OverlapAdd | _StreamedVoices
+        self._voices = _StreamedVoices(engine) if face.streaming else OverlapAdd(engine)
+        self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources)
+        self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
 
     @property
@@ -50,21 +48,14 @@ class Separator:
     def feed(self, samples: Array) -> Array:
         """What has become final."""
         self._recording.push(samples)
-        mid = samples.mean(axis=0)
-        if self._bands is None:
-            return self._place(self._voices.feed(mid))
-        low = self._bands.down(mid)
-        return self._place(self._bands.up(self._voices.feed(low)))
+        low = self._bands.down(samples.mean(axis=0, keepdims=True))
+        return self._place(self._bands.up(self._voices.feed(low[0])))
 
     def flush(self) -> Array:
         """The rest, (S, C, M): afterwards as many samples have come out as went in. The recording ends here."""
-        if self._bands is None:
-            voices = self._voices.flush()
-        else:
-            low = self._bands.down_rest()
-            first = self._voices.feed(low)
-            voices = self._bands.up(np.concatenate([first, self._voices.flush()], axis=1), last=True)
-        return np.concatenate([self._place(voices[:, : len(self._recording)]), self._image.flush()], axis=2)
+        first = self._place(self._bands.up(self._voices.feed(self._bands.down_rest()[0])))
+        rest = self._place(self._bands.up(self._voices.flush(), last=True))
+        return np.concatenate([first, rest, self._image.flush()], axis=2)
 
     def _place(self, voices: Array) -> Array:
         recording = self._recording.pop(voices.shape[1])
@@ -74,7 +65,7 @@ class Separator:
 
 
 class _StreamedVoices:
-    """The same face as `ChunkedVoices`, for a network that streams.
+    """The same face as `OverlapAdd`, for a network that streams.
 
     Voices are brought to the mixture's scale in pieces of 0.1 s, whatever the size of what is fed.
     """
@@ -83,10 +74,10 @@ class _StreamedVoices:
 
     def __init__(self, engine: Engine) -> None:
         self._stream = Stream(engine)
-        self._scale = VoiceScale(engine.card.sources, memory=0.995)
-        self._sources = engine.card.sources
-        self._piece_samples = max(1, engine.card.sample_rate_hz // 10)
-        self._waiting = SampleQueue(1 + engine.card.sources)
+        self._scale = VoiceScale(engine.card.interface.sources, memory=0.995)
+        self._sources = engine.card.interface.sources
+        self._piece_samples = max(1, engine.card.interface.sample_rate_hz // 10)
+        self._waiting = SampleQueue(1 + engine.card.interface.sources)
         self._mixture = SampleQueue(1)
         self._gains: Array | None = None
 
@@ -114,44 +105,3 @@ class _StreamedVoices:
         before = after if before is None else before
         rise = np.linspace(0, 1, len(mixture) + 1, dtype=np.float32)[1:]
         return bounded(voices * (before[:, None] + rise * (after - before)[:, None]), mixture)
-
-
-class _Bands:
-    """A mono recording on its way to the network's rate, and voices on their way back with the band above."""
-
-    def __init__(self, low_hz: int, full_hz: int, sources: int) -> None:
-        self._sources = sources
-        self._down = Resampler(full_hz, low_hz)
-        self._up = Resampler(low_hz, full_hz, 1 + sources)
-        self._low, self._full = SampleQueue(1), SampleQueue(1)
-        self._back = SampleQueue(1 + sources)
-        self._gain = BandGain(sources, low_hz, full_hz)
-
-    def down(self, samples: Array) -> Array:
-        """What has become final at the network's rate, of (N,)."""
-        self._full.push(samples[None])
-        return self._pushed(self._down.feed(samples[None]))
-
-    def down_rest(self) -> Array:
-        """The rest at the network's rate."""
-        return self._pushed(self._down.flush())
-
-    def _pushed(self, low: Array) -> Array:
-        self._low.push(low)
-        mono: Array = low[0]
-        return mono
-
-    def up(self, voices: Array, *, last: bool = False) -> Array:
-        """Voices (S, M) at the recording's rate, of voices at the network's."""
-        low = self._low.pop(voices.shape[1])
-        self._gain.feed(np.repeat(low, self._sources, axis=0), voices)
-        self._back.push(self._up.feed(np.concatenate([low, voices])))
-        if last:
-            self._back.push(self._up.feed(np.zeros((1 + self._sources, _SPARE_SAMPLES), np.float32)))
-            self._back.push(self._up.flush())
-            self._gain.flush()
-        known = self._gain.known_samples()
-        count = min(len(self._back), len(self._full), len(self._back) if known is None else known)
-        back = self._back.pop(count)
-        above = self._full.pop(count) - back[:1]
-        return back[1:] + self._gain.read(count) * above

@@ -12,10 +12,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from voxfield.errors import CheckpointError
+from voxfield.files import written_whole
 
 
 def save(path: Path, parts: dict[str, dict[str, Tensor]], about: dict[str, Any]) -> None:
@@ -25,10 +26,8 @@ def save(path: Path, parts: dict[str, dict[str, Tensor]], about: dict[str, Any])
         for part, group in parts.items()
         for name, tensor in group.items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".tmp")
-    save_file(tensors, partial, {"voxfield": json.dumps(about)})
-    partial.replace(path)
+    with written_whole(path) as partial:
+        partial.write_bytes(serialise(tensors, {"voxfield": json.dumps(about)}))
 
 
 def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from voxfield.errors import RecipeError
+from voxfield.metrics.enhancement import measurable, scores
 from voxfield.nn.stft import Stft
+from voxfield.protocols import Array
+from voxfield.tasks import enhance
+from voxfield.train.data import open_banks
 from voxfield.train.losses import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db, snr_db
 from voxfield.train.mixing import MixConfig, Mixer
 from voxfield.train.recipe import DataConfig, Recipe
-from voxfield.train.rooms import simulate_rooms
-from voxfield.train.sources import AudioBank, read_source
-from voxfield.train.task import TrainingTask
+from voxfield.train.task import Scores, TrainingTask
+from voxfield.train.torch_engine import TorchEngine, card_for
+
+WEIGHTS = {"pesq": 1.0, "estoi": 3.0, "si_sdr_db": 0.05}  # of the measures in the score to choose by
+WIDE_BAND_HZ = 16000  # the rate at which PESQ and ESTOI are defined here
 
 
 @dataclass(frozen=True)
@@ -37,84 +42,76 @@ class EnhanceTask(TrainingTask):
     loss_config = EnhanceLoss
 
     def __init__(self, recipe: Recipe) -> None:
-        super().__init__(recipe)
         model = recipe.model
-        self.stft = Stft(model.window_samples)
+        super().__init__(recipe)
+        self.stft = Stft(model.window_samples, model.hop_samples)
         self.loudness = LoudnessDifference(model.sample_rate_hz, model.window_samples)
         self.unintelligibility = Unintelligibility(model.sample_rate_hz, model.window_samples, model.hop_samples)
-        self.mixer = make_mixer(
-            recipe.data, recipe.mix, model.sample_rate_hz, recipe.train.seed, recipe.data.train_split
-        )
+        self.measures = [
+            name for name in WEIGHTS if name in measurable() and (name == "si_sdr_db" or self._is_wide_band())
+        ]
 
-    def to(self, device: torch.device) -> None:
-        for module in (self.stft, self.loudness, self.unintelligibility):
-            module.to(device)
+    def make_mixer(self, mix: MixConfig, seed: int, split: str) -> Mixer:
+        return make_mixer(self.recipe.data, mix, self.recipe.model.sample_rate_hz, seed, split)
 
-    def item(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.mixer.mix(epoch, index)
+    def validation_mix(self) -> MixConfig:
+        return VALIDATION
 
-    def losses(self, net: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
+    def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         noisy, clean = batch
         spoken = (clean.abs().amax(1) > 0).float()
         scale = 1 / (torch.where(spoken > 0, clean.std(1), noisy.std(1)) + 1e-6)[:, None]
         noisy, clean = noisy * scale, clean * scale
-        enhanced = self.stft.inverse(self.run(net, self.stft(noisy)), noisy.shape[1])
-        heard, wanted = self.stft(enhanced), self.stft(clean)
-        powers = heard.square().sum(1), wanted.square().sum(1)
+        spectrum = self.run(lambda x: net(x)[0], self.stft(noisy))
+        enhanced = self.stft.inverse(spectrum, noisy.shape[1])
+        found, wanted = self.stft(enhanced), self.stft(clean)
+        powers = found.square().sum(1), wanted.square().sum(1)
         weights, of_speech = self.recipe.loss, spoken / spoken.sum().clamp(min=1)
         parts = {
-            "spectrum": compressed_spectrum_loss(heard, wanted).mean(),
+            "spectrum": compressed_spectrum_loss(found, wanted).mean(),
             "si_sdr": (-self.ratio_db(enhanced, clean) * of_speech).sum(),
             "loudness": (self.loudness(*powers) * of_speech).sum(),
             "intelligibility": (self.unintelligibility(*powers) * of_speech).sum(),
         }
-        return {"loss": sum(getattr(weights, name) * value for name, value in parts.items()), **parts}
+        loss = torch.stack([getattr(weights, name) * value for name, value in parts.items()]).sum()
+        return {"loss": loss, **parts}
 
     def ratio_db(self, enhanced: Tensor, clean: Tensor) -> Tensor:
         """(B,) SI-SDR with a share of plain SNR."""
-        plain = self.recipe.loss.plain_snr
+        plain: float = self.recipe.loss.plain_snr
         return (1 - plain) * si_sdr_db(enhanced, clean) + plain * snr_db(enhanced, clean)
 
-    @torch.no_grad()
-    def validate(self, net: nn.Module) -> dict[str, float]:
-        """PESQ-WB, ESTOI and SI-SDR (dB) over fixed mixtures of the validation split."""
-        from pesq import PesqError, pesq
-        from pystoi import stoi
+    def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
+        """PESQ-WB, ESTOI and SI-SDR, those whose packages are there."""
+        noisy, clean = mixture
+        engine = TorchEngine(net, card_for(net, "enhance", self.recipe.architecture))
+        enhanced = enhance(noisy, self.recipe.model.sample_rate_hz, model=engine).samples[0]
+        return scores(enhanced, clean, self.measures)
 
-        recipe = self.recipe
-        mix = VALIDATION
-        mixer = make_mixer(recipe.data, mix, recipe.model.sample_rate_hz, 1000, recipe.data.valid_split)
-        device = next(net.parameters()).device
-        scores = []
-        for index in range(recipe.train.validate_items):
-            noisy, clean = mixer.mix(0, index)
-            enhanced = self.stft.inverse(net(self.stft(torch.from_numpy(noisy)[None].to(device)))[0], len(noisy))[
-                0
-            ].cpu()
-            quality = pesq(16000, clean, enhanced.numpy(), "wb", on_error=PesqError.RETURN_VALUES)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pystoi warns of too little speech and returns 1e-5
-                understood = stoi(clean, enhanced.numpy(), 16000, extended=True)
-            if quality > 0 and understood > 1e-4:
-                scores.append((quality, understood, float(si_sdr_db(enhanced, torch.from_numpy(clean), 100))))
-        quality, understood, ratio = np.mean(scores, axis=0)
-        return {"pesq": quality, "estoi": understood, "si_sdr": ratio, "score": quality + 3 * understood + 0.05 * ratio}
+    def how_scored(self) -> str:
+        formula = " + ".join(f"{WEIGHTS[name]:g} {name}" for name in self.measures)
+        missing = [name for name in WEIGHTS if name not in self.measures]
+        if not missing:
+            return f"score = {formula}"
+        why = "pip install 'voxfield[metrics,pesq]'" if self._is_wide_band() else f"it needs {WIDE_BAND_HZ} Hz"
+        return f"score = {formula}, without {' and '.join(missing)}: {why}"
+
+    def choose_by(self, scores: Mapping[str, float]) -> float:
+        return sum(WEIGHTS[name] * value for name, value in scores.items() if name in WEIGHTS)
+
+    def _is_wide_band(self) -> bool:
+        return bool(self.recipe.model.sample_rate_hz == WIDE_BAND_HZ)
 
 
 VALIDATION = MixConfig(  # recorded noise as it is; half of the items behind a roll-off, as after any resampler
     duration_s=4.0, snr_db=(-5.0, 20.0), noise_only=0, silence=0, clean=0, clipping=0, band_limit=0, roll_off=0.5,
-    speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
+    level_step=0, speech_speed=0, noise_speed=0, noise_reversed=0, noise_envelope=0, events=0, made_noise=0,
 )  # fmt: skip
 
 
 def make_mixer(data: DataConfig, mix: MixConfig, sample_rate_hz: int, seed: int, split: str) -> Mixer:
     """The mixer of a recipe's data for one split; rooms are shared by the splits."""
-    speech = [clip for source in data.speech for clip in read_source(source, "speech", split)]
-    kept = [clip for clip in speech if clip.dynamic_db is None or clip.dynamic_db >= data.min_dynamic_db]
-    noise = [clip for source in data.noise for clip in read_source(source, "noise", split)]
-    rooms = [clip for source in data.rooms for clip in read_source(source, "rir")]
-    if data.simulated_rooms:
-        made = simulate_rooms(Path(data.cache) / f"rooms-{data.simulated_rooms}", data.simulated_rooms, sample_rate_hz)
-        rooms += read_source(made, "rir")
-    banks = [AudioBank(clips, sample_rate_hz, data.cache) if clips else None for clips in (kept, noise, rooms)]
-    return Mixer(mix, banks[0], banks[1], banks[2], sample_rate_hz, seed)
+    banks = open_banks(data, sample_rate_hz, split)
+    if banks.noise is None:
+        raise RecipeError("data.noise is empty; give folders or manifests of noise: --set 'data.noise=[\"my/noise\"]'")
+    return Mixer(mix, banks.speech, banks.noise, banks.rooms, sample_rate_hz, seed)

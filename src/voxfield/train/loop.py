@@ -2,32 +2,35 @@
 
 A run is decided by its recipe alone. Batch b of a run holds mixtures b * batch ... and each mixture is seeded by its
 own number, so a run that stops and resumes gives the same weights, to the bit, as one that never stopped (same machine,
-same number of threads). Everything goes to the run's folder: `checkpoint.safetensors`, `log.jsonl`, TensorBoard events.
+same number of threads). Everything goes to the run's folder: `checkpoint.safetensors`, `best.safetensors` (the averaged
+weights that scored best), `log.jsonl`, TensorBoard events.
 """
 
 from __future__ import annotations
 
-import copy
-import json
+import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from voxfield.errors import RecipeError
+from voxfield.errors import InputError, RecipeError
 from voxfield.train import checkpoint
+from voxfield.train.log import Log
+from voxfield.train.precision import in_bfloat16
+from voxfield.train.processes import Processes, chosen_device, joined
 from voxfield.train.recipe import Recipe, TrainConfig
-from voxfield.train.task import TrainingTask
-from voxfield.train.tasks import TASKS
+from voxfield.train.state import RunState
+from voxfield.train.task import Scores, TrainingTask, mean_scores
+from voxfield.train.tasks import task_class
 
-CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
+LOG_STEPS = 50
 
 
 def train(
@@ -42,102 +45,106 @@ def train(
     Args:
         recipe: what to train on what, and how long.
         folder: the run's folder.
-        resume: go on from the checkpoint there; the recipe's `train` table may have changed (more steps), its model
-        not.
+        resume: go on from the checkpoint there, optimiser, random state and all. The recipe's [train], [mix], [loss]
+            and [data] may have changed; its [model] not.
         max_minutes: stop, with a checkpoint, when so much time has passed.
-        init: checkpoint whose averaged weights to start from, for fine-tuning.
+        init: checkpoint whose averaged weights a new run starts from, for fine-tuning.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
-        RecipeError: the folder holds a run and `resume` is not set, or the other way round.
+        RecipeError: the folder holds a run and `resume` is not set, or the other way round, or both ways to start are
+            given. Whatever is raised once steps were made, they are saved first.
     """
     started = time.monotonic()
-    config = recipe.train
-    folder = Path(folder)
+    config, folder = recipe.train, Path(folder)
     path = folder / CHECKPOINT
+    if resume and init is not None:
+        raise RecipeError("--resume goes on with a run and --init starts a new one from its weights; give one of them")
+    if resume and not path.exists():
+        raise RecipeError(f"{folder} holds no run to resume; leave --resume out to start one there")
     if path.exists() and not resume:
         raise RecipeError(
             f"{folder} already holds a run; add --resume to go on with it, or choose another folder with --run"
         )
     if config.threads:
         torch.set_num_threads(config.threads)
-    device = torch.device(
-        ("cuda" if torch.cuda.is_available() else "cpu") if config.device == "auto" else config.device
-    )
+    device = chosen_device(config.device)
 
-    torch.manual_seed(config.seed)
-    task = TASKS[recipe.task](recipe)
-    net = task.network().to(device)
-    average = copy.deepcopy(net).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(net.parameters(), config.learning_rate, (0.9, 0.98), weight_decay=config.weight_decay)
-    step = 0
-    if resume and path.exists():
-        parts, about = checkpoint.load(path)
-        if about["recipe"]["model"] != json.loads(json.dumps(recipe.to_dict()["model"])):
-            raise RecipeError(
-                f"{path} is of another network than the recipe's [model]; choose another folder with --run"
-            )
-        checkpoint.restore(net, parts["net"], str(path))
-        checkpoint.restore(average, parts["ema"], str(path))
-        checkpoint.restore_optimiser(optimiser, parts["optimiser"])
-        step = about["step"]
-    elif init is not None:
-        parts, _ = checkpoint.load(Path(init))
-        checkpoint.restore(net, parts["ema"], str(init))
-        checkpoint.restore(average, parts["ema"], str(init))
-
-    log = _Log(folder)
-    task.to(device)
-    saved = time.monotonic()
-
-    def save() -> None:
-        parts = {
-            "net": net.state_dict(),
-            "ema": average.state_dict(),
-            "optimiser": checkpoint.optimiser_tensors(optimiser),
-        }
-        checkpoint.save(path, parts, {"step": step, "recipe": recipe.to_dict()})
-
-    net.train()
-    sums: dict[str, float] = {}
-    since, since_time = step, time.monotonic()
-    with _stop_signals() as asked_to_stop:
-        for batch in _batches(task, config, step):
-            for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * schedule(config, step)
-            losses = task.losses(net, [tensor.to(device, non_blocking=True) for tensor in batch])
-            optimiser.zero_grad(set_to_none=True)
-            losses["loss"].backward()
-            norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
-            if torch.isfinite(norm):
-                optimiser.step()
-            step += 1
-            _average(average, net, min(config.ema, (1 + step) / (10 + step)))
-            for name, value in {**losses, "gradient_norm": norm}.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
-            if step % 50 == 0 or step == config.steps:
-                seconds = (time.monotonic() - since_time) / (step - since)
-                means = {name: value / (step - since) for name, value in sums.items()}
-                log.write(
-                    step,
-                    "train",
-                    {**means, "learning_rate": optimiser.param_groups[0]["lr"], "seconds_per_step": seconds},
-                )
-                sums, since, since_time = {}, step, time.monotonic()
-            if step % config.validate_steps == 0 or step == config.steps:
-                log.write(step, "valid", task.validate(average))
-                since_time = time.monotonic()
-            if (time.monotonic() - saved) / 60 > config.checkpoint_minutes:
-                save()
-                saved = time.monotonic()
-            late = max_minutes is not None and (time.monotonic() - started) / 60 > max_minutes
-            if late or asked_to_stop:
-                break
-    save()
-    log.close()
-    if asked_to_stop:
-        raise KeyboardInterrupt
+    with joined(config.batch, device) as processes:
+        torch.manual_seed(config.seed)
+        task = task_class(recipe.task)(recipe)
+        state = RunState(recipe, task.network(), device)
+        if resume:
+            state.resume(path)
+        elif init is not None:
+            state.start_from(Path(init))
+        task.to(device)
+        log = Log(folder, quiet=not processes.first)
+        validation = Validation(task, state, folder / BEST, log, resume) if processes.first else None
+        log.say(
+            f"{processes.count} process(es) on {device.type}, "
+            f"{'bfloat16' if in_bfloat16(config.bfloat16, device) else 'float32'}, from step {state.step} and "
+            f"{state.hours_of_mixtures:.1f} hours of mixtures"
+        )
+        began = state.step
+        deadline = math.inf if max_minutes is None else started + 60 * max_minutes
+        try:
+            with stop_signals() as asked_to_stop:
+                _steps(task, state, processes, log, validation, path, deadline, asked_to_stop)
+        except BaseException:
+            if processes.first and state.step > began:
+                state.save(path)
+            raise
+        finally:
+            log.close()
+        if processes.first:
+            state.save(path)
+        if asked_to_stop:
+            raise KeyboardInterrupt
     return path
+
+
+def _steps(
+    task: TrainingTask,
+    state: RunState,
+    processes: Processes,
+    log: Log,
+    validation: Validation | None,
+    path: Path,
+    deadline: float,
+    asked_to_stop: list[int],
+) -> None:
+    """Step until the last one, the deadline, or a signal."""
+    config, net = task.recipe.train, state.net.train()
+    means = Means(state, processes)
+    saved = time.monotonic()
+    for batch in _batches(task, state, processes):
+        for group in state.optimiser.param_groups:
+            group["lr"] = config.learning_rate * schedule(config, state.step)
+        losses = task.losses(net, [tensor.to(state.device, non_blocking=True) for tensor in batch])
+        state.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(losses["loss"])
+        stop = processes.average(net, bool(asked_to_stop) or time.monotonic() > deadline)
+        norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
+        infinite = (~torch.isfinite(norm)).float()
+        state.optimiser.found_inf = infinite  # type: ignore[attr-defined]  # such a step is left out, on the device
+        state.optimiser.step()
+        state.count_step()
+        state.update_average(averaging(config, state.step))
+        means.add({**losses, "gradient_norm": norm, "steps_left_out": infinite})
+
+        last = state.step == config.steps
+        if state.step % LOG_STEPS == 0 or last:
+            log.write(state.step, "train", {**means.take(), "learning_rate": state.optimiser.param_groups[0]["lr"]})
+        if validation is not None and (last or validation.is_due()):
+            with means.paused():
+                validation.run(max(config.final_items, config.validate_items) if last else config.validate_items)
+        if processes.first and (time.monotonic() - saved) / 60 > config.checkpoint_minutes:
+            with means.paused():
+                state.save(path)
+            saved = time.monotonic()
+        if stop:
+            break
 
 
 def schedule(config: TrainConfig, step: int) -> float:
@@ -145,26 +152,135 @@ def schedule(config: TrainConfig, step: int) -> float:
     return min(1.0, (step + 1) / max(config.warmup_steps, 1), max(config.steps - step, 0) / max(config.decay_steps, 1))
 
 
-def _batches(task: TrainingTask, config: TrainConfig, step: int) -> Iterator[list[Tensor]]:
-    numbers = range(step * config.batch, config.steps * config.batch)
-    loader: Any = torch.utils.data.DataLoader(
-        _Items(task, config), config.batch, sampler=numbers, num_workers=config.workers, persistent_workers=False
+def averaging(config: TrainConfig, step: int) -> float:
+    """Share of the averaged weights that is kept after so many steps: short at first, longest at the end."""
+    late = config.ema_late > 0 and step > config.steps - config.decay_steps
+    return min(config.ema_late if late else config.ema, (1 + step) / (10 + step))
+
+
+class Means:
+    """Means of the losses since they were last taken. They stay on the device until then, so no step waits for them."""
+
+    def __init__(self, state: RunState, processes: Processes) -> None:
+        self.state, self.processes = state, processes
+        self.names: list[str] = []
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self.sums: Tensor | None = None
+        self.first_step, self.first_hours, self.since = self.state.step, self.state.hours_of_mixtures, time.monotonic()
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """Scalars of one step."""
+        self.names = list(values)
+        stacked = torch.stack([value.detach() for value in values.values()])
+        self.sums = stacked if self.sums is None else self.sums + stacked
+
+    def take(self) -> Scores:
+        """The means, and how fast it went; a new count begins."""
+        assert self.sums is not None
+        steps, seconds = self.state.step - self.first_step, time.monotonic() - self.since
+        means = dict(zip(self.names, self.processes.mean(self.sums / steps).tolist(), strict=True))
+        hours = self.state.hours_of_mixtures - self.first_hours
+        speed = {
+            "seconds_per_step": seconds / steps,
+            "hours_of_mixtures": self.state.hours_of_mixtures,
+            "hours_per_hour": hours / seconds * 3600,
+        }
+        self._start_anew()
+        return {**means, **speed}
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that is not the steps'."""
+        before = time.monotonic()
+        yield
+        self.since += time.monotonic() - before
+
+
+class Validation:
+    """Scores of the averaged weights on fixed mixtures; the best weights are kept.
+
+    Which are best is decided on the first `validate_items` mixtures, those of every validation, the last one too.
+    """
+
+    def __init__(self, task: TrainingTask, state: RunState, best: Path, log: Log, resume: bool) -> None:
+        self.task, self.state, self.best, self.log = task, state, best, log
+        self.mixer = task.validation  # now, so that missing recordings are found before the first step
+        self.best_scores: Scores = checkpoint.load(best)[1].get("scores", {}) if resume and best.exists() else {}
+        log.say(f"validation: {task.how_scored()}")
+        self.began, self.spent_s, self.last_s = time.monotonic(), 0.0, 0.0
+
+    def is_due(self) -> bool:
+        """Whether it is time, and whether it would stay within its share of the time."""
+        config = self.task.recipe.train
+        if self.state.step % config.validate_steps:
+            return False
+        return self.spent_s + self.last_s <= config.validate_share * (time.monotonic() - self.began)
+
+    @torch.no_grad()
+    def run(self, items: int) -> None:
+        """Score so many mixtures and keep the weights if they are the best so far."""
+        before = time.monotonic()
+        rows = [self._row(index) for index in range(items)]
+        scores = mean_scores(self.task, rows[: self.task.recipe.train.validate_items])
+        if self._is_better(scores):
+            self.state.save_average(self.best, scores)
+            self.best_scores = scores
+        self.last_s = time.monotonic() - before
+        self.spent_s += self.last_s
+        self.log.write(
+            self.state.step, "valid", {**mean_scores(self.task, rows), "items": len(rows), "seconds": self.last_s}
+        )
+
+    def _row(self, index: int) -> Scores:
+        try:
+            return self.task.score(self.state.average, self.mixer.mix(0, index))
+        except InputError:  # silence, against which nothing can be scored
+            return {}
+
+    def _is_better(self, scores: Scores) -> bool:
+        comparable = scores.keys() == self.best_scores.keys()  # other measures were installed, or it is the first
+        return not math.isnan(scores["score"]) and (not comparable or scores["score"] > self.best_scores["score"])
+
+
+def _batches(task: TrainingTask, state: RunState, processes: Processes) -> Iterator[list[Tensor]]:
+    config = task.recipe.train
+    stop = state.items + (config.steps - state.step) * config.batch
+    loader: torch.utils.data.DataLoader[list[Tensor]] = torch.utils.data.DataLoader(
+        _Mixtures(task, state.epoch_items),
+        config.batch // processes.count,
+        sampler=_Numbers(processes, state.items, stop, config.batch),
+        num_workers=config.workers,
+        pin_memory=state.device.type == "cuda",
+        generator=torch.Generator(),  # its own: starting it leaves torch's random state alone
     )
     return iter(loader)
 
 
-class _Items(torch.utils.data.Dataset):
-    """Item number n of the run is mixture n % epoch of epoch n // epoch."""
+class _Numbers:
+    """This process's share of the numbers of mixtures."""
 
-    def __init__(self, task: TrainingTask, config: TrainConfig) -> None:
-        self.task, self.epoch = task, config.epoch_steps * config.batch
+    def __init__(self, processes: Processes, start: int, stop: int, batch: int) -> None:
+        self.processes, self.start, self.stop, self.batch = processes, start, stop, batch
+
+    def __iter__(self) -> Iterator[int]:
+        return self.processes.numbers(self.start, self.stop, self.batch)
+
+
+class _Mixtures(torch.utils.data.Dataset[list[Tensor]]):
+    """Mixture number n of the run is mixture n % epoch of epoch n // epoch."""
+
+    def __init__(self, task: TrainingTask, epoch_items: int) -> None:
+        self.mixer, self.epoch_items = task.mixer, epoch_items
 
     def __getitem__(self, number: int) -> list[Tensor]:
-        return [torch.from_numpy(array) for array in self.task.item(number // self.epoch, number % self.epoch)]
+        epoch, index = divmod(number, self.epoch_items)
+        return [torch.from_numpy(array) for array in self.mixer.mix(epoch, index)]
 
 
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
     """A list that a first Ctrl-C or termination signal fills, so that the step under way ends and is saved."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -175,7 +291,7 @@ def _stop_signals() -> Iterator[list[int]]:
         received.append(number)
         signal.signal(number, before[number])  # a second one stops at once
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         signal.signal(number, receive)
     try:
@@ -183,39 +299,3 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@torch.no_grad()
-def _average(average: nn.Module, net: nn.Module, decay: float) -> None:
-    for kept, new in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
-        if kept.is_floating_point():
-            kept.lerp_(new, 1 - decay)
-        else:
-            kept.copy_(new)
-
-
-class _Log:
-    """One JSON line an entry, the same to TensorBoard, a short one to standard error."""
-
-    def __init__(self, folder: Path) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
-        self.board = SummaryWriter(str(folder))
-
-    def write(self, step: int, kind: str, values: dict[str, float]) -> None:
-        rounded = {name: round(value, 5) for name, value in values.items()}
-        self.file.write(json.dumps({"step": step, "kind": kind, "time": round(time.time()), **rounded}) + "\n")
-        self.file.flush()
-        for name, value in values.items():
-            self.board.add_scalar(f"{kind}/{name}", value, step)
-        print(
-            f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()),
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def close(self) -> None:
-        self.file.close()
-        self.board.close()

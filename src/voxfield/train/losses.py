@@ -53,7 +53,7 @@ class LoudnessDifference(nn.Module):
     disturbance of P.862, so a difference of 1 is about one point of the raw score.
     """
 
-    edges: Tensor
+    matrix: Tensor
     quiet: Tensor
     widths: Tensor
 
@@ -65,7 +65,7 @@ class LoudnessDifference(nn.Module):
         owner = np.unique(owner, return_inverse=True)[1]  # a band narrower than a bin is none
         matrix = np.zeros((owner.max() + 1, len(hz)))
         matrix[owner, np.arange(len(hz))] = 1
-        matrix[0, 0] = 0  # 0 Hz is not heard
+        matrix[0, 0] = 0  # 0 Hz is inaudible
         centre_khz = np.maximum((matrix @ hz) / np.maximum(matrix.sum(1), 1), 40) / 1000
         quiet_db = 3.64 * centre_khz**-0.8 - 6.5 * np.exp(-0.6 * (centre_khz - 3.3) ** 2) + 1e-3 * centre_khz**4
         widths = np.array([np.ptp(bark[owner == i]) for i in range(len(matrix))]) + bark[-1] / bands
@@ -77,12 +77,12 @@ class LoudnessDifference(nn.Module):
         self.to_sound_pressure = 1e7 / (window_samples**2 / 8)  # a mean square of 1 sounds at 79 dB in all
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        heard, wanted = (self.matrix @ (power * self.to_sound_pressure) for power in (estimate, target))
-        loud, wanted_loud = self.loudness(heard), self.loudness(wanted)
+        found, wanted = (self.matrix @ (power * self.to_sound_pressure) for power in (estimate, target))
+        loud, wanted_loud = self.loudness(found), self.loudness(wanted)
         difference = loud - wanted_loud
         masked = 0.25 * torch.minimum(loud, wanted_loud)
         difference = difference.sign() * F.relu(difference.abs() - masked)
-        added = ((heard + 50) / (wanted + 50)).pow(1.2)
+        added = ((found + 50) / (wanted + 50)).pow(1.2)
         added = torch.where(added < 3, torch.zeros_like(added), added.clamp(max=12))
         total = self.widths.sum()
         symmetric = ((difference.square() * self.widths).sum(1) / total + EPS).sqrt() * total
@@ -119,11 +119,11 @@ class Unintelligibility(nn.Module):
         self.frames = round(0.384 * sample_rate_hz / hop_samples)
 
     def forward(self, estimate: Tensor, target: Tensor) -> Tensor:
-        heard, wanted = ((self.bands @ power + 1e-6).sqrt() for power in (estimate, target))
-        heard, wanted = (envelope.unfold(2, self.frames, 4).transpose(1, 2) for envelope in (heard, wanted))
+        found, wanted = ((self.bands @ power + 1e-6).sqrt() for power in (estimate, target))
+        found, wanted = (envelope.unfold(2, self.frames, 4).transpose(1, 2) for envelope in (found, wanted))
         loud = wanted.square().mean((2, 3))
         spoken = (loud > 1e-3 * loud.amax(1, keepdim=True)).float()  # segments with speech in them
-        correlation = (_standardise(heard) * _standardise(wanted)).sum((2, 3)) / self.frames
+        correlation = (_standardise(found) * _standardise(wanted)).sum((2, 3)) / self.frames
         return 1 - (correlation * spoken).sum(1) / spoken.sum(1).clamp(min=1)
 
 

@@ -14,8 +14,8 @@ import soxr
 from numpy.random import Generator
 from scipy.signal import oaconvolve
 
-from voxfield.train.made_noise import made_noise
-from voxfield.train.sources import AudioBank
+from voxfield.train.banks import AudioBank
+from voxfield.train.made_noise import synthesise
 
 FRAME_SAMPLES = 320  # of the active-level measurement: 20 ms at 16 kHz
 SILENT = 1e-6
@@ -33,7 +33,7 @@ class MixConfig:
     reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
     equaliser: float = 0.5  # random gain curve, on speech and noise apart
     band_limit: float = 0.1  # low-pass at 3 to 7.5 kHz, on speech and noise apart
-    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as any resampler leaves it: it says nothing of noise
+    roll_off: float = 0.6  # one low-pass at 6.6 to 8 kHz over both, as resamplers leave it: no sign of noise
     speech_speed: float = 0.3  # speech at 0.88 to 1.14 times its speed and pitch
     noise_speed: float = 0.5  # noise at 0.6 to 1.65 times its speed and pitch
     noise_reversed: float = 0.25
@@ -41,6 +41,7 @@ class MixConfig:
     events: float = 0.15  # one short piece of noise again and again, with random gaps and gains
     made_noise: float = 0.12  # synthesised instead of recorded
     clipping: float = 0.05  # of the mixture only
+    level_step: float = 0.12  # from some moment on the speech is 10 to 30 dB quieter: another talker, further away
     clean: float = 0.06  # no noise but a trace, 35 to 60 dB down: what must be left alone
     noise_only: float = 0.04  # target is silence
     silence: float = 0.01
@@ -51,7 +52,7 @@ class Mixer:
 
     Args:
         speech: bank whose groups are speakers; drawn by speaker, then by utterance.
-        noise: bank whose groups are labels; drawn by label, then by clip.
+        noise: bank whose groups are labels; drawn by label, then by clip. None is enough for `talk` and `shape`.
         rooms: impulse responses, or None.
     """
 
@@ -59,7 +60,7 @@ class Mixer:
         self,
         config: MixConfig,
         speech: AudioBank,
-        noise: AudioBank,
+        noise: AudioBank | None,
         rooms: AudioBank | None = None,
         sample_rate_hz: int = 16000,
         seed: int = 0,
@@ -81,6 +82,9 @@ class Mixer:
         if rng.random() < config.second_noise:
             noise = noise + self.noise_at_large(rng) * _gain(-rng.uniform(0, 10), noise)
         snr_db = rng.uniform(*config.snr_db)
+        if rng.random() < config.level_step:
+            clean = self.step_down(rng, clean)
+            snr_db = rng.uniform(15, 40)
         if kind < config.silence + config.noise_only:
             clean = np.zeros_like(clean)
         elif kind < config.silence + config.noise_only + config.clean:
@@ -104,7 +108,10 @@ class Mixer:
         length of an item."""
         samples = samples or self.samples
         clips = self.speech.groups[speaker]
-        audio = self.speech.clip(clips[int(rng.integers(len(clips)))])
+        first = clips[int(rng.integers(len(clips)))]
+        if (spare := self.speech.samples(first) - samples) >= 0:
+            return self.speech.clip(first, int(rng.integers(spare + 1)), samples)
+        audio = self.speech.clip(first)
         while len(audio) < samples:
             pause = np.zeros(int(rng.uniform(0.1, 0.8) * self.sample_rate_hz), np.float32)
             audio = np.concatenate([audio, pause, self.speech.clip(clips[int(rng.integers(len(clips)))])])
@@ -122,7 +129,7 @@ class Mixer:
         """(N,) noise in more kinds than were recorded: made, or recorded and changed."""
         config = self.config
         if rng.random() < config.made_noise:
-            return made_noise(rng, self.samples, self.sample_rate_hz)
+            return synthesise(rng, self.samples, self.sample_rate_hz)
         speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < config.noise_speed else 1.0
         audio = self.noise_clip(rng, math.ceil(self.samples * speed) + 16)
         audio = self.at_speed(audio, speed) if speed != 1 else audio[: self.samples]
@@ -133,6 +140,13 @@ class Mixer:
         if rng.random() < config.noise_envelope:
             audio = audio * envelope(self.noise_clip(rng)) / (envelope(audio) + SILENT)
         return np.ascontiguousarray(audio, np.float32)
+
+    def step_down(self, rng: Generator, clean: np.ndarray) -> np.ndarray:
+        """(N,) the speech up to a random moment, then another speaker, quieter."""
+        other = self.talk(rng, int(rng.integers(len(self.speech.groups))))
+        gain = active_level(clean) / max(active_level(other), SILENT) * 10 ** (-rng.uniform(10, 30) / 20)
+        at = int(rng.uniform(0.25, 0.7) * self.samples)
+        return np.concatenate([clean[:at], other[at:] * np.float32(gain)])
 
     def at_speed(self, audio: np.ndarray, speed: float) -> np.ndarray:
         """(N,) the start of the sound at `speed` times its speed."""
@@ -154,20 +168,27 @@ class Mixer:
 
     def noise_clip(self, rng: Generator, samples: int = 0) -> np.ndarray:
         """(samples,) noise of one label, repeated where it is short; 0 samples: the length of an item."""
+        assert self.noise is not None
         samples = samples or self.samples
         clips = self.noise.groups[int(rng.integers(len(self.noise.groups)))]
-        audio = self.noise.clip(clips[int(rng.integers(len(clips)))])
-        if len(audio) < samples:
-            pause = np.zeros(int(rng.uniform(0, 0.5) * self.sample_rate_hz), np.float32)
-            audio = np.tile(np.concatenate([audio, pause]), 2 + samples // (len(audio) + len(pause)))
+        chosen = clips[int(rng.integers(len(clips)))]
+        if (spare := self.noise.samples(chosen) - samples) >= 0:
+            return self.noise.clip(chosen, int(rng.integers(spare + 1)), samples)
+        audio = self.noise.clip(chosen)
+        pause = np.zeros(int(rng.uniform(0, 0.5) * self.sample_rate_hz), np.float32)
+        audio = np.tile(np.concatenate([audio, pause]), 2 + samples // (len(audio) + len(pause)))
         start = int(rng.integers(len(audio) - samples + 1))
         return audio[start : start + samples]
 
     def babble(self, rng: Generator) -> np.ndarray:
-        """(N,) talk of three to six speakers at similar levels."""
-        speakers = rng.choice(len(self.speech.groups), int(rng.integers(3, 7)), replace=False)
+        """(N,) talk of three to six speakers at similar levels; where there are fewer, some talk more than once."""
+        groups, count = len(self.speech.groups), int(rng.integers(3, 7))
+        speakers = rng.choice(groups, count, replace=groups < count)
         voices = [self.talk(rng, int(speaker)) for speaker in speakers]
-        return sum(voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT) for voice in voices)
+        babble = np.zeros(self.samples, np.float32)
+        for voice in voices:
+            babble += voice * _gain(-rng.uniform(0, 6), voice) / max(active_level(voice), SILENT)
+        return babble
 
     def shape(self, rng: Generator, audio: np.ndarray, room: bool) -> np.ndarray:
         """The sound after a room, an equaliser and a band limit, each with its own probability."""
@@ -202,7 +223,8 @@ def envelope(audio: np.ndarray) -> np.ndarray:
     """(N,) how loud a sound is from one 20 ms frame to the next, joined by straight lines."""
     frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     levels = np.sqrt(np.square(frames).mean(1)) + SILENT
-    return np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
+    curve: np.ndarray = np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
+    return curve
 
 
 def active_level(audio: np.ndarray) -> float:

@@ -6,6 +6,8 @@ above, the Hungarian algorithm finds the best one.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 
 import torch
@@ -18,6 +20,52 @@ EPS = 1e-8
 EXHAUSTIVE_UP_TO = 4  # voices
 
 
+@dataclass(frozen=True)
+class InnerProducts:
+    """What all pairwise scores are made of: (B, S estimates, S targets), (B, S, 1) and (B, 1, S), means taken away.
+
+    Errors follow from them, |e - t|^2 = |e|^2 - 2 <e, t> + |t|^2, so no difference of signals is ever formed: S x S
+    scores cost one matrix product, and all kinds of score share it.
+    """
+
+    between: Tensor
+    estimates: Tensor
+    targets: Tensor
+
+    def db(self, kind: str = "si_sdr", ceiling_db: float | None = None) -> Tensor:
+        """Scores in dB (B, S estimates, S targets); see `pairwise_db`."""
+        if kind in ("si_sdr", "sd_sdr"):
+            scale = self.between / (self.targets + EPS)
+            wanted = scale.square() * self.targets
+        elif kind == "snr":
+            wanted = self.targets.expand_as(self.between)
+        else:
+            raise InputError(f"there is no score '{kind}'; choose si_sdr, sd_sdr or snr")
+        if kind == "si_sdr":
+            error = self.estimates - 2 * scale * self.between + wanted
+        else:
+            error = self.estimates - 2 * self.between + self.targets
+        error = error.clamp(min=0)
+        if ceiling_db is not None:
+            error = error + 10 ** (-ceiling_db / 10) * wanted
+        return 10 * torch.log10(wanted / (error + EPS) + EPS)
+
+
+def inner_products(estimates: Tensor, targets: Tensor) -> InnerProducts:
+    """Of every estimate with every target: (B, S, N), (B, S, N)."""
+    if estimates.ndim != 3 or estimates.shape != targets.shape:
+        raise InputError(
+            f"estimates {tuple(estimates.shape)} and targets {tuple(targets.shape)} must be (batch, voices, samples)"
+        )
+    estimates = estimates - estimates.mean(-1, keepdim=True)
+    targets = targets - targets.mean(-1, keepdim=True)
+    return InnerProducts(
+        estimates @ targets.transpose(1, 2),
+        estimates.square().sum(-1)[:, :, None],
+        targets.square().sum(-1)[:, None],
+    )
+
+
 def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceiling_db: float | None = None) -> Tensor:
     """Scores of every estimate against every target in dB: (B, S, N), (B, S, N) -> (B, S estimates, S targets).
 
@@ -25,25 +73,9 @@ def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceilin
         estimates, targets: voices; their means are taken away first.
         kind: `si_sdr` leaves the scale free in target and error, `sd_sdr` in the target only, `snr` nowhere.
         ceiling_db: bounds the score softly, so that voices that are already good stop pulling; None leaves it alone.
+            In single precision scores of more than 50 dB are not exact.
     """
-    if estimates.ndim != 3 or estimates.shape != targets.shape:
-        raise InputError(
-            f"estimates {tuple(estimates.shape)} and targets {tuple(targets.shape)} must be (batch, voices, samples)"
-        )
-    estimates = (estimates - estimates.mean(-1, keepdim=True))[:, :, None]
-    targets = (targets - targets.mean(-1, keepdim=True))[:, None]
-    if kind in ("si_sdr", "sd_sdr"):
-        scale = (estimates * targets).sum(-1, keepdim=True) / (targets.square().sum(-1, keepdim=True) + EPS)
-        wanted = scale * targets
-        error = estimates - (wanted if kind == "si_sdr" else targets)
-    elif kind == "snr":
-        wanted, error = targets.expand_as(estimates * targets), estimates - targets
-    else:
-        raise InputError(f"there is no score '{kind}'; choose si_sdr, sd_sdr or snr")
-    wanted, error = wanted.square().sum(-1), error.square().sum(-1)
-    if ceiling_db is not None:
-        error = error + 10 ** (-ceiling_db / 10) * wanted
-    return 10 * torch.log10(wanted / (error + EPS) + EPS)
+    return inner_products(estimates, targets).db(kind, ceiling_db)
 
 
 def quiet_db(estimates: Tensor, mixture: Tensor, ceiling_db: float = 30.0) -> Tensor:
@@ -56,14 +88,19 @@ def best_order(scores: Tensor) -> Tensor:
     """For each target the estimate that belongs to it, by the best total: (B, S estimates, S targets) -> (B, S)."""
     sources = scores.shape[-1]
     if sources > EXHAUSTIVE_UP_TO:
-        orders = []
+        best = []
         for table in scores.detach().double().cpu().numpy():
             targets, chosen = linear_sum_assignment(table.T, maximize=True)
-            orders.append(torch.as_tensor(chosen[targets.argsort()]))
-        return torch.stack(orders).to(scores.device)
-    orders = torch.tensor(list(permutations(range(sources))), device=scores.device)
-    totals = scores.detach()[:, orders, torch.arange(sources, device=scores.device)].sum(-1)
-    return orders[totals.argmax(-1)]
+            best.append(torch.as_tensor(chosen[targets.argsort()]))
+        return torch.stack(best).to(scores.device)
+    orders, places = _all_orders(sources, scores.device)
+    return orders[scores.detach()[:, orders, places].sum(-1).argmax(-1)]
+
+
+@cache  # a copy to a GPU at every step would wait for it
+def _all_orders(sources: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """(S!, S) and (S,): every order of the estimates, and the targets they go to."""
+    return torch.tensor(list(permutations(range(sources))), device=device), torch.arange(sources, device=device)
 
 
 def pit_db(

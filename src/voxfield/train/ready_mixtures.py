@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from voxfield.errors import InputError
-from voxfield.train.sources import AudioBank, Clip
+from voxfield.train.banks import AudioBank
+from voxfield.train.sources import Clip
 
 SUFFIXES = {".wav", ".flac"}
 

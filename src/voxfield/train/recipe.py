@@ -7,26 +7,29 @@ stored in every checkpoint, so a checkpoint says by itself what it is and how to
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal
 
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
+from voxfield.train.tasks import task_class
+from voxfield.train.values import build, override, parse_override, refuse_unknown
+
+__all__ = ["CardConfig", "DataConfig", "Recipe", "TrainConfig", "build", "from_dict", "load", "parse_override"]
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Recordings to learn from: folders, `.jsonl` or `.csv` manifests."""
+    """Training data: folders, `.jsonl` or `.csv` manifests."""
 
     speech: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
     simulated_rooms: int = 0  # made-up rooms beside the measured ones; needs the extra [rooms]
-    train_split: str = "train"  # of manifests that have a `split` column
+    train_split: str = "train"  # of manifests that have a `split` column; of other sources, all but every tenth
     valid_split: str = "valid"
     min_dynamic_db: float = 32.0  # speech with less between its loud and quiet frames is not a clean target
     cache: str = "runs/cache"  # decoded audio, made once
@@ -37,22 +40,30 @@ class TrainConfig:
     """How long, how fast, and how often to look."""
 
     steps: int = 8000
-    batch: int = 8
+    batch: int = 8  # mixtures a step, shared among the processes
     learning_rate: float = 1e-3
     warmup_steps: int = 200
     decay_steps: int = 2000  # the rate falls to zero over the last so many steps
     weight_decay: float = 1e-2
     clip_norm: float = 3.0
     ema: float = 0.998  # of the weights that are validated and exported
+    ema_late: float = 0.0  # the same over the last `decay_steps`, for a longer average; 0 keeps `ema`
     seed: int = 0
     threads: int = 0  # of torch; 0 leaves its own choice
     workers: int = 0  # processes that mix; 0 mixes in the loop, enough on a CPU
-    bfloat16: bool = False  # multiply in 16 bits where that is safe: 1.6 times as fast on CPUs that can
+    bfloat16: bool | Literal["auto"] = "auto"  # multiply in 16 bits; 'auto' where the processor does so natively
     device: str = "auto"  # 'auto' takes a GPU when there is one
     checkpoint_minutes: float = 5.0
     validate_steps: int = 1000
-    validate_items: int = 48
+    validate_items: int = 16  # mixtures of a validation on the way; the best weights are chosen by these
+    validate_share: float = 0.01  # of the time at most; a validation that would cost more waits for a later multiple
+    final_items: int = 96  # mixtures of the validation after the last step
     epoch_steps: int = 1000  # of the (epoch, index) that seeds each mixture
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "epoch_steps", "validate_steps", "validate_items"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"[train] {name} = {getattr(self, name)}: at least 1 is needed")
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class CardConfig:
 
     summary: str = ""
     licence: str = ""
-    data: tuple[str, ...] = ()  # what it learned from, each with its licence
+    data: tuple[str, ...] = ()  # training data, each with its licence
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Recipe:
     task: str
     architecture: str
     model: Any  # the config dataclass of the architecture
-    mix: Any  # of the task
+    mix: Any  # of the task; its `duration_s` is the length of a mixture
     loss: Any  # of the task
     data: DataConfig = DataConfig()
     train: TrainConfig = TrainConfig()
@@ -97,22 +108,18 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path} is not TOML: {error}") from error
-    for override in overrides:
-        _override(table, override)
+    for text in overrides:
+        override(table, text)
     return from_dict(table)
 
 
 def from_dict(table: Mapping[str, Any]) -> Recipe:
     """The recipe of plain tables, as `Recipe.to_dict` gives them."""
-    from voxfield.train.tasks import TASKS
-
     for key in ("name", "task", "architecture"):
         if not isinstance(table.get(key), str):
             raise RecipeError(f"a recipe needs '{key} = \"...\"' at its top")
-    if table["task"] not in TASKS:
-        raise RecipeError(f"no task '{table['task']}'; there are: {', '.join(TASKS)}")
-    task = TASKS[table["task"]]
-    parts = {
+    task = task_class(table["task"])
+    parts: dict[str, type] = {
         "model": architecture(table["architecture"])[0],
         "mix": task.mix_config,
         "loss": task.loss_config,
@@ -120,62 +127,6 @@ def from_dict(table: Mapping[str, Any]) -> Recipe:
         "train": TrainConfig,
         "card": CardConfig,
     }
-    _refuse_unknown(table, ["name", "task", "architecture", *parts], "the recipe")
-    configs = {name: build(config, table.get(name, {}), f"[{name}]") for name, config in parts.items()}
+    refuse_unknown(table, ["name", "task", "architecture", *parts], "the recipe")
+    configs: dict[str, Any] = {name: build(config, table.get(name, {}), f"[{name}]") for name, config in parts.items()}
     return Recipe(table["name"], table["task"], table["architecture"], **configs)
-
-
-def build(config: type, table: Mapping[str, Any], where: str) -> Any:
-    """A frozen dataclass from a table: every key must be a field, every value of the field's type."""
-    if not isinstance(table, Mapping):
-        raise RecipeError(f"{where} must be a table")
-    _refuse_unknown(table, [field.name for field in dataclasses.fields(config)], where)
-    hints = get_type_hints(config)
-    return config(**{key: _value(hints[key], value, f"{where} {key}") for key, value in table.items()})
-
-
-def _value(kind: Any, value: Any, where: str) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(kind, type) and not isinstance(value, kind):
-        raise RecipeError(f"{where} = {value!r}: a {kind.__name__} is needed")
-    return value
-
-
-def _refuse_unknown(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1, 0.4)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known)}"
-            raise RecipeError(f"{where} has no key '{key}'{hint}")
-
-
-def parse_override(override: str) -> tuple[str, Any]:
-    """Key and value of `key=value`; the value is read as TOML, or taken as a string.
-
-    >>> parse_override("train.steps=7"), parse_override("train.device=cpu")
-    (('train.steps', 7), ('train.device', 'cpu'))
-
-    Raises:
-        RecipeError: no `=` in it.
-    """
-    key, sign, text = override.partition("=")
-    if not sign:
-        raise RecipeError(f"--set {override}: write it as key=value, such as train.steps=100")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    return key.strip(), value
-
-
-def _override(table: dict[str, Any], override: str) -> None:
-    key, value = parse_override(override)
-    *path, last = key.split(".")
-    for part in path:
-        table = table.setdefault(part, {})
-        if not isinstance(table, dict):
-            raise RecipeError(f"--set {override}: '{part}' is a value, not a table")
-    table[last] = value

@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from voxfield.errors import MissingExtraError
+from voxfield.files import written_whole
 
 
 def simulate_rooms(folder: Path, count: int, sample_rate_hz: int, seed: int = 0) -> Path:
@@ -42,7 +43,6 @@ def simulate_rooms(folder: Path, count: int, sample_rate_hz: int, seed: int = 0)
         room.add_microphone(microphone)
         room.compute_rir()
         response = np.asarray(room.rir[0][0])
-        partial = path.with_suffix(".tmp")
-        soundfile.write(partial, 0.9 * response / np.abs(response).max(), sample_rate_hz, "PCM_24", format="FLAC")
-        partial.rename(path)
+        with written_whole(path) as partial:
+            soundfile.write(partial, 0.9 * response / np.abs(response).max(), sample_rate_hz, "PCM_24", format="FLAC")
     return folder

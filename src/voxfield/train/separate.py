@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from voxfield.train.enhance import make_mixer as noisy_mixer
-from voxfield.train.mixing import MixConfig
-from voxfield.train.pit import best_order, pairwise_db, pit_db, quiet_db
+from voxfield.metrics.separation import separation_scores
+from voxfield.protocols import Array
+from voxfield.tasks import separate
+from voxfield.train.data import open_banks
+from voxfield.train.pit import best_order, inner_products, quiet_db
 from voxfield.train.ready_mixtures import ReadyMixtures
-from voxfield.train.recipe import DataConfig, Recipe
-from voxfield.train.task import TrainingTask
+from voxfield.train.recipe import DataConfig
+from voxfield.train.task import Scores, TrainingTask
+from voxfield.train.torch_engine import TorchEngine, card_for
 from voxfield.train.voices import VoiceMixer, VoicesConfig
 
 
@@ -32,27 +36,21 @@ class SeparateTask(TrainingTask):
     mix_config = VoicesConfig
     loss_config = SeparateLoss
 
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__(recipe)
-        mix = replace(recipe.mix, sources=recipe.model.sources)
-        self.mixer = make_mixer(
-            recipe.data, mix, recipe.model.sample_rate_hz, recipe.train.seed, recipe.data.train_split
-        )
+    def make_mixer(self, mix: VoicesConfig, seed: int, split: str) -> VoiceMixer | ReadyMixtures:
+        model = self.recipe.model
+        return make_mixer(self.recipe.data, replace(mix, sources=model.sources), model.sample_rate_hz, seed, split)
 
-    def to(self, device: torch.device) -> None:
-        """The losses hold nothing."""
+    def validation_mix(self) -> VoicesConfig:
+        return VoicesConfig(duration_s=4.0, noise=0, room=0, speed=(1.0, 1.0), folder=self.recipe.mix.folder)
 
-    def item(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.mixer.mix(epoch, index)
-
-    def losses(self, net: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
+    def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         mixture, voices = batch
         scale = 1 / (mixture.std(-1, keepdim=True) + 1e-6)
         mixture, voices = mixture * scale, voices * scale
-        estimates = net.separate(mixture)
+        estimates = self.run(_separate(net), mixture)
         weights = self.recipe.loss
-        si_sdr = pairwise_db(estimates, voices, "si_sdr", weights.ceiling_db)
-        snr = pairwise_db(estimates, voices, "snr", weights.ceiling_db)
+        products = inner_products(estimates, voices)
+        si_sdr, snr = (products.db(kind, weights.ceiling_db) for kind in ("si_sdr", "snr"))
         spoken = voices.square().sum(-1) > 0
         quiet = quiet_db(estimates, mixture, weights.ceiling_db)
         scores = torch.where(spoken[:, None], weights.si_sdr * si_sdr + weights.snr * snr, quiet[..., None])
@@ -65,26 +63,24 @@ class SeparateTask(TrainingTask):
         }
         return {"loss": loss, **parts}
 
-    @torch.no_grad()
-    def validate(self, net: nn.Module) -> dict[str, float]:
-        """Mean SI-SDR improvement (dB) over fixed clean mixtures of the validation split, and the worst tenth of it."""
-        recipe = self.recipe
-        mix = VoicesConfig(
-            recipe.model.sources, duration_s=4.0, noise=0, room=0, speed=(1.0, 1.0), folder=recipe.mix.folder
-        )
-        mixer = make_mixer(recipe.data, mix, recipe.model.sample_rate_hz, 1000, recipe.data.valid_split)
-        device = next(net.parameters()).device
-        gains = []
-        for index in range(recipe.train.validate_items):
-            mixture, voices = (torch.from_numpy(array)[None].to(device) for array in mixer.mix(0, index))
-            after, _ = pit_db(net.separate(mixture), voices)
-            before = pairwise_db(mixture.expand_as(voices), voices)[:, 0]
-            gains.append(float((after - before).mean()))
-        return {
-            "si_sdr_gain": float(np.mean(gains)),
-            "worst_tenth": float(np.percentile(gains, 10)),
-            "score": np.mean(gains),
-        }
+    def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
+        """SI-SDR and its gain over the mixture, under the best order."""
+        mixed, voices = mixture
+        model = self.recipe.model
+        engine = TorchEngine(net, card_for(net, "separate", self.recipe.architecture))
+        estimates = separate(mixed, model.sample_rate_hz, model=engine, speakers=model.sources).voices[:, 0]
+        return separation_scores(estimates, voices, mixed[0], with_sdr=False)
+
+    def how_scored(self) -> str:
+        return "si_sdr_gain_db over mixtures without noise; score: the gain"
+
+    def choose_by(self, scores: Mapping[str, float]) -> float:
+        return scores["si_sdr_gain_db"]
+
+
+def _separate(net: nn.Module) -> Callable[[Tensor], Tensor]:
+    """(B, 1, N) -> (B, S, N) of a whole mixture."""
+    return cast(Callable[[Tensor], Tensor], net.separate)
 
 
 def make_mixer(
@@ -95,5 +91,5 @@ def make_mixer(
         return ReadyMixtures(
             data.speech, split, mix.folder, mix.sources, sample_rate_hz, mix.duration_s, data.cache, seed
         )
-    banks = noisy_mixer(data, MixConfig(), sample_rate_hz, seed, split)
+    banks = open_banks(data, sample_rate_hz, split)
     return VoiceMixer(mix, banks.speech, banks.noise, banks.rooms, sample_rate_hz, seed)

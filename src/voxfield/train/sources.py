@@ -1,26 +1,23 @@
-"""Where training audio comes from: folders, JSON lines and CSV manifests, decoded once into one memory map.
+"""Where training data comes from: folders, JSON lines and CSV manifests.
 
 A source is a folder (every audio file below it; the speaker or label is the name of the file's folder), a `.jsonl`
 manifest (`audio_filepath`, and optionally `speaker`, `label`, `split`, `kind`, `offset`, `duration`), or a `.csv`
 manifest (`path`, and optionally the same columns). Paths are relative to the manifest.
+
+Recordings without a `split` are held out for validation by a fixed rule: `without_held_out`.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import soundfile
-import soxr
+from typing import Any
 
 from voxfield.errors import InputError
-
-SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+from voxfield.formats import SOUND_FILES as SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class Clip:
     offset_s: float = 0.0
     duration_s: float | None = None
     dynamic_db: float | None = None  # loud frames over quiet frames: how clean a recording of speech is
+    split: str = ""  # of a manifest
 
 
 def read_source(source: str | Path, kind: str, split: str = "") -> list[Clip]:
@@ -64,7 +62,38 @@ def read_source(source: str | Path, kind: str, split: str = "") -> list[Clip]:
     return clips
 
 
-def _rows(source: Path, rows: list[dict], column: str, kind: str, split: str) -> list[Clip]:
+MANY_GROUPS = 30  # of which a tenth still makes mixtures of three
+
+
+def without_held_out(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Recordings of no split as (training, validation).
+
+    Of many speakers or labels every tenth one is held out; of fewer, every tenth recording of each one, and at least
+    its last one where it has several; where none has several, every tenth recording of all.
+
+    Raises:
+        InputError: a single recording, which cannot be both.
+    """
+    if len(clips) == 1:
+        raise InputError(
+            f"{clips[0].path} is the only recording of its source, and training needs one and validation another; "
+            "add recordings, or give a manifest with a 'split' column"
+        )
+    groups: dict[str, list[int]] = {}
+    for index, clip in enumerate(clips):
+        groups.setdefault(clip.group, []).append(index)
+    if len(groups) >= MANY_GROUPS:
+        held_out = {index for group in list(groups.values())[9::10] for index in group}
+    else:
+        held_out = {index for group in groups.values() if len(group) > 1 for index in group[9::10] or group[-1:]}
+    held_out = held_out or set(range(len(clips))[9::10] or [len(clips) - 1])
+    return (
+        [clip for index, clip in enumerate(clips) if index not in held_out],
+        [clip for index, clip in enumerate(clips) if index in held_out],
+    )
+
+
+def _rows(source: Path, rows: Sequence[Mapping[str, Any]], column: str, kind: str, split: str) -> list[Clip]:
     clips = []
     for number, row in enumerate(rows, start=1):
         if row.get("kind", kind) != kind or (split and row.get("split", split) != split):
@@ -79,60 +108,7 @@ def _rows(source: Path, rows: list[dict], column: str, kind: str, split: str) ->
                 offset_s=float(row.get("offset") or 0),
                 duration_s=float(duration) if duration else None,
                 dynamic_db=float(dynamic) if dynamic else None,
+                split=str(row.get("split") or ""),
             )
         )
     return clips
-
-
-class AudioBank:
-    """Recordings decoded once to 16-bit mono at one rate, in one memory map that processes share.
-
-    Args:
-        clips: what to hold; files that cannot be read are an error naming the file.
-        sample_rate_hz: rate to resample to.
-        cache: folder for the decoded samples; made anew when a file's path, size or time changed.
-    """
-
-    def __init__(self, clips: Sequence[Clip], sample_rate_hz: int, cache: str | Path) -> None:
-        self.clips = list(clips)
-        stamps = [(asdict(clip), Path(clip.path).stat().st_size, Path(clip.path).stat().st_mtime_ns) for clip in clips]
-        key = hashlib.sha256(json.dumps([sample_rate_hz, stamps]).encode()).hexdigest()[:16]
-        folder = Path(cache)
-        folder.mkdir(parents=True, exist_ok=True)
-        samples_file, ends_file = folder / f"{key}.samples", folder / f"{key}.ends.npy"
-        if not ends_file.exists():
-            self._decode(sample_rate_hz, samples_file, ends_file)
-        self.ends = np.load(ends_file)
-        self.samples = np.memmap(samples_file, np.int16, "r")
-        groups: dict[str, list[int]] = {}
-        for index, clip in enumerate(self.clips):
-            groups.setdefault(clip.group, []).append(index)
-        self.groups = list(groups.values())  # indices of the clips of each speaker or label
-
-    def _decode(self, sample_rate_hz: int, samples_file: Path, ends_file: Path) -> None:
-        ends, total = [], 0
-        partial = samples_file.with_suffix(".tmp")
-        with partial.open("wb") as out:
-            for clip in self.clips:
-                try:
-                    with soundfile.SoundFile(clip.path) as file:
-                        file.seek(round(clip.offset_s * file.samplerate))
-                        frames = -1 if clip.duration_s is None else round(clip.duration_s * file.samplerate)
-                        audio, rate = file.read(frames, dtype="float32", always_2d=True)[:, 0], file.samplerate
-                except soundfile.LibsndfileError as error:
-                    raise InputError(f"cannot read {clip.path}: {error}") from error
-                if rate != sample_rate_hz:
-                    audio = soxr.resample(audio, rate, sample_rate_hz)
-                out.write(np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16).tobytes())
-                total += len(audio)
-                ends.append(total)
-        partial.rename(samples_file)
-        np.save(ends_file, np.array(ends, np.int64))
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def clip(self, index: int) -> np.ndarray:
-        """(N,) float32 samples of one clip, in -1..1."""
-        start = 0 if index == 0 else self.ends[index - 1]
-        return self.samples[start : self.ends[index]].astype(np.float32) / 32768

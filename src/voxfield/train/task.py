@@ -1,24 +1,39 @@
-"""What a task must bring to be trained."""
+"""What a task must bring to be trained: mixtures, losses, and scores of validation mixtures."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from voxfield.models import architecture
+from voxfield.protocols import Array
+from voxfield.train.precision import in_bfloat16
+from voxfield.train.recipe import Recipe
 
-if TYPE_CHECKING:
-    from voxfield.train.recipe import Recipe
+VALIDATION_SEED = 1000
+
+Scores = dict[str, float]
+
+
+class Mixer(Protocol):
+    """An endless supply of mixtures, each decided by its number."""
+
+    def mix(self, epoch: int, index: int) -> tuple[Array, ...]:
+        """The arrays of one mixture, the same at every call."""
+        ...
 
 
 class TrainingTask(ABC):
-    """Data, losses and validation of one kind of network.
+    """Mixtures, losses and scores of one kind of network.
 
-    `mix_config` and `loss_config` are the dataclasses of the recipe's [mix] and [loss] tables.
+    `mix_config` and `loss_config` are the dataclasses of the recipe's [mix] and [loss]; [mix] has a `duration_s`.
     """
 
     mix_config: ClassVar[type]
@@ -26,28 +41,64 @@ class TrainingTask(ABC):
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self.mixer = self.make_mixer(recipe.mix, recipe.train.seed, recipe.data.train_split)
 
-    def run(self, net: nn.Module, x: Tensor) -> Tensor:
-        """Output of the network in training, computed in the recipe's precision and given back in float32."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.recipe.train.bfloat16):
-            return net(x)[0].float()
+    @cached_property
+    def validation(self) -> Mixer:
+        """The mixtures of validation: always the same ones."""
+        return self.make_mixer(self.validation_mix(), VALIDATION_SEED, self.recipe.data.valid_split)
+
+    @abstractmethod
+    def make_mixer(self, mix: Any, seed: int, split: str) -> Mixer:
+        """The mixer of a [mix] table over the recordings of one split."""
+
+    @abstractmethod
+    def validation_mix(self) -> Any:
+        """The [mix] table of validation."""
+
+    @abstractmethod
+    def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Scalars over a batch of mixtures; `loss` is the one to descend."""
+
+    @abstractmethod
+    def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
+        """Scores of the network on one mixture, by the measures of `voxfield.metrics`.
+
+        Raises:
+            InputError: nothing can be scored against this mixture.
+        """
+
+    @abstractmethod
+    def how_scored(self) -> str:
+        """The measures of `score`, and which are missing here, in words for the log."""
+
+    @abstractmethod
+    def choose_by(self, scores: Mapping[str, float]) -> float:
+        """The one number, larger is better, by which the best weights are chosen."""
 
     def network(self) -> nn.Module:
         """A new network of the recipe's configuration, with weights from the current random state."""
-        return architecture(self.recipe.architecture)[1](self.recipe.model)
+        network: nn.Module = architecture(self.recipe.architecture)[1](self.recipe.model)
+        return network
 
-    @abstractmethod
     def to(self, device: torch.device) -> None:
         """Put what the losses need on the device."""
+        for value in vars(self).values():
+            if isinstance(value, nn.Module):
+                value.to(device)
 
-    @abstractmethod
-    def item(self, epoch: int, index: int) -> tuple[np.ndarray, ...]:
-        """Arrays of one training item, the same at every call."""
+    def run(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """Output of the network in training, computed in the recipe's precision and given back in float32."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=in_bfloat16(self.recipe.train.bfloat16, x.device)):
+            return network(x).float()
 
-    @abstractmethod
-    def losses(self, net: nn.Module, batch: list[Tensor]) -> dict[str, Tensor]:
-        """Scalars; `loss` is the one to descend."""
 
-    @abstractmethod
-    def validate(self, net: nn.Module) -> dict[str, float]:
-        """Scores of a network on the validation items; `score` is the one to choose by, larger is better."""
+def mean_scores(task: TrainingTask, rows: Sequence[Scores]) -> Scores:
+    """Means over mixtures, each over those that have the score; `score` to choose by, and its worst tenth."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    known = {name: [row[name] for row in rows if not math.isnan(row.get(name, math.nan))] for name in names}
+    means = {name: float(np.mean(values)) for name, values in known.items() if values}
+    single = [task.choose_by(row) for row in rows if not any(map(math.isnan, row.values())) and row]
+    if not single:
+        return {**means, "score": math.nan}
+    return {**means, "score": task.choose_by(means), "worst_tenth": float(np.percentile(single, 10))}

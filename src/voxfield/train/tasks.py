@@ -1,7 +1,28 @@
-"""The tasks there are to train."""
+"""What can be trained. This is the only table from task names to classes."""
 
-from voxfield.train.enhance import EnhanceTask
-from voxfield.train.separate import SeparateTask
-from voxfield.train.task import TrainingTask
+from __future__ import annotations
 
-TASKS: dict[str, type[TrainingTask]] = {"enhance": EnhanceTask, "separate": SeparateTask}
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from voxfield.errors import RecipeError
+
+if TYPE_CHECKING:
+    from voxfield.train.task import TrainingTask
+
+TASKS = {  # name in recipes -> (module, class)
+    "enhance": ("voxfield.train.enhance", "EnhanceTask"),
+    "separate": ("voxfield.train.separate", "SeparateTask"),
+}
+
+
+def task_class(name: str) -> type[TrainingTask]:
+    """The class of a task; it is imported when a recipe first names it.
+
+    Raises:
+        RecipeError: no such task; the message lists those there are.
+    """
+    if name not in TASKS:
+        raise RecipeError(f"no task '{name}'; there are: {', '.join(TASKS)}")
+    module, task = TASKS[name]
+    return cast("type[TrainingTask]", getattr(import_module(module), task))

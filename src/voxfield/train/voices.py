@@ -13,8 +13,8 @@ from numpy.random import Generator
 from scipy.signal import oaconvolve
 
 from voxfield.errors import InputError
+from voxfield.train.banks import AudioBank
 from voxfield.train.mixing import SILENT, MixConfig, Mixer, active_level
-from voxfield.train.sources import AudioBank
 
 
 @dataclass(frozen=True)

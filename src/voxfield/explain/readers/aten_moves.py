@@ -9,7 +9,15 @@ from .build import Call, Const, Live, Value, dim_of, spread, unknown_op
 
 
 def reshape(c: Call) -> None:
-    c.emit("reshape", c.live()[:1])
+    x, dim = c.live()[0], c.args.get("dim")
+    attrs: dict[str, tuple[int, ...]] = {}
+    if c.base == "unsqueeze" and isinstance(dim, int):
+        attrs = {"inserted": (dim_of(dim, len(x.shape) + 1),)}
+    elif c.base == "squeeze":
+        dims = range(len(x.shape)) if dim is None else [dim_of(d, len(x.shape)) for d in spread(dim, 1)]
+        gone = tuple(d for d in dims if x.shape[d] == 1)
+        attrs = {"dropped": gone} if gone else {}
+    c.emit("reshape", [x], attrs=attrs)
 
 
 def permute(c: Call) -> None:

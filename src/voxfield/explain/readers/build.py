@@ -45,6 +45,8 @@ class Builder:
     notes: list[str] = field(default_factory=list)
     counted: set[str] = field(default_factory=set)
     names: dict[str, int] = field(default_factory=dict)
+    inline: set[str] = field(default_factory=set)  # constants that stand in a node, not in the file's list of weights
+    writes: dict[str, tuple[Value, list[tuple[int, int, int]]]] = field(default_factory=dict)
     made: dict[str, list[str]] = field(default_factory=dict)  # names of the operators that each source node became
 
     def add_input(self, name: str, shape: Shape, item_bytes: int) -> None:
@@ -58,19 +60,49 @@ class Builder:
         value = self.values.get(node)
         return value.name if isinstance(value, Live) else None
 
+    def untouched(self, value: Live, reads: Sequence[tuple[int, int, int]]) -> Value:
+        """What a stretch is read from: behind every write (dim, start, stop) that does not meet it."""
+        found: Value = value
+        while isinstance(found, Live) and found.name in self.writes:
+            source, wrote = self.writes[found.name]
+            apart = any(d == e and (stop <= a or b <= start) for d, start, stop in reads for e, a, b in wrote)
+            if not apart:
+                break
+            found = source
+        return found
+
+    def from_state(self, value: Value | None) -> bool:
+        """True when a tensor depends on an input that carries state."""
+        made = {name: op for op in self.ops for name in op.outputs}
+        todo, seen = [value.name] if isinstance(value, Live) else [], set[str]()
+        while todo:
+            name = todo.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if self.tensors[name].role == "state":
+                return True
+            if name in made:
+                todo += made[name].inputs
+        return False
+
     def unique(self, name: str) -> str:
         """`name`, or `name#2` and so on when it is taken."""
         self.names[name] = self.names.get(name, 0) + 1
         return name if self.names[name] == 1 else f"{name}#{self.names[name]}"
 
-    def own(self, values: Sequence[Any]) -> tuple[int, int]:
-        """(parameters, bytes) among some values that no earlier operator has counted."""
+    def own(self, values: Sequence[Any], weights: bool = True) -> tuple[int, int]:
+        """(parameters, bytes) among some values that no earlier operator has counted.
+
+        Args:
+            weights: whether constants written inside the graph are weights here; signs and scales are not.
+        """
         params = size = 0
         for value in values:
             for name, numel, item, is_parameter in value.owned if isinstance(value, Const) else ():
                 if name not in self.counted:
                     self.counted.add(name)
-                    params += numel if is_parameter else 0
+                    params += numel if is_parameter and (weights or name not in self.inline) else 0
                     size += numel * item
         return params, size
 
@@ -137,8 +169,9 @@ class Call:
         item = self.outs[0][1] if self.outs and self.outs[0] else 4
         shapes = [self.shape if shape is None else shape, *more]
         outputs = [Live(name if i == 0 else f"{name}:{i}", s, item) for i, s in enumerate(shapes)]
-        params, size = b.own(self.consts())
         attrs = fields.pop("attrs", {})
+        weighted = kind in LAYERS or kind == "einsum" or attrs.get("function") in {"add", "prelu", "batch_norm"}
+        params, size = b.own(self.consts(), weighted)
         b.ops.append(
             Op(
                 kind,

@@ -38,6 +38,7 @@ from .keras_layers import LAYERS, add_keras_layer, keras_axes
 from .layers import LayerGraph, Origin, brief, positions_filled
 from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, TORCH_WITHOUT_RULE, add_torch_layer, first_input
 
+PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
 _IGNORED = (
     "compile summary fit build eval train to cuda cpu double half float requires_grad_ load_state_dict save "
@@ -66,6 +67,7 @@ class CodeCalls:
         self.hints: list[Any] = []  # layers that may say what the input looks like
         self._free: str | None = None
         self._chained = False
+        self.part = False  # a block from the middle of a network, whose input has channels of its own
 
     # the protocol of the interpreter
 
@@ -172,12 +174,25 @@ class CodeCalls:
         Raises:
             ExplainError: a name in them that the code does not define; its line is named.
         """
+        open_ = {}
         for key, value in layer.values.items():
             if key in {"activation", "name", "dtype"} or key.endswith(("initializer", "regularizer", "constraint")):
                 continue
             for one in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(one, Free | Missing):
+                if isinstance(one, Missing):
                     raise self.unreadable(one, layer.line)
+                if isinstance(one, Free):
+                    open_[key] = one.path
+        if len(open_) == 1:
+            raise self.unreadable(Free(next(iter(open_.values())), layer.line), layer.line)
+        if open_:
+            listed = ", ".join(f"{key} = {path}" for key, path in open_.items())
+            names = ", ".join(dict.fromkeys(open_.values()))
+            raise at(
+                layer.line,
+                f"{layer.kind} needs values that the pasted code does not define: {listed}. Write them in place of "
+                f"{names}, or paste the lines that set them, such as {next(iter(open_.values()))} = 64.",
+            )
         values = dict(layer.values)
         if isinstance(act := values.get("activation"), Free):
             values["activation"] = act.last
@@ -285,6 +300,8 @@ class CodeCalls:
         kind = ALIASES.get(layer.kind, layer.kind)
         if kind.endswith("Conv1D"):
             return (1, None, 1)
+        if kind.endswith("Conv2D") and self.part and self.given is None:
+            return (1, *PART)
         return (1, FRAMES, BINS, 1) if kind.endswith("Conv2D") else None
 
     # calls

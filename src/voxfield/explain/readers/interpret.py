@@ -52,7 +52,7 @@ class Interpreter:
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
-        self.scopes: list[dict[str, Any]] = [{"__name__": "__main__"}]
+        self.scopes: list[dict[str, Any]] = [{"__name__": "pasted"}]
         self._steps = 0
 
     @property
@@ -305,6 +305,8 @@ class Interpreter:
         if isinstance(left, Free | Missing) or isinstance(right, Free | Missing):
             unknown = left if isinstance(left, Free | Missing) else right
             return Missing(unknown.path if isinstance(unknown, Free) else unknown.what, unknown.line)
+        if isinstance(node.op, ast.Add) and left is None and isinstance(right, str):
+            return right.lstrip("_")  # `name + "_conv"` where nobody gave the name
         if left is None or right is None:
             told = ast.unparse(node)[:60]
             raise at(line, f"'{told}' depends on a size that is not known. Give the whole input shape with --input.")

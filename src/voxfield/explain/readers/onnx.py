@@ -7,15 +7,20 @@ operator means is in `onnx_ops`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from ...errors import ExplainError, MissingExtraError
+from ..axes import settled_dims
 from ..graph import Axis, Graph, Tensor, axes_of
 from .build import Builder, Const
 from .onnx_ops import read_node
 
+SPEECH_RATE_HZ = 16000
+RATE_NAME = re.compile(r"sr|fs|sample_?rate|sampling_?rate", re.IGNORECASE)
 Shapes = Sequence[int] | Sequence[Sequence[int]] | Mapping[str, Sequence[int]]
 
 
@@ -39,37 +44,44 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
     inputs = [value for value in model.graph.input if value.name not in initial]
     if not inputs:
         raise ExplainError(f"{title} has no inputs: there is nothing that its outputs could depend on.")
-    states = state_names(inputs, model.graph.output)
+    loops = state_loops(inputs, model.graph.output)
+    states = set(loops)
     shapes = input_shapes(inputs, states, input_shape, title)
-    resolved = resolve(model, shapes)
+    rates = {value.name for value in inputs if RATE_NAME.fullmatch(value.name) and prod(shapes[value.name]) == 1}
+    resolved = resolve(model, shapes, {name: SPEECH_RATE_HZ for name in rates})
     builder = Builder()
     for value in inputs:
+        if value.name in rates:
+            builder.values[value.name] = Const(shapes[value.name], (), 8)
+            builder.notes.append(f"The input '{value.name}' is the sample rate: {SPEECH_RATE_HZ} was assumed.")
+            continue
         builder.add_input(value.name, shapes[value.name], item_bytes(value.type.tensor_type.elem_type))
         if value.name in states:
             builder.tensors[value.name] = Tensor(value.name, shapes[value.name], "state", 4)
-    for value in model.graph.initializer:
-        shape, item = tuple(value.dims), item_bytes(value.data_type)
-        size = 1
-        for length in shape:
-            size *= length
-        trained = is_float(value.data_type) and bool(shape)
-        builder.values[value.name] = Const(shape, ((value.name, size, item, trained),), item)
+    for name, tensor in resolved.weights.items():
+        shape, item = tuple(tensor.dims), item_bytes(tensor.data_type)
+        trained = is_float(tensor.data_type) and bool(shape) and (name in initial or prod(shape) > 1)
+        if name not in initial:
+            builder.inline.add(name)
+        builder.values[name] = Const(shape, ((name, prod(shape), item, trained),), item)
     for number, node in enumerate(resolved.nodes):
         read_node(builder, node, number, resolved.shapes, resolved.constants)
     outputs = [builder.activation(value.name) for value in model.graph.output]
     made = [name for name in outputs if name is not None]
     if not made:
         raise ExplainError(f"{title}: no output depends on an input, so there is nothing to explain.")
-    main = next((value.name for value in inputs if value.name not in states), None)
+    main = next((name for name in builder.inputs if name not in states), None)
     if main is None:
         raise ExplainError(f"{title}: all of its inputs look like states: {', '.join(sorted(states))}.")
     axes: dict[str, tuple[Axis, ...]] = {}
     for value in inputs:
-        if value.name not in states and len(shapes[value.name]) > 0:
+        if value.name in builder.inputs and value.name not in states and len(shapes[value.name]) > 0:
             axes[value.name] = axes_of(len(shapes[value.name]), layout if value.name == main else None)
-    return Graph(
-        tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes)
-    )
+    graph = Graph(
+        tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes),
+        tuple((name, told) for name, out in loops.items() if (told := builder.activation(out)) is not None),
+    )  # fmt: skip
+    return settled_dims(graph, layout)
 
 
 def load(what: str | Path | bytes) -> tuple[Any, str]:
@@ -105,19 +117,51 @@ def parsed(data: bytes, title: str) -> Any:
     return onnx.inliner.inline_local_functions(model) if model.functions else model
 
 
-def state_names(inputs: Sequence[Any], outputs: Sequence[Any]) -> set[str]:
-    """The inputs that carry state from one step to the next."""
-    found = set()
-    for value in inputs[1:] if not inputs[0].name.startswith("state.") else inputs:
-        name = value.name
-        if name.startswith("state."):
-            found.add(name)
+STATE_NAME = re.compile(
+    r"state|cache|hidden|memory|\bmem|buf|past|context|ctx|lstm|gru|rnn|(^|[_./])(h|c|hx|cx|hn|cn|h0|c0|hc)(_?in|\d*)?$",
+    re.IGNORECASE,
+)
+
+
+def state_loops(inputs: Sequence[Any], outputs: Sequence[Any]) -> dict[str, str]:
+    """The inputs that carry state, each with the output that becomes it at the next step: one of its own type and
+    sizes, which is named alike, or whose sizes are not those of the signal."""
+    names = [out.name for out in outputs]
+    own = [value.name for value in inputs if value.name.startswith("state.")]
+    after = {name: f"next.{name}" if f"next.{name}" in names else "" for name in own}
+    rest = [name for name in names[1:] if name not in after.values()]
+    found = {n: a or (rest[i] if len(rest) == len(own) else "") for i, (n, a) in enumerate(after.items())}
+    signals = [value for value in inputs if value.name not in found and not _scalar(value)]
+    if not signals:
+        return found
+    free = [out for out in outputs[1:] if out.name not in found.values()]
+    main = next((v for v in signals if not STATE_NAME.search(v.name)), signals[0])
+    for value in signals:
+        if value is main:
             continue
-        stem = name.lower().removesuffix("_in").removeprefix("in_").removesuffix("in").strip("_.")
-        for out in outputs[1:]:
-            if stem and stem in out.name.lower() and declared(value) == declared(out):
-                found.add(name)
+        stem = value.name.lower().removesuffix("_in").removeprefix("in_").removesuffix("in").strip("_.")
+        alike = [out for out in free if _fits(value, out)]
+        named = [out for out in alike if stem and stem in out.name.lower()]
+        other = not _fits(value, main) and not _fits(value, outputs[0])
+        told = STATE_NAME.search(value.name) is not None
+        chosen = next(iter(named), None) or (alike[0] if alike and (other or told) else None)
+        if chosen is not None:
+            found[value.name] = chosen.name
+            free = [out for out in free if out is not chosen]
     return found
+
+
+def _scalar(value: Any) -> bool:
+    return not value.type.tensor_type.shape.dim or not is_float(value.type.tensor_type.elem_type)
+
+
+def _fits(value: Any, out: Any) -> bool:
+    """True when two tensors can have the same sizes: equal wherever both are known, with something known."""
+    a, b = declared(value), declared(out)
+    if len(a) != len(b) or value.type.tensor_type.elem_type != out.type.tensor_type.elem_type:
+        return False
+    both = [(x, y) for x, y in zip(a, b, strict=True) if isinstance(x, int) and isinstance(y, int)]
+    return all(x == y for x, y in both)
 
 
 def declared(value: Any) -> list[int | str]:
@@ -130,7 +174,7 @@ def input_shapes(
     inputs: Sequence[Any], states: set[str], given: Shapes | None, title: str
 ) -> dict[str, tuple[int, ...]]:
     """The size of every input: from the file, from what was given, 1 for open batches and for open sizes of states."""
-    main = next((v.name for v in inputs if v.name not in states), "")
+    main = next((v.name for v in inputs if v.name not in states and not _scalar(v)), "")
     if given is None:
         by_name: dict[str, Sequence[int]] = {}
     elif isinstance(given, Mapping):

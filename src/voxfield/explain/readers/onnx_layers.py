@@ -130,6 +130,7 @@ def rnn(n: Node) -> None:
         "layers": 1,
         "bidirectional": both,
         "reverse": direction == "reverse",
+        "stateful": n.builder.from_state(n.value(5)),
     }
     y = n.emit(
         "rnn", [x], (*lead, ways * hidden), more, dims=(1 if first else 0,), channel_dim=2, attrs=attrs,
@@ -189,6 +190,7 @@ def global_pool(n: Node) -> None:
 
 def resize(n: Node) -> None:
     x = n.first()
+    n.builder.counted.update(o[0] for v in n.inputs[1:] if isinstance(v, Const) for o in v.owned)  # sizes, no weights
     dims = tuple(d for d, (i, o) in enumerate(zip(x.shape, n.shape, strict=True)) if i != o)
     transform = n.options.get("coordinate_transformation_mode", "half_pixel" if n.base == "Resize" else "asymmetric")
     mode = n.options.get("mode", "nearest")

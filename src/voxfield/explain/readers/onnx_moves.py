@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from .build import Const, Live, Value, dim_of
 from .onnx_node import Node, unknown
 
@@ -24,7 +26,12 @@ def pad(n: Node) -> None:
 
 
 def reshape(n: Node) -> None:
-    n.emit("reshape", [n.first()])
+    x, axes = n.first(), n.numbers(1, "axes") if n.base in {"Squeeze", "Unsqueeze"} else None
+    if n.base == "Squeeze" and axes is None:
+        axes = [dim for dim, size in enumerate(x.shape) if size == 1]
+    rank = len(x.shape) + (len(axes or ()) if n.base == "Unsqueeze" else 0)
+    dims = tuple(dim_of(int(axis), rank) for axis in axes or ())
+    n.emit("reshape", [x], attrs={"inserted" if n.base == "Unsqueeze" else "dropped": dims} if dims else {})
 
 
 def transpose(n: Node) -> None:
@@ -66,6 +73,12 @@ def slice_(n: Node) -> None:
         finish = end + size if end < 0 else end
         first.append(int(begin))
         last.append(int(min(max(finish, -1 if step < 0 else 0), size)))
+    if min(steps) > 0:
+        behind = n.builder.untouched(x, list(zip(dims, first, last, strict=True)))
+        if isinstance(behind, Const):
+            n.results = [Const(n.shape, (), behind.item_bytes)]
+            return None
+        x = behind
     attrs = {"start": tuple(first), "stop": tuple(last), "step": tuple(steps)}
     n.emit("slice", [x], dims=tuple(dims), attrs=attrs)
 
@@ -92,13 +105,19 @@ def gather(n: Node) -> None:
     dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
     shape = n.constants[n.names[1]].shape
     if len(shape) == 0:
-        n.emit("select", [x], dims=(dim,), attrs={"index": dim_of(int(indices[0]), x.shape[dim])})
+        index = dim_of(int(indices[0]), x.shape[dim])
+        behind = n.builder.untouched(x, [(dim, index, index + 1)])
+        if isinstance(behind, Const):
+            n.results = [Const(n.shape, (), behind.item_bytes)]
+            return None
+        n.emit("select", [behind], dims=(dim,), attrs={"index": index})
     elif len(shape) == 1:
         n.emit("gather", [x], dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
     else:
         flat = (*x.shape[:dim], len(indices), *x.shape[dim + 1 :])
         made = n.emit("gather", [x], flat, dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
-        n.emit("reshape", [made])
+        lead = tuple(dim + i for i, size in enumerate(shape[:-1]) if size == 1)
+        n.emit("reshape", [made], attrs={"inserted": lead} if len(lead) == len(shape) - 1 else {})
 
 
 def concat(n: Node) -> None:
@@ -130,6 +149,44 @@ def space_to_depth(n: Node) -> None:
     y = n.emit("reshape", [x], parts)
     y = n.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": order})
     n.emit("reshape", [y])
+
+
+def scatter(n: Node) -> None:
+    """A stretch written anew, where the constant indices name one; what stands before and after it stays."""
+    data, update, indices = n.value(0), n.value(2), n.constants.get(n.names[1])
+    if not isinstance(update, Live) or data is None or indices is None or n.options.get("reduction", "none") != "none":
+        return unknown(n)
+    depth = indices.shape[-1]
+    rows = indices.reshape(-1, depth)
+    ranges = [(int(rows[:, d].min()), int(rows[:, d].max()) + 1) for d in range(depth)]
+    wanted = [tuple(range(a, b)) for a, b in ranges]
+    if [tuple(int(v) for v in row) for row in rows] != list(product(*wanted)):
+        return unknown(n)
+    block = (*(b - a for a, b in ranges), *data.shape[depth:])
+    source = update if update.shape == block else n.emit("reshape", [update], block)
+    made = _written(n, data, source, list(enumerate(ranges)))
+    n.results = [made]
+    n.builder.writes[made.name] = data, [(d, a, b) for d, (a, b) in enumerate(ranges) if (a, b) != (0, data.shape[d])]
+
+
+def _written(n: Node, data: Live | Const, source: Live, ranges: list[tuple[int, tuple[int, int]]]) -> Live:
+    """`source` in place of a block of `data`, dim by dim."""
+    inner = [(d, ends) for d, ends in ranges if ends != (0, data.shape[d])]
+    if not inner:
+        return source
+    (dim, (start, stop)), rest = inner[0], inner[1:]
+
+    def stretch(a: int, b: int) -> Live | Const:
+        shape = (*data.shape[:dim], b - a, *data.shape[dim + 1 :])
+        if isinstance(data, Const):
+            return Const(shape, (), data.item_bytes)
+        attrs = {"start": (a,), "stop": (b,), "step": (1,)}
+        return n.emit("slice", [data], shape, dims=(dim,), attrs=attrs)
+
+    middle = _written(n, stretch(start, stop), source, rest)
+    pieces = [stretch(0, start)] * (start > 0) + [middle] + [stretch(stop, data.shape[dim])] * (stop < data.shape[dim])
+    live = [n.constant(piece) if isinstance(piece, Const) else piece for piece in pieces]
+    return n.emit("concat", live, data.shape, dims=(dim,)) if len(live) > 1 else live[0]
 
 
 def reduce(n: Node) -> None:

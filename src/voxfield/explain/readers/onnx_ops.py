@@ -32,6 +32,7 @@ from .onnx_moves import (
     pad,
     reduce,
     reshape,
+    scatter,
     slice_,
     softmax,
     space_to_depth,
@@ -62,7 +63,7 @@ def read_node(
         owned = tuple(dict.fromkeys(one for const in node.consts() for one in const.owned))
         node.results = [Const(out[0] if out else (), owned, 4) for out in outs]
         if proto.op_type in {"Constant", "ConstantOfShape"}:
-            node.results = [Const(shapes.get(out, ()), (), 4) for out in proto.output]
+            node.results = [builder.values.get(out, Const(shapes.get(out, ()), (), 4)) for out in proto.output]
     elif not outs or outs[0] is None:
         name_of = proto.output[0] if proto.output else name
         raise ExplainError(
@@ -108,6 +109,7 @@ def table() -> dict[str, Callable[[Node], None]]:
         ("ReduceLogSumExp ReduceSumSquare", reduce),
         ("ArgMax ArgMin", arg_reduce),
         ("CumSum", cumulative),
+        ("ScatterND", scatter),
         ("Softmax LogSoftmax Hardmax", softmax),
         ("Identity Cast CastLike Dropout QuantizeLinear DequantizeLinear DynamicQuantizeLinear", identity),
         ("Add Sub Mul Div Pow Mod Min Max Sum Mean Where Equal Greater Less GreaterOrEqual", elementwise),

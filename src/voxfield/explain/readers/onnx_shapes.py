@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 SMALL = 4096  # values; larger constants are weights and stay unread
+LARGEST_INDEX = 500_000  # values of a table of indices, as an exporter writes them for a slice assignment
 EVALUATED = (
     "Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather Greater "
     "GreaterOrEqual Identity Less LessOrEqual Max Min Mod Mul Neg NonZero Not Or Pow Range ReduceMax "
@@ -32,25 +33,30 @@ class Resolved:
         shapes: sizes by tensor name, where they are known.
         constants: small known arrays by tensor name.
         types: onnx TypeProtos by tensor name.
+        weights: every constant of the file by tensor name, those in nodes and in the branches that run included.
     """
 
     nodes: list[Any] = field(default_factory=list)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
     types: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, Any] = field(default_factory=dict)
 
 
-def resolve(model: Any, inputs: Mapping[str, tuple[int, ...]]) -> Resolved:
+def resolve(model: Any, inputs: Mapping[str, tuple[int, ...]], values: Mapping[str, int] | None = None) -> Resolved:
     """Shapes, small constants and the operators that run.
 
     Args:
         model: an onnx ModelProto; it is not changed.
         inputs: the shape of every input.
+        values: inputs that are one known number, such as a sample rate.
     """
     found = Resolved()
     for value in model.graph.input:
         if value.name in inputs:
             learn_type(found, value.name, value.type.tensor_type.elem_type, inputs[value.name])
+    for name, number in (values or {}).items():
+        learn_value(found, name, np.full(inputs[name], number, np.int64))
     opsets = list(model.opset_import)
     walk(model.graph, found, opsets)
     return found
@@ -173,10 +179,11 @@ def learn_constant(found: Resolved, name: str, value: Any) -> None:
     """Note a constant of the file: its sizes, and its values when they are few and inside the file."""
     from onnx import numpy_helper
 
+    found.weights[name] = value
     learn_type(found, name, value.data_type, list(value.dims))
     size = 1
     for length in value.dims:
         size *= length
     integers, floats = value.data_type in {6, 7, 9}, value.data_type in {1, 11}
-    if value.data_location == 0 and (size <= SMALL if integers else floats and size <= 64):
+    if value.data_location == 0 and (size <= LARGEST_INDEX if integers else floats and size <= 64):
         found.constants[name] = numpy_helper.to_array(value)

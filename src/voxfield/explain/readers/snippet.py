@@ -1,7 +1,7 @@
 """A network from pasted Keras or torch code: one layer, some lines, a function, a class, prose around it.
 
-The text is parsed with `ast` and read by `interpret`; nothing in it is ever run. What is not Python (Chinese or other
-prose, Markdown fences, prompts) is left out and said so; line numbers in errors are those of the pasted text.
+The text is parsed with `ast` and read by `interpret`; nothing in it is ever run. Lines that are not Python are taken
+apart by `scan` when they call a layer, and are prose otherwise; line numbers in errors are those of the pasted text.
 """
 
 from __future__ import annotations
@@ -22,26 +22,27 @@ from .interpret import ReturnedSignal
 from .keras_config import ALIASES
 from .keras_layers import LAYERS, settled_axes
 from .layers import LayerGraph
+from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 from .torch_layers import TORCH_LAYERS
 
 LARGEST_TEXT = 500_000
+USUAL = {"filters": 64, "n_filters": 64, "nb_filter": 64, "num_filters": 64, "channels": 64, "in_channels": 64}
+USUAL |= {"out_channels": 64, "blocks": 3, "num_blocks": 3, "n_blocks": 3, "kernel_size": 3, "stride": 1, "strides": 1}
+USUAL |= {"num_classes": 10, "n_classes": 10, "units": 64, "dilation_rate": 1, "kernel": 3}
 MOST_PROSE_LINES = 2_000
-FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’", "(),:=[]{};.\"\"''")
-PROMPT = re.compile(r"^\s*(?:>>> |>>>$|\.\.\. |In \[\d+\]: ?)")
-CALLED = re.compile(r"\b([A-Za-z_][A-Za-z0-9_]*)\s*\(")
 KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
 TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
+COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
 
 
 def looks_like_code(text: str) -> bool:
-    """True when `text` calls a layer of Keras or torch."""
-    names = set(CALLED.findall(text.translate(FULL_WIDTH)))
-    return bool(names & {*LAYERS, *ALIASES, *TORCH_LAYERS, "Sequential", "Input", "Model"}) or bool(
-        re.search(r"\b(layers|nn|keras|torch|tf)\.\w+\s*\(", text)
-    )
+    """True when `text` calls a layer of Keras or torch, or anything of their modules."""
+    return calls_a_layer(text) or bool(re.search(r"\b(layers|nn|keras|torch|tf|th|self)\.\w+\s*\(", text))
 
 
-def read_snippet(text: str, input_shape: Shape | None = None, layout: str | None = None) -> Graph:
+def read_snippet(
+    text: str, input_shape: Shape | None = None, layout: str | None = None, title: str = "pasted code"
+) -> Graph:
     """The graph of pasted code.
 
     Args:
@@ -53,11 +54,11 @@ def read_snippet(text: str, input_shape: Shape | None = None, layout: str | None
     Raises:
         ExplainError: no layer in it, a name that cannot be resolved, a layer that cannot be; the line is named.
     """
-    if len(text) > LARGEST_TEXT:
-        raise ExplainError(f"{len(text)} characters of code; at most {LARGEST_TEXT}. Paste the network alone.")
-    source, skipped = python_of(text)
+    source, skipped, guessed = python_of(text)
     tree = _parsed(source)
-    net = LayerGraph("pasted code")
+    net = LayerGraph(title)
+    if input_shape is None and layout is None:
+        input_shape = _sizes_in_comments(text, net)
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     try:
         outputs = _outputs(calls, tree)
@@ -66,24 +67,38 @@ def read_snippet(text: str, input_shape: Shape | None = None, layout: str | None
     if skipped:
         listed = ", ".join(str(n) for n in skipped[:8]) + (" ..." if len(skipped) > 8 else "")
         net.note(f"Not Python and left out: line {listed}.")
+    if guessed:
+        net.note("The line breaks are lost: where the body of a loop or an `else` ends was guessed.")
     names = [tensor.name for tensor in outputs]
     if calls.framework == "torch":
         return net.graph(names, keep_idle=True)
     return net.graph(names) if layout else settled_axes(net.graph(names))
 
 
-def python_of(text: str) -> tuple[str, list[int]]:
-    """The text with everything that is not Python blanked out, and the numbers of the lines that were.
+def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
+    """The input that a remark such as `#1*3200->1*512*185` behind a single layer states."""
+    found = COMMENT_SIZES.search(text.translate(FULL_WIDTH))
+    if found is None or len(re.findall(r"\bConv\w*\s*\(", text)) != 1 or "nn." not in text:
+        return None
+    sizes = tuple(int(part) for part in re.findall(r"\d+", found[1]))
+    net.note(f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text.")
+    return sizes
+
+
+def python_of(text: str) -> tuple[str, list[int], bool]:
+    """The text with everything that is not Python blanked out, the numbers of the lines that were, and whether the end
+    of a suite had to be guessed.
 
     Raises:
         ExplainError: a line that calls a layer but is not Python; its number is named.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").replace("\u3000", " ")
+    if len(text) > LARGEST_TEXT:
+        raise ExplainError(f"{len(text)} characters of code; at most {LARGEST_TEXT}. Paste the network alone.")
     if "\0" in text:
         raise ExplainError("The text holds a NUL character; it is not code.")
-    lines = [PROMPT.sub("", line) for line in text.expandtabs(4).split("\n")]
-    lines = ["" if line.strip().startswith("```") else line for line in lines]
-    lines = textwrap.dedent("\n".join(lines)).split("\n")
+    lines = textwrap.dedent(text).split("\n")
+    if len([line for line in lines if line.strip()]) == 1 and _hides_code(text):
+        return _scanned(text)
     skipped: list[int] = []
     tried: set[int] = set()
     while (error := _syntax_error("\n".join(lines))) is not None:
@@ -96,12 +111,44 @@ def python_of(text: str) -> tuple[str, list[int]]:
         elif number not in tried and line.translate(FULL_WIDTH) != line:
             tried.add(number)
             lines[number - 1] = line.translate(FULL_WIDTH)
+        elif (repaired := _repaired(line)) is not None and repaired != line:
+            lines[number - 1] = repaired
         elif line.strip() and not looks_like_code(line) and len(skipped) < MOST_PROSE_LINES and _is_prose(line):
             skipped.append(number)
             lines[number - 1] = ""
+        elif calls_a_layer(text) and (found := pieces(text)):
+            return (*program(found)[:1], [], program(found)[1])
         else:
             raise at(number, f"'{line.strip()[:80]}' is not Python ({error.msg}).")
-    return "\n".join(lines), sorted(skipped)
+    source = "\n".join(lines)
+    if calls_a_layer(text) and not calls_a_layer(_without_comments(source)) and pieces(text):
+        return _scanned(text)
+    return source, sorted(skipped), False
+
+
+def _scanned(text: str) -> tuple[str, list[int], bool]:
+    source, guessed = program(pieces(text))
+    return source, [], guessed
+
+
+def _hides_code(line: str) -> bool:
+    """True for a line whose comment calls a layer: its line breaks are lost."""
+    _, mark, comment = line.partition("#")
+    return bool(mark) and calls_a_layer(comment) and _syntax_error(line.strip()) is None
+
+
+def _without_comments(source: str) -> str:
+    return re.sub(r"#[^\n]*", "", source)
+
+
+def _repaired(line: str) -> str | None:
+    """A line that holds simple statements and more than that, as Python; None when there is nothing to save."""
+    if not looks_like_code(line):
+        return None
+    found: list[Piece] = pieces(line)
+    if not found or any(piece.kind not in {"assign", "call", "return"} for piece in found):
+        return None
+    return line[: len(line) - len(line.lstrip())] + "; ".join(piece.text for piece in found)
 
 
 def _is_prose(line: str) -> bool:
@@ -174,7 +221,8 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(_run_object(calls, roots[-1]), calls)
     loose = flat_layers(list(scope.values()))
     if loose:
-        calls.net.note("The layers are not connected in the code: they were taken in the order written.")
+        if len(loose) > 1:
+            calls.net.note("The layers are not connected in the code: they were taken in the order written.")
         return _tensors(_chain(calls, sorted(loose, key=lambda layer: layer.line)), calls)
     defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
@@ -217,7 +265,7 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     if isinstance(root, Class):
         return _tensors(_run_object(calls, calls.create(root, [], {}, root.node.lineno)), calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
-    value = calls.interpreter.enter(root, list(own), {}, root.node.lineno)
+    value = calls.interpreter.enter(root, list(own), _assumed(root, calls), root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
     if isinstance(value, Instance | Chain | Layer):
@@ -228,6 +276,18 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)
     return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
+
+
+def _assumed(root: Function, calls: CodeCalls) -> dict[str, int]:
+    """Usual values for the sizes that a function asks for and nobody gives, each of them said."""
+    spec = root.node.args
+    needed = [p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]]
+    found = {name: USUAL[name] for name in needed if name in USUAL}
+    if found:
+        listed = ", ".join(f"{name} = {value}" for name, value in found.items())
+        calls.net.note(f"{root.name} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
+        calls.part = needed[0] not in USUAL
+    return found
 
 
 def _needs_nothing(definition: Class | Function) -> bool:

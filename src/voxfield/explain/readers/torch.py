@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ...errors import ExplainError
+from ..axes import settled_dims
 from ..graph import Axis, Graph, Op, axes_of
 from .aten import translate
 from .build import Builder, Const, Owned
@@ -85,7 +86,7 @@ def by_recording(module: torch.nn.Module, shapes: Sequence[Sequence[int]], layou
         names = [f"input_{i}" if i else "input" for i in range(len(shapes))]
         device, dtype = kind_of(module)
         inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
-        content: Any = BytesIO()  # which the exporter takes, whatever its annotation says
+        content: Any = BytesIO()  # torch says that it wants a path
         with evaluating(module), warnings.catch_warnings(), quiet("torch.onnx"):
             warnings.simplefilter("ignore")
             torch.onnx.export(module, inputs, content, dynamo=False, opset_version=17, input_names=names)
@@ -233,7 +234,8 @@ def finish(builder: Builder, outputs: Sequence[str], layout: str | None, title: 
     seen = sum(op.params for op in builder.ops)
     if total > seen:
         notes.append(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
-    return Graph(tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(outputs), axes, title, tuple(notes))
+    graph = Graph(tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(outputs), axes, title, tuple(notes))
+    return settled_dims(graph, layout)
 
 
 def reached(ops: Iterable[Op], outputs: Sequence[str]) -> set[str]:

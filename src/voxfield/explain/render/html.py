@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from ...webpage import html_page
 from ..clock import Frames, time_first
 from ..compare import WhatIf
 from ..graph import Graph
-from ..numbers import plain
 from ..phrases import PHRASES
 from ..report import Report
 from ..words import Paragraph
-from .rows import axis_rows, cost_rows, layer_rows, layer_texts, shape_line
+from .rows import cost_rows, facts, input_lines, layer_columns, layer_rows
 from .svg import cone, costs
-from .table import RIGHT, comparison_text, head
+from .table import comparison_text, notes
 
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1d2733;max-width:1000px;margin:2em auto;padding:0 1em}
-h1{font-size:1.5em}h2{font-size:1.15em;margin-top:2em}h3{font-size:1em;margin-bottom:.2em}
-table{border-collapse:collapse;font-size:13px}th,td{padding:.2em .7em;border-bottom:1px solid #dfe5ec;text-align:left}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.facts{display:flex;flex-wrap:wrap;gap:2em}
-.wide{overflow-x:auto}svg{max-width:100%;height:auto}pre{background:#f4f6f9;padding:1em;overflow-x:auto}
+_STYLE = """
+table{font-size:.8rem}.facts{display:flex;flex-wrap:wrap;gap:0 2rem}.wide{margin:1rem 0}
+svg{display:block;color:var(--ink)}svg .paper{fill:none}.layers td{white-space:nowrap}
 """
 
 
@@ -36,35 +33,35 @@ def page(
 ) -> str:
     """The whole page as text."""
     phrases = PHRASES[language]
-    title = escape(report.title[:200])
+    title = report.title[:200]
     parts = [
-        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>"
-        f"<p>{phrases['input']} {escape(shape_line(report.input_shapes, graph, phrases))}, "
-        f"{phrases['output']} {escape(shape_line(report.output_shapes, graph, phrases))}</p>"
+        f"<h1>{escape(title)}</h1>"
+        + "".join(f"<p>{escape(f'{name} {told}'.strip())}</p>" for name, told in input_lines(report, graph, phrases))
     ]
-    parts += ["<ul>", *(f"<li>{escape(note)}</li>" for note in report.notes), "</ul>"] if report.notes else []
-    for paragraph in paragraphs:
-        parts.append(f"<h3>{escape(paragraph.question)}</h3><p>{escape(paragraph.answer)}</p>")
+    told = [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if p.asked]
+    told += ["<ul>", *(f"<li>{escape(note)}</li>" for note in notes(report, language)), "</ul>"] if report.notes else []
+    parts += told
     parts.append('<div class="facts">')
-    for field in time_first(report.fields):
-        rate = "" if field.rate_hz is None else f" @ {plain(field.rate_hz)} Hz"
-        parts.append(f"<div><h2>{escape(phrases[field.axis] + rate)}</h2>")
-        parts.append(_facts(axis_rows(field, report, phrases, frames)) + "</div>")
+    for one in facts(report, phrases, frames):
+        parts.append(f"<div><h2>{escape(one.title)}</h2>{_facts(one.rows)}</div>")
     parts.append(f"<div><h2>{phrases['costs']}</h2>{_facts(cost_rows(report, phrases))}</div></div>")
     parts.append(f"<p><small>{escape(phrases['convention'])}</small></p>")
-    for axis in dict.fromkeys(field.axis for field in time_first(report.fields)):
-        parts.append(cone(report, graph, language=language, axis=axis, frames=frames))
-    parts += [costs(report, graph, language=language), _layers(report, graph, language)]
+    parts += [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if not p.asked]
+    for drawn in dict.fromkeys(drawings(report, graph, language, frames)):
+        parts.append(_wide(drawn))
+    parts += [_wide(costs(report, graph, language=language)), _layers(report, graph, language)]
     if report.unknown:
         parts.append(f"<p>{phrases['unknown_ops']}: {escape(', '.join(report.unknown))}</p>")
     if report.probes:
         parts.append(f"<h2>{phrases['verified']}</h2>{_probes(report, language)}")
     for change in changes:
         parts.append(f"<pre>{escape(comparison_text(change, language))}</pre>")
-    return "".join([*parts, "</body></html>\n"])
+    return html_page(title, "".join(parts), style=_STYLE, language=language)
+
+
+def _wide(content: str) -> str:
+    """What scrolls sideways where the page is narrower."""
+    return f'<div class="wide">{content}</div>'
 
 
 def _facts(rows: Sequence[tuple[str, str]]) -> str:
@@ -72,23 +69,22 @@ def _facts(rows: Sequence[tuple[str, str]]) -> str:
     return f"<table>{cells}</table>"
 
 
+def drawings(report: Report, graph: Graph, language: str, frames: Frames | None) -> list[str]:
+    """The field growing along each axis; an axis whose facts equal those of another has no drawing of its own."""
+    seen: dict[tuple[object, ...], str] = {}
+    for field in time_first(report.fields):
+        seen.setdefault((field.in_size, field.hop, field.phases, field.local_rf, field.whole_input), field.axis)
+    return [cone(report, graph, language=language, axis=axis, frames=frames) for axis in dict.fromkeys(seen.values())]
+
+
 def _layers(report: Report, graph: Graph, language: str) -> str:
-    phrases = PHRASES[language]
-    axes = list(dict.fromkeys(field.axis for field in time_first(report.fields)))
-    columns = ["layer", "kind", "kernel", "stride", "dilation", "padding", "shape"]
-    columns += [f"{what} {axis}" for axis in axes for what in ("field", "hop")]
-    columns += ["params", "macs", "frame", "state"]
+    _, heads, cells, right = layer_columns(layer_rows(report, graph), report, PHRASES[language])
 
-    def cell(tag: str, column: str, text: str) -> str:
-        number = column in RIGHT or column.startswith(("field", "hop"))
-        return f"<{tag}{' class=n' if number else ''}>{escape(text)}</{tag}>"
+    def row(tag: str, texts: Sequence[str]) -> str:
+        made = (f"<{tag}{' class=n' if r else ''}>{escape(t)}</{tag}>" for t, r in zip(texts, right, strict=True))
+        return f"<tr>{''.join(made)}</tr>"
 
-    heads = "<th>#</th>" + "".join(cell("th", c, head(c, phrases, len(axes) > 1)) for c in columns)
-    body = []
-    for number, layer in layer_rows(report, graph):
-        texts = layer_texts(layer, report, axes)
-        body.append(f"<tr><td class=n>{number}</td>" + "".join(cell("td", c, texts[c]) for c in columns) + "</tr>")
-    return f'<div class="wide"><table><tr>{heads}</tr>{"".join(body)}</table></div>'
+    return _wide(f'<table class="layers">{row("th", heads)}{"".join(row("td", one) for one in cells)}</table>')
 
 
 def _probes(report: Report, language: str) -> str:
@@ -98,4 +94,4 @@ def _probes(report: Report, language: str) -> str:
         verdict = phrases["undecided" if probe.agrees is None else "agrees" if probe.agrees else "differs"]
         texts = (probe.probe, probe.axis, probe.symbolic, probe.measured, verdict, probe.detail)
         rows.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>")
-    return f"<table>{''.join(rows)}</table>"
+    return _wide(f"<table>{''.join(rows)}</table>")

@@ -3,17 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
-from ..clock import Frames, span_ms, unit_of
+from ..clock import Frames, span_ms, time_first, unit_of
 from ..graph import Graph, Size
 from ..numbers import in_bytes, plain, short, singular
+from ..phrases import PHRASES
 from ..report import AxisField, Figure, LayerReport, Report, Status
 from ..shapes import shape_text
 from ..whatif import COUNTED, layers_of
+from ..zh import translated
 
 Phrases = Mapping[str, str]
 Row = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The facts of one axis, or of several that are equal in all of them."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def facts(report: Report, phrases: Phrases, frames: Frames | None) -> list[Facts]:
+    """The facts of every axis, those of time first; axes and inputs whose facts are equal share one entry."""
+    grouped: dict[tuple[tuple[Row, ...], str], list[AxisField]] = {}
+    for field in time_first(report.fields):
+        rows = tuple(axis_rows(field, report, phrases, frames))
+        rate = "" if field.rate_hz is None else f" @ {plain(field.rate_hz)} Hz"
+        grouped.setdefault((rows, rate), []).append(field)
+    several = len({f.input for f in report.fields}) > 1
+    found = []
+    for (rows, rate), fields in grouped.items():
+        axes = list(dict.fromkeys(phrases[f.axis] for f in fields))
+        names = list(dict.fromkeys(f.input for f in fields))
+        about = f" ({', '.join(names[:4])}{' ...' if len(names) > 4 else ''})" if several else ""
+        found.append(Facts(phrases["comma"].join(axes) + rate + about, rows))
+    return found
+
+
+def input_lines(report: Report, graph: Graph, phrases: Phrases) -> list[Row]:
+    """(input or output, its shape and what each dim was taken for); several inputs that are alike share a line."""
+    states = {name for name, tensor in graph.tensors.items() if tensor.role == "state"}
+    lines: dict[str, int] = {}
+    for name, shape in report.input_shapes:
+        if name not in states:
+            told = f"{shape_text(shape)} = {phrases['comma'].join(dim_names(graph, name, phrases))}"
+            lines[told] = lines.get(told, 0) + 1
+    rows = [(phrases["input"], told if count == 1 else f"{count} x {told}") for told, count in lines.items()]
+    if states:
+        rows.append(("", f"+ {len(states)} {phrases['states']}"))
+    return [*rows, (phrases["output"], shape_line(report.output_shapes, graph, phrases))]
+
+
+def dim_names(graph: Graph, name: str, phrases: Phrases) -> list[str]:
+    """What each dim of an input was taken for."""
+    axes = {axis.dim: phrases[axis.name] for axis in graph.axes.get(name, ())}
+    rest = [dim for dim in range(len(graph.shape(name))) if dim not in axes]
+    others = dict.fromkeys(rest, phrases["channels"])
+    if rest and rest[0] == 0:
+        others[0] = phrases["batch"]
+    return [axes.get(dim) or others[dim] for dim in range(len(graph.shape(name)))]
 
 
 def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames | None) -> list[Row]:
@@ -81,12 +133,11 @@ def cost_rows(report: Report, phrases: Phrases) -> list[Row]:
         (phrases["macs"], figure(costs.macs, phrases)),
     ]
     if any(field.axis == "time" for field in report.fields):
-        rows.append((phrases["macs_rate"], figure(costs.macs_per_second, phrases)))
+        if costs.macs_per_second.value is not None:
+            rows.append((phrases["macs_rate"], figure(costs.macs_per_second, phrases)))
         rows.append((phrases["state"], state_text(report, phrases)))
     rows.append((phrases["activations"], figure(costs.activation_peak, phrases)))
     rows.append((phrases["intensity"], figure(costs.intensity, phrases)))
-    if costs.roofline_rtf.value is not None:
-        rows.append((phrases["roofline"], figure(costs.roofline_rtf, phrases)))
     return rows
 
 
@@ -99,7 +150,9 @@ def state_text(report: Report, phrases: Phrases) -> str:
 
 def figure(found: Figure, phrases: Phrases) -> str:
     """A figure with its trust: never a silent zero."""
-    missing = ", ".join(found.missing[:4]) + (" ..." if len(found.missing) > 4 else "")
+    language = "zh" if phrases is PHRASES["zh"] else "en"
+    named = [translated(one, language) for one in found.missing[:4]]
+    missing = ", ".join(named) + (" ..." if len(found.missing) > 4 else "")
     if found.value is None:
         return phrases["unavailable"] + (f" ({missing})" if missing else "")
     if found.unit == "bytes":
@@ -108,8 +161,6 @@ def figure(found: Figure, phrases: Phrases) -> str:
         told = (
             f"{plain(int(found.value))}" if found.value < 1e6 else f"{short(found.value)} ({plain(int(found.value))})"
         )
-    elif found.unit == "s/s":
-        told = f"{float(found.value):.2g}"
     else:
         told = plain(found.value)
     return told if found.status is Status.EXACT else f"{told}, {phrases['partial']} {missing}"
@@ -127,6 +178,44 @@ def layer_rows(report: Report, graph: Graph) -> list[tuple[str, LayerReport]]:
         return layer.kind == "elementwise" and layer.params < total / 100
 
     return [(numbers.get(one.name, ""), one) for one in report.layers if one.name in shown and not slight(one)]
+
+
+def layer_columns(
+    rows: Sequence[tuple[str, LayerReport]], report: Report, phrases: Phrases
+) -> tuple[list[str], list[str], list[list[str]], list[bool]]:
+    """(columns, headings, cells, which are numbers) of the table of layers; columns that say nothing are left out, and
+    axes that are alike everywhere share theirs."""
+    axes = list(dict.fromkeys(field.axis for field in time_first(report.fields)))
+    texts = [(number, layer_texts(layer, report, axes)) for number, layer in rows]
+    alike = len(axes) > 1 and all(
+        cells[f"{what} {axis}"] == cells[f"{what} {axes[0]}"] for _, cells in texts for axis in axes for what in LOOKS
+    )
+    shown = axes[:1] if alike else axes
+    columns = ["layer", "kind", "kernel", "stride", "dilation", "padding", "shape"]
+    columns += [f"{what} {axis}" for axis in shown for what in LOOKS] + ["params", "macs", "frame", "state"]
+    columns = [c for c in columns if any(cells[c] not in DULL.get(c, {""}) for _, cells in texts)]
+    heads = ["#", *(head(column, phrases, len(shown) > 1) for column in columns)]
+    right = [True] + [c in RIGHT or c.startswith(LOOKS) for c in columns]
+    return columns, heads, [[number, *(cells[c] for c in columns)] for number, cells in texts], right
+
+
+def head(column: str, phrases: Phrases, several: bool) -> str:
+    """The heading of a column; with several axes it names its own."""
+    what, _, axis = column.partition(" ")
+    named = "rf" if what == "field" else phrases[what]
+    return f"{named} {phrases[axis]}" if axis and several else named
+
+
+LOOKS = ("field", "hop")
+RIGHT = {"kernel", "stride", "dilation", "padding", "params", "macs", "frame", "state"}
+DULL = {
+    "dilation": {"", "1", "1x1", "1x1x1"},
+    "padding": {"", "0", "0x0", "0x0x0"},
+    "frame": {"?"},
+    "state": {"?", "0"},
+    "params": {"?"},
+    "macs": {"?"},
+}
 
 
 def window_texts(layer: LayerReport) -> tuple[str, str, str, str]:
@@ -164,7 +253,8 @@ def layer_texts(layer: LayerReport, report: Report, axes: Sequence[str]) -> dict
         "state": "?" if layer.state.value is None else plain(layer.state.value),
     }
     for axis in axes:
-        field = next((f for f in layer.fields if f.axis == axis), None)
+        field = next((f for f in layer.fields if f.axis == axis and f.hop is not None), None)
+        field = field or next((f for f in layer.fields if f.axis == axis), None)
         cells[f"field {axis}"] = field_text(field)
         cells[f"hop {axis}"] = "" if field is None or field.hop is None else plain(field.hop)
     return cells

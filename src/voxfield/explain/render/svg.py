@@ -63,7 +63,8 @@ def cone(
         parts.append(_text(WIDTH - TOLD + 10, y + 15, _told(field, report, phrases, frames)))
     base = TOP + len(rows) * ROW + 6
     parts.append(
-        f'<line x1="{x(0):.1f}" y1="{TOP - 6}" x2="{x(0):.1f}" y2="{base}" stroke="{INK}" stroke-dasharray="3 3"/>'
+        f'<line x1="{x(0):.1f}" y1="{TOP - 6}" x2="{x(0):.1f}" y2="{base}" stroke="currentColor" '
+        'stroke-dasharray="3 3"/>'
     )
     ends = f"{plain(low)} .. {plain(high)}"
     parts.append(_text(LABEL, base + 18, ends + (f"   (+{left_out})" if left_out else "")))
@@ -124,8 +125,9 @@ def _open(height: float, title: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
         f'height="{height:.0f}" '
-        f'role="img" font-family="system-ui, sans-serif" font-size="12" fill="{INK}"><title>{escape(title)}</title>'
-        f'<rect width="100%" height="100%" fill="#ffffff"/>'
+        f'role="img" font-family="system-ui, sans-serif" font-size="12" color="{INK}" fill="currentColor">'
+        f"<title>{escape(title)}</title>"
+        '<rect class="paper" width="100%" height="100%" fill="#ffffff"/>'
     )
 
 

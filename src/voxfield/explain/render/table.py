@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from ..clock import Frames, time_first
+from ..clock import Frames
 from ..compare import WhatIf
 from ..graph import Graph
 from ..numbers import in_bytes, plain, ratio_text, short
 from ..phrases import PHRASES
 from ..report import Report
 from ..words import Paragraph
-from .rows import axis_rows, cost_rows, layer_rows, layer_texts, shape_line
+from ..zh import translated
+from .rows import Facts, cost_rows, facts, input_lines, layer_columns, layer_rows
 
-RIGHT = {"kernel", "stride", "dilation", "padding", "params", "macs", "frame", "state"}
-WIDEST_WORDS = 112
+WIDTH = 112
 OPENING, CLOSING = "（(“", "，。；：、）？！)”"
 
 
@@ -26,18 +26,24 @@ def report_text(
     *,
     language: str = "en",
     frames: Frames | None = None,
+    columns: int = WIDTH,
 ) -> str:
-    """The whole report as text, without a newline at the end."""
+    """The whole report as text, without a newline at the end.
+
+    Args:
+        columns: width of the terminal; wider tables are told in two.
+    """
     phrases = PHRASES[language]
-    lines = [report.title, f"{phrases['input']} {shape_line(report.input_shapes, graph, phrases)}"]
-    lines[-1] += f"   {phrases['output']} {shape_line(report.output_shapes, graph, phrases)}"
-    for field in time_first(report.fields):
-        rate = "" if field.rate_hz is None else f" @ {plain(field.rate_hz)} Hz"
-        several = f" ({field.input})" if len({f.input for f in report.fields}) > 1 else ""
-        lines += ["", f"{phrases[field.axis]}{rate}{several}"]
-        lines += pairs(axis_rows(field, report, phrases, frames))
-    lines += ["", phrases["costs"], *pairs(cost_rows(report, phrases)), f"  {phrases['convention']}"]
-    lines += ["", *layer_table(report, graph, language)]
+    lines = [line.strip() for line in wrapped(report.title, columns)] or [""]
+    lines += [line for row in pairs(input_lines(report, graph, phrases)) for line in hung(row, columns)]
+    for paragraph in (p for p in paragraphs if p.asked):
+        lines += ["", paragraph.question, *wrapped(paragraph.answer, columns)]
+    if report.notes:
+        lines += ["", phrases["notes"], *(line for note in notes(report, language) for line in item(note, columns))]
+    lines += ["", *fact_table(facts(report, phrases, frames), columns)]
+    lines += ["", phrases["costs"], *(line for row in pairs(cost_rows(report, phrases)) for line in hung(row, columns))]
+    lines += wrapped(phrases["convention"], columns)
+    lines += ["", *layer_table(report, graph, language, columns)]
     if report.unknown:
         lines += ["", f"{phrases['unknown_ops']}: {', '.join(report.unknown)}"]
     if report.probes:
@@ -46,43 +52,78 @@ def report_text(
             verdict = phrases["undecided" if probe.agrees is None else "agrees" if probe.agrees else "differs"]
             detail = f"  {probe.detail}" if probe.detail else ""
             lines.append(f"  {probe.probe:<9} {probe.axis:<5} {probe.symbolic} | {probe.measured}  {verdict}{detail}")
-    if report.notes:
-        lines += ["", phrases["notes"], *(f"  - {line}" for note in report.notes for line in [note])]
-    for paragraph in paragraphs:
-        lines += ["", paragraph.question, *wrapped(paragraph.answer)]
+    for paragraph in (p for p in paragraphs if not p.asked):
+        lines += ["", paragraph.question, *wrapped(paragraph.answer, columns)]
     return "\n".join(lines)
 
 
-def layer_table(report: Report, graph: Graph, language: str) -> list[str]:
-    """One line per layer with weights, windows or cost; columns that say nothing are left out."""
-    phrases = PHRASES[language]
-    axes = list(dict.fromkeys(field.axis for field in time_first(report.fields)))
-    rows = [(number, layer_texts(layer, report, axes)) for number, layer in layer_rows(report, graph)]
-    columns = ["layer", "kind", "kernel", "stride", "dilation", "padding", "shape"]
-    for axis in axes:
-        columns += [f"field {axis}", f"hop {axis}"]
-    columns += ["params", "macs", "frame", "state"]
-    dull = {
-        "dilation": {"", "1", "1x1", "1x1x1"},
-        "padding": {"", "0", "0x0", "0x0x0"},
-        "frame": {"?"},
-        "state": {"?"},
-        "params": {"?"},
-        "macs": {"?"},
-    }
-    columns = [c for c in columns if any(cells[c] not in dull.get(c, {""}) for _, cells in rows)]
-    heads = ["#"] + [head(column, phrases, len(axes) > 1) for column in columns]
-    table = [heads] + [[number, *(cells[c] for c in columns)] for number, cells in rows]
-    right = [True] + [c in RIGHT or c.startswith(("field", "hop")) for c in columns]
-    return aligned(table, right)
+def notes(report: Report, language: str) -> list[str]:
+    """The notes in a language, each once."""
+    return list(dict.fromkeys(translated(note, language) for note in report.notes))
 
 
-def head(column: str, phrases: Mapping[str, str], several: bool) -> str:
-    """The heading of a column; with several axes it names its own."""
-    what, _, axis = column.partition(" ")
-    short_names = {"field": "rf"}
-    named = short_names.get(what, phrases[what])
-    return f"{named} {phrases[axis]}" if axis and several else named
+def fact_table(found: Sequence[Facts], columns: int) -> list[str]:
+    """One column for each group of axes; one block below the other where that is too wide."""
+    names = list(dict.fromkeys(name for one in found for name, _ in one.rows))
+    cells = [dict(one.rows) for one in found]
+    table = [["", *(one.title for one in found)]] + [[n, *(c.get(n, "") for c in cells)] for n in names]
+    lines = aligned(table, [False] * (len(found) + 1)) if found else []
+    if all(width(line) <= columns for line in lines):
+        return lines
+    blocks = [[one.title, *(line for row in pairs(one.rows) for line in hung(row, columns)), ""] for one in found]
+    return [line for block in blocks for line in block][:-1]
+
+
+def layer_table(report: Report, graph: Graph, language: str, columns: int = WIDTH) -> list[str]:
+    """One line per layer with weights, windows or cost; in several tables where one is too wide."""
+    _, heads, cells, right = layer_columns(layer_rows(report, graph), report, PHRASES[language])
+    if len(heads) < 2:
+        return []
+    table = [heads, *([row[0], cut(row[1], columns // 3), *row[2:]] for row in cells)]
+    wide = [max(width(row[i]) for row in table) + 2 for i in range(len(heads))]
+    groups: list[list[int]] = [[]]
+    for i in range(2, len(heads)):
+        if groups[-1] and sum(wide[:2]) + sum(wide[j] for j in groups[-1]) + wide[i] > columns:
+            groups.append([])
+        groups[-1].append(i)
+    lines: list[str] = []
+    for group in groups:
+        part = [[row[j] for j in (0, 1, *group)] for row in table]
+        lines += [*([""] if lines else []), *aligned(part, [right[j] for j in (0, 1, *group)])]
+    return lines
+
+
+def cut(text: str, most: int) -> str:
+    """A long name without its middle."""
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}..{text[-(most - most // 2 - 1) :]}"
+
+
+def hung(line: str, columns: int) -> list[str]:
+    """A row of two columns in as many lines as it needs, the further ones under its second column."""
+    if width(line) <= columns:
+        return [line]
+    start = len(line) - len(line.lstrip())
+    gap = line.find("  ", start)
+    indent = 4 if gap < 0 else width(line[:gap]) + len(line[gap:]) - len(line[gap:].lstrip())
+    found = [one.strip() for one in wrapped(line.strip(), columns - indent)]
+    lead = " " * start
+    return [lead + line.strip()] if len(found) < 2 else _hang(line.strip(), lead, indent, columns)
+
+
+def _hang(text: str, lead: str, indent: int, columns: int) -> list[str]:
+    lines, now = [], lead
+    for piece in pieces(text):
+        if width(now + piece.rstrip()) > columns and now.strip():
+            lines.append(now.rstrip())
+            now = " " * indent
+        now += piece
+    return [*lines, now.rstrip()]
+
+
+def item(text: str, columns: int) -> list[str]:
+    """A note in lines, with a dash before the first."""
+    lines = wrapped(text, columns - 2)
+    return [("  - " if not i else "    ") + line.strip() for i, line in enumerate(lines)]
 
 
 def comparison_text(change: WhatIf, language: str = "en") -> str:
@@ -136,11 +177,11 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def wrapped(text: str) -> list[str]:
+def wrapped(text: str, columns: int = WIDTH) -> list[str]:
     """A paragraph in lines of terminal width, broken at spaces or between Chinese characters."""
     lines, line = [], ""
     for piece in pieces(text):
-        if width(line) + width(piece.rstrip()) > WIDEST_WORDS and line:
+        if width(line) + width(piece.rstrip()) > min(columns, WIDTH) - 2 and line:
             lines.append(line.rstrip())
             line = ""
         line += piece

@@ -58,7 +58,6 @@ def convert_checkpoint(
         CheckpointError: not readable, tensors missing or left over, or another architecture (named if recognised).
         InputError: no such program, an override that is no key of the configuration, or an unusable name.
         OutputError: the files cannot be written.
-        MissingExtraError: `onnx` is not installed, and an ONNX file is asked for.
     """
     if program not in PROGRAMS:
         raise InputError(f"--from {program} is not known; choose one of {', '.join(PROGRAMS)}")
@@ -83,7 +82,7 @@ def convert_checkpoint(
         "licence": "that of the checkpoint it was converted from",
         "data": ["unknown: see the checkpoint it was converted from"],
         "config": dataclasses.asdict(net.config),
-        **net.interface(),
+        "interface": net.interface(),
     }
     files = write(net, about, Path(out), onnx)
     return Conversion(net.config, made.assumed, files, made.proofs, made.notes)
@@ -119,7 +118,7 @@ def hash_of(tensors: Mapping[str, Tensor]) -> str:
 def write(net: nn.Module, about: Mapping[str, Any], out: Path, onnx: bool) -> tuple[Path, ...]:
     """Safetensors, card and, if asked for, ONNX of a network: all of them, or none where one fails."""
     stem = str(about["name"]).partition(".")[0]
-    lone = {key: value for key, value in about.items() if key != "least_samples"}
+    lone = {**about, "interface": about["interface"].to_dict()}
     names = [f"{stem}.safetensors", f"{stem}.json", *([f"{stem}.onnx"] if onnx else [])]
     weights = {key: value.contiguous() for key, value in net.state_dict().items()}
     there = out.exists()

@@ -1,0 +1,113 @@
+"""A recording behind whatever it is given as: a path, bytes, a file object, an array."""
+
+import io
+import os
+import shlex
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from voxfield.audio.limits import check_rate
+from voxfield.audio.media import MediaSource
+from voxfield.audio.sound_file import FileSource
+from voxfield.audio.source import ArraySource, Source
+from voxfield.errors import AudioError, InputError, MissingExtraError
+
+HEAD_BYTES = 12  # of a file, which tell what it is
+Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray
+
+
+def open_source(given: Given, rate_hz: int | None = None) -> Source:
+    """The recording behind a path, bytes, a binary file object, or an array with its rate.
+
+    Args:
+        given: (N,) or (C, N) where it is an array; integers are scaled to full scale 1.
+        rate_hz: for an array, and only for an array.
+
+    Raises:
+        InputError: an array without its rate, or a rate for something that carries its own.
+        AudioError: it cannot be read; the message says why.
+    """
+    if isinstance(given, np.ndarray):
+        if rate_hz is None:
+            raise InputError("an array needs its sample rate: pass rate=16000, for example")
+        if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float | np.integer | np.floating):
+            raise InputError(f"the sample rate must be a number of Hz, not {rate_hz!r}")
+        check_rate("the array", rate_hz)
+        return ArraySource(given, int(rate_hz))
+    if isinstance(given, list | tuple):
+        raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples, numpy.float32)")
+    if rate_hz is not None:
+        raise InputError("a rate is given for arrays only; a file carries its own")
+    if isinstance(given, str | PathLike):
+        path = fspath(given)
+        return open_file(Path(os.fsdecode(path)).expanduser())
+    if isinstance(given, bytes | bytearray | memoryview):
+        return open_file(io.BytesIO(given), "the bytes given")
+    if hasattr(given, "read"):
+        return open_file(_seekable(given), str(getattr(given, "name", "file object")))
+    raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
+
+
+def open_file(given: Path | BinaryIO, name: str = "") -> Source:
+    """The recording in a file, by libsndfile or FFmpeg: the first bytes tell whose it is, not the suffix."""
+    if isinstance(given, Path):
+        _check_readable(given)
+        name = str(given)
+        with given.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    else:
+        here = given.tell()
+        head = given.read(HEAD_BYTES)
+        given.seek(here)
+    if not is_container(head):
+        return FileSource(given, name)
+    try:
+        return MediaSource(given, name)
+    except MissingExtraError as error:
+        source = Path(name)
+        command = shlex.join(["ffmpeg", "-i", str(source), str(source.with_suffix(".wav"))])
+        hint = f"; or convert it first, for example with: {command}" if isinstance(given, Path) else ""
+        raise MissingExtraError("av", "media", f"reading {name}", hint) from error
+
+
+def is_container(head: bytes) -> bool:
+    """Whether a file that begins like this is one for FFmpeg: mp4, m4a, mov, 3gp, webm, mkv, aac, wma or amr.
+
+    >>> is_container(b"\\0\\0\\0\\x20ftypM4A "), is_container(b"RIFF....WAVE")
+    (True, False)
+    """
+    return (
+        head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+        or head.startswith((b"\x1aE\xdf\xa3", b"0&\xb2u\x8ef\xcf\x11", b"#!AMR"))
+        or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0)  # ADTS: MPEG sync with layer 0
+    )
+
+
+def _check_readable(path: Path) -> None:
+    """Raise an AudioError that names the reason, where libsndfile would only say that it failed."""
+    try:
+        if path.exists() and not path.is_file():
+            raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise AudioError(f"{path} is empty: 0 bytes")
+    except FileNotFoundError as error:
+        raise AudioError(f"{path} does not exist") from error
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _seekable(file: Any) -> BinaryIO:
+    """The file itself, or a copy in memory where it cannot be sought."""
+    if isinstance(file, io.TextIOBase):
+        raise InputError("a file object must be opened in binary mode, such as open(path, 'rb')")
+    try:
+        if file.seekable():
+            file.seek(0, io.SEEK_CUR)
+            return file  # type: ignore[no-any-return]
+    except AttributeError:
+        pass
+    return io.BytesIO(file.read())

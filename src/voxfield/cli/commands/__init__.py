@@ -1,0 +1,1 @@
+"""One file a command: `command` parses, calls one function of a task, and prints."""

@@ -1,0 +1,69 @@
+"""`voxfield convert`: another program's checkpoint as ours."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxfield.errors import InputError
+
+
+def command(
+    checkpoint: Annotated[Path, typer.Argument(help="File of torch tensors, or safetensors.")],
+    source: Annotated[
+        str,
+        typer.Option("--from", help="Program that made it.", metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang"),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="What the tensors cannot say, such as blocks=4.", metavar="KEY=VALUE"),
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name on the card; architecture-variant.tag.")] = "",
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write an ONNX file as well, which runs by itself.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as one line of JSON.")] = False,
+) -> None:
+    """Convert a Conv-TasNet or CRN that another program trained: safetensors and a card, and ONNX with --onnx.
+
+    The configuration is read off the tensors; what they cannot say is taken from the settings stored beside them, or
+    assumed, and what was assumed is said. Nothing in the checkpoint is run.
+
+    Examples:
+
+      voxfield convert best_model.pth --from asteroid -o converted/ --onnx
+
+      voxfield convert tasnet.pt --from naplab -o converted/ --set blocks=4 --set sample_rate_hz=16000
+    """
+    if out.is_dir() and any(out.glob("*.safetensors")) and not overwrite:
+        raise InputError(f"{out} already holds converted weights; add --overwrite to replace those of the same name")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"-o {out} is a file; name a folder")
+    from dataclasses import asdict
+
+    from voxfield.export.convert import convert_checkpoint
+
+    made = convert_checkpoint(checkpoint, source, out, set_ or [], onnx=onnx, name=name)
+    for setting in made.assumed:
+        print(f"assumed {setting}: the checkpoint does not say; correct it with --set", file=sys.stderr)
+    for note in made.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "config": asdict(made.config),
+                    "assumed": list(made.assumed),
+                    "files": [str(path) for path in made.files],
+                    "notes": list(made.notes),
+                    "largest_relative_difference": dict(made.proofs),
+                }
+            )
+        )
+        return
+    for what, difference in made.proofs.items():
+        print(f"{what}: largest relative difference {difference:.1e}")
+    for path in made.files:
+        print(path)

@@ -1,0 +1,117 @@
+"""`voxfield enhance`: recordings in, enhanced recordings out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voxfield.cli.inputs import Job, expand, plan
+from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.openers import open_input, open_output
+from voxfield.cli.options import (
+    AsJson,
+    Bitrate,
+    Format,
+    Inputs,
+    Jobs,
+    Offline,
+    Overwrite,
+    Quiet,
+    Rate,
+    Raw,
+    SkipExisting,
+    Threads,
+)
+from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
+
+if TYPE_CHECKING:
+    from voxfield.audio import OutputFormat
+    from voxfield.tasks import EnhanceOptions
+
+
+def command(
+    inputs: Inputs,
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="File, folder, or - for standard output.", metavar="OUT")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = "crn-small",
+    limit_db: Annotated[
+        float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")
+    ] = None,
+    mix: Annotated[float, typer.Option(help="1 enhanced, 0 as recorded, or between.", metavar="X")] = 1.0,
+    mono: Annotated[bool, typer.Option("--mono", help="Mix the channels down to one first.")] = False,
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="One gain for all channels, which keeps every sound in its place, or each by itself.",
+            metavar="together|independent",
+        ),
+    ] = "together",
+    raw: Raw = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page that compares before and after (.png: only its picture).", metavar="FILE.html"),
+    ] = None,
+    format: Format = "",
+    bitrate: Bitrate = None,
+    rate: Rate = None,
+    overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    jobs: Jobs = AUTO,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take noise out of recordings; reverberation stays.
+
+    Rate, channels, length and sample format are kept; the result is called NAME_enhance beside NAME.
+
+    Examples:
+
+      voxfield enhance noisy.wav
+
+      voxfield enhance recordings/ -o clean/ --skip-existing
+
+      voxfield enhance meeting.flac -o clean.wav --limit-db 20
+
+      arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
+    """
+    from voxfield.audio import OutputFormat
+    from voxfield.tasks import EnhanceOptions, engine_for
+
+    wanted = OutputFormat(format, bitrate, rate)
+    planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
+    check(planned, choices)
+    work = EnhanceWork(model, EnhanceOptions(limit_db, mix, mono, channels), wanted, threads, choices)
+    engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened
+    raise typer.Exit(work_through(planned, work, choices))
+
+
+@dataclass(frozen=True)
+class EnhanceWork:
+    """One recording enhanced."""
+
+    model: str
+    options: "EnhanceOptions"
+    wanted: "OutputFormat"
+    threads: int
+    choices: Choices
+
+    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        from voxfield.tasks import engine_for, enhance_into
+        from voxfield.tasks.comparison import Comparison
+
+        engine = engine_for(self.model, "enhance", threads=self.threads)
+        with open_input(job.input, self.choices.raw) as source:
+            channels = 1 if self.options.mono else source.channels
+            comparison = None if self.choices.report is None else Comparison(source.rate_hz, channels)
+            with open_output(
+                job.output, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
+            ) as sink:
+                shown = progress_of(source, report)
+                done = enhance_into(source, sink, engine, self.options, progress=shown, watcher=comparison)
+        return finish(done, self.choices, comparison, f"{job.input.name} enhanced", {})

@@ -1,0 +1,67 @@
+"""`voxfield evaluate`: scores of a model on recordings whose truth is known."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxfield.cli.options import Offline
+from voxfield.cli.printable import visible
+
+
+def command(
+    recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, or of mixtures.")],
+    truth: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...")],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.")] = "crn-small",
+    measures: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated; all that are installed if not given. Of enhancement: pesq, stoi, estoi, si_sdr_db, "
+            "dnsmos; of separation: si_sdr, sdr, pesq, stoi, swaps."
+        ),
+    ] = "",
+    limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    offline: Offline = False,
+) -> None:
+    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture.
+
+    A recording that cannot be scored is named at the end, and the exit code is 1.
+
+    Examples:
+
+      voxfield evaluate test/noisy test/clean --model crn-small --json
+
+      voxfield evaluate Libri2Mix/test/mix_clean Libri2Mix/test --model conv-tasnet-small
+    """
+    from voxfield.metrics.enhancement import NEEDS
+    from voxfield.tasks.evaluation import evaluate, scoring_for
+
+    chosen = tuple(measures.split(",")) if measures else ()
+    used = scoring_for(model, chosen).measures
+    if not measures and (absent := [name for name in NEEDS if name not in used]):
+        print(
+            f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
+            file=sys.stderr,
+        )
+    found = evaluate(recordings, truth, model, chosen, limit=limit, progress=_show)
+    print(file=sys.stderr)
+    for row in found.failed:
+        print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
+    if as_json:
+        print(json.dumps({"model": found.model, **found.summary}))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        grid = Table(*found.head, title=f"{found.model} on {recordings}")
+        for cells in found.cells:
+            grid.add_row(*cells)
+        Console().print(grid)
+    raise typer.Exit(1 if found.failed else 0)
+
+
+def _show(name: str) -> None:
+    print(f"\r{name}\033[K", end="", file=sys.stderr, flush=True)

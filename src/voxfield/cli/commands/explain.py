@@ -1,0 +1,161 @@
+"""`voxfield explain`: what a network hears, how late it answers and what it costs."""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from voxfield.cli.options import Offline
+from voxfield.errors import ExplainError, OutputError
+
+
+def command(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="Layers ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json, .onnx or text file, "
+            "FILE.py:NAME, a model's name, or - for standard input."
+        ),
+    ],
+    rate: Annotated[
+        float | None, typer.Option(help="Positions of the time axis a second: the sample or frame rate.")
+    ] = None,
+    input_shape: Annotated[
+        str | None,
+        typer.Option("--input", metavar="SHAPE", help="Sizes of the input, such as 1,16000; ? leaves one open."),
+    ] = None,
+    layout: Annotated[str | None, typer.Option(help="One letter per dim of the input, such as BCTF or BCHW.")] = None,
+    hop: Annotated[
+        int | None, typer.Option(help="Samples between frames, for a network on frames; --rate is then in samples.")
+    ] = None,
+    window: Annotated[int | None, typer.Option(help="Samples in a frame, with --hop.")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Measure the field on the network itself and compare.")
+    ] = False,
+    run_file: Annotated[bool, typer.Option("--run-file", help="Allow FILE.py:NAME, which runs that file.")] = False,
+    edits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what-if", metavar="EDIT", help="layer2.stride=2, layer3=depthwise-separable, 'drop layer5', causal."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also write drawings: this file, and the same with -costs.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    offline: Offline = False,
+) -> None:
+    """What a network hears, how late it answers and what it costs; any convolutional network, not only ours.
+
+    voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
+
+    voxfield explain "layers.Conv2D(filters=16, kernel_size=(1, 3), strides=(1, 2))(x)" --lang zh
+
+    voxfield explain crn-small --verify --html crn.html
+
+    voxfield explain "10/5 8/4 4/2" --what-if layer2.stride=2 --what-if causal
+    """
+    from voxfield.explain import report_on
+    from voxfield.explain.render import comparison_text, cone, costs, page, report_text
+
+    targets = [path for path in (html, svg, svg and _costs_beside(svg)) if path is not None]
+    for path in targets:
+        _check(path, overwrite)
+    if run_file and ".py:" in what:
+        print(f"running {what.rpartition(':')[0]}", file=sys.stderr)
+    with said_in(lang):
+        found = report_on(
+            sys.stdin.read() if what == "-" else what,
+            rate_hz=rate,
+            input_shape=shapes_of(input_shape),
+            layout=layout,
+            hop_samples=hop,
+            window_samples=window,
+            verify=verify,
+            run_file=run_file,
+            edits=edits or (),
+            language=lang,
+        )
+    if as_json:
+        print(json.dumps(found.to_dict(), ensure_ascii=False))
+    else:
+        columns = max(40, shutil.get_terminal_size((112, 24)).columns)
+        told = report_text(
+            found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
+        )
+        print("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
+    if html is not None:
+        _write(
+            html, page(found.report, found.graph, found.paragraphs, found.changes, language=lang, frames=found.frames)
+        )
+    if svg is not None:
+        _write(svg, cone(found.report, found.graph, language=lang, frames=found.frames))
+        _write(_costs_beside(svg), costs(found.report, found.graph, language=lang))
+
+
+@contextmanager
+def said_in(language: str) -> Iterator[None]:
+    """Errors of explain in the language asked for."""
+    from voxfield.explain.zh import translated
+
+    try:
+        yield
+    except ExplainError as error:
+        told = translated(str(error), language)
+        raise ExplainError(told) if told != str(error) else error from error
+
+
+def shapes_of(text: str | None) -> Any:
+    """One shape, or several written with `;` between them, for a network of several inputs."""
+    if text is None:
+        return None
+    return [sizes_of(one) for one in text.split(";")] if ";" in text else sizes_of(text)
+
+
+def sizes_of(text: str) -> tuple[int | None, ...]:
+    """Sizes written as 1,16000 or 1x100x161; `?` stands for one that is not known.
+
+    Raises:
+        ExplainError: anything else.
+    """
+    parts = [part for part in text.strip("()[] ").lower().replace("x", ",").replace(" ", ",").split(",") if part]
+    if not parts or not all(
+        part in {"?", "none"} or (part.isascii() and part.isdigit() and len(part) < 12) for part in parts
+    ):
+        raise ExplainError(
+            f"--input {text}: sizes such as 16000, 1,16000 or 1,100,161,1 are needed; ? leaves one open."
+        )
+    sizes = tuple(None if part in {"?", "none"} else int(part) for part in parts)
+    if any(size == 0 for size in sizes):
+        raise ExplainError(f"--input {text}: sizes start at 1.")
+    return sizes
+
+
+def _costs_beside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-costs{path.suffix}")
+
+
+def _check(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists; give --overwrite to replace it")
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder {path.parent} does not exist")
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes beside the target first, so that no half file is ever left."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    print(f"wrote {path}", file=sys.stderr)

@@ -1,0 +1,34 @@
+"""`voxfield export`: a checkpoint into an ONNX file with its card."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxfield.errors import InputError
+
+
+def command(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .onnx file to write.")],
+    name: Annotated[str, typer.Option("--name", help="Full name for the card: architecture-variant.tag.")],
+    measured: Annotated[
+        Path | None, typer.Option(help="Scores for the card: JSON of `voxfield evaluate --json`.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Write a trained network as one ONNX file that carries its card, after showing that both give the same numbers.
+
+    Example:
+
+      voxfield export runs/crn-small/checkpoint.safetensors -o crn-small.onnx --name crn-small.v1
+    """
+    if out.suffix != ".onnx":
+        raise InputError(f"{out} must end in .onnx")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out} exists; add --overwrite to replace it")
+    scores = None if measured is None else json.loads(measured.read_text(encoding="utf-8"))
+    from voxfield.export import export_checkpoint
+
+    print(export_checkpoint(checkpoint, out, name, scores).to_toml())

@@ -1,0 +1,161 @@
+"""`voxfield separate`: one recording in, one file a voice out."""
+
+import re
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voxfield.cli.inputs import PIPE, Job, expand, plan
+from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.openers import open_input, open_output
+from voxfield.cli.options import (
+    AsJson,
+    Bitrate,
+    Format,
+    Inputs,
+    Jobs,
+    Offline,
+    Overwrite,
+    Quiet,
+    Rate,
+    Raw,
+    SkipExisting,
+    Threads,
+)
+from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
+from voxfield.errors import InputError
+
+if TYPE_CHECKING:
+    from voxfield.audio import OutputFormat
+
+_FIRST = "speaker1"
+_VOICE = re.compile(r"_speaker\d+$")
+
+
+def command(
+    inputs: Inputs,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="Folder, or - for standard output (a channel a voice).", metavar="DIR"),
+    ] = None,
+    speakers: Annotated[
+        str | None, typer.Option(help="How many voices, or auto; two if not said.", metavar="N|auto")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = None,
+    noise: Annotated[
+        str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
+    ] = "drop",
+    raw: Raw = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
+    ] = None,
+    format: Format = "",
+    bitrate: Bitrate = None,
+    rate: Rate = None,
+    overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    jobs: Jobs = AUTO,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Separate the voices of people who talk at once.
+
+    The voices are called NAME_speaker1, NAME_speaker2 ... and keep the recording's rate, channels, length and format.
+
+    Examples:
+
+      voxfield separate two_voices.wav -o out/
+
+      voxfield separate meetings/ -o voices/ --speakers auto --json
+    """
+    from voxfield.audio import OutputFormat
+    from voxfield.tasks.separation import check_noise, separating_engine
+
+    check_noise(noise)
+    if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
+        raise InputError(f"-o {out} looks like a file, but each voice becomes one; name a folder")
+    wanted = OutputFormat(format, bitrate, rate)
+    planned = _planned(inputs, out, format)
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
+    check(planned, choices)
+    number = _number(speakers)
+    separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
+    work = SeparateWork(model, number, noise, wanted, threads, choices)
+    raise typer.Exit(work_through(planned, work, choices))
+
+
+@dataclass(frozen=True)
+class SeparateWork:
+    """One recording separated."""
+
+    model: str | None
+    speakers: int | str | None
+    noise: str
+    wanted: "OutputFormat"
+    threads: int
+    choices: Choices
+
+    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        from voxfield.tasks.comparison import Comparison
+        from voxfield.tasks.separation import separate_into, separating_engine
+
+        engine = separating_engine(self.model, self.speakers, threads=self.threads)
+        with open_input(job.input, self.choices.raw) as source, ExitStack() as stack:
+            piped, sources = job.output == PIPE, engine.card.interface.sources
+            paths = [PIPE] if piped else _paths(job.output, sources)
+            channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
+            sinks = []
+            for path in paths:  # each is entered before the next is opened, so that none is left half-written
+                sink = open_output(
+                    path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
+                )
+                stack.enter_context(sink)
+                sinks.append(sink)
+            comparison = None
+            if self.choices.report is not None:
+                names = [f"Speaker {number}" for number in range(1, sources + 1)]
+                comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
+            shown = progress_of(source, report)
+            done = separate_into(
+                source, sinks, engine, speakers=self.speakers, noise=self.noise, progress=shown, watcher=comparison
+            )
+            made = done.details
+            facts = {
+                "Voices": f"{made['speakers']} of {sources} ({100 * made['confidence']:.0f} % sure)",
+                "Levels": ", ".join(f"{level:.1f} dB" for level in made["levels_db"]) + " under the loudest",
+            }
+            line = finish(done, self.choices, comparison, f"{job.input.name} separated", facts)
+            return line if piped else line | {"outputs": [str(path) for path in paths if path.exists()]}
+
+
+def _number(speakers: str | None) -> int | str | None:
+    """What `--speakers` says."""
+    if speakers is None or speakers == "auto":
+        return speakers
+    if not speakers.isdigit():
+        raise InputError(f"--speakers takes a whole number or auto, not '{speakers}'")
+    return int(speakers)
+
+
+def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:
+    """A job an input whose output is the first voice's file; voices of an earlier run are passed over."""
+    found = expand(inputs, _FIRST, out)
+    there = {item.path for item in found}
+    originals = [
+        item
+        for item in found
+        if _VOICE.sub("", item.path.stem) == item.path.stem
+        or item.path.with_stem(_VOICE.sub("", item.path.stem)) not in there
+    ]
+    return plan(originals, out, _FIRST, format)
+
+
+def _paths(first: Path, sources: int) -> list[Path]:
+    stem = first.stem.removesuffix(_FIRST)
+    return [first.with_name(f"{stem}speaker{number}{first.suffix}") for number in range(1, sources + 1)]

@@ -1,0 +1,20 @@
+"""Which commands there are: each is a file in `commands` that defines `command`."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from voxfield.cli import commands
+
+FIRST = ("enhance", "separate", "explain", "models", "doctor", "train", "evaluate", "export", "convert")  # in --help
+
+
+def installed() -> tuple[str, ...]:
+    """Names of the commands, those of `FIRST` before the others."""
+    found = {module.name for module in iter_modules(commands.__path__)}
+    return (*(name for name in FIRST if name in found), *sorted(found - set(FIRST)))
+
+
+def command(name: str) -> Any:
+    """The function behind a command, imported now."""
+    return import_module(f"{commands.__name__}.{name}").command

@@ -1,0 +1,94 @@
+"""What the dims of an input are: batch, channels, time, frequency, height or width, as the first layers use them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .analyse import propagate
+from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Size, axes_of
+from .shapes import shape_text
+
+BINS = frozenset({2**n + 1 for n in range(7, 13)} | {161, 201, 241, 321, 401, 481, 601, 641, 801, 961})
+LOOKING = frozenset({"conv", "conv_transpose", "pool", "rnn", "attention", "linear", "norm"})
+LETTERS = {axis: letter for letter, axis in LAYOUT_LETTERS.items() if letter != "N"}
+
+
+def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
+    """The graph with the axes of its inputs as its first layers use them, and a note where that is a guess.
+
+    Args:
+        layout: the letters given for the dims of the main input; nothing is guessed about it then.
+    """
+    axes, notes = dict(graph.axes), list(graph.notes)
+    for name in graph.inputs:
+        shape = graph.shape(name)
+        if graph.tensors[name].role != "input" or (layout is not None and name == graph.main_input) or len(shape) < 2:
+            continue
+        usual = axes_of(len(shape))
+        found = _named(_places(graph, name), shape) or usual
+        axes[name] = found
+        picture = len(shape) == 4 and shape[1] in {1, 3} and shape[2] == shape[3]
+        if found != usual or (len(shape) == 4 and not picture):
+            letters = letters_of(len(shape), found)
+            notes.append(
+                f"The dims of the input {shape_text(shape)} were taken for {letters}, from what its first layer does "
+                "with them; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
+            )
+    return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
+
+
+def letters_of(rank: int, axes: tuple[Axis, ...]) -> str:
+    """A layout in letters: BCFT."""
+    named = {axis.dim: LETTERS.get(axis.name, "C") for axis in axes}
+    return "".join(named.get(dim, "C" if dim else "B") for dim in range(rank))
+
+
+def _places(graph: Graph, name: str) -> list[int]:
+    """The dims of an input along which its first layer moves; those that it combines are channels."""
+    reached = {name}
+    before: list[Op] = []
+    for op in graph.ops:
+        before.append(op)
+        if not reached.intersection(op.inputs):
+            continue
+        reached.update(op.outputs)
+        if op.kind in LOOKING and op.inputs[0] in reached:
+            break
+    else:
+        return []
+    first, sub = before[-1], replace(graph, ops=tuple(before))
+    shape, inside = graph.shape(name), graph.shape(first.inputs[0])
+    if first.kind == "norm":
+        along = set(range(len(inside))) - set(first.attr("over"))
+    elif first.kind == "linear":
+        along = set(range(len(inside))) - set(first.dims)
+    else:
+        along = set(first.dims)
+    places = []
+    for dim in range(len(shape)):
+        field = propagate(sub, name, Axis("time", dim)).get(first.inputs[0])
+        moving = {d for part in field.parts for d in part.moving} if field else set()
+        if moving & along and (dim or shape[0] != 1):
+            places.append(dim)
+    return places if first.kind != "norm" or len(places) == 1 else []
+
+
+def _named(places: list[int], shape: tuple[Size, ...]) -> tuple[Axis, ...]:
+    """Names for the dims that a layer moves along, by their number and their sizes; empty for the usual ones."""
+    rank = len(shape)
+    bins = [dim for dim in range(1, rank) if shape[dim] in BINS]
+    if rank == 4 and len(bins) == 1:
+        channel = next((d for d in (3, 1) if d != bins[0] and shape[d] == 2), None)
+        if channel is None:
+            channel = next((d for d in (1, 3) if d not in bins and (not places or d not in places)), None)
+        if channel is None:
+            return ()
+        time = next(d for d in (1, 2, 3) if d not in (channel, bins[0]))
+        return tuple(sorted((Axis("time", time), Axis("freq", bins[0])), key=lambda axis: axis.dim))
+    if rank == 2:
+        return ()
+    if len(places) == 1 and rank == 3:
+        return (Axis("time", places[0]),)
+    if len(places) == 2 and rank == 3 and 0 not in places:
+        return (Axis("time", 1), Axis("freq", 2))
+    return ()

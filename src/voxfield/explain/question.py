@@ -1,0 +1,40 @@
+"""What a question around pasted code asks for, as the keys of the paragraphs that answer it."""
+
+from __future__ import annotations
+
+import re
+
+ASKS = re.compile(
+    r"[?？吗呢]|为什么|为何|为啥|如何|怎么|怎样|多少|多大|多长|什么|几个|作用|含义|意思|解释|区别|求助|请问"
+    r"|\b(why|how|what|which|when|where|does|do|is|are|can|should|explain|meaning|purpose|compute|calculate)\b",
+    re.IGNORECASE,
+)
+TOPICS = {
+    "cbam": r"cbam|注意力模块|attention module",
+    "separable": r"depth-?\s?wise|separable|深度可分离|逐通道|逐深度",
+    "kernel": r"kernel|卷积核(?!数|的数|个数)|核大小|filter (size|length|width)s?|receptive|感受野|dilat|膨胀|空洞|"
+    r"毫秒|\bms\b|milliseconds?|窗长|帧长|how (far|much audio|long)|多长时间",
+    "stride": r"strid|步长|步幅|帧移|\bhop\b|降采样|down-?sampl",
+    "filters": r"\bfilters?\b(?! (size|length|width))|滤波器|通道数|卷积核(的)?(个)?数|channels?\b|"
+    r"out_channels|feature maps?",
+    "params": r"参数(量|个数|数)|多少(个)?参数|parameters?\b|how many weights|Param #",
+    "size": r"输出(的)?(大小|尺寸|形状|维度|长度)|多少帧|几帧|output (size|shape|length)|how many (frames|outputs)|"
+    r"\bshape\b|尺寸|维度|怎么(算|得|来)",
+    "latency": r"延迟|时延|latency|delay|look-?ahead",
+    "streaming": r"流式|实时|在线|streaming|real[- ]?time|causal|因果",
+}
+_TOPIC = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items()), re.IGNORECASE)
+
+
+def asked(prose: str) -> tuple[str, ...]:
+    """The topics of a question in the order they are named; empty for prose that asks nothing.
+
+    >>> asked("为什么 kernel_size设置为(1,3) strides设置为 (1, 2)")
+    ('kernel', 'stride')
+    >>> asked("the encoder of the paper")
+    ()
+    """
+    if not ASKS.search(prose):
+        return ()
+    named = (str(match.lastgroup) for match in _TOPIC.finditer(prose.replace("_", " ")))
+    return tuple(dict.fromkeys(key for key in named if key in TOPICS))

@@ -1,0 +1,145 @@
+"""Whatever people paste: code, code with a question, printed modules and summaries, or a question alone.
+
+The text is cleaned of what pages put into it, handed to the reader that fits, and its question is told apart from it.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, replace
+
+from ...errors import ExplainError
+from ..graph import Graph, axes_of
+from ..question import asked
+from ..shapes import Shape
+from .code_values import at
+from .printed import is_printed_module, is_summary, module_code, summary_code
+from .scan import calls_a_layer, pieces
+from .sentence import SPEECH_RATE_HZ, described
+from .snippet import looks_like_code, read_snippet
+from .text import read_text
+
+_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_NOTHING = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+_PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
+_NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+)\s*k(?=\s*(?:采样|sampl))", re.IGNORECASE)
+_ABOUT = 60
+FORMS = (
+    "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
+    "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
+)
+
+
+@dataclass(frozen=True)
+class Paste:
+    """What was read from a paste: its graph, what its question asks for, the rate that it names or that is assumed."""
+
+    graph: Graph
+    asked: tuple[str, ...] = ()
+    rate_hz: float | None = None
+
+
+def read_paste(text: str, input_shape: Shape | None = None, layout: str | None = None) -> Paste:
+    """The network in a pasted text, and the question around it.
+
+    Raises:
+        ExplainError: there is no network in it; what is missing is named.
+    """
+    text = cleaned(text)
+    rate = _rate(text)
+    if is_printed_module(text):
+        code, notes = module_code(text)
+        return Paste(
+            _noted(read_snippet(code, input_shape, layout, "printed module"), notes), asked(_before(text)), rate
+        )
+    if is_summary(text):
+        code, notes = summary_code(text)
+        return Paste(
+            _noted(read_snippet(code, input_shape, layout, "Keras summary"), notes), asked(_before(text)), rate
+        )
+    if calls_a_layer(text):
+        return Paste(read_snippet(text, input_shape, layout), asked(prose(text)), rate)
+    if looks_like_code(text) and pieces(text):
+        raise _no_layer(text)
+    found = described(text)
+    if found is not None:
+        graph = read_text(found.text, input_shape or found.input_shape)
+        if found.picture:
+            graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
+        notes = [*found.notes]
+        if rate is None and found.samples:
+            rate = SPEECH_RATE_HZ
+            notes.append(f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise.")
+        return Paste(_noted(graph, notes), asked(text), rate)
+    if not looks_like_code(text) and "=" not in text:
+        raise ExplainError(
+            f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "
+            f"{FORMS}"
+        )
+    return Paste(read_snippet(text, input_shape, layout), (), rate)
+
+
+def cleaned(text: str) -> str:
+    """The text without what pages and terminals add: prompts, fences, line numbers, other kinds of spaces."""
+    if re.search(r"&(nbsp|gt|lt|quot|amp|#39);", text):
+        text = html.unescape(text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").expandtabs(4)
+    text = _NOTHING.sub("", _SPACES.sub(" ", text))
+    lines = ["" if line.strip().startswith(("```", "~~~")) else _PROMPT.sub("", line) for line in text.split("\n")]
+    numbers = [_NUMBERED.match(line) for line in lines if line.strip()]
+    counted = [int(match[1]) for match in numbers if match]
+    if len(counted) == len(numbers) > 1 and counted == list(range(counted[0], counted[0] + len(counted))):
+        lines = [_NUMBERED.sub("", line) for line in lines]
+    return "\n".join(lines).replace("`", " ")
+
+
+def prose(text: str) -> str:
+    """The text without its code: what a question is looked for in."""
+    parts, at = [], 0
+    for piece in pieces(text):
+        parts.append(text[at : piece.start])
+        at = piece.end
+    said = [part for part in (*parts, text[at:]) if not part.lstrip().startswith("#") or asked(part)]
+    return "\n".join(said)
+
+
+def _before(text: str) -> str:
+    """The lines of a printed network that are words."""
+    return "\n".join(
+        line for line in text.split("\n") if not re.search(r"\(\w|[_=─━│|]{3}|Layer \(type\)|params:", line)
+    )
+
+
+def _rate(text: str) -> float | None:
+    """The sampling rate that a text names."""
+    match = _RATE.search(text)
+    if match is None:
+        return None
+    value = float(match[1] or match[3]) * (1000 if match[2] or match[3] else 1)
+    return value if 1000 <= value <= 384_000 else None
+
+
+def _noted(graph: Graph, notes: list[str]) -> Graph:
+    return replace(graph, notes=(*notes, *graph.notes))
+
+
+def _no_layer(text: str) -> ExplainError:
+    """Code that only uses layers made elsewhere: what is used is named."""
+    used = dict.fromkeys(re.findall(r"\bself\.[A-Za-z_]\w*", text))
+    called = [name for name in used if re.search(rf"{re.escape(name)}\s*\(", text)]
+    line = next((i for i, one in enumerate(text.split("\n"), 1) if one.strip()), 1)
+    if not called:
+        return at(
+            line,
+            f"no layer was found in '{text.strip()[:_ABOUT]}'. Paste layers such as layers.Conv2D(16, (1, 3))(x) or "
+            "nn.Conv1d(1, 512, 10, stride=5).",
+        )
+    sizes = [name for name in used if name not in called]
+    also = f" Sizes that are set elsewhere too: {', '.join(sizes)}." if sizes else ""
+    return at(
+        line,
+        f"there is no layer in this code: it applies {', '.join(called)}, which is made elsewhere. Paste the line that "
+        f"makes it ({called[0]} = ...), or the whole class.{also}",
+    )

@@ -1,0 +1,268 @@
+"""Networks as frameworks print them: `print(module)` of torch and `model.summary()` of Keras.
+
+Neither says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters,
+from which kernels and strides are worked out. Both is said in notes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ...errors import ExplainError
+from .keras_config import ALIASES
+from .torch_layers import TORCH_LAYERS
+
+_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
+_ROW = re.compile(
+    r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)",
+    re.M,
+)
+LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
+QUIET = {"Dropout", "DropPath", "Identity"}
+
+
+def is_printed_module(text: str) -> bool:
+    """True for what `print(module)` gives."""
+    return bool(_LINE.search(text)) and "def " not in text
+
+
+def is_summary(text: str) -> bool:
+    """True for what Keras's `model.summary()` gives."""
+    return len(_ROW.findall(text)) >= 1
+
+
+def module_code(text: str) -> tuple[str, list[str]]:
+    """(code of the layers in the order printed, notes).
+
+    Raises:
+        ExplainError: none of its modules is a layer.
+    """
+    made, names, unknown, flattened, places = [], [], [], [], False
+    path: list[tuple[int, str]] = []
+    for match in _LINE.finditer(text):
+        line = text.rfind("\n", 0, match.start()) + 1
+        depth = match.start() - line if "\n" in text.strip() else _depth(text, match.start())
+        while path and path[-1][0] >= depth:
+            path.pop()
+        path.append((depth, match["name"]))
+        end = _closing(text, match.end() - 1)
+        inner = text[match.end() : end]
+        kind = match["kind"]
+        if _LINE.search(inner) or (kind not in TORCH_LAYERS and "\n" in inner):
+            continue
+        if kind not in TORCH_LAYERS:
+            unknown.append(kind)
+            continue
+        names.append(".".join(name for _, name in path))
+        if kind == "Linear" and places:
+            made.append("nn.Flatten()")
+            flattened.append(names[-1])
+        places = kind.startswith(("Conv", "MaxPool", "AvgPool", "Adaptive")) or (
+            places and kind not in {"Flatten", "Linear"}
+        )
+        call = f"nn.{kind}({_arguments(kind, inner)})"
+        made += [call] * int(match["times"] or 1)
+    if not made:
+        raise ExplainError(
+            f"No layer of the printed module is known ({', '.join(dict.fromkeys(unknown)) or 'none'}). Paste the "
+            "code of the network instead."
+        )
+    notes = ["A printed module does not say how its layers are connected: they were taken in the order printed."]
+    if flattened:
+        notes.append(f"A flattening that is not printed was assumed before {', '.join(flattened)}.")
+    if unknown:
+        notes.append(f"Not known and left out: {', '.join(dict.fromkeys(unknown))}.")
+    return f"nn.Sequential({', '.join(made)})", notes
+
+
+def _depth(text: str, at: int) -> int:
+    return text.count("(", 0, at) - text.count(")", 0, at)
+
+
+def _closing(text: str, at: int) -> int:
+    depth = 0
+    for i in range(at, len(text)):
+        depth += (text[i] == "(") - (text[i] == ")")
+        if not depth:
+            return i
+    return len(text)
+
+
+def _arguments(kind: str, inner: str) -> str:
+    """The printed settings as arguments; what only describes (`inplace`, `eps`) is kept out of the way."""
+    if kind in {
+        "ReLU",
+        "ReLU6",
+        "SiLU",
+        "ELU",
+        "LeakyReLU",
+        "Dropout",
+        "Dropout1d",
+        "Dropout2d",
+        "GELU",
+        "Identity",
+        "SELU",
+    }:
+        return ""
+    flat = " ".join(inner.split())
+    return re.sub(
+        r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad|padding_mode)=[^,)]+",
+        "",
+        flat,
+    ).strip(", ")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a Keras summary: sizes without the batch, None for those that are open."""
+
+    name: str
+    kind: str
+    shape: tuple[int | None, ...]
+    params: int
+
+
+def summary_code(text: str) -> tuple[str, list[str]]:
+    """(code of the layers in a Keras summary, notes).
+
+    Raises:
+        ExplainError: branches, or a layer whose settings do not follow from its sizes and parameters.
+    """
+    rows = [
+        Row(
+            m["name"],
+            ALIASES.get(m["kind"], m["kind"]),
+            tuple(None if part == "None" else int(part) for part in re.findall(r"None|\d+", m["shape"]))[1:],
+            int(m["params"].replace(",", "")),
+        )
+        for m in _ROW.finditer(text)
+    ]
+    notes = ["A summary shows sizes and parameters; kernels, strides and padding were worked out from them."]
+    if rows[0].kind == "InputLayer":
+        now, rest = rows[0].shape, rows[1:]
+    else:
+        now, rest = _input_of(rows[0]), rows
+        notes.append(f"The summary does not show the input: {_shape(now)} was worked out from the first layer.")
+    if any(row.kind == "InputLayer" for row in rest) or any(r.kind in {"Add", "Concatenate", "Multiply"} for r in rest):
+        raise ExplainError(
+            "The summary has several inputs or branches, and it does not say what each layer is connected to in a form "
+            "that can be read. Paste the code of the network, or give its .keras file."
+        )
+    lines = [f"x = Input(shape={now})"]
+    for row in rest:
+        lines.append(f"x = {_layer(row, now, notes)}(x)")
+        now = row.shape
+    return "\n".join(lines), notes
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("?" if s is None else str(s) for s in shape) + ")"
+
+
+def _input_of(row: Row) -> tuple[int | None, ...]:
+    """The smallest input that a first convolution can have had: `valid`, stride 1, the kernel of its parameters."""
+    filters = row.shape[-1] or 1
+    axes = len(row.shape) - 1
+    for channels in (1, 3, 2, 4, 40, 64, 80, 128):
+        taps, left = divmod(row.params - filters, filters * channels)
+        side = round(taps ** (1 / axes)) if axes and taps > 0 else 0
+        if not left and side > 1 and side**axes == taps:
+            return (*(None if s is None else s + side - 1 for s in row.shape[:-1]), channels)
+    raise ExplainError(
+        "The summary does not show its input, and it does not follow from the first layer. Add the input's line."
+    )
+
+
+def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
+    name = f"name='{row.name}'"
+    if row.kind.startswith("Conv") and row.kind.endswith(("1D", "2D")):
+        kernel, stride, padding, bias = _window(row, before, notes)
+        return f"{row.kind}({row.shape[-1]}, {kernel}, strides={stride}, padding='{padding}', use_bias={bias}, {name})"
+    if row.kind.endswith(("Pool1D", "Pool2D")) and not row.kind.startswith("Global"):
+        size = tuple(_ratio(a, b, row) for a, b in zip(before[:-1], row.shape[:-1], strict=True))
+        exact = all(a is None or b is None or a // k == b for a, b, k in zip(before, row.shape, size, strict=False))
+        notes.append(f"{row.name}: the pool size {size} is the ratio of its sizes; its window may be larger.")
+        return f"{row.kind}({size}, padding='{'valid' if exact else 'same'}', {name})"
+    if row.kind == "Dense":
+        bias = row.params == ((before[-1] or 0) + 1) * (row.shape[-1] or 0)
+        return f"Dense({row.shape[-1]}, use_bias={bias}, {name})"
+    if row.kind in {"LSTM", "GRU", "SimpleRNN"}:
+        return f"{row.kind}({row.shape[-1]}, return_sequences={len(row.shape) > 1}, {name})"
+    if row.kind == "Reshape":
+        return f"Reshape({row.shape}, {name})"
+    if row.kind == "Activation":
+        return f"Activation('relu', {name})"
+    if row.kind.startswith("ZeroPadding") or row.kind.startswith("UpSampling"):
+        pairs = list(zip(before[:-1], row.shape[:-1], strict=True))
+        if any(a is None or b is None for a, b in pairs):
+            raise ExplainError(f"{row.name}: its sizes are not known, so what it adds is not known. Paste its code.")
+        if row.kind.startswith("Up"):
+            return f"{row.kind}({tuple((b or 0) // (a or 1) for a, b in pairs)}, {name})"
+        added = [(b or 0) - (a or 0) for a, b in pairs]
+        return f"{row.kind}({tuple((n // 2, (n + 1) // 2) for n in added)}, {name})"
+    return f"{row.kind}({name})"
+
+
+def _ratio(size: int | None, made: int | None, row: Row) -> int:
+    if size is None or made is None:
+        raise ExplainError(f"{row.name}: its sizes are not known, so its pool size is not known. Paste its code.")
+    return max(1, round(size / made))
+
+
+def _window(
+    row: Row, before: tuple[int | None, ...], notes: list[str]
+) -> tuple[tuple[int, ...], tuple[int, ...], str, bool]:
+    """(kernel, stride, padding, bias) of a convolution that gives these sizes with these parameters."""
+    filters, channels = row.shape[-1] or 1, before[-1] or 1
+    axes = len(row.shape) - 1
+    transposed = "Transpose" in row.kind
+    for bias in (True, False):
+        taps, left = divmod(row.params - filters * bias, filters * channels)
+        if left or taps < 1:
+            continue
+        fits = [
+            (kernel, *found)
+            for kernel in _kernels(taps, axes)
+            for found in _strides(kernel, before[:-1], row.shape[:-1], transposed)
+        ]
+        if fits:
+            best = min(fits, key=lambda fit: (len(set(fit[0])) > 1, sum(fit[1]), fit[2] == "same"))
+            if len(fits) > 1:
+                notes.append(
+                    f"{row.name}: {len(fits)} settings fit its line; kernel {best[0]}, stride {best[1]} was taken."
+                )
+            return (*best, bias)
+    raise ExplainError(
+        f"{row.name}: no kernel and stride fit {row.params} parameters and the sizes {row.shape}. Paste its code."
+    )
+
+
+def _kernels(taps: int, axes: int) -> list[tuple[int, ...]]:
+    if axes == 1:
+        return [(taps,)]
+    return [(a, taps // a) for a in range(1, min(taps, LARGEST_KERNEL) + 1) if taps % a == 0]
+
+
+def _strides(
+    kernel: tuple[int, ...], before: tuple[int | None, ...], after: tuple[int | None, ...], transposed: bool
+) -> list[tuple[tuple[int, ...], str]]:
+    """Strides and padding that turn the sizes before into those after; the smallest stride per axis."""
+    found = []
+    for padding in ("valid", "same"):
+        strides: list[int] = []
+        for k, a, b in zip(kernel, before, after, strict=True):
+            if a is None or b is None:
+                strides.append(1)
+                continue
+            fits = [s for s in range(1, LARGEST_STRIDE) if _size(a, k, s, padding, transposed) == b]
+            strides += fits[:1]
+        if len(strides) == len(kernel):
+            found.append((tuple(strides), padding))
+    return found
+
+
+def _size(size: int, kernel: int, stride: int, padding: str, transposed: bool) -> int:
+    if transposed:
+        return size * stride if padding == "same" else (size - 1) * stride + max(kernel, stride)
+    return -(-size // stride) if padding == "same" else (size - kernel) // stride + 1

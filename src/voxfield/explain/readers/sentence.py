@@ -1,0 +1,285 @@
+"""A network from a sentence: kernel and stride lists in English or Chinese, fairseq lists, or only its kind.
+
+`kernel sizes 10, 8, 4 and strides 5, 4, 2`, `nine layers with kernel size three`, `[(512, 10, 5)] + [(512, 3, 2)] * 4`,
+`filters 16、32、64`. What a sentence leaves out is taken from a well-known network of the kind it names, and every such
+assumption is a note.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+
+from ...errors import ExplainError
+from .scan import FULL_WIDTH, expression
+
+Values = list[tuple[int, ...]]
+MOST_LAYERS = 200
+SPEECH_RATE_HZ = 16000
+
+_DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+_DIGITS |= {"eleven": 11, "twelve": 12, "sixteen": 16}
+_HAN = {c: i for i, c in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
+_WORDS = {
+    "kernel": r"kernel(?:[ _]?(?:sizes?|widths?|lengths?))?|conv_kernel|filter (?:sizes?|widths?|lengths?)|"
+    r"卷积核(?:的)?(?:大小|尺寸|长度)?(?!的?(?:个)?数)|核大小|窗长|帧长",
+    "stride": r"strides?|conv_stride|步长|步幅|帧移|\bhops?\b",
+    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|通道(?:数量|个数|数)?|"
+    r"卷积核(?:的)?(?:个)?数量?|feature maps?",
+    "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
+    "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|(?:个)?(?:卷积)?层(?!归一)",
+}
+_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
+    rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层帧块])",
+    re.IGNORECASE,
+)
+_GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
+_ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
+_LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network with a well-known example: its layers as `text` of kernel/stride, or Python code."""
+
+    name: str
+    pattern: str
+    text: str
+    about: str
+    axes: int = 1
+
+
+KINDS = (
+    Kind(
+        "wav2vec",
+        r"wav2vec|w2v|context network|上下文网络|自监督|self-?supervised|speech representation|特征编码器",
+        "10/5@512 8/4@512 4/2@512 4/2@512 4/2@512",
+        "the encoder of wav2vec (kernels 10, 8, 4, 4, 4, strides 5, 4, 2, 2, 2)",
+    ),
+    Kind(
+        "separation",
+        r"tas-?net|separat|分离|encoder.?(mask|decoder)|时域",
+        "16/8@512",
+        "the encoder of Conv-TasNet (512 filters of 16 samples, stride 8)",
+    ),
+    Kind(
+        "enhancement",
+        r"enhanc|denois|\bcrn\b|增强|降噪|去噪|spectrogram|频谱|时频|下采样|down-?sampl",
+        "1x3/1x2@16b 2x3/1x2@32p1,0x0b 2x3/1x2@64p1,0x0b 2x3/1x2@128p1,0x0b 2x3/1x2@256p1,0x0b",
+        "the encoder of a CRN for speech enhancement (16, 32, 64, 128, 256 filters over 161 bins)",
+        2,
+    ),
+    Kind(
+        "speaker",
+        r"ecapa|x-?vector|speaker|说话人|声纹|tdnn",
+        "5@512p2b 3:2@512p2b 3:3@512p3b 3:4@512p4b",
+        "the frame layers of a TDNN for speakers (kernels 5, 3, 3, 3, dilations 1, 2, 3, 4, on 80 mel bands)",
+    ),
+    Kind(
+        "mobilenet",
+        r"mobilenet|depth-?\s?wise|separable|深度可分离",
+        "3x3@32g32p1 1x1@64",
+        "a depthwise-separable block of MobileNet (3 x 3, 32 channels to 64)",
+        2,
+    ),
+    Kind("resnet", r"res-?net|残差|residual", "1x1@64b 3x3@64p1b 1x1@256b", "the bottleneck of a ResNet block", 2),
+    Kind("vqvae", r"vq-?vae|codebook|码本", "4x4/2x2@64p1b 4x4/2x2@128p1b 3x3@128p1b", "the encoder of VQ-VAE-2", 2),
+)
+INPUTS = {"enhancement": (1, 100, 161), "speaker": (80, None), "mobilenet": (32, 112, 112), "resnet": (256, 56, 56)}
+INPUTS |= {"vqvae": (3, 256, 256)}
+
+
+@dataclass(frozen=True)
+class Described:
+    """Layers as text for `read_text`, with the input they start from and what was assumed on the way."""
+
+    text: str
+    input_shape: tuple[int | None, ...] | None = None
+    picture: bool = False
+    samples: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Found:
+    lists: dict[str, Values] = field(default_factory=dict)
+    count: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def described(text: str) -> Described | None:
+    """The network that a sentence describes; None when it names neither layers nor a kind of network.
+
+    >>> described("kernel sizes (10; 8; 4), strides (5; 4; 2)").text
+    '10/5 8/4 4/2'
+    >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
+    '10/5@512 3/2@512 3/2@512'
+    """
+    plain = text.translate(FULL_WIDTH).replace("；", ";")
+    kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE)), None)
+    if triples := _triples(plain):
+        layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
+        return Described(
+            layers, samples=True, notes=("The list was read as (channels, kernel, stride), as fairseq has it.",)
+        )
+    found = _lists(plain)
+    if not found.lists.get("kernel") and kind is None:
+        return None
+    if kind is None or found.lists.get("kernel"):
+        return _of_lists(found, kind, plain)
+    return _of_kind(found, kind)
+
+
+def _triples(text: str) -> list[tuple[int, int, int]]:
+    """All (channels, kernel, stride) of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`."""
+    found: list[tuple[int, int, int]] = []
+    at = 0
+    while match := _LIST.search(text, at):
+        read = expression(text, match.start())
+        at = match.end() if read is None else read[0]
+        values = None if read is None else _value(ast.parse(read[1], mode="eval").body)
+        for one in values if isinstance(values, list) else []:
+            if isinstance(one, tuple) and len(one) == 3 and all(isinstance(n, int) and 0 < n < 10**6 for n in one):
+                found.append((one[0], one[1], one[2]))
+    return found[:MOST_LAYERS]
+
+
+def _value(node: ast.expr) -> object:
+    """A literal, or lists joined and repeated; None for anything else."""
+    if isinstance(node, ast.BinOp):
+        left, right = _value(node.left), _value(node.right)
+        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
+            return (left + right)[:MOST_LAYERS]
+        if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
+            return (left * min(max(right, 0), MOST_LAYERS))[:MOST_LAYERS]
+        return None
+    try:
+        found: object = ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    return found
+
+
+def _lists(text: str) -> _Found:
+    """Every list of numbers under the word it belongs to: the one before it, or `nine layers`, `512 channels`."""
+    text = _ORDINAL.sub(lambda m: " " * len(m[0]), text)
+    keys = [(m.start(), m.end(), str(m.lastgroup)) for m in _KEY.finditer(text)]
+    found = _Found()
+    at = 0
+    while match := _NUMBER.search(text, at):
+        run = [match[0]]
+        end = match.end()
+        opened = text[max(0, match.start() - 1)] in "[("
+        while True:
+            gap = _GLUE.match(text, end)
+            more = _NUMBER.match(text, gap.end()) if gap else None
+            if gap is None or more is None or not gap[0].strip():
+                break
+            if re.fullmatch(r"\s*(and|和|及)\s*", gap[0]) and len(run) == 1 and not opened:
+                break
+            run.append(more[0])
+            end = more.end()
+        at = end
+        after = next((k for s, e, k in keys if s >= end and not text[end:s].strip(" 个-")), None)
+        before = next((k for s, e, k in reversed(keys) if e <= match.start() and match.start() - e < 40), None)
+        values = [_numbers(one) for one in run]
+        if after == "layers" and len(run) == 1:
+            found.count = found.count or values[0][0]
+        elif (
+            after in {"filters", "kernel"}
+            and before != after
+            and len(run) == 1
+            and before in {None, "layers", "stride"}
+        ):
+            found.lists.setdefault(after, []).extend(values)
+        elif before and before != "layers":
+            found.lists.setdefault(before, []).extend(_flat(values, before))
+    return found
+
+
+def _flat(values: Values, key: str) -> Values:
+    """`(10; 8; 4; 4; 4)` is a list of five; `(1, 3)` one kernel of two axes, unless they are filters."""
+    if len(values) == 1 and (len(values[0]) > 3 or (key == "filters" and len(values[0]) > 1)):
+        return [(n,) for n in values[0]]
+    return values
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    if text.lower() in _DIGITS or text in _HAN:
+        return (_DIGITS.get(text.lower()) or _HAN[text],)
+    return tuple(int(part) for part in re.findall(r"\d+", text))
+
+
+def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
+    """Layers of the lists in the sentence, one after the other."""
+    lists = {key: values for key, values in found.lists.items() if values}
+    pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
+    if (
+        len(pairs) == 2
+        and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
+        and not re.search("3d", text, re.IGNORECASE)
+    ):
+        lists |= {key: [(n,) for n in lists[key][0]] for key in ("kernel", "stride")}
+    axes = max(len(v) for key in ("kernel", "stride", "dilation") for v in lists.get(key, [(0,)]))
+    count = found.count or max(len(values) for values in lists.values())
+    if kind is not None and kind.axes == 2 and kind.name == "enhancement" and len(lists["kernel"]) == 2 and axes == 2:
+        return _of_kind(found, kind)
+    if not 1 <= count <= MOST_LAYERS:
+        raise ExplainError(f"{count} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
+    columns = {}
+    for key, values in lists.items():
+        if len(values) not in (1, count):
+            raise ExplainError(
+                f"The sentence gives {len(values)} values for '{key}' and {count} layers. Give one for each layer, or "
+                "one for all of them."
+            )
+        columns[key] = values * count if len(values) == 1 else values
+
+    def each(key: str, i: int, mark: str) -> str:
+        return mark + "x".join(str(n) for n in columns[key][i]) if key in columns else ""
+
+    layers = [
+        each("kernel", i, "") + each("stride", i, "/") + each("dilation", i, ":") + each("filters", i, "@")
+        for i in range(count)
+    ]
+    notes = ["The layers were read from the sentence, one after the other, without padding."]
+    if "stride" not in columns:
+        notes.append("No stride was named: 1 was assumed.")
+    if (
+        re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE)
+        and kind is not None
+        and axes == 1
+        and count
+    ):
+        alone = sum((k[0] - 1) for k in columns["kernel"]) + 1
+        notes.append(
+            f"A context network stands behind an encoder, which the sentence does not give: {kind.about} was put "
+            f"before it. By itself it looks over {alone} of the encoder's outputs."
+        )
+        return Described(" ".join([re.sub("@512", "", kind.text), *layers]), samples=True, notes=tuple(notes))
+    return Described(" ".join(layers), samples=axes == 1, notes=tuple(notes))
+
+
+def _of_kind(found: _Found, kind: Kind) -> Described:
+    """The well-known network of a kind, with the filters that the sentence names when they fit."""
+    layers = kind.text.split()
+    widths = [v[0] for v in found.lists.get("filters", []) if len(v) == 1]
+    if len(widths) > 1:
+        layers = [
+            re.sub(r"@\d+", f"@{wide}", layers[min(i, len(layers) - 1)]) for i, wide in enumerate(widths[:MOST_LAYERS])
+        ]
+    kernels = ["x".join(map(str, v)) for v in found.lists.get("kernel", []) if len(v) == kind.axes]
+    if kernels and len(kernels) in (1, 2, len(layers)):  # one for all; the first and all others; one each
+        each = kernels if len(kernels) == len(layers) else [kernels[0]] + [kernels[-1]] * (len(layers) - 1)
+        layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
+    notes = (f"There is no code in the question: {kind.about} was taken as an example.",)
+    return Described(
+        " ".join(layers),
+        INPUTS.get(kind.name),
+        kind.axes == 2 and kind.name != "enhancement",
+        kind.name in {"wav2vec", "separation"},
+        notes,
+    )

@@ -1,0 +1,31 @@
+"""Notes and errors in Chinese: each English sentence is found in `zh.toml` by its fixed words, its parts filled in."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+
+
+def translated(text: str, language: str) -> str:
+    """A note, reason or error in a language; as it is where there is no translation.
+
+    >>> translated("No stride was named: 1 was assumed.", "zh")
+    '没有提到步长：假定为 1。'
+    """
+    if language != "zh":
+        return text
+    for pattern, told in catalogue():
+        match = pattern.fullmatch(text)
+        if match is not None:
+            return told.format(*(translated(part, language) for part in match.groups()))
+    return text
+
+
+@cache
+def catalogue() -> list[tuple[re.Pattern[str], str]]:
+    """(what an English sentence looks like, the Chinese one), those with the most fixed words first."""
+    found = tomllib.loads(Path(__file__).with_name("zh.toml").read_text(encoding="utf-8"))
+    rows = sorted(found.items(), key=lambda row: len(row[0].replace("{}", "")), reverse=True)
+    return [(re.compile("(.*?)".join(map(re.escape, key.split("{}"))), re.DOTALL), told) for key, told in rows]

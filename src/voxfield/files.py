@@ -1,0 +1,139 @@
+"""Files that appear only when they are whole: written beside their target and renamed, or gone.
+
+The temporary file is locked while its process lives, so a later run knows what a killed one left, and removes it.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import IO, Self
+
+from voxfield.errors import OutputError
+
+PREFIX, SUFFIX = ".voxfield-", ".part"
+_SETTLED_S = 60.0  # a younger temporary file may not be locked yet
+_PROBE_BYTES = 1 << 20
+
+
+@contextmanager
+def written_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """The path to write to; it becomes `path` when the block ends, and nothing is left when the block raises.
+
+    The file gets the mode that the umask leaves, and missing folders are made.
+
+    Raises:
+        OutputError: the target exists and may not be replaced, is no ordinary file, or cannot be written.
+    """
+    with PartFile(path, overwrite=overwrite) as part:
+        try:
+            yield part.path
+        except OSError as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(f"{path} could not be written to its end: {error.strerror or error}") from error
+        part.commit()
+
+
+class PartFile:
+    """A temporary file beside its target; `commit` renames it, leaving without it removes it.
+
+    Args:
+        target: where the file shall be; its folder is made where it is missing.
+        overwrite: replace what is there.
+
+    Raises:
+        OutputError: the target exists and may not be replaced, is no ordinary file, or cannot be written.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+        self.target, self._overwrite = target, overwrite
+        self._check_free()
+        self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = self.path.open("xb")
+        except OSError as error:
+            raise OutputError(f"{target} cannot be written: {error.strerror}") from error
+        _locked(self._lock)
+        _remove_abandoned(target.parent.resolve())
+
+    def commit(self) -> None:
+        """Give the file its name.
+
+        Raises:
+            OutputError: something took the name in the meantime, or it cannot be renamed.
+        """
+        self._check_free()
+        self._lock.close()
+        try:
+            self.path.replace(self.target)
+        except OSError as error:
+            raise OutputError(f"{self.target} cannot be written: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Remove the file, unless it was committed."""
+        self._lock.close()
+        self.path.unlink(missing_ok=True)
+
+    def refusal(self) -> str:
+        """Why the system takes no more bytes (a full disk, a quota, a limit of size), or nothing if it does."""
+        try:
+            with self.path.open("ab") as file:
+                file.write(bytes(_PROBE_BYTES))
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def _check_free(self) -> None:
+        try:
+            if self.target.is_dir():
+                raise OutputError(f"{self.target} is a folder, not a file to write")
+            exists = self.target.exists()
+        except OSError as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(f"{self.target} cannot be written: {error.strerror}") from error
+        if exists and not self.target.is_file():
+            raise OutputError(
+                f"{self.target} is no ordinary file and is never replaced; to write to a pipe, redirect -o - to it"
+            )
+        if exists and not self._overwrite:
+            raise OutputError(
+                f"{self.target} exists already; allow it to be replaced with --overwrite (overwrite=True)"
+            )
+
+
+@cache  # once a folder and process
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed runs left in a folder: temporary files that nobody holds locked."""
+    with suppress(OSError):
+        for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _SETTLED_S:
+                    with path.open("rb") as file:
+                        free = _locked(file)
+                    if free:
+                        path.unlink()
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Whether this process could take the lock of a file, which ends with the process or with closing the file."""
+    if os.name == "nt":  # an open file cannot be removed there, which serves as well
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

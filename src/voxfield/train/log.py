@@ -1,0 +1,45 @@
+"""The log of a run: one JSON line an entry in `log.jsonl`, the same to TensorBoard, a short one to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class Log:
+    """Opened for appending; `quiet` writes nothing, for the processes that are not the first."""
+
+    def __init__(self, folder: Path, quiet: bool = False) -> None:
+        self.quiet = quiet
+        if quiet:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self.board = SummaryWriter(str(folder))
+
+    def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
+        """One entry of a kind: `train`, `valid`."""
+        if self.quiet:
+            return
+        rounded = {name: round(value, 5) for name, value in values.items()}
+        self.file.write(json.dumps({"step": step, "kind": kind, "time": round(time.time()), **rounded}) + "\n")
+        self.file.flush()
+        for name, value in values.items():
+            self.board.add_scalar(f"{kind}/{name}", value, step)
+        self.say(f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in values.items()))
+
+    def say(self, words: str) -> None:
+        """A line for who watches, which is not kept."""
+        if not self.quiet:
+            print(words, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Close the files."""
+        if not self.quiet:
+            self.file.close()
+            self.board.close()

@@ -1,0 +1,145 @@
+"""The state of a run: network, averaged weights, optimiser, random state, and how much it has seen.
+
+It goes to a checkpoint and comes back, so that a run that stops and resumes gives the same weights as one that never
+stopped.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from voxfield.errors import CheckpointError, RecipeError
+from voxfield.models import architecture
+from voxfield.train import checkpoint
+from voxfield.train.recipe import Recipe
+from voxfield.train.values import build
+
+
+class RunState:
+    """A run at its first step.
+
+    Attributes:
+        step: steps made.
+        items: mixtures drawn in this run, by all processes; the number of the next one.
+        epoch_items: mixtures of an epoch, kept for the whole run, so that no later change of the batch repeats one.
+        hours_of_mixtures: seen by these weights, those before an `--init` as well.
+        random: torch's random state after the last step.
+    """
+
+    def __init__(self, recipe: Recipe, network: nn.Module, device: torch.device) -> None:
+        config = recipe.train
+        self.recipe, self.device = recipe, device
+        self.net = network.to(device)
+        self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(
+            self.net.parameters(), config.learning_rate, (0.9, 0.98), weight_decay=config.weight_decay, fused=True
+        )
+        self.step, self.items, self.epoch_items = 0, 0, config.epoch_steps * config.batch
+        self.hours_of_mixtures = 0.0
+        self.random = random_state()
+        pairs = list(zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._averaged = [averaged for averaged, _ in floats], [trained for _, trained in floats]
+        self._copied = [pair for pair in pairs if not pair[0].is_floating_point()]
+
+    def count_step(self) -> None:
+        """One batch more was seen."""
+        self.step += 1
+        self.items += self.recipe.train.batch
+        self.hours_of_mixtures += self.recipe.train.batch * self.recipe.mix.duration_s / 3600
+        self.random = random_state()
+
+    @torch.no_grad()
+    def update_average(self, decay: float) -> None:
+        """Move the averaged weights by 1 - decay of the way to the present ones."""
+        get_ema_multi_avg_fn(decay)(*self._averaged, None)  # type: ignore[no-untyped-call]
+        for averaged, trained in self._copied:
+            averaged.copy_(trained)
+
+    def save(self, path: Path) -> None:
+        """Everything that is needed to go on."""
+        parts = {
+            "net": self.net.state_dict(),
+            "ema": self.average.state_dict(),
+            "optimiser": checkpoint.optimiser_tensors(self.optimiser),
+            "random": self.random,
+        }
+        checkpoint.save(path, parts, self._about())
+
+    def save_average(self, path: Path, scores: Mapping[str, float]) -> None:
+        """The averaged weights alone, with their scores: enough to export or to start from, not to resume."""
+        checkpoint.save(path, {"ema": self.average.state_dict()}, {**self._about(), "scores": dict(scores)})
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint of the same network.
+
+        Raises:
+            CheckpointError: not a checkpoint, or one that holds averaged weights only.
+            RecipeError: it is of another network.
+        """
+        parts, about = checkpoint.load(path)
+        if not {"net", "optimiser"} <= parts.keys():
+            raise CheckpointError(f"{path} holds averaged weights only; start from it with --init instead of --resume")
+        stored = about["recipe"]
+        config = architecture(self.recipe.architecture)[0]
+        same_kind = (stored["task"], stored["architecture"]) == (self.recipe.task, self.recipe.architecture)
+        if not same_kind or build(config, stored["model"], f"[model] of {path}") != self.recipe.model:
+            raise RecipeError(
+                f"{path} is of another network than the recipe's [model]; choose another folder with --run"
+            )
+        checkpoint.restore(self.net, parts["net"], str(path))
+        checkpoint.restore(self.average, parts["ema"], str(path))
+        checkpoint.restore_optimiser(self.optimiser, parts["optimiser"])
+        restore_random_state(parts.get("random", {}))
+        self.step, self.random = about["step"], random_state()
+        self.items, self.epoch_items, self.hours_of_mixtures = seen(about)
+
+    def start_from(self, path: Path) -> None:
+        """Take the averaged weights of a checkpoint; steps count from zero, the optimiser starts anew."""
+        parts, about = checkpoint.load(path)
+        checkpoint.restore(self.net, parts["ema"], str(path))
+        checkpoint.restore(self.average, parts["ema"], str(path))
+        self.hours_of_mixtures = seen(about)[2]
+
+    def _about(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "items": self.items,
+            "epoch_items": self.epoch_items,
+            "hours_of_mixtures": round(self.hours_of_mixtures, 6),
+            "recipe": self.recipe.to_dict(),
+        }
+
+
+def seen(about: Mapping[str, Any]) -> tuple[int, int, float]:
+    """(Mixtures drawn, mixtures of an epoch, hours of mixtures) by a checkpoint's description.
+
+    Checkpoints of before these were counted had one batch and one length of mixtures throughout.
+    """
+    train, mix = about["recipe"]["train"], about["recipe"]["mix"]
+    items = about.get("items", about["step"] * train["batch"])
+    epoch_items = about.get("epoch_items", train["epoch_steps"] * train["batch"])
+    return items, epoch_items, about.get("hours_of_mixtures", items * mix["duration_s"] / 3600)
+
+
+def random_state() -> dict[str, Tensor]:
+    """The state of torch's generators, as bytes."""
+    states: dict[str, Tensor] = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random_state(states: Mapping[str, Tensor]) -> None:
+    """The inverse of `random_state`; what is missing is left as it is."""
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

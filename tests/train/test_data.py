@@ -1,0 +1,69 @@
+"""The recordings of a recipe: what is held out for validation, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxfield.errors import InputError, RecipeError
+from voxfield.train.data import open_banks
+from voxfield.train.enhance import make_mixer
+from voxfield.train.mixing import MixConfig
+from voxfield.train.recipe import DataConfig
+from voxfield.train.sources import Clip, without_held_out
+
+
+def clips(groups, each):
+    return [Clip(f"{group}-{take}.wav", str(group)) for group in range(groups) for take in range(each)]
+
+
+@pytest.mark.parametrize(
+    "groups, each, held_out", [(40, 3, 12), (8, 2, 8), (4, 25, 8), (1, 30, 3), (12, 1, 1), (1, 2, 1)]
+)
+def test_a_part_is_held_out(groups, each, held_out):
+    training, validation = without_held_out(clips(groups, each))
+    assert len(validation) == held_out and len(training) + len(validation) == groups * each
+    assert not {clip.path for clip in training} & {clip.path for clip in validation}
+    if groups == 40:
+        assert not {clip.group for clip in training} & {clip.group for clip in validation}
+
+
+def test_validation_of_folders_is_not_training_data(sounds, tmp_path):
+    data = DataConfig((f"{sounds}/speech",), (f"{sounds}/noise",), cache=str(tmp_path))
+    banks = [open_banks(data, 16000, split) for split in (data.train_split, data.valid_split)]
+    for kind in ("speech", "noise"):
+        training, validation = ({clip.path for clip in getattr(bank, kind).clips} for bank in banks)
+        assert training and validation and not training & validation
+    assert len(open_banks(data, 16000, "").speech) == 16  # no split: everything
+
+
+def test_a_single_recording_cannot_be_both():
+    with pytest.raises(InputError, match="only recording"):
+        without_held_out(clips(1, 1))
+
+
+def test_one_folder_of_clean_speech_is_enough(tmp_path):
+    """Files of no known speaker are one group, from which babble is made as well."""
+    rng = np.random.default_rng(0)
+    for kind in ("speech", "noise"):
+        (tmp_path / kind).mkdir()
+        for number in range(3):
+            soundfile.write(tmp_path / kind / f"{number}.wav", 0.1 * rng.standard_normal(8000), 16000)
+    data = DataConfig((f"{tmp_path}/speech",), (f"{tmp_path}/noise",), cache=str(tmp_path / "cache"))
+    mixer = make_mixer(data, replace(MixConfig(duration_s=0.5), babble=1.0), 16000, 0, "train")
+    for index in range(10):
+        noisy, clean = mixer.mix(0, index)
+        assert np.isfinite(noisy).all() and len(noisy) == len(clean) == 8000
+
+
+def test_missing_data_is_named(sounds, tmp_path):
+    data = DataConfig((f"{sounds}/speech",), cache=str(tmp_path))
+    with pytest.raises(RecipeError, match=r"data\.noise is empty"):
+        make_mixer(data, MixConfig(), 16000, 0, "train")
+    with pytest.raises(RecipeError, match=r"data\.speech is empty"):
+        open_banks(DataConfig(), 16000, "train")
+    wav = next((sounds / "speech").rglob("*.wav"))
+    (tmp_path / "list.csv").write_text(f"path,dynamic_db\n{wav},12\n{wav},20\n")
+    with pytest.raises(RecipeError, match=r"none of 1 recordings.*min_dynamic_db"):
+        open_banks(DataConfig((str(tmp_path / "list.csv"),), cache=str(tmp_path)), 16000, "train")
