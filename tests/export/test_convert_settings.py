@@ -11,8 +11,8 @@ import soundfile as sf
 import torch
 
 from voxfield.cli.app import run
-from voxfield.errors import CheckpointError, InputError, MissingExtraError, OutputError
-from voxfield.export.convert import conversion, convert_checkpoint, load
+from voxfield.errors import CheckpointError, InputError, OutputError
+from voxfield.export.convert import convert_checkpoint, load
 
 sys.path.insert(0, str(Path(__file__).parent))
 import plain_tasnet
@@ -167,12 +167,6 @@ def test_a_failing_export_leaves_nothing_behind(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_without_onnx_the_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"voxfield\[train\]"):
-        convert_checkpoint(saved(tmp_path / "theirs.pt", asteroid(2)), "asteroid", tmp_path / "out", onnx=True)
-
-
 @pytest.mark.parametrize(
     ("program", "tensors", "overrides", "reference"),
     [
@@ -245,6 +239,13 @@ def test_the_folder_of_a_conversion_is_a_model(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UnknownModelError, match=r"no \.onnx file; convert with --onnx"):
         resolve(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("cases", [[7], [{"input": 3}], [{"input": {"x": 1}, "output": {}}], "text", [None]])
+def test_cases_of_another_shape_are_left_alone(tmp_path, cases):
+    torch.save({"state_dict": asteroid(2), "cases": cases}, tmp_path / "theirs.pt")
+    made = convert_checkpoint(tmp_path / "theirs.pt", "asteroid", tmp_path / "out")
+    assert list(made.proofs) == ["converting back"]
 
 
 def test_overrides_must_be_known_and_possible(tmp_path):

@@ -24,8 +24,8 @@ def sqrt_hann(window_samples: int) -> Array:
 def hamming(window_samples: int) -> Array:
     """Symmetric Hamming window, (window_samples,) float32: 0.08 at both ends, used for the analysis alone.
 
-    >>> hamming(5).round(2).tolist()
-    [0.08, 0.54, 1.0, 0.54, 0.08]
+    >>> (100 * hamming(5)).round().tolist()
+    [8.0, 54.0, 100.0, 54.0, 8.0]
     """
     return _frozen(np.hamming(window_samples))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Checkpoint:
     path: Path
     tensors: dict[str, Tensor]
     settings: dict[str, Any] = field(default_factory=dict)
-    cases: list[dict[str, Any]] = field(default_factory=list)
+    cases: list[Any] = field(default_factory=list)
 
     def tensor(self, name: str, axes: int) -> Tensor:
         """A tensor that decides the configuration.
@@ -48,6 +48,16 @@ class Checkpoint:
         if found.ndim != axes or not found.numel():
             raise CheckpointError(f"{name} in {self.path} has shape {tuple(found.shape)}; {axes} axes are needed")
         return found
+
+    def pairs(self, given: str, wanted: str) -> Iterator[tuple[str, Tensor, Tensor]]:
+        """(What it is called, input, output) of each stored case that has tensors of these names."""
+        for number, case in enumerate(self.cases):
+            try:
+                x, y = case["input"][given], case["output"][wanted]
+            except (TypeError, KeyError, IndexError):
+                continue  # of another kind
+            if torch.is_tensor(x) and torch.is_tensor(y):
+                yield f"stored case {number}", x, y
 
 
 def read(path: str | Path) -> Checkpoint:

@@ -8,7 +8,6 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from voxfield.cards import example_card
-from voxfield.errors import CardError, CheckpointError, InputError, MissingExtraError, OutputError
+from voxfield.errors import CardError, CheckpointError, InputError, OutputError
 from voxfield.export.convert.checkpoint import Checkpoint, read
 from voxfield.export.convert.program import TOLERANCE
 from voxfield.export.convert.programs import PROGRAMS, looks_like
@@ -64,8 +63,6 @@ def convert_checkpoint(
         raise InputError(f"--from {program} is not known; choose one of {', '.join(PROGRAMS)}")
     if name:
         _check_name(name)
-    if onnx and find_spec("onnx") is None:
-        raise MissingExtraError("onnx", "train", "writing an ONNX file")
     content = read(checkpoint)
     seen = looks_like(content.tensors)
     if seen != program:

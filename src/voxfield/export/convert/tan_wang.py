@@ -31,9 +31,9 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
     restore(net.crn, ours_from(content.tensors), str(content.path))
     proofs = {}
     with torch.no_grad():
-        for number, case in enumerate(content.cases):
-            estimate = net.crn(case["input"]["magnitude"].transpose(1, 2)[:, None])[0][:, 0].transpose(1, 2)
-            proofs[f"stored case {number}"] = relative_difference(estimate, case["output"]["estimate"])
+        for what, magnitude, wanted in content.pairs("magnitude", "estimate"):
+            estimate = net.crn(magnitude.transpose(1, 2)[:, None])[0][:, 0].transpose(1, 2)
+            proofs[what] = relative_difference(estimate, wanted)
     summary = "speech enhancement, converted from a checkpoint of the authors of the CRN"
     return Made(net, {"task": "enhance", "architecture": "crn", "summary": summary}, proofs)
 

@@ -167,10 +167,9 @@ def _proofs(net: ConvTasNet, content: Checkpoint, table: list[Row]) -> Iterator[
     same = back.keys() == theirs.keys() and all(torch.equal(back[name], theirs[name]) for name in back)
     yield "converting back", 0.0 if same else float("inf")
     with torch.no_grad():
-        for number, case in enumerate(content.cases):
-            mixture = case["input"]["mixture"]
+        for what, mixture, sources in content.pairs("mixture", "sources"):
             got = net.separate(mixture if mixture.ndim == 3 else mixture[:, None])
-            yield f"stored case {number}", relative_difference(got, case["output"]["sources"])
+            yield what, relative_difference(got, sources)
         if not net.config.not_streaming_because:
             hop = net.config.stride_samples
             x = torch.randn(1, 1, net.config.kernel_samples + 40 * hop, generator=torch.Generator().manual_seed(0))
