@@ -75,7 +75,8 @@ def test_checkpoint_to_a_file_that_users_run(settings, tmp_path):
     path = start(load_recipe(RECIPE, settings), tmp_path / "run")
     card = export_checkpoint(path, tmp_path / "mine.onnx", "crn-mine.v1", {"pesq": 1.5})
     assert load_engine(tmp_path / "mine.onnx").card == card
-    assert card.measured == {"pesq": 1.5, "training_steps": 6}
+    assert card.measured["pesq"] == 1.5 and card.measured["training_steps"] == 6
+    assert card.measured["hours_of_mixtures"] == round(6 * 2 * 0.8 / 3600, 1)
     assert card.config["channels"] == 6 and card.interface.latency_ms == 32
 
 
@@ -141,6 +142,10 @@ def test_the_best_weights_are_kept(settings, tmp_path, monkeypatch):
     assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 4
     start(load_recipe(RECIPE, [*often, "train.steps=10"]), tmp_path / "run", resume=True)
     assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 10
+    more = [*often, "train.steps=12", "train.validate_items=2", "train.final_items=2"]  # not comparable: another set
+    monkeypatch.setattr(EnhanceTask, "score", lambda task, net, mixture: {"si_sdr_db": 1.0})
+    start(load_recipe(RECIPE, more), tmp_path / "run", resume=True)
+    assert checkpoint.load(path.with_name("best.safetensors"))[1]["step"] == 12
     with pytest.raises(CheckpointError, match="--init"):
         (tmp_path / "averaged").mkdir()
         path.with_name("best.safetensors").rename(tmp_path / "averaged" / "checkpoint.safetensors")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from ..errors import ExplainError
 from .costs import costs, counted, written_bytes
@@ -22,6 +23,7 @@ from .report import (
     unavailable,
 )
 from .rules import RULES, fields_after, rule_for
+from .shapes import shape_text
 
 Source = tuple[str, Axis]
 
@@ -40,7 +42,8 @@ def analyse(graph: Graph) -> Report:
         if axis.name == "time" and name == graph.main_input:
             carry(graph, tensors)
     time = time_dims(graph, fields)
-    layers = tuple(layer_report(graph, op, fields, time) for op in graph.ops)
+    known: dict[Any, AxisField] = {}
+    layers = tuple(layer_report(graph, op, fields, time, known) for op in graph.ops)
     output = graph.outputs[0]
     found = tuple(axis_field(graph, source, output, tensors) for source, tensors in fields.items())
     unknown = tuple(f"{op.name} ({op.source or op.kind})" for op in graph.ops if op.kind not in RULES)
@@ -52,8 +55,22 @@ def analyse(graph: Graph) -> Report:
         layers=layers,
         costs=costs(graph, layers, found),
         unknown=unknown,
-        notes=graph.notes,
+        notes=tuple(dict.fromkeys((*graph.notes, *other_outputs(graph)))),
     )
+
+
+def other_outputs(graph: Graph) -> list[str]:
+    """What is said when there are outputs beside the one that is explained; those that only carry state are not."""
+    kept = {after for _, after in graph.loops}
+    others = [name for name in graph.outputs[1:] if name not in kept and name != graph.outputs[0]]
+    if not others:
+        return []
+    listed = ", ".join(f"{name} {shape_text(graph.shape(name))}" for name in others[:6])
+    first = f"{graph.outputs[0]} {shape_text(graph.shape(graph.outputs[0]))}"
+    more = " ..." if len(others) > 6 else ""
+    return [
+        f"There are {len(others) + 1} outputs; these figures are of the first, {first}. The others: {listed}{more}."
+    ]
 
 
 def sources(graph: Graph) -> list[Source]:
@@ -197,6 +214,7 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         unbounded_future=ordered(graph, [part.future for part in field.parts]),
         reach=clipped(reach, in_size),
         rate_hz=axis.rate_hz,
+        mirrored=mirrored(graph, axis, tensors) if tensor == graph.outputs[0] else 0,
         tail_dropped=0 if whole and tail is not None else tail,
         status=status,
         missing=tuple(sorted(field.missing)),
@@ -213,6 +231,20 @@ def along(part: Part, dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
     step = part.steps[dim]
     line = Part((step,), tuple(spans)).shortened(0)
     return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.table))
+
+
+def mirrored(graph: Graph, axis: Axis, tensors: Mapping[str, Field]) -> int:
+    """Input positions that the first output needs for what reflect padding mirrors to before its start."""
+    most = 0
+    for op in graph.ops:
+        if op.kind != "pad" or not str(op.attr("mode")).startswith("reflect") or op.inputs[0] not in tensors:
+            continue
+        for dim, before in zip(op.dims, op.attr("before"), strict=True):
+            for part in tensors[op.inputs[0]].parts:
+                index = tuple(before if d == dim else 0 for d in range(len(part.steps)))
+                span = part.at(index) if dim in part.moving and before > 0 else None
+                most = max(most, span[1] + 1 if span else 0)
+    return most
 
 
 def squeezed_out(field: Field, in_size: Size) -> tuple[Fraction, tuple[Phase, ...]] | None:
@@ -254,9 +286,13 @@ def ordered(graph: Graph, groups: Sequence[frozenset[Cause]]) -> tuple[Cause, ..
 
 
 def layer_report(
-    graph: Graph, op: Op, fields: Mapping[Source, Mapping[str, Field]], time: Mapping[str, frozenset[int]]
+    graph: Graph,
+    op: Op,
+    fields: Mapping[Source, Mapping[str, Field]],
+    time: Mapping[str, frozenset[int]],
+    known: dict[Any, AxisField],
 ) -> LayerReport:
-    """One operator's share of the report."""
+    """One operator's share of the report; `known` holds the fields worked out so far, which many operators share."""
     rule = rule_for(op)
     ins = tuple(graph.shape(t) for t in op.inputs)
     outs = tuple(graph.shape(t) for t in op.outputs)
@@ -264,7 +300,21 @@ def layer_report(
     clock = any(axis.name == "time" for _, axis in fields)
     macs = rule.macs(op, ins, outs, dims)
     state = rule.state(op, ins, outs, dims) if clock else None
-    seen = tuple(axis_field(graph, source, op.outputs[0], tensors) for source, tensors in fields.items())
+
+    def seen_along(source: Source, tensors: Mapping[str, Field]) -> AxisField:
+        field = tensors.get(op.outputs[0])
+        key = (
+            source,
+            id(field.parts) if field else None,
+            field and field.missing,
+            outs[0],
+            op.outputs[0] in graph.outputs,
+        )
+        if key not in known:
+            known[key] = axis_field(graph, source, op.outputs[0], tensors)
+        return known[key]
+
+    seen = tuple(seen_along(source, tensors) for source, tensors in fields.items())
     return LayerReport(
         name=op.name,
         kind=op.kind,

@@ -9,12 +9,14 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analyse import analyse
-from .api import read, titled
+from .api import read, titled, uncollected
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
 from .report import Report
 from .words import Paragraph, words
+
+SPANS = ("rf", "latency", "first_output_needs")  # stretches of frames, the window of the last one included
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,9 @@ class Answer:
         found = self.report.to_dict()
         if self.frames is not None:
             found["frames"] = self._frames(self.frames)
+            for field, told in zip(self.report.fields, found["fields"], strict=True):
+                for name in SPANS if field.axis == "time" else ():
+                    told[f"{name}_ms"] = span_ms(field, getattr(field, name), self.frames)
         return {
             **found,
             "words": [{"key": p.key, "question": p.question, "answer": p.answer} for p in self.paragraphs],
@@ -43,7 +48,7 @@ class Answer:
         told: dict[str, Any] = dict(vars(frames))
         for field in self.report.fields:
             if field.axis == "time" and field.input == self.report.fields[0].input:
-                for name in ("rf", "latency", "first_output_needs"):
+                for name in SPANS:
                     told[f"{name}_ms"] = span_ms(field, getattr(field, name), frames)
         return told
 
@@ -83,8 +88,9 @@ def report_on(
         what, input_shape, layout = told.what, told.input_shape, told.layout
         rate, frames, title = told.rate_hz, frames or told.frames, told.title
         asked = told.asked
-    graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate)
-    report = analyse(graph)
+    with uncollected():
+        graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate)
+        report = analyse(graph)
     if verify:
         if isinstance(what, Graph):
             raise ExplainError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,7 +55,8 @@ def explain(
         told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
         what, input_shape, layout, rate_hz = told.what, told.input_shape, told.layout, told.rate_hz
         title = told.title
-    graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
+    with uncollected():
+        graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
     if edits:
         from .whatif import edited
 
@@ -62,12 +65,25 @@ def explain(
             raise ExplainError(
                 "A changed network exists on paper only and cannot be verified: drop the edits or verify."
             )
-    report = analyse(graph)
+    with uncollected():
+        report = analyse(graph)
     if not verify:
         return report
     from .probe import verified
 
     return verified(report, what, graph)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without Python's search for cycles, which takes most of the time of a graph of many thousand operators."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def titled(graph: Graph, title: str | None) -> Graph:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import product
 from math import gcd, lcm, prod
 
@@ -70,15 +71,15 @@ class Part:
     stopped: bool = False  # True once every element sees the same stretch, whatever its index
     pace: Fraction | None = None  # positions it moved per element when its only element was squeezed out
 
-    @property
+    @cached_property
     def hops(self) -> tuple[Fraction, ...]:
         """Input positions per element, for every dim."""
         return tuple(Fraction(a, p) for p, a in self.steps)
 
-    @property
+    @cached_property
     def moving(self) -> tuple[int, ...]:
         """The dims along which the input position moves."""
-        return tuple(d for d, (_, a) in enumerate(self.steps) if a)
+        return tuple([d for d, (_, a) in enumerate(self.steps) if a])
 
     def leading(self, sizes: Sequence[Size]) -> int | None:
         """The dim that the axis runs along in a tensor of these sizes: the one that covers most of it."""
@@ -95,6 +96,9 @@ class Part:
 
     def row(self, dim: int) -> Iterator[tuple[Span, ...]]:
         """The table cut into rows along one dim, in the order of the other dims."""
+        if len(self.table) == 1:
+            yield self.table
+            return
         inner = prod(p for p, _ in self.steps[dim + 1 :])
         length = self.steps[dim][0]
         for start in range(0, len(self.table), inner * length):
@@ -409,6 +413,9 @@ class Field:
 
 def united(parts: Iterable[Part]) -> tuple[Part, ...]:
     """Parts that move alike along every dim, written as one."""
+    parts = tuple(parts)
+    if len(parts) == 1 and None not in parts[0].table:
+        return parts
     found: dict[tuple[tuple[Fraction, ...], bool], Part] = {}
     for part in parts:
         if all(span is None for span in part.table):  # what reads nothing has no reason to read more
@@ -443,6 +450,10 @@ def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field
     Raises:
         RatesDifferError: two of them move along the same dim at different rates.
     """
+    first = operands[0].parts if operands else ()
+    if len(first) == 1 and all(not o.parts or o.parts == first for o in operands):  # nothing to bring together
+        missing = frozenset().union(*(f.missing for f in operands))
+        return Field(first, missing, any(f.lost for f in operands))
     parts: list[Part] = []
     seen: dict[int, tuple[int, Fraction]] = {}
     for number, operand in enumerate(operands):

@@ -28,6 +28,8 @@ def aligned(part: Part, shape: Shape, out: Shape, cause: Cause) -> Part:
 
 def broadcast_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     out = place.outs[0]
+    if all(shape == out for shape in place.ins):
+        return [met(fields, out, place.cause("a reversed copy is joined to", False))] * len(place.outs)
     cause = place.cause("one position is shared by all of", True)
     seen = [
         field.map(lambda part, s=shape: aligned(part, s, out, cause))  # type: ignore[misc]
@@ -276,7 +278,8 @@ def unknown_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     for out in place.outs:
         like = [field for field, shape in zip(fields, place.ins, strict=False) if shape == out]
         if like:
-            found.append(replace(like[0], missing=like[0].missing | name))
+            both = met(like, out, place.cause("a reversed copy is joined to", False))
+            found.append(replace(both, missing=both.missing | name))
         else:
             found.append(Field((), name.union(*(f.missing for f in fields)), lost=True))
     return found

@@ -114,6 +114,7 @@ class AxisField:
     unbounded_future: tuple[Cause, ...] = ()
     reach: tuple[int, int] | None = None
     rate_hz: float | None = None
+    mirrored: int = 0  # inputs that reflect padding brings to before the first output
     tail_dropped: int | None = None  # last input positions that no output sees, for this input size
     status: Status = Status.EXACT
     missing: tuple[str, ...] = ()  # operators without a rule on the way from the input
@@ -163,7 +164,7 @@ class AxisField:
         """Inputs that must exist before output 0 can be computed; None when that is all of them."""
         if not self._seen or not self._bounded(*self.whole_input, *self.unbounded_future):
             return None
-        return 0 if self.phases[0].end is None else max(0, self.phases[0].end + 1)
+        return 0 if self.phases[0].end is None else max(0, self.phases[0].end + 1, self.mirrored)
 
     @property
     def alignment(self) -> Fraction | None:

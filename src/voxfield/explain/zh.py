@@ -28,4 +28,10 @@ def catalogue() -> list[tuple[re.Pattern[str], str]]:
     """(what an English sentence looks like, the Chinese one), those with the most fixed words first."""
     found = tomllib.loads(Path(__file__).with_name("zh.toml").read_text(encoding="utf-8"))
     rows = sorted(found.items(), key=lambda row: len(row[0].replace("{}", "")), reverse=True)
-    return [(re.compile("(.*?)".join(map(re.escape, key.split("{}"))), re.DOTALL), told) for key, told in rows]
+    return [(re.compile(_pattern(key), re.DOTALL), told) for key, told in rows]
+
+
+def _pattern(key: str) -> str:
+    parts = [re.escape(part) for part in key.split("{}")]
+    first = r"(\d+)" if key.startswith("line {}") else "(.*?)"
+    return "(.*?)".join([first.join(parts[:2]), *parts[2:]]) if len(parts) > 1 else parts[0]

@@ -45,6 +45,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
     """
     from voxfield.train import checkpoint as storage
     from voxfield.train.recipe import from_dict
+    from voxfield.train.state import seen
 
     parts, about = storage.load(checkpoint)
     recipe = from_dict(about["recipe"])
@@ -63,7 +64,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "data": publication.data,
             "config": dataclasses.asdict(model),
             "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
-            | {"training_steps": about["step"]},
+            | {"training_steps": about["step"], "hours_of_mixtures": round(seen(about)[2], 1)},
             "interface": net.interface(),
         },
     )

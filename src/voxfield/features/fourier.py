@@ -6,10 +6,8 @@ samples late. The state is the tail that the next block still needs; zeros are t
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
 from voxfield.errors import InputError
 from voxfield.features.windows import analysis_window, synthesis_window
@@ -55,12 +53,17 @@ class Stft:
         if count % self.hop_samples:
             raise InputError(f"analysis takes whole hops of {self.hop_samples} samples, not {count} samples")
         state = self.initial_state(channels) if state is None else state
-        joined = np.concatenate([state, samples], axis=1)
-        frames = joined[:, _places(self.window_samples, self.hop_samples, count // self.hop_samples)]  # (C, T, window)
-        spectrum = np.fft.rfft(frames * analysis_window(self.window_samples, self.window)).swapaxes(1, 2)
-        parts = np.empty((channels, 2, *spectrum.shape[1:]), np.float32)
-        parts[:, 0], parts[:, 1] = spectrum.real, spectrum.imag
-        return parts, joined[:, count:]
+        joined = np.concatenate([state, samples], axis=1, dtype=np.float32)
+        spectrum = np.fft.rfft(self._frames(joined) * analysis_window(self.window_samples, self.window))  # (C, T, F)
+        parts = spectrum.astype(np.complex64, copy=False).view(np.float32).reshape(*spectrum.shape, 2)
+        return np.ascontiguousarray(parts.transpose(0, 3, 2, 1)), joined[:, count:]
+
+    def _frames(self, joined: Array) -> Array:
+        """(C, T, window) frames of contiguous samples, as a view: frame t begins with sample t * hop."""
+        channels, count = joined.shape
+        across, along = joined.strides
+        shape = (channels, (count - self.delay_samples) // self.hop_samples, self.window_samples)
+        return np.ndarray(shape, joined.dtype, joined, 0, (across, along * self.hop_samples, along))
 
     def synthesise(self, spectrum: Array, state: Array | None = None) -> tuple[Array, Array]:
         """Samples of whole frames, `delay_samples` later than what was analysed.
@@ -75,24 +78,17 @@ class Stft:
         channels, _, _, count = spectrum.shape
         state = self.initial_state(channels) if state is None else state
         window, hop = self.window_samples, self.hop_samples
-        values = np.empty((channels, count, self.bins), np.complex64)
-        values.real, values.imag = spectrum[:, 0].swapaxes(1, 2), spectrum[:, 1].swapaxes(1, 2)
-        frames = np.fft.irfft(values, window) * synthesis_window(window, hop, self.window)  # (C, T, window)
-        overlap = np.zeros((channels, window + count * hop), np.float32)  # the last hop is room for an odd window
-        overlap[:, : self.delay_samples] = state
-        for start in range(0, window, hop):
-            part = frames[:, :, start : start + hop]
-            if part.shape[2] < hop:
-                part = np.pad(part, ((0, 0), (0, 0), (0, hop - part.shape[2])))
-            overlap[:, start : start + count * hop] += part.reshape(channels, count * hop)
-        given, kept = count * hop, count * hop + self.delay_samples
-        return overlap[:, :given], overlap[:, given:kept]
-
-
-@lru_cache(maxsize=128)
-def _places(window_samples: int, hop_samples: int, count: int) -> npt.NDArray[np.intp]:
-    """Where the samples of each frame lie, (T, window)."""
-    return np.arange(count)[:, None] * hop_samples + np.arange(window_samples)
+        parts = np.ascontiguousarray(spectrum.transpose(0, 3, 2, 1), np.float32)  # (C, T, F, 2)
+        frames = np.fft.irfft(parts.view(np.complex64)[..., 0], window)  # (C, T, window)
+        frames *= synthesis_window(window, hop, self.window)
+        overlap = np.zeros((channels, -(-window // hop) + count, hop), np.float32)
+        overlap.reshape(channels, -1)[:, : self.delay_samples] = state
+        for at in range(0, window, hop):
+            part = frames[:, :, at : at + hop]
+            first = at // hop
+            overlap[:, first : first + count, : part.shape[2]] += part
+        samples = overlap.reshape(channels, -1)
+        return samples[:, : count * hop], samples[:, count * hop : count * hop + self.delay_samples]
 
 
 def stft(samples: Array, window_samples: int = 512, hop_samples: int = 256) -> Array:

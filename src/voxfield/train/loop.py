@@ -223,7 +223,8 @@ class Validation:
         """Score so many mixtures and keep the weights if they are the best so far."""
         before = time.monotonic()
         rows = [self._row(index) for index in range(items)]
-        scores = mean_scores(self.task, rows[: self.task.recipe.train.validate_items])
+        subset = rows[: self.task.recipe.train.validate_items]
+        scores = {**mean_scores(self.task, subset), "items": len(subset)}
         if self._is_better(scores):
             self.state.save_average(self.best, scores)
             self.best_scores = scores
@@ -240,7 +241,8 @@ class Validation:
             return {}
 
     def _is_better(self, scores: Scores) -> bool:
-        comparable = scores.keys() == self.best_scores.keys()  # other measures were installed, or it is the first
+        """Than the best so far; the first is, and so is one by other measures or on more or fewer mixtures."""
+        comparable = scores.keys() == self.best_scores.keys() and scores["items"] == self.best_scores["items"]
         return not math.isnan(scores["score"]) and (not comparable or scores["score"] > self.best_scores["score"])
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,13 +84,13 @@ def command(
             language=lang,
         )
     if as_json:
-        print(json.dumps(found.to_dict(), ensure_ascii=False))
+        say(json.dumps(found.to_dict(), ensure_ascii=not _speaks_unicode()))
     else:
         columns = max(40, shutil.get_terminal_size((112, 24)).columns)
         told = report_text(
             found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
         )
-        print("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
+        say("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
     if html is not None:
         _write(
             html, page(found.report, found.graph, found.paragraphs, found.changes, language=lang, frames=found.frames)
@@ -98,6 +98,30 @@ def command(
     if svg is not None:
         _write(svg, cone(found.report, found.graph, language=lang, frames=found.frames))
         _write(_costs_beside(svg), costs(found.report, found.graph, language=lang))
+
+
+def _speaks_unicode() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") in {"utf8", "gb18030"}
+
+
+def say(text: str) -> None:
+    """Prints a text on any terminal.
+
+    Raises:
+        OutputError: the terminal has no characters for most of it, or nothing more can be written.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    shown = text.encode(encoding, "replace").decode(encoding)
+    if shown.count("?") - text.count("?") > len(text) / 20:
+        raise OutputError(
+            f"this terminal ({encoding}) cannot show this text; set PYTHONUTF8=1, or give --json or --html"
+        )
+    try:
+        print(shown, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -156,6 +180,7 @@ def _write(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}") from error
     print(f"wrote {path}", file=sys.stderr)

@@ -51,6 +51,12 @@ def conv(n: Node) -> None:
         return unknown(n)
     taps = weight.shape[2:]
     transposed = n.base == "ConvTranspose"
+    groups = int(n.options.get("group", 1))
+    declared = n.options.get("kernel_shape")
+    fits(n, weight, "kernel_shape", list(declared or taps), list(declared or taps) == list(taps))
+    channels = weight.shape[0] if transposed else weight.shape[1] * groups
+    fits(n, weight, f"{x.shape[1]} input channels in groups", groups, groups > 0 and channels == x.shape[1])
+    fits(n, weight, "rank", len(x.shape), len(weight.shape) == len(x.shape))
     windows = windows_of(n, taps, x.shape[2:], transposed)
     n.emit(
         "conv_transpose" if transposed else "conv",
@@ -61,6 +67,15 @@ def conv(n: Node) -> None:
         groups=int(n.options.get("group", 1)),
         weight_values=prod(weight.shape),
     )
+
+
+def fits(n: Node, weight: Const, what: str, value: object, right: bool) -> None:
+    """Refuses weights that contradict what the operator says of them."""
+    if not right:
+        raise ExplainError(
+            f"Node '{n.place[0]}' ({n.base}): its weights {list(weight.shape)} do not fit {what} = {value}. The file "
+            "is damaged."
+        )
 
 
 def quantised_conv(n: Node) -> None:
@@ -119,6 +134,7 @@ def rnn(n: Node) -> None:
         return unknown(n)
     hidden = int(n.options.get("hidden_size") or r.shape[-1])
     direction = n.options.get("direction", "forward")
+    fits(n, r, "hidden_size", hidden, len(r.shape) == 3 and r.shape[2] == hidden and len(w.shape) == 3)
     both = direction == "bidirectional"
     ways, first = 2 if both else 1, bool(n.options.get("layout"))
     steps, batch = (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])

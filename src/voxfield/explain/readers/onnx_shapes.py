@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,27 @@ EVALUATED = (
     "Transpose Unsqueeze Where "
 )
 FOLDABLE = frozenset(EVALUATED.split())
+ALIKE = frozenset(
+    [
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+        "Sigmoid",
+        "Tanh",
+        "Softplus",
+        "Exp",
+        "Log",
+        "Sqrt",
+        "Neg",
+        "Abs",
+        "Erf",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Identity",
+    ]
+)
 
 
 @dataclass
@@ -120,6 +142,10 @@ def infer(node: Any, found: Resolved, opsets: Sequence[Any]) -> dict[str, Any]:
     """The types of a node's outputs as onnx works them out; empty when it cannot."""
     import onnx
 
+    if node.op_type in ALIKE and not node.domain:
+        shapes = {found.shapes.get(name) for name in node.input}
+        if len(shapes) == 1 and None not in shapes and node.input[0] in found.types:
+            return {node.output[0]: found.types[node.input[0]]}
     versions = {entry.domain: entry.version for entry in opsets}
     domain = "" if node.domain == "ai.onnx" else node.domain
     names = [name for name in node.input if name]
@@ -144,7 +170,7 @@ def evaluate(node: Any, values: Iterable[Any], opsets: Sequence[Any]) -> list[An
 
     names = [name for name in node.input if name]
     given = list(values)
-    if any(value.size > SMALL for value in given):
+    if any(value.size > SMALL for value in given) or result_size(node.op_type, given) > SMALL:
         return []
     describe = onnx.helper.make_tensor_value_info
     unique = dict(zip(names, given, strict=True))
@@ -157,6 +183,19 @@ def evaluate(node: Any, values: Iterable[Any], opsets: Sequence[Any]) -> list[An
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         return []
     return [np.asarray(value) for value in made]
+
+
+def result_size(kind: str, values: Sequence[Any]) -> float:
+    """Values that an operator would make, for those that can make more than they are given."""
+    numbers = [[float(x) for x in value.reshape(-1)] for value in values]
+    if kind == "ConstantOfShape":
+        return prod(numbers[0])
+    if kind in {"Expand", "Tile"} and len(numbers) > 1:
+        return max(1, len(numbers[0])) * prod(numbers[1])
+    if kind == "Range" and all(len(one) == 1 for one in numbers[:3]):
+        (start,), (stop,), (step,) = numbers[:3]
+        return abs((stop - start) / step) if step else 0.0
+    return float(max((len(one) for one in numbers), default=0))
 
 
 def learn_type(found: Resolved, name: str, data_type: int, shape: Sequence[int]) -> None:
