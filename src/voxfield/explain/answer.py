@@ -96,7 +96,7 @@ def report_on(
             raise ExplainError(
                 "Only what can run can be verified: an ONNX file, a model's name, FILE.py:NAME or a torch module."
             )
-        from .probe import verified
+        from .verify import verified
 
         report = verified(report, what, graph)
     changes: tuple[WhatIf, ...] = (what_if(graph, edits),) if edits else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,7 +68,7 @@ def explain(
         report = analyse(graph)
     if not verify:
         return report
-    from .probe import verified
+    from .verify import verified
 
     return verified(report, what, graph)
 
@@ -99,6 +98,8 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     """
     if isinstance(what, Graph):
         return what
+    from .what import is_module
+
     if is_module(what):
         if input_shape is None:
             raise ExplainError(
@@ -115,9 +116,3 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     raise ExplainError(
         f"{what!r:.80} is nothing that can be explained: give text, code, a file, a torch module or a Graph."
     )
-
-
-def is_module(what: Any) -> bool:
-    """True for a torch module; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(what, torch.nn.Module)
