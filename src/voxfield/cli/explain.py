@@ -44,6 +44,7 @@ def explain(
             "--what-if", metavar="EDIT", help="layer2.stride=2, layer3=depthwise-separable, 'drop layer5', causal."
         ),
     ] = None,
+    against: Annotated[str | None, typer.Option(metavar="WHAT", help="Another network, to put beside it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Also write drawings: this file, and the same with -costs.")] = None,
@@ -59,8 +60,13 @@ def explain(
     voxfield explain crn-small --verify --html crn.html
 
     voxfield explain "10/5 8/4 4/2" --what-if layer2.stride=2 --what-if causal
+
+    voxfield explain "10/5 8/4 4/2 4/2 4/2" --against "10/5 3/2 3/2 3/2 3/2 2/2 2/2" --rate 16000
     """
+    from dataclasses import replace
+
     from voxfield.explain import report_on
+    from voxfield.explain.compare import side_by_side
     from voxfield.explain.render import comparison_text, cone, costs, page, report_text
 
     targets = [path for path in (html, svg, svg and _costs_beside(svg)) if path is not None]
@@ -81,6 +87,11 @@ def explain(
             edits=edits or (),
             language=lang,
         )
+        if against is not None:
+            other = report_on(
+                against, rate_hz=rate, layout=layout, hop_samples=hop, window_samples=window, run_file=run_file
+            )
+            found = replace(found, changes=(*found.changes, side_by_side(found.report, other.report)))
     if as_json:
         say(json.dumps(found.to_dict(), ensure_ascii=not _speaks_unicode()))
     else:
@@ -119,6 +130,7 @@ def say(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more on its way out
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 

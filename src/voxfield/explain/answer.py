@@ -39,9 +39,17 @@ class Answer:
                     told[f"{name}_ms"] = span_ms(field, getattr(field, name), self.frames)
         return {
             **found,
-            "words": [{"key": p.key, "question": p.question, "answer": p.answer} for p in self.paragraphs],
+            "words": [
+                {"key": p.key, "question": p.question, "answer": p.answer, "asked": p.asked} for p in self.paragraphs
+            ],
             "what_if": [change.to_dict() for change in self.changes],
         }
+
+    def _repr_html_(self) -> str:
+        """The whole page, which notebooks show."""
+        from .render import page
+
+        return page(self.report, self.graph, self.paragraphs, self.changes, frames=self.frames)
 
     def _frames(self, frames: Frames) -> dict[str, Any]:
         """The frames of the time axis; times with the whole window of the last frame in them."""

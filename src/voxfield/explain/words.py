@@ -223,7 +223,8 @@ class _Writer:
             dilated = (
                 self.say("kernel_dilated", dilation=plain(most.window.dilation)) if most.window.dilation > 1 else ""
             )
-            return self.say("kernel_first", kernel=plain(most.window.kernel), dilated=dilated, **told)
+            longest = self.say("kernel_longest") if path.branches else ""
+            return self.say("kernel_first", kernel=plain(most.window.kernel), dilated=dilated, **told) + longest
         terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
         told["sum"] = " + ".join(plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms)
         longest = self.say("kernel_longest") if path.branches else ""
@@ -388,8 +389,9 @@ class _Writer:
             "params": plain(op.params or op.weight_values),
             "double": plain((op.params or op.weight_values) * 2),
         }
-        key = "filters_many" if filters > taps * channels else "filters_few"
-        return [self.say("filters_first", **told), self.say(key, **told), self.say("filters_choice", **told)]
+        more = filters - taps * channels
+        told_of = self.say("filters_many" if more > 0 else "filters_few", **told) if more else ""
+        return [self.say("filters_first", **told), told_of, self.say("filters_choice", **told)]
 
     def _filters_up(self, other: str | None) -> str:
         """The filters of the transposed convolutions, which bring the sizes back."""

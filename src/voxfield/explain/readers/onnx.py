@@ -79,7 +79,7 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
             axes[value.name] = axes_of(len(shapes[value.name]), layout if value.name == main else None)
     graph = Graph(
         tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes),
-        tuple((name, told) for name, out in loops.items() if (told := builder.activation(out)) is not None),
+        loops=tuple((name, told) for name, out in loops.items() if (told := builder.activation(out)) is not None),
     )  # fmt: skip
     return settled_dims(graph, layout)
 

@@ -106,7 +106,8 @@ def prose(text: str) -> str:
 
 
 def _before(text: str) -> str:
-    """The lines of a printed network that are words."""
+    """What is not the printed network itself: words before and after it."""
+    text = re.sub(r"\w*\(\s*\([\w.\-]+\):.*\)", " ", text, flags=re.DOTALL)
     return "\n".join(
         line for line in text.split("\n") if not re.search(r"\(\w|[_=─━│|]{3}|Layer \(type\)|params:", line)
     )

@@ -30,11 +30,11 @@ _WORDS = {
     "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
     "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|(?:个)?(?:卷积)?层(?!归一)",
 }
-_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE)
+_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(
     r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层帧块])",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
@@ -119,7 +119,7 @@ def described(text: str) -> Described | None:
     '10/5@512 3/2@512 3/2@512'
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
-    kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE)), None)
+    kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE | re.ASCII)), None)
     if triples := _triples(plain):
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         return Described(
