@@ -1,4 +1,4 @@
-"""`voxfield explain`: what a network hears, how late it answers and what it costs."""
+"""`voxfield explain`: receptive field, latency and cost of a network."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def explain(
     lang: Annotated[str, typer.Option(help="Language of the words: en or zh.")] = "en",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """What a network hears, how late it answers and what it costs; any convolutional network, not only ours.
+    """Receptive field, latency and cost of a network; any convolutional network, not only ours.
 
     voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
 
@@ -96,10 +96,10 @@ def explain(
         say(json.dumps(found.to_dict(), ensure_ascii=not _speaks_unicode()))
     else:
         columns = max(40, shutil.get_terminal_size((112, 24)).columns)
-        told = report_text(
+        stated = report_text(
             found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
         )
-        say("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
+        say("\n\n".join([stated, *(comparison_text(change, lang) for change in found.changes)]))
     if html is not None:
         _write(
             html, page(found.report, found.graph, found.paragraphs, found.changes, language=lang, frames=found.frames)
@@ -142,8 +142,8 @@ def said_in(language: str) -> Iterator[None]:
     try:
         yield
     except ExplainError as error:
-        told = translated(str(error), language)
-        raise ExplainError(told) if told != str(error) else error from error
+        stated = translated(str(error), language)
+        raise ExplainError(stated) if stated != str(error) else error from error
 
 
 def shapes_of(text: str | None) -> Any:

@@ -27,7 +27,7 @@ def explain(
     run_file: bool = False,
     edits: Sequence[str] = (),
 ) -> Report:
-    """What a network sees, how late it answers and what it costs.
+    """Receptive field, latency, streaming state and cost of a network.
 
     Args:
         what: layers as text (`10/5 8/4:2 ^4/2`), pasted Keras or torch code, a Keras or ONNX file, FILE.py:NAME, the
@@ -51,9 +51,9 @@ def explain(
     if isinstance(what, str | Path):
         from .what import settled
 
-        told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
-        what, input_shape, layout, rate_hz = told.what, told.input_shape, told.layout, told.rate_hz
-        title = told.title
+        shown = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
+        what, input_shape, layout, rate_hz = shown.what, shown.input_shape, shown.layout, shown.rate_hz
+        title = shown.title
     with uncollected():
         graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
     if edits:

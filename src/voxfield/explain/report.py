@@ -385,9 +385,9 @@ class Report:
                     rows.append((f"{field.axis} {name}", f"{value}" + ("" if ms is None else f" = {ms:g} ms")))
         for name in ("params", "macs", "state"):
             figure = getattr(self.costs, name)
-            told = "" if figure.status is Status.EXACT else f" ({figure.status})"
-            rows.append((name, f"{figure.value}{told}"))
-        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(told)}</td></tr>" for name, told in rows)
+            stated = "" if figure.status is Status.EXACT else f" ({figure.status})"
+            rows.append((name, f"{figure.value}{stated}"))
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(stated)}</td></tr>" for name, stated in rows)
         return f"<table><caption>{escape(self.title)}</caption>{cells}</table>"
 
     @property

@@ -73,8 +73,15 @@ KINDS = (
         2,
     ),
     Kind(
+        "ecapa",
+        r"ecapa",
+        "5p2 7*3:2p2 7*3:3p3 7*3:4p4",
+        "the longest path through the convolutions of ECAPA-TDNN (kernel 5, then seven kernels of 3 in a row in each of "
+        "three Res2 blocks, dilations 2, 3, 4)",
+    ),
+    Kind(
         "speaker",
-        r"ecapa|x-?vector|speaker|说话人|声纹|tdnn",
+        r"x-?vector|speaker|说话人|声纹|tdnn",
         "5@512p2b 3:2@512p2b 3:3@512p3b 3:4@512p4b",
         "the frame layers of a TDNN for speakers (kernels 5, 3, 3, 3, dilations 1, 2, 3, 4, on 80 mel bands)",
     ),
@@ -89,7 +96,7 @@ KINDS = (
     Kind("vqvae", r"vq-?vae|codebook|码本", "4x4/2x2@64p1b 4x4/2x2@128p1b 3x3@128p1b", "the encoder of VQ-VAE-2", 2),
 )
 INPUTS = {"enhancement": (1, 100, 161), "speaker": (80, None), "mobilenet": (32, 112, 112), "resnet": (256, 56, 56)}
-INPUTS |= {"vqvae": (3, 256, 256)}
+INPUTS |= {"ecapa": (80, None), "vqvae": (3, 256, 256)}
 
 
 @dataclass(frozen=True)

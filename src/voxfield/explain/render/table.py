@@ -31,7 +31,7 @@ def report_text(
     """The whole report as text, without a newline at the end.
 
     Args:
-        columns: width of the terminal; wider tables are told in two.
+        columns: width of the terminal; wider tables are split.
     """
     phrases = PHRASES[language]
     lines = [line.strip() for line in wrapped(report.title, columns)] or [""]
@@ -149,9 +149,9 @@ def comparison_text(change: WhatIf, language: str = "en") -> str:
     lines = [title, *aligned(rows, [False, True, True, True])]
     for one_layer in change.separable:
         if one_layer.ratio is not None:
-            told = {"layer": one_layer.layer, "filters": plain(one_layer.filters), "taps": plain(one_layer.taps)}
-            told |= {"ratio": ratio_text(one_layer.ratio), "formula": ratio_text(float(one_layer.formula))}
-            lines.append(phrases["separable_line"].format(power=one_layer.power, **told))
+            shown = {"layer": one_layer.layer, "filters": plain(one_layer.filters), "taps": plain(one_layer.taps)}
+            shown |= {"ratio": ratio_text(one_layer.ratio), "formula": ratio_text(float(one_layer.formula))}
+            lines.append(phrases["separable_line"].format(power=one_layer.power, **shown))
     return "\n".join(lines)
 
 
