@@ -68,8 +68,9 @@ CASES: dict[str, Case] = {
     **{
         name.lower(): network(f"{name}Model", f"{name}Config", (1, 3, 64, 64))
         for name in (
-            "RegNet", "MobileNetV1", "MobileNetV2", "EfficientNet", "ConvNext", "ConvNextV2", "Bit", "PoolFormer", "Segformer",
+            "MobileNetV1", "MobileNetV2", "EfficientNet", "ConvNext", "ConvNextV2", "Bit", "PoolFormer", "Segformer",
             "MobileViT", "FocalNet", "PvtV2", "HGNetV2", "Levit", "Cvt", "Swin", "DINOv3ConvNext", "TextNet", "ResNet",
+            "RegNet",
         )
     },
     "resnet bottleneck": network(
