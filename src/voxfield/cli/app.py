@@ -28,6 +28,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # what the system refuses where nothing else says so
+        print(f"voxfield: {visible(str(error))}", file=sys.stderr)
+        return 1
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0
