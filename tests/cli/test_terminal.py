@@ -54,3 +54,28 @@ def test_help_shows_no_type_for_switches(words, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "140")
     assert run([*words, "--help"]) == 0
     assert "bool" not in capsys.readouterr().out
+
+
+def test_help_starts_with_examples_and_versions_are_short(capsys):
+    assert run(["--help"]) == 0
+    assert "voxfield enhance noisy.wav -o clean.wav" in capsys.readouterr().out
+    assert run(["-V"]) == 0
+    short = capsys.readouterr().out
+    assert run(["--version"]) == 0 and capsys.readouterr().out == short and short.startswith("voxfield ")
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("enhance --model c", ["crn-small", "crn-tiny"]),
+        ("separate --model ", ["conv-tasnet-small"]),
+        ("models crn-t", ["crn-tiny"]),
+        ("evaluate a b -m crn-s", ["crn-small"]),
+    ],
+)
+def test_tab_completes_names_of_models(words, offered, monkeypatch, capsys):
+    monkeypatch.setenv("_VOXFIELD_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"voxfield {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" "))))
+    assert run([]) == 0
+    assert capsys.readouterr().out.split() == offered

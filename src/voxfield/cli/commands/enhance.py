@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxfield.cli.completion import enhancers
 from voxfield.cli.inputs import Job, expand, plan
 from voxfield.cli.jobs import AUTO, Report
 from voxfield.cli.openers import open_input, open_output
@@ -36,7 +37,9 @@ def command(
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="File, folder, or - for standard output.", metavar="OUT")
     ] = None,
-    model: Annotated[str, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = "crn-small",
+    model: Annotated[
+        str, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=enhancers)
+    ] = "crn-small",
     limit_db: Annotated[
         float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")
     ] = None,

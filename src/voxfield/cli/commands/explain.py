@@ -1,4 +1,4 @@
-"""`voxfield explain`: what a network hears, how late it answers and what it costs."""
+"""`voxfield explain`: receptive field, latency and cost of a network."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     offline: Offline = False,
 ) -> None:
-    """What a network hears, how late it answers and what it costs; any convolutional network, not only ours.
+    """Receptive field, latency and cost of a convolutional network; any, not only ours.
 
     voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
 
