@@ -13,6 +13,7 @@ from html import escape
 from typing import Any
 
 from .graph import Size, Window
+from .numbers import plain, short
 
 SCHEMA_VERSION = 1  # of `to_dict`: counts up when a key is renamed or removed
 
@@ -360,6 +361,14 @@ class Report:
     notes: tuple[str, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
 
+    def __str__(self) -> str:
+        """The figures in a line an axis and one for the costs; `voxfield explain` says more."""
+        costs = [self.costs.params, self.costs.macs, self.costs.macs_per_second]
+        known = [f"{short(cost.value)} {cost.unit}" for cost in costs if cost.value is not None]
+        if self.costs.state.value is not None:
+            known.append(f"streaming state of {short(self.costs.state.value)} values")
+        return "\n".join([self.title, *map(_line, self.fields), *([", ".join(known)] if known else [])])
+
     def field(self, axis: str, input: str | None = None) -> AxisField:
         """The field along `axis` (of `input`, when several have it); KeyError when it is not followed."""
         for found in self.fields:
@@ -409,6 +418,22 @@ class Report:
             "notes": list(self.notes),
             "probes": [p.to_dict() for p in self.probes],
         }
+
+
+def _line(field: AxisField) -> str:
+    """An axis in words, with times where the rate is known."""
+    named = {
+        "receptive field": field.rf,
+        "hop": field.hop,
+        "look-ahead": field.ahead,
+        "latency": field.latency,
+    }
+    told = []
+    for name, value in named.items():
+        ms = field.ms(value)
+        time = "" if ms is None else f" ({plain(ms)} ms)"
+        told.append(f"{name} {'unbounded' if value is None else plain(value)}{time}")
+    return f"{field.axis}: {', '.join(told)}"
 
 
 def number(value: int | float | Fraction | None) -> int | float | None:

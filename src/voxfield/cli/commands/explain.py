@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli.options import Offline
+from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, OutputError
 
 
@@ -101,7 +102,7 @@ def command(
         stated = report_text(
             found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
         )
-        say("\n\n".join([stated, *(comparison_text(change, lang) for change in found.changes)]))
+        say(visible("\n\n".join([stated, *(comparison_text(change, lang) for change in found.changes)])))
     if html is not None:
         _write(
             html, page(found.report, found.graph, found.paragraphs, found.changes, language=lang, frames=found.frames)
