@@ -31,8 +31,8 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         if found != usual or (len(shape) == 4 and not picture):
             letters = letters_of(len(shape), found)
             notes.append(
-                f"The dims of the input {shape_text(shape)} were taken for {letters}, by its first layer and their sizes; "
-                "--layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
+                f"The dims of the input {shape_text(shape)} were taken for {letters}, by its first layer and their "
+                "sizes; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
             )
     return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
 
