@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import analyse
+from .analysis import analyse
 from .api import read, titled, uncollected
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
 from .report import Report
-from .words import Paragraph, words
+from .wording import Paragraph, words
 
 SPANS = ("rf", "latency", "first_output_needs")  # stretches of frames, the window of the last one included
 

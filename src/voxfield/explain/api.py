@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import analyse
+from .analysis import analyse
 from .graph import Graph
 from .report import Report
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .analyse import propagate
+from .analysis import propagate
 from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Size, axes_of
 from .shapes import shape_text
 
