@@ -5,6 +5,7 @@ the work failed, 2 wrong usage, 130 interrupted.
 """
 
 import sys
+from io import TextIOWrapper
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,6 +14,12 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; None takes `sys.argv`.
     """
-    from voxfield.cli.app import run
+    try:
+        from voxfield.cli.app import run
 
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+        if isinstance(sys.stdout, TextIOWrapper):  # a terminal of another encoding gets escapes, not a traceback
+            sys.stdout.reconfigure(errors="backslashreplace")
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # while packages were loading
+        code = 130
+    sys.exit(code)

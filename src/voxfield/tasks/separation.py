@@ -126,7 +126,7 @@ def separate_into(
             for sink, voice in zip(sinks, voices, strict=True):
                 sink.write(voice)
         else:
-            sinks[0].write(voices.reshape(-1, voices.shape[-1]))
+            sinks[0].write(np.concatenate(list(voices)))
         if progress is not None:
             progress(source.read_samples)
     activity = meter.judge()
@@ -152,7 +152,7 @@ def separating_engine(model: Model | None = None, speakers: int | str | None = N
         InputError: no number of speakers, none published for it, or a model for another number or another task.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if speakers not in (None, AUTO) and (isinstance(speakers, str) or speakers < 1):
+    if speakers not in (None, AUTO) and (not isinstance(speakers, int) or isinstance(speakers, bool) or speakers < 1):
         raise InputError(f"speakers must be a whole number of 1 or more, or 'auto', not {speakers!r}")
     if model is None:
         published = [card for card in cards() if card.task == "separate"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxfield.cli.completion import separators
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import AUTO, Report
 from voxfield.cli.openers import open_input, open_output
@@ -45,7 +46,9 @@ def command(
     speakers: Annotated[
         str | None, typer.Option(help="How many voices, or auto; two if not said.", metavar="N|auto")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=separators)
+    ] = None,
     noise: Annotated[
         str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
     ] = "drop",
