@@ -35,8 +35,10 @@ def network(request):
     net = NETWORKS[request.param]().eval()
     for module in net.modules():  # statistics that have seen something
         if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
+            for values in (module.running_mean, module.bias.data):
+                values.normal_(0, 0.1)
+            for values in (module.running_var, module.weight.data):
+                values.uniform_(0.5, 1.5)
     return net
 
 

@@ -1,12 +1,16 @@
 """Sizes of the published networks, and where their strides and zeros are."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from voxfield.errors import InputError
+from voxfield.explain import explain
 from voxfield.models.mean_spot import MeanSpot, MeanSpotConfig
 from voxfield.models.mobilenet import MobileNet, MobileNetConfig
 from voxfield.models.resnet import Bottleneck, ResNet, ResNetConfig, Stack
+from voxfield.nn.cbam import CbamBlock
 
 
 def sizes(make) -> tuple[int, int]:
@@ -86,3 +90,22 @@ def test_cbam_goes_behind_each_pool_of_mean_spot():
 def test_impossible_sizes_are_refused(make, named):
     with pytest.raises(InputError, match=named):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "shape"),
+    [
+        (lambda: MobileNet(MobileNetConfig()), "mobilenet.py", (1, 3, 224, 224)),
+        (lambda: ResNet(ResNetConfig()), "resnet50.py", (1, 3, 224, 224)),
+        (lambda: CbamBlock(64), "cbam_block.py", (1, 64, 56, 56)),
+        (lambda: MeanSpot(MeanSpotConfig()), "mean_spot.py", (1, 3, 42, 42)),
+        (lambda: MeanSpot(MeanSpotConfig(cbam=True)), "mean_spot_cbam.py", (1, 3, 42, 42)),
+    ],
+    ids=["MobileNet", "ResNet50", "CBAM block", "MEAN_Spot", "MEAN_Spot with CBAM"],
+)
+def test_the_pages_of_the_documentation_show_the_networks_there_are(make, code, shape):
+    ours = explain(make().eval(), input_shape=shape, layout="BCHW").costs
+    nets = Path(__file__).parents[2] / "docs" / "nets"
+    options = {"input_shape": shape, "layout": "BCHW"} if code == "cbam_block.py" else {}
+    shown = explain(nets / code, **options).costs
+    assert (ours.params.value, ours.macs.value) == (shown.params.value, shown.macs.value)
