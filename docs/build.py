@@ -1,4 +1,4 @@
-"""Makes docs/explain.md and its drawings from docs/explain.in.md: every figure is what the command prints today.
+"""Makes docs/X.md and its drawings from each docs/X.in.md: every figure is what the command prints today.
 
     python docs/build.py            writes them
     python docs/build.py --check    exits 1 when they are not what the command prints
@@ -22,7 +22,7 @@ from voxfield.cli.app import run
 from voxfield.explain.numbers import plain
 
 HERE = Path(__file__).parent
-SOURCE, TARGET, IMAGES = HERE / "explain.in.md", HERE / "explain.md", HERE / "images"
+IMAGES = HERE / "images"
 BLOCK = re.compile(r"^```voxfield(?P<what>[^\n]*)\n(?P<command>.*?)\n```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"\{\{(?P<path>[^}]+)\}\}")
 FIGURES = ("receptive field", "感受野")
@@ -56,8 +56,8 @@ def wanted(section: str, words: list[str]) -> bool:
     )
 
 
-def built() -> dict[Path, str]:
-    """Every file made from the source, by its path."""
+def built(source: Path) -> dict[Path, str]:
+    """Every file made from a source, by its path."""
     known: dict[str, Any] = {}
     files: dict[Path, str] = {}
 
@@ -85,13 +85,13 @@ def built() -> dict[Path, str]:
             value = value[int(part)] if isinstance(value, list) else value[part]
         return plain(value) if isinstance(value, int | float) else str(value)
 
-    text = BLOCK.sub(block, SOURCE.read_text(encoding="utf-8"))
-    files[TARGET] = FIGURE.sub(figure, text)
+    text = BLOCK.sub(block, source.read_text(encoding="utf-8"))
+    files[source.with_name(source.name.replace(".in.md", ".md"))] = FIGURE.sub(figure, text)
     return files
 
 
 def main() -> int:
-    files = built()
+    files = {path: text for source in sorted(HERE.glob("*.in.md")) for path, text in built(source).items()}
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         print("\n".join(f"{path.relative_to(HERE.parent)} is not what the command prints today" for path in stale))

@@ -55,7 +55,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
     "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},
-    "export": {"numpy", "torch", "safetensors", "onnx"},
+    "export": {"numpy", "torch", "safetensors", "onnx", "h5py"},
     "cli": {"typer", "rich", "click"},
 }
 TORCH_IN_EXPLAIN = {"explain/readers/torch.py", "explain/readers/torch_file.py", "explain/probe.py"}

@@ -8,6 +8,9 @@ ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network
     "crn": ("crn", "CrnConfig", "CrnEnhancer"),
     "crn-band": ("crn_band", "BandCrnConfig", "BandCrn"),
     "conv-tasnet": ("conv_tasnet", "ConvTasNetConfig", "ConvTasNet"),
+    "mean-spot": ("mean_spot", "MeanSpotConfig", "MeanSpot"),
+    "mobilenet": ("mobilenet", "MobileNetConfig", "MobileNet"),
+    "resnet": ("resnet", "ResNetConfig", "ResNet"),
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from voxfield.export.convert.asteroid import ASTEROID
 from voxfield.export.convert.kaituoxu import KAITUOXU
+from voxfield.export.convert.keras import KERAS
 from voxfield.export.convert.naplab import NAPLAB
 from voxfield.export.convert.program import Program
 from voxfield.export.convert.tan_wang import TAN_WANG
@@ -18,6 +19,7 @@ PROGRAMS: dict[str, Program] = {
     "kaituoxu": KAITUOXU,
     "naplab": NAPLAB,
     "tan-wang": TAN_WANG,
+    "keras": KERAS,
 }
 OTHERS = (  # a name that gives it away -> what it is
     (
