@@ -26,7 +26,7 @@ import torch
 from plain_conv_tasnet import PlainConvTasNet
 
 from voxfield.cards import cards, resolve
-from voxfield.export.convert.rows import rows, theirs_from
+from voxfield.export.convert.naming import rows, theirs_from
 from voxfield.export.convert.torchaudio import NAMES
 from voxfield.export.onnx_file import export_network
 from voxfield.models.conv_tasnet import PAPER, SMALL, SMALL_CAUSAL, ConvTasNet

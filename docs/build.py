@@ -4,9 +4,8 @@
     python docs/build.py --check    exits 1 when they are not what the command prints
 
 In the source, a block fenced as `voxfield` holds one command line. The words after `voxfield` say what to show of its
-answer: section titles (`time`, `costs`, `layers`, `Why_this_kernel`), `all`, or nothing. `name=N` keeps the figures for
-{{N.path.in.the.json}} in the prose, and `svg=FILE` adds the drawing. The roofline line is left out: it depends on the
-machine.
+answer: `figures` (the table of all axes), `layers`, the first words of a part (`costs`, `Why_this_kernel`, `Notes`),
+`all`, or nothing. `name=N` keeps the figures for {{N.path.in.the.json}} in the prose, and `svg=FILE` adds the drawing.
 """
 
 import io
@@ -26,7 +25,7 @@ HERE = Path(__file__).parent
 SOURCE, TARGET, IMAGES = HERE / "explain.in.md", HERE / "explain.md", HERE / "images"
 BLOCK = re.compile(r"^```voxfield(?P<what>[^\n]*)\n(?P<command>.*?)\n```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"\{\{(?P<path>[^}]+)\}\}")
-OF_THE_MACHINE = ("best real-time factor", "最佳实时率")
+FIGURES = ("receptive field", "感受野")
 
 
 def answer(arguments: list[str]) -> str:
@@ -41,15 +40,18 @@ def answer(arguments: list[str]) -> str:
 
 def sections(text: str) -> list[str]:
     """The parts of an answer, which empty lines separate."""
-    lines = [line for line in text.splitlines() if not any(word in line for word in OF_THE_MACHINE)]
-    return "\n".join(lines).strip().split("\n\n")
+    return text.strip("\n").split("\n\n")
 
 
 def wanted(section: str, words: list[str]) -> bool:
     """Whether a part is one of those to show."""
     first = section.splitlines()[0].strip()
+    figures = any(line.strip().startswith(FIGURES) for line in section.splitlines()[1:2])
     return any(
-        word == "all" or (word == "layers" and first.startswith("#")) or first.startswith(word.replace("_", " "))
+        word == "all"
+        or (word == "layers" and first.startswith("#"))
+        or (word == "figures" and figures)
+        or first.startswith(word.replace("_", " "))
         for word in words
     )
 

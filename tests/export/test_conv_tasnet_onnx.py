@@ -11,7 +11,7 @@ import torch
 from voxfield.errors import CheckpointError
 from voxfield.export.convert import convert_checkpoint as convert
 from voxfield.export.convert.asteroid import names
-from voxfield.export.convert.rows import rows, theirs_from
+from voxfield.export.convert.naming import rows, theirs_from
 from voxfield.export.onnx_file import export_network, parity, to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.nn.norms import GlobalNorm

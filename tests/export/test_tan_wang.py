@@ -158,7 +158,7 @@ def test_a_recording_goes_through_the_authors_front_end(tmp_path, speech):
     net = CrnEnhancer(replace(CONFIG, filters=(2, 3, 4, 5, 6))).eval()
     about = {
         "name": "crn-small.v1", "task": "enhance", "architecture": "crn", "summary": "for a test", "licence": "none",
-        "data": [], "config": asdict(net.config), **net.interface(),
+        "data": [], "config": asdict(net.config), "interface": net.interface(),
     }  # fmt: skip
     export_network(net, tmp_path / "crn.onnx", about)
     samples = speech(1, 160 * 30)

@@ -5,6 +5,7 @@ import torch
 
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d, CausalConvTranspose1d
+from voxfield.nn.recurrent import Gru
 from voxfield.nn.streaming import Chain, Delay, Residual, flatten, unflatten
 
 
@@ -41,6 +42,22 @@ def test_a_late_or_strided_branch_is_no_residual():
         Residual(Chain(CausalConv1d(2, 2, 3), Delay(2, 4)))
     with pytest.raises(InputError, match="gives 1/2"):
         Residual(CausalConv1d(2, 2, 4, stride=2))
+
+
+def test_a_state_of_another_dtype_is_refused():
+    layer = CausalConv1d(2, 2, 3)
+    _, state = layer.double()(torch.zeros(1, 2, 4, dtype=torch.float64))
+    with pytest.raises(InputError, match=r"block of torch\.float32 and the state 0 of torch\.float64"):
+        layer.float()(torch.zeros(1, 2, 4), state)
+
+
+@pytest.mark.parametrize("layer", [CausalConv1d(2, 2, 3), Gru(2, 3)], ids=["conv", "gru"])
+def test_autocast_streams(layer):
+    x = torch.randn(6, 2, 2) if isinstance(layer, Gru) else torch.randn(2, 2, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        first, state = layer(x)
+        second, state = layer(x, state)
+    assert torch.isfinite(first).all() and torch.isfinite(second).all()
 
 
 def test_delay_is_a_shift():

@@ -75,7 +75,8 @@ def test_checkpoint_to_a_file_that_users_run(settings, tmp_path):
     path = start(load_recipe(RECIPE, settings), tmp_path / "run")
     card = export_checkpoint(path, tmp_path / "mine.onnx", "crn-mine.v1", {"pesq": 1.5})
     assert load_engine(tmp_path / "mine.onnx").card == card
-    assert card.measured == {"pesq": 1.5, "training_steps": 6}
+    assert card.measured["pesq"] == 1.5 and card.measured["training_steps"] == 6
+    assert card.measured["hours_of_mixtures"] == round(6 * 2 * 0.8 / 3600, 1)
     assert card.config["channels"] == 6 and card.interface.latency_ms == 32
 
 

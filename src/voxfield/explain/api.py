@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ def explain(
     run_file: bool = False,
     edits: Sequence[str] = (),
 ) -> Report:
-    """What a network sees, how late it answers and what it costs.
+    """Receptive field, latency, streaming state and cost of a network.
 
     Args:
         what: layers as text (`10/5 8/4:2 ^4/2`), pasted Keras or torch code, a Keras or ONNX file, FILE.py:NAME, the
@@ -52,9 +51,9 @@ def explain(
     if isinstance(what, str | Path):
         from .what import settled
 
-        told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
-        what, input_shape, layout, rate_hz = told.what, told.input_shape, told.layout, told.rate_hz
-        title = told.title
+        shown = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
+        what, input_shape, layout, rate_hz = shown.what, shown.input_shape, shown.layout, shown.rate_hz
+        title = shown.title
     with uncollected():
         graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
     if edits:
@@ -69,7 +68,7 @@ def explain(
         report = analyse(graph)
     if not verify:
         return report
-    from .probe import verified
+    from .verify import verified
 
     return verified(report, what, graph)
 
@@ -99,6 +98,8 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     """
     if isinstance(what, Graph):
         return what
+    from .what import is_module
+
     if is_module(what):
         if input_shape is None:
             raise ExplainError(
@@ -115,9 +116,3 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     raise ExplainError(
         f"{what!r:.80} is nothing that can be explained: give text, code, a file, a torch module or a Graph."
     )
-
-
-def is_module(what: Any) -> bool:
-    """True for a torch module; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(what, torch.nn.Module)

@@ -10,7 +10,7 @@ from voxfield.errors import CheckpointError
 from voxfield.explain import Figure, Report, explain
 
 
-def figures(content: bytes, face: Interface) -> dict[str, Any]:
+def card_figures(content: bytes, face: Interface) -> dict[str, Any]:
     """`parameters`, `macs` and `field_samples` for a card.
 
     Args:

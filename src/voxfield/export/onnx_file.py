@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from voxfield.cards import METADATA_KEY, Card, Interface
 from voxfield.errors import CheckpointError
-from voxfield.export.figures import figures
+from voxfield.export.figures import card_figures
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 from voxfield.ort import open_session
@@ -45,6 +45,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
     """
     from voxfield.train import checkpoint as storage
     from voxfield.train.recipe import from_dict
+    from voxfield.train.state import seen
 
     parts, about = storage.load(checkpoint)
     recipe = from_dict(about["recipe"])
@@ -63,7 +64,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "data": publication.data,
             "config": dataclasses.asdict(model),
             "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
-            | {"training_steps": about["step"]},
+            | {"training_steps": about["step"], "hours_of_mixtures": round(seen(about)[2], 1)},
             "interface": net.interface(),
         },
     )
@@ -86,7 +87,7 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
             f"the ONNX form of {about['name']} differs from the network by {worst:.1e}, over {TOLERANCE:.0e}"
         )
     shapes = [(name, tuple(leaf.shape)) for name, (_, leaf) in zip(names, flatten(initial(net, 1)), strict=True)]
-    card = Card(**{**about, "states": shapes, **figures(content, face)})
+    card = Card(**{**about, "states": shapes, **card_figures(content, face)})
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name = "voxfield"

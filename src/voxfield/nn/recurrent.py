@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from voxfield.nn.streaming import State, Streaming, map_state, zeros
+from voxfield.nn.streaming import State, Streaming, autocasting, map_state, zeros
 
 
 class _Recurrent(Streaming, nn.RNNBase):
@@ -21,10 +21,9 @@ class _Recurrent(Streaming, nn.RNNBase):
         self.time_axis, self.batch_axis = (1, 0) if self.batch_first else (0, 1)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        device = x.device.type
-        if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+        if not autocasting(x):
             return self.recur(x, state)  # type: ignore[no-any-return]
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return self.recur(x.float(), map_state(Tensor.float, state))  # type: ignore[no-any-return]
 
 

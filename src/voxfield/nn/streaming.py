@@ -60,7 +60,7 @@ class Streaming(nn.Module):
         """One block: (output, state for the next block); `more` is what some layers take besides.
 
         Raises:
-            InputError: the block is no whole number of strides, or the state is of another batch size or device.
+            InputError: the block is no whole number of strides, or the state is on another device or of another dtype.
         """
         steps, batch = x.shape[self.time_axis], int(x.shape[self.batch_axis])
         if steps % self.stride:
@@ -76,6 +76,11 @@ class Streaming(nn.Module):
                     f"{type(self).__name__} was given a block on {x.device} and the state {name} on {leaf.device}; "
                     "move one of them"
                 )
+            if leaf.dtype not in (x.dtype, torch.float32) and not autocasting(x):  # some states stay in 32 bits
+                raise InputError(
+                    f"{type(self).__name__} was given a block of {x.dtype} and the state {name} of {leaf.dtype}; "
+                    "convert one of them, or begin a new stream"
+                )
         return self.step(x, state, *more)
 
 
@@ -84,6 +89,12 @@ def zeros(*shape: int, like: Tensor | None, dtype: torch.dtype | None = None) ->
     if like is None:
         return torch.zeros(shape, dtype=dtype)
     return torch.zeros(shape, dtype=dtype or like.dtype, device=like.device)
+
+
+def autocasting(x: Tensor) -> bool:
+    """Whether torch chooses the precision of what is computed from `x`."""
+    device = x.device.type
+    return bool(torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device))
 
 
 def run(layer: nn.Module, x: Tensor, state: State | None) -> tuple[Any, State]:

@@ -3,7 +3,7 @@ frames whatever the others are."""
 
 from __future__ import annotations
 
-from voxfield.export.convert.rows import Names
+from voxfield.export.convert.naming import Names
 from voxfield.export.convert.settings import MASKS, Setting, one_of, whole
 from voxfield.export.convert.tasnet import TasNetProgram
 

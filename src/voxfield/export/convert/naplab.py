@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voxfield.export.convert.rows import Names
+from voxfield.export.convert.naming import Names
 from voxfield.export.convert.settings import Setting, positive, whole
 from voxfield.export.convert.tasnet import TasNetProgram
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from voxfield.errors import CheckpointError, InputError, RecipeError
 from voxfield.export.convert.checkpoint import Checkpoint
+from voxfield.export.convert.naming import Names, Row, ours_from, rows, theirs_from
 from voxfield.export.convert.program import Made, Program, relative_difference
-from voxfield.export.convert.rows import Names, Row, ours_from, rows, theirs_from
 from voxfield.export.convert.settings import Setting
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.nn.streaming import State, run
