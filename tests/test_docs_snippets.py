@@ -12,6 +12,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,6 +80,8 @@ def voxfield(words, given, monkeypatch):
         import voxfield.train
 
         monkeypatch.setattr(voxfield.train, "start", lambda recipe, *_, **__: recipe)
+    if words[0] == "listen":
+        plug_in(monkeypatch)
     if words[0] == "convert":
         save_foreign_checkpoint(Path(words[1]))
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -87,6 +90,16 @@ def voxfield(words, given, monkeypatch):
     assert run(words) == 0, words
     out.flush()
     return out.buffer.getvalue()
+
+
+def plug_in(monkeypatch):
+    """A microphone and headphones, and somebody who presses q."""
+    from voxfield.audio import device
+    from voxfield.cli.commands import listen
+
+    monkeypatch.setattr(device, "rate_for", lambda wanted_hz, *_: wanted_hz)
+    monkeypatch.setattr(device, "duplex", lambda *_, **__: nullcontext(device.Duplex("in", "out", 16000, 0.01)))
+    monkeypatch.setattr(listen, "keys", lambda: nullcontext(lambda wait_s: "q"))
 
 
 def save_foreign_checkpoint(path):
