@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.completion import enhancers
-from voxfield.cli.keys import Pressed, keys
+from voxfield.cli.keyboard import Pressed, keys
 from voxfield.cli.options import Offline, Threads
 from voxfield.cli.printable import visible
 from voxfield.errors import VoxfieldError
