@@ -44,7 +44,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "samples": {"numpy"},
     "webpage": set(),
     "protocols": {"numpy"},
-    "audio": {"numpy", "soundfile", "soxr", "av"},
+    "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},
