@@ -68,8 +68,8 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         sf.write(tmp_path / name, samples, rate_hz)
     (tmp_path / "runs" / "crn-small").mkdir(parents=True)
-    shutil.copy(ROOT / "src/voxfield/cards/weights/crn-small.v1.onnx", tmp_path / "runs/crn-small.onnx")
-    shutil.copy(ROOT / "checkpoints/crn-small.v1.safetensors", tmp_path / "runs/crn-small/best.safetensors")
+    shutil.copy(ROOT / "src/voxfield/cards/weights/crn-small.v2.onnx", tmp_path / "runs/crn-small.onnx")
+    shutil.copy(ROOT / "checkpoints/crn-small.v2.safetensors", tmp_path / "runs/crn-small/best.safetensors")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
