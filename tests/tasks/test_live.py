@@ -43,7 +43,7 @@ def test_what_is_played_is_the_enhanced_recording_later(tiny_spectral, speech, r
     assert not played[:, :late].any()
     assert (live.underruns, live.dropped) == (0, 0)
     if rate_hz == 16000:
-        assert late == 256 + 2 * BLOCK  # the network's look-ahead, the block under way and the one in hand
+        assert late == 512 + BLOCK  # the network's latency of 32 ms, and one block in hand
 
 
 def test_switched_off_the_recording_is_played_just_as_late(tiny_spectral, speech):
