@@ -17,6 +17,7 @@ from voxfield.train.enhance import EnhanceTask
 from voxfield.train.loop import averaging
 from voxfield.train.mixing import Mixer
 from voxfield.train.recipe import TrainConfig
+from voxfield.train.state import seen
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "enhance" / "crn-tiny.toml"
