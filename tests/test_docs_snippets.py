@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from voxfield.cards import resolve
 from voxfield.cli.app import run
 
 ROOT = Path(__file__).parents[1]
@@ -68,8 +69,10 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         sf.write(tmp_path / name, samples, rate_hz)
     (tmp_path / "runs" / "crn-small").mkdir(parents=True)
-    shutil.copy(ROOT / "src/voxfield/cards/weights/crn-small.v2.onnx", tmp_path / "runs/crn-small.onnx")
-    shutil.copy(ROOT / "checkpoints/crn-small.v2.safetensors", tmp_path / "runs/crn-small/best.safetensors")
+    shutil.copy(resolve("crn-small")[1], tmp_path / "runs/crn-small.onnx")
+    shutil.copy(
+        max((ROOT / "checkpoints").glob("crn-small.*.safetensors")), tmp_path / "runs/crn-small/best.safetensors"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
