@@ -24,7 +24,10 @@ from voxfield.cards import resolve
 from voxfield.cli.app import run
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if "explain" not in page.name)]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if not re.search(r"explain|\.in\.", page.name)),
+]
 _BLOCK = re.compile(r"(<!-- not run: .+? -->\n+)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -106,7 +109,10 @@ def plug_in(monkeypatch):
 
 
 def save_foreign_checkpoint(path):
-    """A small network as asteroid stores it."""
+    """A small network as Keras or asteroid stores it."""
+    if path.suffix == ".keras":
+        shutil.copy(ROOT / "tests/export/keras/mobilenet.keras", path)
+        return
     import torch
     from export import foreign_tensors
 
