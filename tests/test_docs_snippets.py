@@ -20,10 +20,14 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from voxfield.cards import resolve
 from voxfield.cli.app import run
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if "explain" not in page.name)]
+PAGES = [
+    ROOT / "README.md",
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if not re.search(r"explain|\.in\.", page.name)),
+]
 _BLOCK = re.compile(r"(<!-- not run: .+? -->\n+)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -68,8 +72,10 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         sf.write(tmp_path / name, samples, rate_hz)
     (tmp_path / "runs" / "crn-small").mkdir(parents=True)
-    shutil.copy(ROOT / "src/voxfield/cards/weights/crn-small.v2.onnx", tmp_path / "runs/crn-small.onnx")
-    shutil.copy(ROOT / "checkpoints/crn-small.v2.safetensors", tmp_path / "runs/crn-small/best.safetensors")
+    shutil.copy(resolve("crn-small")[1], tmp_path / "runs/crn-small.onnx")
+    shutil.copy(
+        max((ROOT / "checkpoints").glob("crn-small.*.safetensors")), tmp_path / "runs/crn-small/best.safetensors"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -103,7 +109,10 @@ def plug_in(monkeypatch):
 
 
 def save_foreign_checkpoint(path):
-    """A small network as asteroid stores it."""
+    """A small network as Keras or asteroid stores it."""
+    if path.suffix == ".keras":
+        shutil.copy(ROOT / "tests/export/keras/mobilenet.keras", path)
+        return
     import torch
     from export import foreign_tensors
 
