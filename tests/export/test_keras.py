@@ -189,6 +189,29 @@ def test_keras_2(tmp_path, parts):
     equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
 
 
+def without_names(path: Path, source: str) -> Path:
+    """A .keras file as the first versions of Keras 3 wrote it, without names of layers beside the weights."""
+    with zipfile.ZipFile(HERE / source) as archive:
+        weights, config = archive.read("model.weights.h5"), archive.read("config.json")
+    plain = path.with_suffix(".weights.h5")
+    plain.write_bytes(weights)
+    with h5py.File(plain, "a") as file:
+        file.visititems(lambda _, item: item.attrs.clear())
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", plain.read_bytes())
+        archive.writestr("config.json", config)
+    return plain
+
+
+@torch.no_grad()
+def test_early_keras_3(tmp_path):
+    plain = without_names(tmp_path / "early.keras", "mobilenet.keras")
+    made = make(read(tmp_path / "early.keras"), [])
+    equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
+    with pytest.raises(CheckpointError, match=r"saved as \.keras"):
+        make(read(plain), [])
+
+
 def test_an_unknown_network_is_said_to_be_one(tmp_path, capsys):
     assert run(["convert", str(HERE / "layers.weights.h5"), "--from", "keras", "-o", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err

@@ -47,9 +47,11 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
         return _crn(layers, content, overrides)
     if len(convolutions) == 4 and len(layers.with_kernel(2)) == 1:
         return _mean_spot(layers, content, overrides)
+    nameless = "batch_normalization" in layers.variables
+    hint = ". Its layers have no names of their own: try the whole model, saved as .keras" if nameless else ""
     raise CheckpointError(
         f"{content.path} holds a network of Keras with the layers {', '.join(list(layers.variables)[:6])} ...; "
-        f"what can be converted is {KNOWN}"
+        f"what can be converted is {KNOWN}{hint}"
     )
 
 
