@@ -17,7 +17,7 @@ import soundfile as sf
 import voxfield
 from voxfield.cards import METADATA_KEY
 from voxfield.cli.app import run
-from voxfield.errors import AudioError
+from voxfield.errors import AudioError, OutputError
 
 Prepare = Callable[[Path, Callable[..., np.ndarray]], Path]
 
@@ -430,6 +430,8 @@ def test_a_pipe_named_as_a_folder_is_said_to_be_none(enhance, tmp_path, speech):
 def test_a_zero_byte_in_a_name(tiny_spectral):
     with pytest.raises(AudioError, match="null byte"):
         voxfield.enhance("a\0b.wav", model=tiny_spectral)
+    with pytest.raises(OutputError, match="zero byte"):
+        voxfield.enhance(np.zeros(100, np.float32), 16000, model=tiny_spectral).save("a\0b.wav")
 
 
 # Model files.

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
+import soundfile as sf
 from onnx import TensorProto, helper, numpy_helper
 
 from voxfield.cli.app import run
@@ -29,6 +30,15 @@ def test_a_terminal_of_another_encoding_gets_escapes(tmp_path):
         capture_output=True,
     )
     assert done.returncode == 0 and b"Traceback" not in done.stderr and done.stdout.isascii()
+
+
+def test_messages_for_a_closed_standard_error_are_not_mixed_into_the_sound(tmp_path, tiny_spectral, speech):
+    sf.write(tmp_path / "x.wav", speech(1, 8000).T, 16000)
+    words = f"{sys.executable} -m voxfield enhance x.wav -o - --model {tiny_spectral} 2>&-"
+    done = subprocess.run(words, shell=True, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0 and len(done.stdout) == 44 + 16000
+    wrong = subprocess.run(f"{sys.executable} -m voxfield models nothing 2>&-", shell=True, capture_output=True)
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
 
 
 def test_names_in_a_foreign_network_cannot_steer_the_terminal(tmp_path, capsys):

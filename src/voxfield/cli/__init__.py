@@ -4,6 +4,7 @@ Only the command that was asked for is imported, so a slow one never delays anot
 the work failed, 2 wrong usage, 130 interrupted.
 """
 
+import os
 import sys
 from io import TextIOWrapper
 
@@ -14,6 +15,8 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; None takes `sys.argv`.
     """
+    if sys.stderr is None:  # closed, and `print` would then take standard output, which may carry sound
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
     try:
         from voxfield.cli.app import run
 

@@ -6,7 +6,18 @@ from typing import Any
 
 from voxfield.cli import commands
 
-FIRST = ("enhance", "separate", "explain", "models", "doctor", "train", "evaluate", "export", "convert")  # in --help
+FIRST = (
+    "enhance",
+    "separate",
+    "explain",
+    "listen",
+    "models",
+    "doctor",
+    "train",
+    "evaluate",
+    "export",
+    "convert",
+)  # in --help
 
 
 def installed() -> tuple[str, ...]:

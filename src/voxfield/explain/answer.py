@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import analyse
-from .api import read, titled, uncollected
+from .analysis import analyse
+from .api import check_rate, read, titled, uncollected
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
 from .report import Report
-from .words import Paragraph, words
+from .wording import Paragraph, words
 
 SPANS = ("rf", "latency", "first_output_needs")  # stretches of frames, the window of the last one included
 
@@ -85,8 +85,7 @@ def report_on(
     """
     frames = frames_of(rate_hz, hop_samples, window_samples)
     rate = rate_hz if frames is None else frames.rate_hz
-    if rate is not None and not 0 < rate < 1e9:
-        raise ExplainError(f"A rate of {rate} Hz; it is a number above zero.")
+    check_rate(rate)
     title: str | None = None
     asked: tuple[str, ...] = ()
     if isinstance(what, str | Path):

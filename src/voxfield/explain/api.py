@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import analyse
+from .analysis import analyse
 from .graph import Graph
 from .report import Report
 
@@ -47,6 +47,7 @@ def explain(
     >>> field.rf, field.ms(field.rf), field.ms(field.hop)
     (465, 29.0625, 10.0)
     """
+    check_rate(rate_hz)
     title = None
     if isinstance(what, str | Path):
         from .what import settled
@@ -83,6 +84,16 @@ def uncollected() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
+
+
+def check_rate(rate_hz: float | None) -> None:
+    """Return when it can be a rate.
+
+    Raises:
+        ExplainError: it is no number above zero.
+    """
+    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
+        raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
 
 
 def titled(graph: Graph, title: str | None) -> Graph:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .analyse import analyse
+from .analysis import analyse
 from .graph import Graph
 from .report import Report, number
 from .whatif import edited, separable_formula
-from .words import power_of
+from .wording import power_of
 
 Value = int | float | Fraction | None
 

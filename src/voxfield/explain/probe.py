@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import propagate, sources
+from .analysis import propagate, sources
 from .expect import Stretch, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
 from .graph import Axis, Graph
 from .report import AxisField, ProbeResult, Report

@@ -22,7 +22,7 @@ def verified(report: Report, what: Any, graph: Graph) -> Report:
 
         found = [*gradient_probe(report, what, graph), *nan_probe(report, what, graph)]
     elif isinstance(what, bytes) or str(what).lower().endswith(".onnx"):
-        from .probe_onnx import probe_onnx
+        from .onnx_probe import probe_onnx
 
         found = probe_onnx(report, what, graph)
     else:

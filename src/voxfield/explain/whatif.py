@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from ..errors import ExplainError
-from .analyse import propagate, sources, time_dims
-from .cbam import cbam
+from .analysis import propagate, sources, time_dims
+from .attention import cbam
 from .graph import Graph, Op, Size, Window
 from .rebuild import Past, pasts, rebuilt
 

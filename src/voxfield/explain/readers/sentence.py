@@ -76,8 +76,8 @@ KINDS = (
         "ecapa",
         r"ecapa",
         "5p2 7*3:2p2 7*3:3p3 7*3:4p4",
-        "the longest path through the convolutions of ECAPA-TDNN (kernel 5, then seven kernels of 3 in a row in each of "
-        "three Res2 blocks, dilations 2, 3, 4)",
+        "the longest path through the convolutions of ECAPA-TDNN (kernel 5, then seven kernels of 3 in a row in each "
+        "of three Res2 blocks, dilations 2, 3, 4)",
     ),
     Kind(
         "speaker",

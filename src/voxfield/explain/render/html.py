@@ -11,7 +11,7 @@ from ..compare import WhatIf
 from ..graph import Graph
 from ..phrases import PHRASES
 from ..report import Report
-from ..words import Paragraph
+from ..wording import Paragraph
 from .rows import cost_rows, facts, input_lines, layer_columns, layer_rows
 from .svg import cone, costs
 from .table import comparison_text, notes

@@ -11,7 +11,7 @@ from ..graph import Graph
 from ..numbers import in_bytes, plain, ratio_text, short
 from ..phrases import PHRASES
 from ..report import Report
-from ..words import Paragraph
+from ..wording import Paragraph
 from ..zh import translated
 from .rows import Facts, cost_rows, facts, input_lines, layer_columns, layer_rows
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from math import prod
 
 from ..errors import ExplainError
-from .analyse import analyse, sources
+from .analysis import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
