@@ -189,6 +189,29 @@ def test_keras_2(tmp_path, parts):
     equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
 
 
+def without_names(path: Path, source: str) -> Path:
+    """A .keras file as the first versions of Keras 3 wrote it, without names of layers beside the weights."""
+    with zipfile.ZipFile(HERE / source) as archive:
+        weights, config = archive.read("model.weights.h5"), archive.read("config.json")
+    plain = path.with_suffix(".weights.h5")
+    plain.write_bytes(weights)
+    with h5py.File(plain, "a") as file:
+        file.visititems(lambda _, item: item.attrs.clear())
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", plain.read_bytes())
+        archive.writestr("config.json", config)
+    return plain
+
+
+@torch.no_grad()
+def test_early_keras_3(tmp_path):
+    plain = without_names(tmp_path / "early.keras", "mobilenet.keras")
+    made = make(read(tmp_path / "early.keras"), [])
+    equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
+    with pytest.raises(CheckpointError, match=r"saved as \.keras"):
+        make(read(plain), [])
+
+
 def test_an_unknown_network_is_said_to_be_one(tmp_path, capsys):
     assert run(["convert", str(HERE / "layers.weights.h5"), "--from", "keras", "-o", str(tmp_path / "out")]) == 1
     error = capsys.readouterr().err
@@ -216,12 +239,27 @@ def test_layers_that_do_not_fit_are_named(tmp_path, change):
         make(read(keras_2(tmp_path / "odd.h5", tensors)), ["image_px=33"])
 
 
-def test_same_padding_of_a_crn_is_refused():
-    """It would look one frame ahead for each layer, and the weights alone do not show it."""
+@pytest.mark.parametrize(
+    ("layer", "padding"),
+    [("conv2d_1", "same"), ("conv2d_transpose", "same"), ("zero_padding2d_1", [[0, 1], [0, 0]])],
+)
+def test_a_crn_that_looks_ahead_is_refused(layer, padding):
+    """The weights alone do not show it."""
     content = read(HERE / "crn.keras")
-    content.settings["keras_layers"]["conv2d_1"]["padding"] = "same"
-    with pytest.raises(CheckpointError, match=r"conv2d_1.*one frame ahead"):
+    assert content.settings["keras_layers"][layer]["padding"] != padding
+    content.settings["keras_layers"][layer]["padding"] = padding
+    with pytest.raises(CheckpointError, match=rf"{layer} .*one frame ahead"):
         make(content, [])
+
+
+def test_what_the_weights_of_a_crn_do_not_show_is_said(tmp_path):
+    content = read(HERE / "crn.keras")
+    assert make(content, []).notes == ()
+    alone = read(keras_2(tmp_path / "crn.h5", content.tensors))
+    made = make(alone, ["window_samples=62", "hop_samples=31"])
+    assert "the past alone" in made.notes[0] and made.assumed == ("norm_epsilon=0.001",)
+    with pytest.raises(CheckpointError, match="window_samples"):
+        make(alone, [])
 
 
 def test_another_epsilon_is_refused():

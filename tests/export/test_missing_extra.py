@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +24,12 @@ def test_a_missing_package_is_named(tmp_path, package, words):
         f"voxfield: exporting or converting a network needs the package '{package}', which is not installed: "
         "pip install 'voxfield[train]'\n"
     )
+
+
+def test_keras_has_an_extra_of_its_own(monkeypatch, capsys):
+    from voxfield.cli.app import run
+
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    file = Path(__file__).parent / "keras" / "mean_spot.keras"
+    assert run(["convert", str(file), "--from", "keras", "-o", "out"]) == 1
+    assert "pip install 'voxfield[keras]'" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from voxfield.cards.card import METADATA_KEY, UNBOUNDED_PAST, WHOLE_INPUT, Card, FileRecord, StateShape, example_card
 from voxfield.cards.integrity import file_record, verify
-from voxfield.cards.interface import KINDS, TIME, Interface, Port, samples, spectrum
+from voxfield.cards.interface import KINDS, TIME, Interface, Port, image, samples, spectrum
 from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, find, lone_file, place, read, resolve
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "example_card",
     "file_record",
     "find",
+    "image",
     "lone_file",
     "place",
     "read",

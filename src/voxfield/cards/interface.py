@@ -245,6 +245,16 @@ def samples(
     )
 
 
+def image(channels: int, side_px: int, output: Port) -> Interface:
+    """One square image in, one answer out.
+
+    >>> image(3, 42, Port("scores", (1,))).input.layout
+    'BCHW'
+    """
+    port = Port("image", (channels, side_px, side_px))
+    return Interface(port, output, not_streaming_because="it takes one image at a time")
+
+
 def _port(key: str, value: Any) -> Port:
     if (
         not isinstance(value, Mapping)

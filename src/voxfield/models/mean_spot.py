@@ -1,4 +1,4 @@
-"""MEAN_Spot: how likely a frame belongs to a facial expression, from its optical flow (Liong et al., 2022).
+"""MEAN_Spot: how likely a frame belongs to a facial expression, from its optical flow (Liong, See & Chan, 2023).
 
 One image of three channels goes in: horizontal flow u, vertical flow v, and optical strain. Each has a stream of its
 own, one 5 x 5 convolution with ReLU, batch norm and a maximum pool of 3; their 14 maps meet in another 5 x 5
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from voxfield.cards import Interface, Port
+from voxfield.cards import Interface, Port, image
 from voxfield.errors import InputError
 from voxfield.nn.cbam import CbamBlock
 from voxfield.nn.same import SamePad2d
@@ -59,12 +59,7 @@ class MeanSpot(nn.Module):
 
     def interface(self) -> Interface:
         """What the card says of input and output."""
-        side = self.config.image_px
-        return Interface(
-            Port("image", (len(self.config.streams), side, side)),
-            Port("scores", (1,)),
-            not_streaming_because="it takes one image at a time",
-        )
+        return image(len(self.config.streams), self.config.image_px, Port("scores", (1,)))
 
     def forward(self, x: Tensor) -> Tensor:
         maps = [stream(x[:, i : i + 1]) for i, stream in enumerate(self.streams)]

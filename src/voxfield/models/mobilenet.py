@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from voxfield.cards import Interface, Port
+from voxfield.cards import Interface, Port, image
 from voxfield.errors import InputError
 from voxfield.nn.depthwise import Separable2d
 from voxfield.nn.same import SamePad2d
@@ -93,7 +93,7 @@ class MobileNet(nn.Module):
         """What the card says of input and output."""
         side, classes = self.config.input_px, self.config.classes
         output = Port("scores", (classes,)) if classes else Port("embedding", (self.embedding_size,))
-        return Interface(Port("image", (3, side, side)), output, not_streaming_because="it takes one image at a time")
+        return image(3, side, output)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pairs(self.stem(x)).mean((2, 3))

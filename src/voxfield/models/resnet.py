@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from voxfield.cards import Interface, Port
+from voxfield.cards import Interface, Port, image
 from voxfield.errors import InputError
 
 EXPANSION, EPSILON, MOMENTUM = 4, 1.001e-5, 0.01
@@ -98,7 +98,7 @@ class ResNet(nn.Module):
         """What the card says of input and output."""
         side, classes = self.config.image_px, self.config.classes
         output = Port("scores", (classes,)) if classes else Port("embedding", (self.embedding_size,))
-        return Interface(Port("image", (3, side, side)), output, not_streaming_because="it takes one image at a time")
+        return image(3, side, output)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stacks(self.pool(F.relu(self.stem(x)))).mean((2, 3))

@@ -27,6 +27,10 @@ from voxfield.train.checkpoint import restore
 
 KNOWN = "MobileNet, ResNet50, 101 and 152, MEAN_Spot and the CRN"
 BATCH_NORM = ("BatchNormalization",)
+UNSEEN = (
+    "weights do not show how time is padded and which activations there are; taken are the paper's: the past alone, "
+    "ELU, and softplus at the end"
+)
 IMAGE_HABITS = {"image_px": 224, "softmax": False}
 
 
@@ -47,9 +51,11 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
         return _crn(layers, content, overrides)
     if len(convolutions) == 4 and len(layers.with_kernel(2)) == 1:
         return _mean_spot(layers, content, overrides)
+    nameless = "batch_normalization" in layers.variables
+    hint = ". Its layers have no names of their own: try the whole model, saved as .keras" if nameless else ""
     raise CheckpointError(
         f"{content.path} holds a network of Keras with the layers {', '.join(list(layers.variables)[:6])} ...; "
-        f"what can be converted is {KNOWN}"
+        f"what can be converted is {KNOWN}{hint}"
     )
 
 
@@ -165,7 +171,10 @@ def _flow_cases(content: Checkpoint) -> Iterator[tuple[str, Tensor, Tensor]]:
 
 def _crn(layers: KerasLayers, content: Checkpoint, overrides: Sequence[str]) -> Made:
     why = "the CRN pads the past of time alone, and frequency not at all; 'same' would look one frame ahead"
-    layers.need("padding", "valid", why, ("Conv2D",))
+    layers.need("padding", "valid", why, ("Conv2D", "Conv2DTranspose"))
+    for name, setting in layers.settings.items():
+        if setting.get("class_name") == "ZeroPadding2D" and _pads_the_future(setting.get("padding")):
+            raise CheckpointError(f"the layer {name} of {content.path} pads the future of time: {why}")
     names = layers.with_kernel(4)
     encoder, decoder = names[: len(names) // 2], names[len(names) // 2 :]
     recurrent, norms = layers.having("recurrent_kernel"), layers.having("moving_mean")
@@ -202,7 +211,13 @@ def _crn(layers: KerasLayers, content: Checkpoint, overrides: Sequence[str]) -> 
             estimate = net.crn(magnitude.permute(0, 3, 2, 1))[0].permute(0, 3, 2, 1)
             proofs[what] = relative_difference(estimate, wanted)
     card = {"task": "enhance", "architecture": "crn", "summary": "speech enhancement, converted from Keras"}
-    return Made(net, card, proofs, assumed)
+    return Made(net, card, proofs, assumed, () if layers.settings else (UNSEEN,))
+
+
+def _pads_the_future(padding: Any) -> bool:
+    """Of ((before, behind), (below, above)), time first."""
+    time = padding[0] if isinstance(padding, list) and padding else None
+    return isinstance(time, list) and len(time) == 2 and time[1] != 0
 
 
 def channels_first(weights: dict[str, Tensor], recurrent_layers: int, bands: int, filters: int) -> dict[str, Tensor]:

@@ -1,8 +1,9 @@
 """Reads the weights out of Keras's files without Keras: `.keras`, `.weights.h5`, and the older `.h5`.
 
-Keras 3 numbers the variables of a layer (`layers/conv2d_1/vars/0`) and keeps its name in an attribute; Keras 2, and
-Keras 3 when asked for `.h5`, list layers and variables by name. Both become `layer/variable`, in the order of the
-model. A file is someone else's: links are not followed, sizes are bounded, and the configuration is JSON, never code.
+Keras 3 numbers layers and variables (`layers/conv2d_1/vars/0`); the layer's name is in an attribute or, in files of its
+first versions, in the configuration of `.keras` alone. Keras 2, and Keras 3 when asked for `.h5`, list layers and
+variables by name. All become `layer/variable`, in the order of the model. A file is someone else's: links are not
+followed, sizes are bounded, and the configuration is JSON, never code.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import count, takewhile
 from pathlib import Path
@@ -72,13 +74,14 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 config = _member(archive, CONFIG, LARGEST_CONFIG_BYTES) if CONFIG in archive.namelist() else None
         with h5py.File(source, "r") as file:
             config = config or file.attrs.get("model_config")
+            settings = {} if config is None else dict(_layers(json.loads(config)))
             content = _content(file, h5py, most_bytes)
             tensors: dict[str, Tensor] = {}
-            for name, dataset in _by_name(content) if _layer_names(content) else _by_number(content):
+            for name, dataset in _by_name(content) if _layer_names(content) else _by_number(content, settings):
                 if name in tensors:
                     raise CheckpointError(f"holds '{name}' twice: save a model that is inside another by itself")
                 tensors[name] = torch.from_numpy(np.asarray(dataset[()], dtype=np.float32))
-        return tensors, {} if config is None else dict(_layers(json.loads(config)))
+        return tensors, settings
     except CheckpointError as error:
         raise CheckpointError(f"{path} {error}") from error
     except Exception as error:  # a file can be broken in more ways than h5py has exceptions for
@@ -144,7 +147,8 @@ def _texts(attributes: Mapping[str, Any], key: str) -> list[str]:
 # Keras 3
 
 
-def _by_number(content: _Content) -> Named:
+def _by_number(content: _Content, settings: Mapping[str, Mapping[str, Any]]) -> Named:
+    names = _names(settings)
     for path in sorted(content.arrays, key=_natural):
         group, _, number = path.rpartition("/")
         if not group.endswith("/vars") or not number.isdigit():
@@ -154,10 +158,22 @@ def _by_number(content: _Content) -> Named:
         if kind == "seed_generator":  # of a dropout
             continue
         owner = owner if kind == "cell" else f"{owner}/{last}"
-        layer = content.attributes.get(f"{owner}/vars", {}).get("name", owner.rpartition("/")[2])
+        layer = content.attributes.get(f"{owner}/vars", {}).get("name") or names.get(owner) or owner.rpartition("/")[2]
         variables = VARIABLES.get(kind, ())
         name = variables[int(number)] if int(number) < len(variables) else number
         yield f"{layer}/{name}", content.arrays[path]
+
+
+def _names(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Names of layers by the groups in which Keras 3 keeps them: the class, and its number among those before."""
+    found: dict[str, str] = {}
+    numbers: Counter[str] = Counter()
+    for name, layer in settings.items():
+        spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer["class_name"])
+        kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
+        found[f"layers/{kind}" + (f"_{numbers[kind]}" if numbers[kind] else "")] = name
+        numbers[kind] += 1
+    return found
 
 
 def _natural(path: str) -> list[tuple[str, int]]:
