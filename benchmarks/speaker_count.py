@@ -67,7 +67,7 @@ def talk(speech: AudioBank, speaker: int, samples: int, rng: np.random.Generator
     return np.concatenate(parts)[:samples]
 
 
-def fitted(features: np.ndarray, truth: np.ndarray, ridge: float = 1e-4) -> np.ndarray:
+def fitted(features: np.ndarray, truth: np.ndarray, ridge: float = 1e-3) -> np.ndarray:
     """Weights of a logistic regression on (N, D) features and 1, by Newton's method."""
     mean, scale = features.mean(0), features.std(0)
     table = np.concatenate([(features - mean) / scale, np.ones((len(features), 1))], axis=1)

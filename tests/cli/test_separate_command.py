@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,16 @@ def test_silence_with_speakers_auto_leaves_no_voice(model, tmp_path, capsys):
     row = json.loads(capsys.readouterr().out)
     assert row["speakers"] == 0 and row["outputs"] == []
     assert sorted(item.name for item in tmp_path.iterdir()) == ["quiet.wav"]
+
+
+def test_one_voice_with_speakers_auto_is_the_recording_itself(tmp_path, capsys):
+    recording = Path(__file__).parents[2] / "examples" / "clean" / "two_voices_1.flac"
+    assert run(["separate", str(recording), "-o", str(tmp_path), "--speakers", "auto", "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["speakers"] == 1 and row["outputs"] == [str(tmp_path / "two_voices_1_speaker1.flac")]
+    assert any("the recording itself" in note for note in row["notes"])
+    assert [item.name for item in tmp_path.iterdir()] == ["two_voices_1_speaker1.flac"]
+    assert np.array_equal(sf.read(row["outputs"][0])[0], sf.read(recording)[0])
 
 
 def test_the_report_is_one_page_that_loads_nothing(recording, model, tmp_path):
