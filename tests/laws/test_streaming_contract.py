@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from contract import verify
+from embedders import EMBEDDERS
 
 import voxfield.models
 import voxfield.nn
@@ -113,8 +114,9 @@ def test_no_layer_is_left_out():
 
 
 def test_no_architecture_is_left_out():
-    covered = {type(make()) for make, *_ in NETWORKS.values()}
-    assert {architecture(name)[1] for name in ARCHITECTURES} - covered == set(), "add these to NETWORKS"
+    covered = {type(make()) for make in (*(make for make, *_ in NETWORKS.values()), *EMBEDDERS.values())}
+    left_out = {architecture(name)[1] for name in ARCHITECTURES} - covered
+    assert left_out == set(), "add these to NETWORKS, or to EMBEDDERS if they take their whole input"
 
 
 def test_a_layer_that_breaks_the_contract_is_caught():

@@ -30,11 +30,23 @@ def hamming(window_samples: int) -> Array:
     return _frozen(np.hamming(window_samples))
 
 
-ANALYSIS = {"sqrt-hann": sqrt_hann, "hamming": hamming}
+@cache
+def hann(window_samples: int) -> Array:
+    """Symmetric Hann window, (window_samples,) float32: 0 at both ends, used for the analysis alone."""
+    return _frozen(np.hanning(window_samples))
+
+
+@cache
+def povey(window_samples: int) -> Array:
+    """Kaldi's own window, a symmetric Hann window to the power of 0.85, (window_samples,) float32."""
+    return _frozen(np.hanning(window_samples) ** 0.85)
+
+
+ANALYSIS = {"sqrt-hann": sqrt_hann, "hamming": hamming, "hann": hann, "povey": povey}
 
 
 def analysis_window(window_samples: int, kind: str = "sqrt-hann") -> Array:
-    """What a frame is multiplied with before its spectrum is taken: `sqrt-hann` or `hamming`, (window_samples,).
+    """What a frame is multiplied with before its spectrum is taken: one of `ANALYSIS`, (window_samples,).
 
     Raises:
         InputError: no such window.

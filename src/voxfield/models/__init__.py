@@ -8,6 +8,9 @@ ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network
     "crn": ("crn", "CrnConfig", "CrnEnhancer"),
     "crn-band": ("crn_band", "BandCrnConfig", "BandCrn"),
     "conv-tasnet": ("conv_tasnet", "ConvTasNetConfig", "ConvTasNet"),
+    "ecapa-tdnn": ("ecapa_tdnn", "EcapaConfig", "EcapaTdnn"),
+    "speaker-resnet": ("speaker_resnet", "SpeakerResNetConfig", "SpeakerResNet"),
+    "ds-tdnn": ("ds_tdnn", "DsTdnnConfig", "DsTdnn"),
 }
 
 

@@ -1,0 +1,172 @@
+"""Kaldi's log-mel filter bank, block by block, in numpy: the input of most published speaker networks.
+
+Each frame loses its mean, is pre-emphasised and windowed; the logarithm is taken of the power in mel bands. Samples are
+scaled to 16-bit integers first, as there, because the floor of the logarithm is fixed. Nothing is dithered.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from voxfield.errors import InputError
+from voxfield.features.mel import mel_matrix
+from voxfield.features.windows import analysis_window
+from voxfield.protocols import Array
+
+FULL_SCALE = 32768.0  # of 16-bit samples
+PREEMPHASIS = 0.97
+FLOOR = float(np.finfo(np.float32).eps)  # the least power that the logarithm is taken of
+_FRAMES_AT_A_TIME = 256  # what they take stays in the processor's cache
+
+
+@dataclass(frozen=True)
+class Fbank:
+    """A filter bank; immutable, any number of streams may share one.
+
+    Attributes:
+        window: kind of `voxfield.features.analysis_window`; Kaldi's default is `povey`, WeSpeaker's `hamming`.
+        high_hz: where the last band ends; 0 or less means so much below half the sample rate.
+        snip_edges: frames lie within the recording, so a window that is not filled makes none; otherwise there is one
+            frame a hop, centred on it, and both ends are mirrored.
+
+    Raises:
+        InputError: hop or window that make no frames.
+    """
+
+    sample_rate_hz: int = 16000
+    bands: int = 80
+    window: str = "hamming"
+    window_samples: int = 400
+    hop_samples: int = 160
+    low_hz: float = 20.0
+    high_hz: float = 0.0
+    snip_edges: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 < self.window_samples >= self.hop_samples > 0:
+            raise InputError(
+                f"a filter bank needs a hop above 0 and a window of at least the hop, not a hop of {self.hop_samples} "
+                f"and a window of {self.window_samples} samples"
+            )
+
+    @property
+    def fft_samples(self) -> int:
+        """Length of the transform, the next power of two."""
+        return 1 << (self.window_samples - 1).bit_length()
+
+    @property
+    def matrix(self) -> Array:
+        """Weights of the spectrum in the bands, (bands, fft_samples / 2 + 1)."""
+        return mel_matrix(self.bands, self.fft_samples, self.sample_rate_hz, self.low_hz, self.high_hz)
+
+    @property
+    def first_sample(self) -> int:
+        """Where frame 0 begins; below 0 where the beginning is mirrored."""
+        return 0 if self.snip_edges else self.hop_samples // 2 - self.window_samples // 2
+
+    def frames(self, count_samples: int) -> int:
+        """Frames that so many samples make.
+
+        >>> Fbank().frames(16000), Fbank(snip_edges=False).frames(16000), Fbank().frames(399)
+        (98, 100, 0)
+        """
+        if self.snip_edges:
+            return max(0, 1 + (count_samples - self.window_samples) // self.hop_samples)
+        return (count_samples + self.hop_samples // 2) // self.hop_samples
+
+    def analyse(self, samples: Array) -> Array:
+        """Log-mel bands (bands, T) of the frames that lie within the samples (N,), the first from sample 0 on."""
+        window, hop = self.window_samples, self.hop_samples
+        count = max(0, 1 + (len(samples) - window) // hop)
+        bands = np.empty((self.bands, count), np.float32)
+        weights = np.repeat(self.matrix, 2, axis=1)  # a bin is two numbers: power = real squared + imaginary squared
+        shape = (analysis_window(window, self.window) * FULL_SCALE).astype(np.float32)
+        buffer = np.zeros((min(count, _FRAMES_AT_A_TIME), self.fft_samples), np.float32)
+        for start in range(0, count, _FRAMES_AT_A_TIME):
+            stop = min(count, start + _FRAMES_AT_A_TIME)
+            part = np.ascontiguousarray(samples[start * hop : (stop - 1) * hop + window], np.float32)
+            frames = buffer[: stop - start]
+            self._emphasised(part, frames[:, :window])
+            frames[:, :window] *= shape
+            spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False).view(np.float32)
+            np.square(spectrum, out=spectrum)
+            bands[:, start:stop] = weights @ spectrum.T
+        np.maximum(bands, FLOOR, out=bands)
+        return np.log(bands, out=bands)
+
+    def _emphasised(self, samples: Array, out: Array) -> None:
+        """Frames (T, window) without their mean m and pre-emphasised: x[n] - m - 0.97 (x[n - 1] - m), x[-1] = x[0].
+
+        The recording is emphasised once for all frames, which differs from that by 0.03 m, and at the first sample.
+        """
+        hop = self.hop_samples
+        sums = np.concatenate([[0.0], np.cumsum(samples, dtype=np.float64)])
+        starts = np.arange(len(out)) * hop
+        means = ((sums[starts + self.window_samples] - sums[starts]) / self.window_samples).astype(np.float32)
+        emphasised = samples.copy()
+        emphasised[1:] -= np.float32(PREEMPHASIS) * samples[:-1]
+        rest = np.float32(1 - PREEMPHASIS)
+        along = emphasised.strides[0]
+        view = np.ndarray(out.shape, np.float32, emphasised, 0, (along * hop, along))
+        np.subtract(view, (rest * means)[:, None], out=out)
+        out[:, 0] = rest * (samples[starts] - means)
+
+
+class FbankStream:
+    """One recording on its way into log-mel bands: samples (N,) of any number in, (bands, T) out."""
+
+    def __init__(self, config: Fbank) -> None:
+        self._config = config
+        self._pending = np.zeros(0, np.float32)
+        self._count_samples = self._done_frames = 0
+
+    def feed(self, samples: Array) -> Array:
+        """The frames that have become final."""
+        config = self._config
+        begun = self._count_samples > config.window_samples or config.snip_edges
+        self._count_samples += len(samples)
+        self._pending = np.concatenate([self._pending, samples], dtype=np.float32)
+        if not begun:
+            if self._count_samples <= config.window_samples:
+                return np.zeros((config.bands, 0), np.float32)
+            self._pending = _mirrored(self._pending, config.first_sample, len(self._pending))
+        return self._analyse()
+
+    def flush(self) -> Array:
+        """The rest. The recording ends here."""
+        config = self._config
+        missing = config.frames(self._count_samples) - self._done_frames
+        if missing <= 0:
+            return np.zeros((config.bands, 0), np.float32)
+        begun = self._count_samples > config.window_samples
+        end = (missing - 1) * config.hop_samples + config.window_samples
+        start = 0 if begun else config.first_sample
+        self._pending = _mirrored(self._pending, start, start + end)
+        return self._analyse()
+
+    def _analyse(self) -> Array:
+        bands = self._config.analyse(self._pending)
+        self._done_frames += bands.shape[1]
+        self._pending = self._pending[bands.shape[1] * self._config.hop_samples :]
+        return bands
+
+
+def fbank(samples: Array, config: Fbank | None = None) -> Array:
+    """Log-mel bands (bands, T) of a whole recording (N,) with full scale 1.
+
+    >>> fbank(np.zeros(16000, np.float32)).shape
+    (80, 98)
+    """
+    stream = FbankStream(config or Fbank())
+    return np.concatenate([stream.feed(samples), stream.flush()], axis=1)
+
+
+def minus_mean(features: Array) -> Array:
+    """Features (bands, T) less the mean of each band over time, which takes the sound of the microphone away."""
+    return features - features.mean(axis=1, keepdims=True) if features.shape[1] else features
+
+
+def _mirrored(samples: Array, start: int, stop: int) -> Array:
+    """Samples from `start` to `stop`, mirrored at both ends as often as needed."""
+    at = np.arange(start, stop) % (2 * len(samples))
+    return samples[np.minimum(at, 2 * len(samples) - 1 - at)]
