@@ -1,7 +1,7 @@
 """The features that networks ask for by name on their cards."""
 
 from voxfield.errors import InputError
-from voxfield.features.fbank import Fbank
+from voxfield.features.kaldi import Fbank
 
 NAMED = {
     "kaldi-hamming": Fbank(),  # WeSpeaker, 3D-Speaker

@@ -1,8 +1,8 @@
 """DS-TDNN: a speaker network for phones and batch jobs, ECAPA-TDNN made of depthwise-separable convolutions.
 
-A layer of kernel 5 takes every second frame; blocks of a pointwise, a dilated depthwise and a pointwise convolution with
-squeeze and excitation follow, and attentive pooling with global context as in ECAPA-TDNN. 1.07 M parameters and 38 M
-multiply-accumulates per second of sound, against 6.19 M and 517 M of ECAPA-TDNN with 512 channels.
+A layer of kernel 5 takes every second frame; blocks of a pointwise, a dilated depthwise and a pointwise convolution
+with squeeze and excitation follow, and attentive pooling with global context as in ECAPA-TDNN. 1.07 M parameters and
+38 M multiply-accumulates per second of sound, against 6.19 M and 517 M of ECAPA-TDNN with 512 channels.
 
 16 kHz, hop 10 ms, 80 bands; the whole recording is needed.
 """
@@ -50,7 +50,9 @@ class _Block(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         y = masked(self.enter_norm(self.enter(x).relu()), mask)
         y = self.along_norm(self.along(y).relu())
-        return x + self.gain(masked(self.leave_norm(self.leave(y).relu()), mask), mask)
+        y = masked(self.leave_norm(self.leave(y).relu()), mask)
+        out: Tensor = x + self.gain(y, mask)
+        return out
 
 
 class DsTdnn(nn.Module):
@@ -82,4 +84,5 @@ class DsTdnn(nn.Module):
         x = masked(x, mask)
         for block in self.blocks:
             x = block(x, mask)
-        return self.project(self.norm(self.pool(self.join(x).relu(), mask)))
+        embedding: Tensor = self.project(self.norm(self.pool(self.join(x).relu(), mask)))
+        return embedding

@@ -15,7 +15,7 @@ and TaoRuijie's do otherwise is in `PROGRAMS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +80,8 @@ class _Layer(nn.Module):
 
     def __init__(self, into: int, out: int, kernel: int = 1, dilation: int = 1, reflects: bool = False) -> None:
         super().__init__()
-        mode, around = "reflect" if reflects and kernel > 1 else "zeros", dilation * (kernel - 1) // 2
+        around = dilation * (kernel - 1) // 2
+        mode: Literal["reflect", "zeros"] = "reflect" if reflects and around else "zeros"
         self.conv = nn.Conv1d(into, out, kernel, padding=around, dilation=dilation, padding_mode=mode)
         self.norm = nn.BatchNorm1d(out)
 
@@ -109,7 +110,8 @@ class _Block(nn.Module):
         for layer, group in zip(self.cascade, groups, strict=True):
             outputs.append(layer(group + outputs[-1] if outputs else group, mask))
         outputs.insert(0 if self.passes_first else len(outputs), passed)
-        return x + self.gain(self.leave(torch.cat(outputs, 1), mask), mask)
+        y: Tensor = x + self.gain(self.leave(torch.cat(outputs, 1), mask), mask)
+        return y
 
 
 class EcapaTdnn(nn.Module):

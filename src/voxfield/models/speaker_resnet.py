@@ -13,7 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from voxfield.cards import Interface, features_to_embedding
@@ -51,15 +50,13 @@ class SpeakerResNetConfig:
         """ResNet18, 34, 50, 101, 152, 221 or 293."""
         if depth not in TRUNKS:
             raise InputError(f"there is no ResNet{depth}; choose one of {', '.join(map(str, TRUNKS))}")
-        return cls(**({"blocks": TRUNKS[depth], "bottleneck": depth >= BOTTLENECK_FROM} | changes))
+        return cls(blocks=TRUNKS[depth], bottleneck=depth >= BOTTLENECK_FROM, **changes)
 
     @property
     def pooled(self) -> int:
         """Channels times bands that are left in front of the pooling."""
-        bands, last = self.bands, len(self.blocks) - 1
-        for _ in range(last):
-            bands = -(-bands // 2)
-        return self.channels * 2**last * (4 if self.bottleneck else 1) * bands
+        halvings = len(self.blocks) - 1
+        return -(-self.bands // (1 << halvings)) * (self.channels << halvings) * (4 if self.bottleneck else 1)
 
 
 class _Block(nn.Module):
@@ -68,11 +65,9 @@ class _Block(nn.Module):
     def __init__(self, into: int, width: int, stride: int, bottleneck: bool) -> None:
         super().__init__()
         out = 4 * width if bottleneck else width
+        kernels = [(into, width, 3, stride), (width, width, 3, 1)]
         if bottleneck:
-            kernels = ((into, width, 1, 1), (width, width, 3, stride), (width, out, 1, 1))
-        else:
-            kernels = ((into, width, 3, stride), (width, width, 3, 1))
-        self.stride = stride
+            kernels = [(into, width, 1, 1), (width, width, 3, stride), (width, out, 1, 1)]
         self.convs = nn.ModuleList(_conv(*kernel) for kernel in kernels)
         self.norms = nn.ModuleList(nn.BatchNorm2d(kernel[1]) for kernel in kernels)
         self.shortcut = None
@@ -86,7 +81,7 @@ class _Block(nn.Module):
                 y = y.relu()
             y = norm(conv(y))
             if mask is not None and y.shape[-1] != mask.shape[-1]:
-                mask = mask[..., :: self.stride]
+                mask = mask[..., ::2]
             y = masked(y, mask)
         return masked((y + (x if self.shortcut is None else self.shortcut(x))).relu(), mask)
 
@@ -99,14 +94,13 @@ class SpeakerResNet(nn.Module):
         self.config = config
         self.enter = _conv(1, config.channels, 3, 1)
         self.enter_norm = nn.BatchNorm2d(config.channels)
-        self.stages = nn.ModuleList()
+        self.blocks = nn.ModuleList()
         into = config.channels
-        for number, count in enumerate(config.blocks):
-            width, stage = config.channels * 2**number, nn.ModuleList()
+        for stage, count in enumerate(config.blocks):
+            width = config.channels << stage
             for at in range(count):
-                stage.append(_Block(into, width, 2 if number and not at else 1, config.bottleneck))
+                self.blocks.append(_Block(into, width, 2 if stage and not at else 1, config.bottleneck))
                 into = 4 * width if config.bottleneck else width
-            self.stages.append(stage)
         attentive = config.pooling == "attentive"
         self.pool = AttentiveStatistics(config.pooled) if attentive else StatisticsPooling()
         self.project = nn.Linear(2 * config.pooled, config.embedding)
@@ -124,11 +118,10 @@ class SpeakerResNet(nn.Module):
         """Embeddings; `frames` (B,) says how many of each row are a recording, and the rest has no influence."""
         mask = None if frames is None else length_mask(frames, x.shape[-1])[:, None]
         x = masked(self.enter_norm(self.enter(masked(x[:, None], mask))).relu(), mask)
-        for stage in self.stages:
-            for block in stage:
-                x = block(x, mask)
-                if mask is not None:
-                    mask = mask[..., :: block.stride]
+        for block in self.blocks:
+            x = block(x, mask)
+            if mask is not None and mask.shape[-1] != x.shape[-1]:
+                mask = mask[..., ::2]
         x = self.project(self.pool(x.flatten(1, 2), None if mask is None else mask[:, 0]))
         return x if self.second is None else self.second(x)
 

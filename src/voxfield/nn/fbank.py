@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from voxfield.features import Fbank, analysis_window
-from voxfield.features.fbank import FLOOR, FULL_SCALE, PREEMPHASIS
+from voxfield.features.kaldi import FLOOR, FULL_SCALE, PREEMPHASIS
 
 
 class FilterBank(nn.Module):

@@ -1,7 +1,7 @@
 """From frames (B, C, T) to one vector (B, 2C): mean and standard deviation over time, plain or weighted by attention.
 
-A mask (B, 1, T) of ones and zeros says which frames belong to a recording that is shorter than others of its batch; what
-lies behind its end counts nowhere. One frame alone has a deviation of the floor, never NaN.
+A mask (B, 1, T) of ones and zeros says which frames belong to a recording that is shorter than others of its batch;
+what lies behind its end counts nowhere. One frame alone has a deviation of the floor, never NaN.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def masked(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def moments(x: Tensor, mask: Tensor | None = None, *, bessel: bool = True) -> tuple[Tensor, Tensor]:
-    """Mean and variance over time, each (B, C, 1); `bessel` divides by one less than the frames, where there are two."""
+    """Mean and variance over time, each (B, C, 1); `bessel` divides by one less than the frames, if there are two."""
     ones = torch.ones_like(x[:, :1]) if mask is None else mask
     count = ones.sum(-1, keepdim=True)
     mean = (x * ones).sum(-1, keepdim=True) / count
