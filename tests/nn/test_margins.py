@@ -1,7 +1,7 @@
 """Projections equal WeSpeaker's in logits, loss and gradients, and their gradients stay finite where those do not.
 
-`wespeaker_projections.npz` holds weights, embeddings, labels and results of its `projections.py`; the last case has an
-embedding on the centre of its speaker.
+`wespeaker_projections.npz` holds weights, embeddings, labels and results of its `projections.py`; in the second case
+an embedding lies nearly opposite to a centre.
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 A layer of kernel 5 takes every second frame; blocks of a pointwise, a dilated depthwise and a pointwise convolution
 with squeeze and excitation follow, and attentive pooling with global context as in ECAPA-TDNN. 1.07 M parameters and
-38 M multiply-accumulates per second of sound, against 6.19 M and 517 M of ECAPA-TDNN with 512 channels.
+38 M multiply-accumulates per second of sound, against 6.19 M and 519 M of ECAPA-TDNN with 512 channels.
 
 16 kHz, hop 10 ms, 80 bands; the whole recording is needed.
 """

@@ -14,7 +14,11 @@ def command(
     checkpoint: Annotated[Path, typer.Argument(help="File of torch tensors, or safetensors.")],
     source: Annotated[
         str,
-        typer.Option("--from", help="Program that made it.", metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang"),
+        typer.Option(
+            "--from",
+            help="Program that made it.",
+            metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|wespeaker|speechbrain|taoruijie",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR")],
     set_: Annotated[
@@ -26,7 +30,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as one line of JSON.")] = False,
 ) -> None:
-    """Convert a Conv-TasNet or CRN that another program trained: safetensors and a card, and ONNX with --onnx.
+    """Convert a Conv-TasNet, CRN or speaker network of another program: safetensors and a card, and ONNX with --onnx.
 
     The configuration is read off the tensors; what they cannot say is taken from the settings stored beside them, or
     assumed, and what was assumed is said. Nothing in the checkpoint is run.
@@ -36,6 +40,8 @@ def command(
       voxfield convert best_model.pth --from asteroid -o converted/ --onnx
 
       voxfield convert tasnet.pt --from naplab -o converted/ --set blocks=4 --set sample_rate_hz=16000
+
+      voxfield convert avg_model.pt --from wespeaker -o converted/ --onnx
     """
     if out.is_dir() and any(out.glob("*.safetensors")) and not overwrite:
         raise InputError(f"{out} already holds converted weights; add --overwrite to replace those of the same name")

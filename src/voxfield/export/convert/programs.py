@@ -9,8 +9,11 @@ from voxfield.export.convert.asteroid import ASTEROID
 from voxfield.export.convert.kaituoxu import KAITUOXU
 from voxfield.export.convert.naplab import NAPLAB
 from voxfield.export.convert.program import Program
+from voxfield.export.convert.speechbrain import SPEECHBRAIN
 from voxfield.export.convert.tan_wang import TAN_WANG
+from voxfield.export.convert.taoruijie import TAORUIJIE
 from voxfield.export.convert.torchaudio import TORCHAUDIO
+from voxfield.export.convert.wespeaker import WESPEAKER
 
 PROGRAMS: dict[str, Program] = {
     "asteroid": ASTEROID,
@@ -18,6 +21,9 @@ PROGRAMS: dict[str, Program] = {
     "kaituoxu": KAITUOXU,
     "naplab": NAPLAB,
     "tan-wang": TAN_WANG,
+    "wespeaker": WESPEAKER,
+    "speechbrain": SPEECHBRAIN,
+    "taoruijie": TAORUIJIE,
 }
 OTHERS = (  # a name that gives it away -> what it is
     (
