@@ -6,7 +6,19 @@ from typing import Any
 
 from voxfield.cli import commands
 
-FIRST = ("enhance", "separate", "explain", "models", "doctor", "train", "evaluate", "export", "convert")  # in --help
+FIRST = (
+    "enhance",
+    "separate",
+    "embed",
+    "verify",
+    "explain",
+    "models",
+    "doctor",
+    "train",
+    "evaluate",
+    "export",
+    "convert",
+)  # in --help
 
 
 def installed() -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def made(
     """
     try:
         given = dict(parse_override(override) for override in overrides)
-        made_config = build(config, asdict(config()) | dict(known) | given, "--set")
+        made_config: Any = build(config, asdict(config()) | dict(known) | given, "--set")
     except RecipeError as error:
         raise InputError(str(error)) from error
     net = network(made_config).eval()
