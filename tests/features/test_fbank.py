@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from voxfield.errors import InputError
-from voxfield.features import NAMED, Fbank, FbankStream, fbank, features_named, mel_matrix, minus_mean
+from voxfield.features import Fbank, FeatureStream, fbank, features_named, mel_matrix, minus_mean
 from voxfield.nn.fbank import FilterBank
 
 WANTED = np.load(Path(__file__).with_name("kaldi_fbank.npz"))
@@ -45,7 +45,7 @@ def test_blocks_equal_the_whole(kind, count):
     whole = fbank(samples, config)
     assert whole.shape == (config.bands, config.frames(count)) and np.isfinite(whole).all()
     for pieces in (2, 7, 40):
-        stream = FbankStream(config)
+        stream = FeatureStream(config)
         cuts = np.sort(rng.integers(0, count + 1, pieces))
         parts = [stream.feed(part) for part in np.split(samples, cuts)]
         assert np.abs(np.concatenate([*parts, stream.flush()], axis=1) - whole).max(initial=0) < 1e-4
@@ -98,5 +98,5 @@ def test_a_hop_beyond_the_window_is_refused():
 
 def test_features_are_found_by_name():
     assert features_named("kaldi-povey", 40, 8000) == Fbank(8000, 40, "povey", 200, 80)
-    with pytest.raises(InputError, match=", ".join(NAMED)):
+    with pytest.raises(InputError, match="kaldi-hamming, kaldi-povey, speechbrain, taoruijie"):
         features_named("plp", 13, 16000)

@@ -92,7 +92,7 @@ class Interface:
         hop_samples: samples that one step of the network consumes; 0 where it takes its input whole.
         window_samples: of the analysis behind a spectrum or features; 0 otherwise.
         window: kind of that window; see `voxfield.features.analysis_window`.
-        features: name of input features, such as those of `voxfield.features.NAMED`; empty for other inputs.
+        features: name of input features, such as those of `voxfield.features.named`; empty for other inputs.
         lookahead_samples: future samples that an output sample depends on beyond its own hop; None where the network
             needs its whole input.
         least_steps: the shortest input along its free axis.

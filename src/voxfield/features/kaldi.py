@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxfield.errors import InputError
+from voxfield.features.framing import minus_mean, whole
 from voxfield.features.mel import mel_matrix
 from voxfield.features.windows import analysis_window
 from voxfield.protocols import Array
@@ -60,6 +61,11 @@ class Fbank:
         return mel_matrix(self.bands, self.fft_samples, self.sample_rate_hz, self.low_hz, self.high_hz)
 
     @property
+    def frame_samples(self) -> int:
+        """Samples that a frame looks at."""
+        return self.window_samples
+
+    @property
     def first_sample(self) -> int:
         """Where frame 0 begins; below 0 where the beginning is mirrored."""
         return 0 if self.snip_edges else self.hop_samples // 2 - self.window_samples // 2
@@ -73,6 +79,21 @@ class Fbank:
         if self.snip_edges:
             return max(0, 1 + (count_samples - self.window_samples) // self.hop_samples)
         return (count_samples + self.hop_samples // 2) // self.hop_samples
+
+    def prepared(self, samples: Array, before: Array) -> Array:
+        """Samples as they are: what is done to them is done frame by frame."""
+        return samples
+
+    def extended(self, samples: Array, start: int, stop: int) -> Array:
+        """Samples from `start` to `stop`, mirrored at both ends as often as needed."""
+        if start >= 0 and stop <= len(samples):
+            return samples[start:stop]
+        at = np.arange(start, stop) % (2 * len(samples))
+        return samples[np.minimum(at, 2 * len(samples) - 1 - at)]
+
+    def finished(self, features: Array) -> Array:
+        """Less the mean of each band."""
+        return minus_mean(features)
 
     def analyse(self, samples: Array) -> Array:
         """Log-mel bands (bands, T) of the frames that lie within the samples (N,), the first from sample 0 on."""
@@ -112,61 +133,10 @@ class Fbank:
         out[:, 0] = rest * (samples[starts] - means)
 
 
-class FbankStream:
-    """One recording on its way into log-mel bands: samples (N,) of any number in, (bands, T) out."""
-
-    def __init__(self, config: Fbank) -> None:
-        self._config = config
-        self._pending = np.zeros(0, np.float32)
-        self._count_samples = self._done_frames = 0
-
-    def feed(self, samples: Array) -> Array:
-        """The frames that have become final."""
-        config = self._config
-        begun = self._count_samples > config.window_samples or config.snip_edges
-        self._count_samples += len(samples)
-        self._pending = np.concatenate([self._pending, samples], dtype=np.float32)
-        if not begun:
-            if self._count_samples <= config.window_samples:
-                return np.zeros((config.bands, 0), np.float32)
-            self._pending = _mirrored(self._pending, config.first_sample, len(self._pending))
-        return self._analyse()
-
-    def flush(self) -> Array:
-        """The rest. The recording ends here."""
-        config = self._config
-        missing = config.frames(self._count_samples) - self._done_frames
-        if missing <= 0:
-            return np.zeros((config.bands, 0), np.float32)
-        begun = self._count_samples > config.window_samples
-        end = (missing - 1) * config.hop_samples + config.window_samples
-        start = 0 if begun else config.first_sample
-        self._pending = _mirrored(self._pending, start, start + end)
-        return self._analyse()
-
-    def _analyse(self) -> Array:
-        bands = self._config.analyse(self._pending)
-        self._done_frames += bands.shape[1]
-        self._pending = self._pending[bands.shape[1] * self._config.hop_samples :]
-        return bands
-
-
 def fbank(samples: Array, config: Fbank | None = None) -> Array:
     """Log-mel bands (bands, T) of a whole recording (N,) with full scale 1.
 
     >>> fbank(np.zeros(16000, np.float32)).shape
     (80, 98)
     """
-    stream = FbankStream(config or Fbank())
-    return np.concatenate([stream.feed(samples), stream.flush()], axis=1)
-
-
-def minus_mean(features: Array) -> Array:
-    """Features (bands, T) less the mean of each band over time, which takes the sound of the microphone away."""
-    return features - features.mean(axis=1, keepdims=True) if features.shape[1] else features
-
-
-def _mirrored(samples: Array, start: int, stop: int) -> Array:
-    """Samples from `start` to `stop`, mirrored at both ends as often as needed."""
-    at = np.arange(start, stop) % (2 * len(samples))
-    return samples[np.minimum(at, 2 * len(samples) - 1 - at)]
+    return whole(samples, config or Fbank())

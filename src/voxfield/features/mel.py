@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 
 from voxfield.errors import InputError
+from voxfield.features.windows import frozen
 from voxfield.protocols import Array
 
 
@@ -15,6 +16,18 @@ def hz_to_mel(hz: float | np.ndarray) -> np.ndarray:
     999.99
     """
     return 1127.0 * np.log1p(np.asarray(hz, np.float64) / 700.0)
+
+
+def mel_edges_hz(bands: int, sample_rate_hz: int, low_hz: float, high_hz: float) -> np.ndarray:
+    """Where triangles begin, peak and end, (bands + 2,) in Hz, evenly spaced in mel; see `mel_matrix`."""
+    nyquist_hz = sample_rate_hz / 2
+    top_hz = high_hz if high_hz > 0 else nyquist_hz + high_hz
+    if not 0 <= low_hz < top_hz <= nyquist_hz:
+        raise InputError(
+            f"mel bands from {low_hz:g} to {top_hz:g} Hz cannot be had at {sample_rate_hz} Hz; "
+            f"the frequencies must rise, and lie between 0 and {nyquist_hz:g} Hz"
+        )
+    return 700.0 * np.expm1(np.linspace(hz_to_mel(low_hz), hz_to_mel(top_hz), bands + 2) / 1127.0)
 
 
 @cache
@@ -37,18 +50,21 @@ def mel_matrix(bands: int, fft_samples: int, sample_rate_hz: int, low_hz: float,
     >>> mel_matrix(80, 512, 16000, 20.0, 0.0).shape
     (80, 257)
     """
-    nyquist_hz = sample_rate_hz / 2
-    top_hz = high_hz if high_hz > 0 else nyquist_hz + high_hz
-    if not 0 <= low_hz < top_hz <= nyquist_hz:
-        raise InputError(
-            f"mel bands from {low_hz:g} to {top_hz:g} Hz cannot be had at {sample_rate_hz} Hz; "
-            f"the frequencies must rise, and lie between 0 and {nyquist_hz:g} Hz"
-        )
-    edges = np.linspace(hz_to_mel(low_hz), hz_to_mel(top_hz), bands + 2)
+    edges = hz_to_mel(mel_edges_hz(bands, sample_rate_hz, low_hz, high_hz))
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     bins = hz_to_mel(np.arange(fft_samples // 2 + 1) * (sample_rate_hz / fft_samples))[None]
     weights = np.maximum(0.0, np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)))
     weights[:, -1] = 0.0
-    made: Array = weights.astype(np.float32)
-    made.flags.writeable = False
-    return made
+    return frozen(weights)
+
+
+@cache
+def hz_matrix(
+    bands: int, fft_samples: int, sample_rate_hz: int, low_hz: float, high_hz: float, even: bool = False
+) -> Array:
+    """As `mel_matrix`, but the triangles have straight sides in Hz; `even` makes both sides as wide as the left."""
+    edges = mel_edges_hz(bands, sample_rate_hz, low_hz, high_hz)
+    left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    bins = np.linspace(0, sample_rate_hz / 2, fft_samples // 2 + 1)[None]
+    width = centre - left if even else right - centre
+    return frozen(np.maximum(0.0, np.minimum((bins - left) / (centre - left), (centre - bins) / width + 1)))

@@ -24,7 +24,7 @@ class DsTdnnConfig:
     """Shape of a DS-TDNN."""
 
     sample_rate_hz: int = 16000
-    features: str = "kaldi-hamming"  # see `voxfield.features.NAMED`
+    features: str = "kaldi-hamming"  # see `voxfield.features.named`
     bands: int = 80
     channels: int = 256
     stride_frames: int = 2  # of the first layer

@@ -56,7 +56,7 @@ class EcapaConfig:
     """Shape of an ECAPA-TDNN; the defaults are WeSpeaker's GLOB network with 512 channels."""
 
     sample_rate_hz: int = 16000
-    features: str = "kaldi-hamming"  # see `voxfield.features.NAMED`
+    features: str = "kaldi-hamming"  # see `voxfield.features.named`
     bands: int = 80
     channels: int = 512
     groups: int = 8  # of a block's cascade

@@ -32,7 +32,7 @@ class SpeakerResNetConfig:
     """Shape of a ResNet for speakers; the defaults are ResNet34."""
 
     sample_rate_hz: int = 16000
-    features: str = "kaldi-hamming"  # see `voxfield.features.NAMED`
+    features: str = "kaldi-hamming"  # see `voxfield.features.named`
     bands: int = 80
     channels: int = 32  # of the first stage; each stage doubles them
     blocks: tuple[int, ...] = TRUNKS[34]

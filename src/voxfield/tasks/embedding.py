@@ -11,7 +11,7 @@ import numpy as np
 from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source
 from voxfield.cards import cards
 from voxfield.errors import CardError, InputError
-from voxfield.features import FbankStream, features_named, minus_mean
+from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.speech_meter import Speech, SpeechMeter
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
@@ -135,8 +135,8 @@ class _Pieces:
         self.rate_hz = face.sample_rate_hz
         self.padded = False
         self._engine, self._least = engine, face.least_steps
-        self._config = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
-        self._features = FbankStream(self._config)
+        self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
+        self._features = FeatureStream(self._kind)
         self._waiting: list[Array] = []
         self._count_samples = self._frames = self.pieces = 0
         self._sum = np.zeros(int(face.output.shape[0]), np.float32)
@@ -153,10 +153,11 @@ class _Pieces:
     def finish(self, samples: Array) -> Array:
         """The vector (D,), after the last (N,). What is too short for the network is padded with silence."""
         self.feed(samples)
-        missing = self._config.window_samples + (self._least - 1) * self._config.hop_samples - self._count_samples
-        if missing > 0:
+        kind = self._kind
+        if kind.frames(self._count_samples) < self._least:
             self.padded = True
-            self._wait(self._features.feed(np.zeros(missing, np.float32)))
+            missing = kind.frame_samples + (self._least - 1) * kind.hop_samples - self._count_samples
+            self._wait(self._features.feed(np.zeros(max(missing, 0), np.float32)))
         self._wait(self._features.flush())
         return self._embed(np.concatenate(self._waiting, axis=1))
 
@@ -166,7 +167,7 @@ class _Pieces:
 
     def _embed(self, features: Array) -> Array:
         """Add a piece; the vector so far, which is the network's own where there is one piece."""
-        vector = self._engine.step(np.ascontiguousarray(minus_mean(features)[None]), ())[0][0]
+        vector = self._engine.step(np.ascontiguousarray(self._kind.finished(features)[None]), ())[0][0]
         if not np.isfinite(vector).all():
             raise CardError(f"{self._engine.card.name} gives values that are not numbers; its weights are damaged")
         self.pieces += 1
