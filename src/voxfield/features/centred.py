@@ -13,7 +13,7 @@ from voxfield.protocols import Array
 
 LEAST_POWER = 1e-10  # that decibels are taken of
 RANGE_DB = 80.0  # below the loudest band of the recording
-_FRAMES_AT_A_TIME = 256
+_FRAMES_AT_A_TIME = 128
 
 
 @dataclass(frozen=True)
