@@ -2,7 +2,7 @@
 
 Everything takes turns in one process, and a ratio is the median over the rounds of the ratio within a round.
 
-    python benchmarks/speakers.py             # needs `pip install 'voxfield[dev]' kaldi-native-fbank`
+    python benchmarks/speakers.py             # needs `pip install "voxfield[bench]"`
     python benchmarks/speakers.py --markdown
 
 Weights are random, on which the time does not depend. The plain implementation is the same network in torch with the
