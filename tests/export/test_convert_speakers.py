@@ -87,8 +87,8 @@ def test_what_a_training_adds_is_left_out_and_said(tmp_path):
     }
     torch.save(tensors, tmp_path / "theirs.model")
     made = convert_checkpoint(tmp_path / "theirs.model", "taoruijie", tmp_path / "out")
-    assert made.notes == ("2 tensors of the training are left out, such as the weights of its speakers",)
-    assert made.assumed == ("features=taoruijie",)
+    assert made.notes == ("left out, as it belongs to training alone: 2 tensors",)
+    assert made.assumed == () and made.config.features == "taoruijie"
     torch.save(foreign.wespeaker_ecapa() | {"projection.weight": torch.randn(9, 6)}, tmp_path / "model.pt")
     made = convert_checkpoint(
         tmp_path / "model.pt", "wespeaker", tmp_path / "out", ["features=kaldi-povey", "sample_rate_hz=8000"]

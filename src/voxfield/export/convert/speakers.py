@@ -62,9 +62,9 @@ def made(
         for what, features, wanted in content.pairs(*cases):
             proofs[what] = relative_difference(net(features.transpose(1, 2)), wanted.reshape(len(features), -1))
     dropped = len(content.tensors) - len(kept)
-    notes = (f"{dropped} tensors of the training are left out, such as the weights of its speakers",) if dropped else ()
+    notes = (f"left out, as it belongs to training alone: {dropped} tensor{'s' * (dropped > 1)}",) if dropped else ()
     card = {"task": "embed", "architecture": architecture, "summary": summary}
-    assumed = () if "features" in given else (f"features={made_config.features}",)
+    assumed = () if "features" in {**known, **given} else (f"features={made_config.features}",)
     return Made(net, card, proofs, assumed, notes)
 
 
