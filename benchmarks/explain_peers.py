@@ -241,7 +241,7 @@ def verdict(value: float | str, truth: int) -> str:
 
 def resnet50_seconds() -> tuple[float, int]:
     """Seconds for the symbolic part on a graph of ResNet50's size (reading it not counted), and its operators."""
-    from voxfield.explain.analyse import analyse
+    from voxfield.explain.analysis import analyse
     from voxfield.explain.readers.torch import read_module
 
     class Bottleneck(nn.Module):

@@ -1,8 +1,8 @@
 """Write pairs of noisy and clean speech, NOISY/0001.wav beside CLEAN/0001.wav, always the same ones for the same data.
 
 The mixtures are those of training (`voxfield.train.mixing`): rooms, equalisers, babble, levels from -45 to -5 dBFS; but
-of the validation split, and without items that cannot be scored (silence, noise alone, speech alone, clipping, band
-limits).
+of the validation split, with recorded noise as it is, and without items that cannot be scored (silence, noise alone,
+speech alone, clipping, band limits).
 
     python benchmarks/make_pairs.py pairs --data data/MANIFEST.csv
     python benchmarks/make_pairs.py pairs --speech my/speech --noise my/noise --rooms my/rooms --pairs 200
@@ -11,12 +11,12 @@ limits).
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import soundfile
 
-from voxfield.train.enhance import make_mixer
-from voxfield.train.mixing import MixConfig
+from voxfield.train.enhance import VALIDATION, make_mixer
 from voxfield.train.recipe import DataConfig
 
 SAMPLE_RATE_HZ = 16000
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--snr", type=float, nargs=2, default=[-5.0, 20.0], metavar=("LOW", "HIGH"), help="in dB")
+    parser.add_argument("--roll-off", type=float, default=0.0, help="share of the pairs behind a low-pass near 8 kHz")
     parser.add_argument("--cache", default="runs/cache", help="folder for decoded audio")
     arguments = parser.parse_args()
     speech, noise, rooms = (
@@ -44,15 +45,7 @@ def main() -> None:
         parser.error("give --data, or --speech and --noise")
 
     data = DataConfig(speech, noise, rooms, valid_split=arguments.split, cache=arguments.cache)
-    mix = MixConfig(
-        duration_s=arguments.seconds,
-        snr_db=tuple(arguments.snr),
-        clean=0,
-        noise_only=0,
-        silence=0,
-        clipping=0,
-        band_limit=0,
-    )
+    mix = replace(VALIDATION, duration_s=arguments.seconds, snr_db=tuple(arguments.snr), roll_off=arguments.roll_off)
     mixer = make_mixer(data, mix, SAMPLE_RATE_HZ, SEED, arguments.split)
     for folder in ("noisy", "clean"):
         (arguments.out / folder).mkdir(parents=True, exist_ok=True)

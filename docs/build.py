@@ -1,12 +1,11 @@
-"""Makes docs/explain.md and its drawings from docs/explain.in.md: every figure is what the command prints today.
+"""Makes docs/X.md and its drawings from each docs/X.in.md: every figure is what the command prints today.
 
     python docs/build.py            writes them
     python docs/build.py --check    exits 1 when they are not what the command prints
 
 In the source, a block fenced as `voxfield` holds one command line. The words after `voxfield` say what to show of its
-answer: section titles (`time`, `costs`, `layers`, `Why_this_kernel`), `all`, or nothing. `name=N` keeps the figures for
-{{N.path.in.the.json}} in the prose, and `svg=FILE` adds the drawing. The roofline line is left out: it depends on the
-machine.
+answer: `figures` (the table of all axes), `layers`, the first words of a part (`costs`, `Why_this_kernel`, `Notes`),
+`all`, or nothing. `name=N` keeps the figures for {{N.path.in.the.json}} in the prose, and `svg=FILE` adds the drawing.
 """
 
 import io
@@ -23,10 +22,10 @@ from voxfield.cli.app import run
 from voxfield.explain.numbers import plain
 
 HERE = Path(__file__).parent
-SOURCE, TARGET, IMAGES = HERE / "explain.in.md", HERE / "explain.md", HERE / "images"
+IMAGES = HERE / "images"
 BLOCK = re.compile(r"^```voxfield(?P<what>[^\n]*)\n(?P<command>.*?)\n```$", re.MULTILINE | re.DOTALL)
 FIGURE = re.compile(r"\{\{(?P<path>[^}]+)\}\}")
-OF_THE_MACHINE = ("best real-time factor", "最佳实时率")
+FIGURES = ("receptive field", "感受野")
 
 
 def answer(arguments: list[str]) -> str:
@@ -41,21 +40,24 @@ def answer(arguments: list[str]) -> str:
 
 def sections(text: str) -> list[str]:
     """The parts of an answer, which empty lines separate."""
-    lines = [line for line in text.splitlines() if not any(word in line for word in OF_THE_MACHINE)]
-    return "\n".join(lines).strip().split("\n\n")
+    return text.strip("\n").split("\n\n")
 
 
 def wanted(section: str, words: list[str]) -> bool:
     """Whether a part is one of those to show."""
     first = section.splitlines()[0].strip()
+    figures = any(line.strip().startswith(FIGURES) for line in section.splitlines()[1:2])
     return any(
-        word == "all" or (word == "layers" and first.startswith("#")) or first.startswith(word.replace("_", " "))
+        word == "all"
+        or (word == "layers" and first.startswith("#"))
+        or (word == "figures" and figures)
+        or first.startswith(word.replace("_", " "))
         for word in words
     )
 
 
-def built() -> dict[Path, str]:
-    """Every file made from the source, by its path."""
+def built(source: Path) -> dict[Path, str]:
+    """Every file made from a source, by its path."""
     known: dict[str, Any] = {}
     files: dict[Path, str] = {}
 
@@ -83,13 +85,13 @@ def built() -> dict[Path, str]:
             value = value[int(part)] if isinstance(value, list) else value[part]
         return plain(value) if isinstance(value, int | float) else str(value)
 
-    text = BLOCK.sub(block, SOURCE.read_text(encoding="utf-8"))
-    files[TARGET] = FIGURE.sub(figure, text)
+    text = BLOCK.sub(block, source.read_text(encoding="utf-8"))
+    files[source.with_name(source.name.replace(".in.md", ".md"))] = FIGURE.sub(figure, text)
     return files
 
 
 def main() -> int:
-    files = built()
+    files = {path: text for source in sorted(HERE.glob("*.in.md")) for path, text in built(source).items()}
     stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         print("\n".join(f"{path.relative_to(HERE.parent)} is not what the command prints today" for path in stale))

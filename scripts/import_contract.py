@@ -44,7 +44,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "samples": {"numpy"},
     "webpage": set(),
     "protocols": {"numpy"},
-    "audio": {"numpy", "soundfile", "soxr", "av"},
+    "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},
@@ -55,7 +55,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
     "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},
-    "export": {"numpy", "torch", "safetensors", "onnx"},
+    "export": {"numpy", "torch", "safetensors", "onnx", "h5py"},
     "cli": {"typer", "rich", "click"},
 }
 TORCH_IN_EXPLAIN = {"explain/readers/torch.py", "explain/readers/torch_file.py", "explain/probe.py"}
@@ -133,7 +133,7 @@ def breaches() -> Iterator[str]:
 
 
 def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
-    """Groups of modules of which each reaches each other, lazily or not; a package and its own modules are one thing."""
+    """Groups of modules of which each reaches each other, lazily or not."""
     reach: dict[str, set[str]] = {}
     for start in graph:
         seen, ahead = set(), list(graph[start])

@@ -6,8 +6,7 @@
 Importing this loads nothing heavy: each name below is fetched when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # type checkers know this name; `typing` itself takes longer to load than all of this
 
 _HOMES = {
     "Card": "voxfield.cards",
@@ -68,6 +67,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module
+
     if name == "__version__":
         return import_module("importlib.metadata").version("voxfield")
     if name in _HOMES:

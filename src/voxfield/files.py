@@ -50,6 +50,8 @@ class PartFile:
     """
 
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+        if "\0" in str(target):
+            raise OutputError(f"{str(target)!r} cannot be the name of a file: it holds a zero byte")
         self.target, self._overwrite = target, overwrite
         self._check_free()
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")

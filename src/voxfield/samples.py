@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voxfield.errors import AudioError
+from voxfield.errors import AudioError, InputError
 from voxfield.protocols import Array
 
 
@@ -24,3 +24,22 @@ def to_float(samples: np.ndarray) -> Array:
         with np.errstate(over="ignore"):
             return samples.astype(np.float32, copy=False)
     raise AudioError(f"an array of {samples.dtype} holds no samples; give floats, or integers of 8, 16 or 32 bits")
+
+
+def block_of(given: object, channels: int) -> Array:
+    """What a caller gave, (C, N), or (N,) of one channel, as a block (C, N) on the scale of `to_float`.
+
+    >>> block_of([0.5, -0.5], 1)
+    array([[ 0.5, -0.5]], dtype=float32)
+
+    Raises:
+        InputError: another shape, or no numbers.
+    """
+    try:
+        samples = to_float(np.asarray(given))
+    except ValueError as error:  # rows of different lengths, or an AudioError
+        raise error if isinstance(error, InputError) else InputError(f"these are no samples: {error}") from error
+    block = samples[None] if samples.ndim == 1 else samples
+    if block.ndim != 2 or block.shape[0] != channels:
+        raise InputError(f"({channels}, N) samples are needed, not {samples.shape}")
+    return block

@@ -14,8 +14,10 @@ import onnx
 import pytest
 import soundfile as sf
 
+import voxfield
 from voxfield.cards import METADATA_KEY
 from voxfield.cli.app import run
+from voxfield.errors import AudioError, OutputError
 
 Prepare = Callable[[Path, Callable[..., np.ndarray]], Path]
 
@@ -411,10 +413,25 @@ def test_names_as_long_as_the_file_system_takes(enhance, tmp_path, speech, lette
     assert left[0].startswith(letter) and left[0].endswith("_enhance.wav") and len(left[0].encode()) <= 255
 
 
-def test_a_name_that_is_too_long_is_said_to_be(enhance, tmp_path, speech):
+@pytest.mark.parametrize("words", [["NAME.wav"], ["x.wav", "-o", "NAME.wav"], ["x.wav", "-o", "NAME"]])
+def test_a_name_that_is_too_long_is_said_to_be(enhance, tmp_path, speech, words):
     write(tmp_path / "x.wav", speech(1, 2000))
-    code, error, left = enhance("x" * 300 + ".wav")
+    code, error, left = enhance(*(word.replace("NAME", "😀" * 100) for word in words))
     assert code == 1 and "File name too long" in error and "unexpected" not in error and left == []
+
+
+def test_a_pipe_named_as_a_folder_is_said_to_be_none(enhance, tmp_path, speech):
+    write(tmp_path / "x.wav", speech(1, 2000))
+    os.mkfifo(tmp_path / "pipe")
+    code, error, left = enhance("x.wav", "-o", "pipe")
+    assert code == 2 and "is no folder" in error and left == []
+
+
+def test_a_zero_byte_in_a_name(tiny_spectral):
+    with pytest.raises(AudioError, match="null byte"):
+        voxfield.enhance("a\0b.wav", model=tiny_spectral)
+    with pytest.raises(OutputError, match="zero byte"):
+        voxfield.enhance(np.zeros(100, np.float32), 16000, model=tiny_spectral).save("a\0b.wav")
 
 
 # Model files.

@@ -71,7 +71,7 @@ def test_out_names_a_file_or_a_folder(recordings):
     assert names(["rec/a.wav"], "rec/deep") == [("rec/a.wav", "rec/deep/a_enhance.wav")]
     assert names(["-"], "x.wav") == [("-", "x.wav")] and names(["-"]) == [("-", "-")]
     Path("file").touch()
-    with pytest.raises(InputError, match="need a folder"):
+    with pytest.raises(InputError, match="is no folder"):
         names(["rec"], "file")
 
 

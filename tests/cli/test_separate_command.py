@@ -64,6 +64,14 @@ def test_pipes_carry_the_voices_as_channels(model, monkeypatch, capfdbinary):
     assert len(out) == 2 * 8000
 
 
+@pytest.mark.parametrize("samples", [100, 30000])
+def test_a_recording_to_standard_output(tiny_separator, tmp_path, capfdbinary, samples):
+    sf.write(tmp_path / "talk.wav", np.random.default_rng(0).normal(0, 0.1, (samples, 2)), 48000)
+    assert run(["separate", str(tmp_path / "talk.wav"), "-o", "-", "--model", str(tiny_separator), "-q"]) == 0
+    voices, rate_hz = sf.read(io.BytesIO(capfdbinary.readouterr().out))
+    assert voices.shape == (samples, 4) and rate_hz == 48000
+
+
 def test_one_bad_file_does_not_stop_the_others(recording, model, tmp_path, capsys):
     bad = tmp_path / "bad.wav"
     bad.write_text("not sound")

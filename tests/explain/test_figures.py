@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from voxfield.errors import ExplainError
 from voxfield.explain import Status, explain
 
 from . import networks as nets
@@ -133,3 +134,15 @@ def test_tail_that_no_output_sees():
     field = explain(nn.Conv1d(1, 1, 10, 5), input_shape=(1, 1, 108)).field("time")
     assert field.tail_dropped == 3
     assert explain(nn.Conv1d(1, 1, 10, 5), input_shape=(1, 1, 105)).field("time").tail_dropped == 0
+
+
+def test_a_printed_report_is_text():
+    text = str(explain("10/5 8/4 4/2 4/2 4/2", rate_hz=16000))
+    assert "receptive field 465 (29.06 ms), hop 160 (10 ms)" in text and "Figure(" not in text
+    assert "128,378 parameters" in str(explain("crn-small"))
+
+
+@pytest.mark.parametrize("rate_hz", [0, -1, float("nan"), float("inf"), "16 kHz", [16000]])
+def test_a_rate_is_a_number_above_zero(rate_hz):
+    with pytest.raises(ExplainError, match="above zero"):
+        explain("10/5", rate_hz=rate_hz)

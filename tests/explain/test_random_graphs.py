@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from voxfield.explain.analyse import analyse
+from voxfield.explain.analysis import analyse
 from voxfield.explain.expect import extent, local_span
 from voxfield.explain.readers.torch import read_module
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from voxfield.errors import ExplainError
 from voxfield.explain import Status, explain
-from voxfield.explain.analyse import analyse
+from voxfield.explain.analysis import analyse
 from voxfield.explain.readers.torch import read_module
 
 from . import networks as nets

@@ -1,4 +1,4 @@
-"""Clean speech goes through every enhancer as it is: at any band limit and level, in level and in every third-octave."""
+"""Clean speech goes through every enhancer as it is, at any band limit and level, in each third-octave."""
 
 from pathlib import Path
 

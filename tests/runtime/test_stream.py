@@ -96,8 +96,13 @@ def test_bare_samples_come_back_bare(tiny_spectral, speech):
         (np.zeros((2, 100)), r"\(1, N\)"),
         (np.array([0.0, np.nan]), "sample 1 is not a finite number"),
         (np.array([np.inf]), "sample 0 is not a finite number"),
+        (np.zeros(100, bool), "an array of bool holds no samples"),
+        (np.zeros(100, complex), "an array of complex128 holds no samples"),
+        ("noise", "holds no samples"),
+        ([[1.0], [2.0, 3.0]], "these are no samples"),
+        (None, "holds no samples"),
     ],
-    ids=["channels", "nan", "infinity"],
+    ids=["channels", "nan", "infinity", "booleans", "complex", "text", "ragged", "none"],
 )
 def test_feed_refuses(tiny_spectral, samples, message):
     with pytest.raises(InputError, match=message):
@@ -150,3 +155,20 @@ def test_flush_gives_the_shape_that_feed_gave(engine, speech):
 def test_a_stream_takes_a_name_or_a_file(tiny_spectral, speech):
     samples = speech(1, 1000)
     assert np.array_equal(Stream(tiny_spectral).feed(samples), Stream(load_engine(tiny_spectral)).feed(samples))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.float64])
+def test_integers_are_scaled_as_they_are_in_files(tiny_spectral, speech, kind):
+    samples = speech(1, 4000)[0] / 2
+    given = samples.astype(kind) if kind is np.float64 else np.round(samples * np.iinfo(kind).max).astype(kind)
+    outputs = []
+    for block in (samples, given):
+        stream = Stream(tiny_spectral)
+        outputs.append(np.concatenate([stream.feed(block), stream.flush()]))
+    np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("counts", [{"channels": "a"}, {"channels": 1.5}, {"channels": 0}, {"max_block_hops": None}])
+def test_counts_that_are_none(tiny_spectral, counts):
+    with pytest.raises(InputError, match="whole numbers of 1 or more"):
+        Stream(tiny_spectral, **counts)

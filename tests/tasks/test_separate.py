@@ -150,16 +150,56 @@ def test_the_level_of_the_recording_does_not_matter(voices, level_db):
     assert np.abs(quiet / gain - loud).max() < 1e-4
 
 
-def test_one_voice_is_told_from_two(voices):
-    alone = separate(talk(30, DEEP, 3), RATE, model=Splitter(), speakers="auto")
-    assert len(alone.voices) == 1 and len(alone.activity.believed) == 1
-    assert alone.activity.confidence > 0.9
-    echoed = ActivityMeter(2, RATE)
-    echoed.feed(np.stack([voices[0], 0.7 * voices[0]]))
-    assert len(echoed.judge().believed) == 1
-    both = separate(voices.sum(0), RATE, model=Splitter(), speakers="auto")
-    assert len(both.voices) == 2
-    assert "2 of 2 outputs" in both.notes[-1]
+def test_one_voice_is_given_out_as_it_was_recorded():
+    recording = np.stack([talk(30, DEEP, 3), 0.5 * talk(30, DEEP, 3)])
+    alone = separate(recording, RATE, model=Splitter(), speakers="auto")
+    assert len(alone.activity.believed) == 1 and alone.activity.confidence > 0.9
+    assert np.array_equal(alone.voices[0], recording)
+    assert "the recording itself" in alone.notes[-1]
+    assert len(separate(recording, RATE, model=Splitter()).voices) == 2
+
+
+def meter_of(*outputs):
+    meter = ActivityMeter(len(outputs), RATE)
+    sound = np.stack(outputs).astype(np.float32)
+    for at in range(0, sound.shape[1], 777):
+        meter.feed(sound[:, at : at + 777])
+    return meter
+
+
+def test_an_echo_and_a_steady_part_of_a_voice_are_no_voices(voices):
+    assert meter_of(voices[0], 0.7 * voices[0]).judge().believed == (0,)
+    hiss = sosfiltfilt(HIGH, np.random.default_rng(0).standard_normal(voices.shape[1]))
+    assert meter_of(voices[0], 0.003 * hiss).judge().believed == (0,)
+
+
+def test_two_who_talk_at_once_and_two_who_take_turns_are_both_voices(voices):
+    assert meter_of(*voices).judge().believed == (0, 1)
+    turns = np.arange(voices.shape[1]) // (4 * RATE) % 2
+    assert meter_of(voices[0] * turns, 2 * voices[0][::-1] * (1 - turns)).judge().believed == (0, 1)
+
+
+@pytest.mark.parametrize("level", [1, 1e-3])
+def test_each_of_three_outputs_is_judged_against_the_rest(voices, level):
+    empty = 0.02 * voices[0]
+    assert meter_of(level * empty, level * voices[0], level * voices[1]).judge().believed == (1, 2)
+    third = talk(120, LOW, 7) * talk(120, LOW, 8).clip(-1, 0) * 10
+    assert meter_of(voices[0], third, voices[1]).judge().believed == (0, 1, 2)
+
+
+def test_noise_in_an_output_of_its_own_is_no_voice_once_the_recording_is_enhanced(voices):
+    gusts = 0.3 * talk(120, HIGH, 5)
+    recording = meter_of(voices[0], gusts)
+    assert len(recording.judge().believed) == 2
+    enhanced = meter_of(0.01 * voices[0], voices[0])  # in another order
+    judged = recording.judge(enhanced)
+    assert judged.believed == (0,)
+    assert 0.5 <= judged.confidence <= 1
+
+
+def test_two_voices_stay_two_after_enhancement(voices):
+    recording, enhanced = meter_of(*voices), meter_of(*voices[::-1])
+    assert recording.judge(enhanced).believed == (0, 1)
 
 
 class Clipper(Splitter):
@@ -188,7 +228,7 @@ def test_a_network_that_streams_gives_voices_as_they_come(rate):
     assert 10 * np.log10(np.square(rest).mean() / np.square(recording).mean()) < (-30 if rate == 8000 else -20)
 
 
-def test_presence_of_short_and_silent_pieces():
+def test_activity_of_short_and_silent_pieces():
     meter = ActivityMeter(2, RATE)
     assert meter.judge().believed == ()
     meter.feed(np.zeros((2, 10), np.float32))
@@ -231,13 +271,14 @@ class Memory:
 
 
 def test_files_get_their_voices_and_empty_ones_are_not_kept(voices, tmp_path):
-    from voxfield.audio import open_source
+    from voxfield.audio import load, open_source
 
     sf.write(tmp_path / "alone.wav", voices[0, : 5 * RATE], RATE, "PCM_16")
-    sinks = [Memory(), Memory()]
+    sinks, alone = [Memory(), Memory()], Memory()
     with open_source(tmp_path / "alone.wav") as source:
-        done = separate_into(source, sinks, Splitter(), speakers="auto").to_dict()
-    assert [sink.kept for sink in sinks].count(True) == 1
+        done = separate_into(source, sinks, Splitter(), alone=alone, speakers="auto").to_dict()
+    assert alone.kept and not any(sink.kept for sink in sinks)
+    assert np.array_equal(np.concatenate(alone.parts, 1), load(tmp_path / "alone.wav")[0])
     assert done["speakers"] == 1
     json.dumps(done)
     made = separate(tmp_path / "alone.wav", model=Splitter())

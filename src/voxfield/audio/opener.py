@@ -96,6 +96,10 @@ def _check_readable(path: Path) -> None:
                 raise AudioError(f"{path} is empty: 0 bytes")
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist") from error
+    except AudioError:
+        raise
+    except ValueError as error:  # a zero byte in the name
+        raise AudioError(f"{str(path)!r} cannot be read: {error}") from error
     except OSError as error:
         raise AudioError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -4,7 +4,9 @@ Only the command that was asked for is imported, so a slow one never delays anot
 the work failed, 2 wrong usage, 130 interrupted.
 """
 
+import os
 import sys
+from io import TextIOWrapper
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -13,6 +15,14 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what follows the program's name; None takes `sys.argv`.
     """
-    from voxfield.cli.app import run
+    if sys.stderr is None:  # closed, and `print` would then take standard output, which may carry sound
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+    try:
+        from voxfield.cli.app import run
 
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+        if isinstance(sys.stdout, TextIOWrapper):  # a terminal of another encoding gets escapes, not a traceback
+            sys.stdout.reconfigure(errors="backslashreplace")
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # while packages were loading
+        code = 130
+    sys.exit(code)

@@ -7,9 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli.discovery import command, installed
+from voxfield.cli.helpful import Command, Commands
 from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, InputError, RecipeError, UnknownModelError, VoxfieldError
 
+EXAMPLES = """Examples:
+
+voxfield enhance noisy.wav -o clean.wav --report noisy.html
+
+voxfield separate two_voices.wav -o voices/
+
+voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
+
+voxfield models crn-small
+"""
 WRONG_USAGE = (InputError, ExplainError, UnknownModelError, RecipeError)
 
 
@@ -28,6 +39,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:  # what the system refuses where nothing else says so
+        print(f"voxfield: {visible(str(error))}", file=sys.stderr)
+        return 1
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0
@@ -36,7 +50,9 @@ def run(arguments: list[str]) -> int:
 def build(names: tuple[str, ...]) -> typer.Typer:
     """The typer application with these commands."""
     app = typer.Typer(
+        cls=Commands,
         help="Convolutional speech networks: enhance and separate recordings, and explain the networks that do it.",
+        epilog=EXAMPLES,
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
@@ -45,14 +61,16 @@ def build(names: tuple[str, ...]) -> typer.Typer:
     app.callback()(_root)
     for name in names:
         function: Any = command(name)
-        app.command(name)(function)
+        app.command(name, cls=Command)(function)
     return app
 
 
 def _root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=lambda asked: _version(asked), is_eager=True, help="Version and weights."),
+        typer.Option(
+            "--version", "-V", callback=lambda asked: _version(asked), is_eager=True, help="Version and weights."
+        ),
     ] = False,
 ) -> None:
     """Convolutional speech networks: enhance and separate recordings, and explain the networks that do it."""

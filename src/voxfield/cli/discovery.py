@@ -12,6 +12,7 @@ FIRST = (
     "embed",
     "verify",
     "explain",
+    "listen",
     "models",
     "doctor",
     "train",

@@ -87,20 +87,20 @@ def _expand(word: str, task: str, results: Path | None, lists: tuple[Path, ...])
     path = Path(word).expanduser()
     if word == "-":
         yield Input(PIPE, Path(f"stdin_{task}.wav"))
-    elif word.startswith("@") and not _exists(path):
+    elif word.startswith("@") and not exists(path):
         listed = Path(word[1:]).expanduser()
         if listed.resolve() in lists:
             raise InputError(f"the list {listed} names itself, directly or through another list")
         for line in _lines(listed):
             yield from _expand(line, task, results, (*lists, listed.resolve()))
-    elif _exists(path) and path.is_dir():
+    elif exists(path) and path.is_dir():
         shut: list[Input] = []
         files = sorted(_walk(path, shut))
         yield from _originals(files, path, task, results)
         yield from shut
         if not files and not shut:
             yield Input(path, Path(path.name), f"{path} holds no recordings")
-    elif not _exists(path) and glob.has_magic(word):
+    elif not exists(path) and glob.has_magic(word):
         wild = next(at for at, part in enumerate(path.parts) if glob.has_magic(part))
         root = Path(*path.parts[:wild])
         found = root.glob(str(Path(*path.parts[wild:])))
@@ -126,10 +126,11 @@ def _walk(folder: Path, shut: list[Input]) -> Iterator[Path]:
                 yield path
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Whether something is there; what cannot be, such as a name that is too long, is not."""
     try:
         return path.exists()
-    except OSError:  # such as a name that is too long
+    except OSError:
         return False
 
 
@@ -162,13 +163,13 @@ def _output(item: Input, out: str | None, task: str, suffix: str, *, alone: bool
     if out is None:
         return item.path.with_name(name)
     target = Path(out).expanduser()
-    is_folder = out.endswith(("/", "\\")) or target.is_dir()
+    is_folder = out.endswith(("/", "\\")) or (exists(target) and target.is_dir())
     if alone and target.suffix != "" and not is_folder and len(relative.parts) == 1:
         return target
     if target.suffix.lower() in (*SOUND_FILES, *CONTAINERS) and not is_folder:
         raise InputError(f"-o {out} names one file, but there are several inputs; name a folder, or end it with /")
-    if target.exists() and not target.is_dir():
-        raise InputError(f"-o {out} is a file, but several inputs need a folder")
+    if exists(target) and not target.is_dir():
+        raise InputError(f"-o {out} exists and is no folder; name a folder, or a file that ends in .wav, for example")
     return target / relative.with_name(name)
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-from voxfield.cli.inputs import PIPE, Job
+from voxfield.cli.inputs import PIPE, Job, exists
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
 
@@ -91,7 +91,7 @@ def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_exis
     try:
         if job.problem:
             raise VoxfieldError(job.problem)
-        if job.output.exists() and not overwrite and job.output != PIPE:
+        if job.output != PIPE and not overwrite and exists(job.output):
             if not skip_existing:
                 raise VoxfieldError(f"{job.output} exists already; use --overwrite or --skip-existing")
             return result | {"status": "skipped"}

@@ -1,6 +1,6 @@
-"""What any convolutional network hears, how late, and at what cost. Importing this loads neither torch nor onnx.
+"""Receptive field, latency and cost of any convolutional network. Importing this loads neither torch nor onnx.
 
-The room is callable, so that `import voxfield as vf; vf.explain("10/5 8/4")` works however it was imported.
+The package is callable, so that `import voxfield as vf; vf.explain("10/5 8/4")` works however it was imported.
 """
 
 import sys
@@ -34,9 +34,9 @@ __all__ = [
 ]
 
 
-class _CallableRoom(ModuleType):
+class _CallablePackage(ModuleType):
     def __call__(self, what: Any, **options: Any) -> Report:
         return explain(what, **options)
 
 
-sys.modules[__name__].__class__ = _CallableRoom
+sys.modules[__name__].__class__ = _CallablePackage

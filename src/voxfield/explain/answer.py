@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import analyse
-from .api import read, titled, uncollected
+from .analysis import analyse
+from .api import check_rate, read, titled, uncollected
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
 from .report import Report
-from .words import Paragraph, words
+from .wording import Paragraph, words
 
 SPANS = ("rf", "latency", "first_output_needs")  # stretches of frames, the window of the last one included
 
@@ -34,23 +34,31 @@ class Answer:
         found = self.report.to_dict()
         if self.frames is not None:
             found["frames"] = self._frames(self.frames)
-            for field, told in zip(self.report.fields, found["fields"], strict=True):
+            for field, stated in zip(self.report.fields, found["fields"], strict=True):
                 for name in SPANS if field.axis == "time" else ():
-                    told[f"{name}_ms"] = span_ms(field, getattr(field, name), self.frames)
+                    stated[f"{name}_ms"] = span_ms(field, getattr(field, name), self.frames)
         return {
             **found,
-            "words": [{"key": p.key, "question": p.question, "answer": p.answer} for p in self.paragraphs],
+            "words": [
+                {"key": p.key, "question": p.question, "answer": p.answer, "asked": p.asked} for p in self.paragraphs
+            ],
             "what_if": [change.to_dict() for change in self.changes],
         }
 
+    def _repr_html_(self) -> str:
+        """The whole page, which notebooks show."""
+        from .render import page
+
+        return page(self.report, self.graph, self.paragraphs, self.changes, frames=self.frames)
+
     def _frames(self, frames: Frames) -> dict[str, Any]:
         """The frames of the time axis; times with the whole window of the last frame in them."""
-        told: dict[str, Any] = dict(vars(frames))
+        stated: dict[str, Any] = dict(vars(frames))
         for field in self.report.fields:
             if field.axis == "time" and field.input == self.report.fields[0].input:
                 for name in SPANS:
-                    told[f"{name}_ms"] = span_ms(field, getattr(field, name), frames)
-        return told
+                    stated[f"{name}_ms"] = span_ms(field, getattr(field, name), frames)
+        return stated
 
 
 def report_on(
@@ -77,17 +85,16 @@ def report_on(
     """
     frames = frames_of(rate_hz, hop_samples, window_samples)
     rate = rate_hz if frames is None else frames.rate_hz
-    if rate is not None and not 0 < rate < 1e9:
-        raise ExplainError(f"A rate of {rate} Hz; it is a number above zero.")
+    check_rate(rate)
     title: str | None = None
     asked: tuple[str, ...] = ()
     if isinstance(what, str | Path):
         from .what import settled
 
-        told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
-        what, input_shape, layout = told.what, told.input_shape, told.layout
-        rate, frames, title = told.rate_hz, frames or told.frames, told.title
-        asked = told.asked
+        stated = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
+        what, input_shape, layout = stated.what, stated.input_shape, stated.layout
+        rate, frames, title = stated.rate_hz, frames or stated.frames, stated.title
+        asked = stated.asked
     with uncollected():
         graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate)
         report = analyse(graph)
@@ -96,7 +103,7 @@ def report_on(
             raise ExplainError(
                 "Only what can run can be verified: an ONNX file, a model's name, FILE.py:NAME or a torch module."
             )
-        from .probe import verified
+        from .verify import verified
 
         report = verified(report, what, graph)
     changes: tuple[WhatIf, ...] = (what_if(graph, edits),) if edits else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import analyse
+from .analysis import analyse
 from .graph import Graph
 from .report import Report
 
@@ -28,7 +27,7 @@ def explain(
     run_file: bool = False,
     edits: Sequence[str] = (),
 ) -> Report:
-    """What a network sees, how late it answers and what it costs.
+    """Receptive field, latency, streaming state and cost of a network.
 
     Args:
         what: layers as text (`10/5 8/4:2 ^4/2`), pasted Keras or torch code, a Keras or ONNX file, FILE.py:NAME, the
@@ -48,13 +47,14 @@ def explain(
     >>> field.rf, field.ms(field.rf), field.ms(field.hop)
     (465, 29.0625, 10.0)
     """
+    check_rate(rate_hz)
     title = None
     if isinstance(what, str | Path):
         from .what import settled
 
-        told = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
-        what, input_shape, layout, rate_hz = told.what, told.input_shape, told.layout, told.rate_hz
-        title = told.title
+        shown = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
+        what, input_shape, layout, rate_hz = shown.what, shown.input_shape, shown.layout, shown.rate_hz
+        title = shown.title
     with uncollected():
         graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
     if edits:
@@ -69,7 +69,7 @@ def explain(
         report = analyse(graph)
     if not verify:
         return report
-    from .probe import verified
+    from .verify import verified
 
     return verified(report, what, graph)
 
@@ -86,6 +86,16 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
+def check_rate(rate_hz: float | None) -> None:
+    """Return when it can be a rate.
+
+    Raises:
+        ExplainError: it is no number above zero.
+    """
+    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
+        raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
+
+
 def titled(graph: Graph, title: str | None) -> Graph:
     """The same graph under another title, when there is one."""
     return graph if title is None else replace(graph, title=title)
@@ -99,6 +109,8 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     """
     if isinstance(what, Graph):
         return what
+    from .what import is_module
+
     if is_module(what):
         if input_shape is None:
             raise ExplainError(
@@ -115,9 +127,3 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     raise ExplainError(
         f"{what!r:.80} is nothing that can be explained: give text, code, a file, a torch module or a Graph."
     )
-
-
-def is_module(what: Any) -> bool:
-    """True for a torch module; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(what, torch.nn.Module)

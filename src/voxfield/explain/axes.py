@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .analyse import propagate
+from .analysis import propagate
 from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Size, axes_of
 from .shapes import shape_text
 
@@ -31,8 +31,8 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         if found != usual or (len(shape) == 4 and not picture):
             letters = letters_of(len(shape), found)
             notes.append(
-                f"The dims of the input {shape_text(shape)} were taken for {letters}, from what its first layer does "
-                "with them; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
+                f"The dims of the input {shape_text(shape)} were taken for {letters}, by its first layer and their "
+                "sizes; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
             )
     return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
 
@@ -64,12 +64,17 @@ def _places(graph: Graph, name: str) -> list[int]:
         along = set(range(len(inside))) - set(first.dims)
     else:
         along = set(first.dims)
-    places = []
+    combined = set(first.dims) if first.kind == "linear" else {first.channel_dim}
+    places, channels = [], set[int]()
     for dim in range(len(shape)):
         field = propagate(sub, name, Axis("time", dim)).get(first.inputs[0])
         moving = {d for part in field.parts for d in part.moving} if field else set()
         if moving & along and (dim or shape[0] != 1):
             places.append(dim)
+        elif moving & combined:
+            channels.add(dim)
+    if not places and channels:  # squeezed out on the way: what is neither the batch nor combined
+        places = [dim for dim in range(1, len(shape)) if dim not in channels]
     return places if first.kind != "norm" or len(places) == 1 else []
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from .analyse import analyse
+from .analysis import analyse
 from .graph import Graph
 from .report import Report, number
 from .whatif import edited, separable_formula
-from .words import power_of
+from .wording import power_of
 
 Value = int | float | Fraction | None
 
@@ -86,6 +86,7 @@ class WhatIf:
     after: Report
     changes: tuple[Change, ...]
     separable: tuple[Separable, ...] = ()
+    names: tuple[str, str] | None = None  # of two different networks put side by side
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -121,11 +122,19 @@ def what_if(graph: Graph, edits: Sequence[str]) -> WhatIf:
     return WhatIf(tuple(edits), old, new, changes(old, new), tuple(separable))
 
 
+def side_by_side(first: Report, second: Report) -> WhatIf:
+    """Two networks, figure by figure."""
+    return WhatIf((), first, second, changes(first, second), names=(first.title, second.title))
+
+
 def changes(before: Report, after: Report) -> tuple[Change, ...]:
     """Every figure of two reports that can be put side by side, those without any value left out."""
     found = []
     for old in before.fields:
         new = next((f for f in after.fields if (f.axis, f.input) == (old.axis, old.input)), None)
+        new = new or next(
+            (f for f in after.fields if f.axis == old.axis and len(after.fields) == len(before.fields)), None
+        )
         if new is None:
             continue
         for name in ("rf", "hop", "ahead", "past", "latency", "first_output_needs", "out_size"):

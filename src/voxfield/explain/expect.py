@@ -99,7 +99,7 @@ def judged_gradient(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeR
     if agrees and outputs and len(cut) == len(outputs):
         agrees, detail = None, detail + "; the field is longer than the input on both sides: give a longer input"
     expected = seen_by(field, shown, False)
-    return ProbeResult("gradient", field.axis, agrees, told(expected), told(measured.get(shown)), detail)
+    return ProbeResult("gradient", field.axis, agrees, stated(expected), stated(measured.get(shown)), detail)
 
 
 def explained(field: AxisField, output: int, found: Stretch) -> bool:
@@ -163,7 +163,7 @@ def judged_without_path(field: AxisField, measured: Mapping[int, Stretch]) -> Pr
     felt = bool(changing) and all(p in changing for p in ends if p not in border)
     agrees = felt and all(reach[0] <= p <= reach[1] for p in changing)
     seen = f"changes with {', '.join(map(str, changing)) or 'none'}"
-    return ProbeResult("nan", field.axis, agrees, f"sees {told(reach)}", seen, f"input positions {list(measured)}")
+    return ProbeResult("nan", field.axis, agrees, f"sees {stated(reach)}", seen, f"input positions {list(measured)}")
 
 
 def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> ProbeResult:
@@ -183,11 +183,11 @@ def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> 
     shown = outside[0] if outside else positions[len(positions) // 2] if positions else 0
     agrees: bool | None = not outside and met_first and met_last if positions else None
     detail = f"input positions {positions[0]} to {positions[-1]}" if positions else "no input position to probe"
-    symbolic, found_there = told(reached_from(seen, shown)), told(measured.get(shown))
+    symbolic, found_there = stated(reached_from(seen, shown)), stated(measured.get(shown))
     return ProbeResult("nan", field.axis, agrees, symbolic, found_there, detail + remark)
 
 
-def told(span: Stretch) -> str:
+def stated(span: Stretch) -> str:
     """An interval as text."""
     return "nothing" if span is None else f"{span[0]} .. {span[1]}"
 

@@ -141,6 +141,7 @@ class Graph:
     axes: Mapping[str, tuple[Axis, ...]]
     title: str = ""
     notes: tuple[str, ...] = ()
+    own_params: int | None = None  # of the module it stands for, where its operators do not hold them all
     loops: tuple[tuple[str, str], ...] = ()  # (state input, the output that becomes it at the next step)
 
     def shape(self, name: str) -> tuple[Size, ...]:

@@ -217,9 +217,9 @@ def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         def change(part: Part, shape: Shape = shape, query: bool = number == 0) -> Part:
             if op.channel_dim is not None:
                 part = part.contracted(op.channel_dim, shape, cause)
-            if query or not part.steps[seq][1]:
+            if query or part.steps[seq] == STILL:
                 return part
-            if op.attr("causal"):
+            if op.attr("causal") and part.steps[seq][1]:
                 backwards = part.steps[seq][1] < 0
                 return part.flagged((), future=cause) if backwards else part.flagged((), past=cause)
             return part.contracted(seq, shape, cause)

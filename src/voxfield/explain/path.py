@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .analyse import propagate
+from .analysis import propagate
 from .field import Field, hull
 from .graph import Axis, Graph, Op, Window
 

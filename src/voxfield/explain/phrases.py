@@ -70,7 +70,7 @@ EN: Mapping[str, str] = {
     "stride_overlap": (
         "The tightest layer, {layer}, still has kernel {kernel} over stride {stride}, so its windows skip nothing."
     ),
-    "stride_tail": "Of an input of {size} {unit} the last {tail} reach no output.",
+    "stride_tail": "An input of {size} {unit} ends in {tail} that reach no output.",
     "filters_frame": "The filters are {filters} while the {axis} axis runs {sizes}: {products} values per frame.",
     "filters_constant": (
         "As the axis halves the filters double, so that the values per frame stay nearly constant (largest / "
@@ -186,6 +186,7 @@ EN: Mapping[str, str] = {
     "after": "after",
     "ratio": "ratio",
     "what_if": "What if",
+    "against": "Side by side",
     "separable_line": "{layer}: MACs ratio {ratio} = 1/N + 1/{power} = 1/{filters} + 1/{taps} = {formula}",
     "convention": "One multiply-accumulate counts once; dense kernels only. MACs are for the input given.",
     "stop": ".",
@@ -243,8 +244,7 @@ EN: Mapping[str, str] = {
         "ranges and signs of them apart."
     ),
     "filters_few": (
-        "That is no more than there are values under the kernel: each place is described more briefly than it "
-        "was, and what is kept is learned."
+        "So the {covered} values under the kernel are summed up in {filters}; what is kept of them is learned."
     ),
     "filters_choice": (
         "No formula gives the number; it is a choice of capacity against cost. Twice as many would double the "
@@ -433,6 +433,7 @@ ZH: Mapping[str, str] = {
     "after": "之后",
     "ratio": "比值",
     "what_if": "如果",
+    "against": "并排比较",
     "separable_line": "{layer}：乘加比 {ratio} = 1/N + 1/{power} = 1/{filters} + 1/{taps} = {formula}",
     "convention": "一次乘加计一次，只计稠密核；乘加数对应给定的输入。",
     "stop": "。",
@@ -478,7 +479,7 @@ ZH: Mapping[str, str] = {
         "{layer} 有 {filters} 个滤波器：在每个位置对同样的 {taps} = {covered} 个值做 {filters} 种不同的加权求和。"
     ),
     "filters_many": "这比卷积核覆盖的值还多，这样其后的激活函数才能把它们不同的取值范围和符号区分开。",
-    "filters_few": "这不多于卷积核覆盖的值：每个位置用更少的数来描述，保留什么由训练决定。",
+    "filters_few": "也就是把卷积核覆盖的 {covered} 个值概括成 {filters} 个；保留什么由训练决定。",
     "filters_choice": (
         "这个数没有公式可算，是容量与开销之间的选择。加倍则本层的 {params} 个参数加倍，下一层要读的也加倍。"
     ),

@@ -10,35 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import propagate, sources
+from .analysis import propagate, sources
 from .expect import Stretch, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
 from .graph import Axis, Graph
 from .report import AxisField, ProbeResult, Report
-
-
-def verified(report: Report, what: Any, graph: Graph) -> Report:
-    """The report with the probes' results, for a torch module or an ONNX file.
-
-    Raises:
-        ExplainError: there is nothing to run, as for a network given as text.
-    """
-    from .api import is_module
-
-    if is_module(what):
-        found = [*gradient_probe(report, what, graph), *nan_probe(report, what, graph)]
-    elif isinstance(what, bytes) or str(what).lower().endswith(".onnx"):
-        from .probe_onnx import probe_onnx
-
-        found = probe_onnx(report, what, graph)
-    else:
-        raise ExplainError(
-            "Only something that runs can be verified: a torch module or an ONNX file, not a description."
-        )
-    return replace(report, probes=(*report.probes, *found))
 
 
 def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:

@@ -7,7 +7,7 @@ import re
 ASKS = re.compile(
     r"[?？吗呢]|为什么|为何|为啥|如何|怎么|怎样|多少|多大|多长|什么|几个|作用|含义|意思|解释|区别|求助|请问"
     r"|\b(why|how|what|which|when|where|does|do|is|are|can|should|explain|meaning|purpose|compute|calculate)\b",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
 )
 TOPICS = {
     "cbam": r"cbam|注意力模块|attention module",
@@ -19,11 +19,11 @@ TOPICS = {
     r"out_channels|feature maps?",
     "params": r"参数(量|个数|数)|多少(个)?参数|parameters?\b|how many weights|Param #",
     "size": r"输出(的)?(大小|尺寸|形状|维度|长度)|多少帧|几帧|output (size|shape|length)|how many (frames|outputs)|"
-    r"\bshape\b|尺寸|维度|怎么(算|得|来)",
+    r"\bshape\b|尺寸|维度|怎么(算|得|来)|变短|变小|shorter|smaller",
     "latency": r"延迟|时延|latency|delay|look-?ahead",
     "streaming": r"流式|实时|在线|streaming|real[- ]?time|causal|因果",
 }
-_TOPIC = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items()), re.IGNORECASE)
+_TOPIC = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items()), re.IGNORECASE | re.ASCII)
 
 
 def asked(prose: str) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def rebuilt(
 
 
 def _channels(op: Op, was: Past, ins: Sequence[Shape]) -> Size:
-    """Output channels of an operator that was not told otherwise: as before, or as many as come in when depthwise."""
+    """Output channels of an operator without a new number: as before, or as many as come in when depthwise."""
     if op.kind == "linear":
         return was.outs[0][op.dims[0]]
     if op.kind not in {"conv", "conv_transpose"} or op.channel_dim is None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from html import escape
 from typing import Any
 
 from .graph import Size, Window
+from .numbers import plain, short
+
+SCHEMA_VERSION = 1  # of `to_dict`: counts up when a key is renamed or removed
 
 
 class Status(StrEnum):
@@ -357,6 +361,14 @@ class Report:
     notes: tuple[str, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
 
+    def __str__(self) -> str:
+        """The figures in a line an axis and one for the costs; `voxfield explain` says more."""
+        costs = [self.costs.params, self.costs.macs, self.costs.macs_per_second]
+        known = [f"{short(cost.value)} {cost.unit}" for cost in costs if cost.value is not None]
+        if self.costs.state.value is not None:
+            known.append(f"streaming state of {short(self.costs.state.value)} values")
+        return "\n".join([self.title, *map(_line, self.fields), *([", ".join(known)] if known else [])])
+
     def field(self, axis: str, input: str | None = None) -> AxisField:
         """The field along `axis` (of `input`, when several have it); KeyError when it is not followed."""
         for found in self.fields:
@@ -371,14 +383,31 @@ class Report:
                 return found
         raise KeyError(name)
 
+    def _repr_html_(self) -> str:
+        """The figures of the whole network as a table, which notebooks show."""
+        rows = [("input", ", ".join(f"{name} {shape}" for name, shape in self.input_shapes))]
+        for field in self.fields:
+            for name in ("rf", "hop", "ahead", "latency", "in_size", "out_size"):
+                value = getattr(field, name)
+                ms = field.ms(value) if name in {"rf", "hop", "ahead", "latency"} else None
+                if value is not None:
+                    rows.append((f"{field.axis} {name}", f"{value}" + ("" if ms is None else f" = {ms:g} ms")))
+        for name in ("params", "macs", "state"):
+            figure = getattr(self.costs, name)
+            stated = "" if figure.status is Status.EXACT else f" ({figure.status})"
+            rows.append((name, f"{figure.value}{stated}"))
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(stated)}</td></tr>" for name, stated in rows)
+        return f"<table><caption>{escape(self.title)}</caption>{cells}</table>"
+
     @property
     def table(self) -> tuple[LayerReport, ...]:
         """The operators worth a row: those with weights, a window or a cost."""
         return tuple(layer for layer in self.layers if layer.is_layer)
 
     def to_dict(self) -> dict[str, Any]:
-        """The whole report as plain data for JSON."""
+        """The whole report as plain data for JSON, as `schema.json` beside this file describes it."""
         return {
+            "schema_version": SCHEMA_VERSION,
             "title": self.title,
             "inputs": {name: list(shape) for name, shape in self.input_shapes},
             "outputs": {name: list(shape) for name, shape in self.output_shapes},
@@ -389,6 +418,22 @@ class Report:
             "notes": list(self.notes),
             "probes": [p.to_dict() for p in self.probes],
         }
+
+
+def _line(field: AxisField) -> str:
+    """An axis in words, with times where the rate is known."""
+    named = {
+        "receptive field": field.rf,
+        "hop": field.hop,
+        "look-ahead": field.ahead,
+        "latency": field.latency,
+    }
+    told = []
+    for name, value in named.items():
+        ms = field.ms(value)
+        time = "" if ms is None else f" ({plain(ms)} ms)"
+        told.append(f"{name} {'unbounded' if value is None else plain(value)}{time}")
+    return f"{field.axis}: {', '.join(told)}"
 
 
 def number(value: int | float | Fraction | None) -> int | float | None:

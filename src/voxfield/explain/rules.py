@@ -1,8 +1,8 @@
 """One table: for every operator kind, how it moves fields, what it multiplies, and what a stream must keep of it.
 
 A new operator is one row of `RULES`, with three functions: `field` maps the fields of the inputs to those of the
-outputs along one axis (see `moves` and `joins`), `macs` counts multiply-accumulates and `state` counts the values that
-a stream keeps between steps (see `counts`). `None` from a count means that it cannot be said.
+outputs along one axis (see `moves` and `joins`), `macs` counts multiply-accumulates and `state` counts the values of
+its streaming state (see `counts`). `None` from a count means that it cannot be said.
 """
 
 from __future__ import annotations

@@ -68,9 +68,9 @@ def broadcast(shapes: Sequence[Shape], where: str) -> Shape:
         sizes = [s[i - rank + len(s)] for s in shapes if i - rank + len(s) >= 0]
         known = {size for size in sizes if size is not None and size != 1}
         if len(known) > 1:
-            told = " and ".join(shape_text(s) for s in shapes)
+            shown = " and ".join(shape_text(s) for s in shapes)
             raise ExplainError(
-                f"{where}: it joins {told}, which differ in dim {i}. Branches that meet need equal sizes: compare "
+                f"{where}: it joins {shown}, which differ in dim {i}. Branches that meet need equal sizes: compare "
                 "their strides and padding."
             )
         if known:

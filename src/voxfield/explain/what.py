@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -239,3 +240,9 @@ def plain_sizes(given: Any) -> tuple[Size, ...] | None:
     if any(size is not None and (isinstance(size, bool) or not isinstance(size, int)) for size in sizes):
         raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
     return sizes
+
+
+def is_module(what: Any) -> bool:
+    """True for a torch module; torch is not imported to find out."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(what, torch.nn.Module)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from math import prod
 
 from ..errors import ExplainError
-from .analyse import propagate, sources, time_dims
-from .cbam import cbam
+from .analysis import propagate, sources, time_dims
+from .attention import cbam
 from .graph import Graph, Op, Size, Window
 from .rebuild import Past, pasts, rebuilt
 
@@ -176,12 +176,12 @@ def _set_recurrent(change: _Change, op: Op, setting: str, value: str) -> None:
     if setting == "bidirectional":
         if value.lower() not in {"true", "false", "yes", "no", "0", "1"}:
             raise ExplainError(f"bidirectional={value}: true or false.")
-        told: int | bool = value.lower() in {"true", "yes", "1"}
+        stated: int | bool = value.lower() in {"true", "yes", "1"}
     else:
-        told = _numbers(value, setting)[0]
-        if not 1 <= told <= LARGEST:
+        stated = _numbers(value, setting)[0]
+        if not 1 <= stated <= LARGEST:
             raise ExplainError(f"hidden={value}: numbers from 1 to {LARGEST} are possible.")
-    change.put(op.with_(attrs={**op.attrs, setting: told}))
+    change.put(op.with_(attrs={**op.attrs, setting: stated}))
 
 
 def _drop(change: _Change, op: Op) -> None:
@@ -265,7 +265,7 @@ def _only_user(ops: Sequence[Op], op: Op) -> Op | None:
 
 
 def _causal(change: _Change) -> None:
-    """All padding along time moved to the past, recurrences made one-way, attention limited to what was heard."""
+    """All padding along time moved to the past, recurrences made one-way, attention limited to the past."""
     graph = change.graph
     time = time_dims(graph, {source: propagate(graph, *source) for source in sources(graph)})
     if not any(time.values()):

@@ -16,10 +16,10 @@ def translated(text: str, language: str) -> str:
     """
     if language != "zh":
         return text
-    for pattern, told in catalogue():
+    for pattern, shown in catalogue():
         match = pattern.fullmatch(text)
         if match is not None:
-            return told.format(*(translated(part, language) for part in match.groups()))
+            return shown.format(*(translated(part, language) for part in match.groups()))
     return text
 
 
@@ -28,7 +28,7 @@ def catalogue() -> list[tuple[re.Pattern[str], str]]:
     """(what an English sentence looks like, the Chinese one), those with the most fixed words first."""
     found = tomllib.loads(Path(__file__).with_name("zh.toml").read_text(encoding="utf-8"))
     rows = sorted(found.items(), key=lambda row: len(row[0].replace("{}", "")), reverse=True)
-    return [(re.compile(_pattern(key), re.DOTALL), told) for key, told in rows]
+    return [(re.compile(_pattern(key), re.DOTALL), shown) for key, shown in rows]
 
 
 def _pattern(key: str) -> str:

@@ -11,6 +11,9 @@ ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network
     "ecapa-tdnn": ("ecapa_tdnn", "EcapaConfig", "EcapaTdnn"),
     "speaker-resnet": ("speaker_resnet", "SpeakerResNetConfig", "SpeakerResNet"),
     "ds-tdnn": ("ds_tdnn", "DsTdnnConfig", "DsTdnn"),
+    "mean-spot": ("mean_spot", "MeanSpotConfig", "MeanSpot"),
+    "mobilenet": ("mobilenet", "MobileNetConfig", "MobileNet"),
+    "resnet": ("resnet", "ResNetConfig", "ResNet"),
 }
 
 

@@ -116,9 +116,11 @@ class CausalConv2d(_Causal):
         bands: int,
         stride: int = 1,
         padding: int = 0,
+        groups: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__(kernel[1] - 1, bands)
-        self.conv = nn.Conv2d(in_channels, out_channels, kernel, (stride, 1), (padding, 0))
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, (stride, 1), (padding, 0), groups=groups, bias=bias)
 
 
 class CausalConvTranspose2d(_Causal):

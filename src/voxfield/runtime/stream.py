@@ -10,6 +10,7 @@ from voxfield.features import Stft
 from voxfield.protocols import Array, Engine, State
 from voxfield.runtime.engine import load_engine
 from voxfield.runtime.linked import Linked
+from voxfield.samples import block_of
 
 STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
 
@@ -53,8 +54,10 @@ class Stream:
                 f"{engine.card.name} turns {face.input.kind} into {face.output.kind}; "
                 "a stream takes samples and gives samples"
             )
-        if channels < 1 or max_block_hops < 1:
-            raise InputError(f"a stream needs channels and blocks of 1 or more, not {channels} and {max_block_hops}")
+        if not all(isinstance(count, int) and count >= 1 for count in (channels, max_block_hops)):
+            raise InputError(
+                f"channels and hops of a block are whole numbers of 1 or more, not {channels!r} and {max_block_hops!r}"
+            )
         self._channels = channels
         self._face = face
         self._block_samples = max_block_hops * face.hop_samples
@@ -75,22 +78,19 @@ class Stream:
         """What has become final.
 
         Args:
-            samples: (C, N) of any N; or (N,) where the stream has one channel.
+            samples: (C, N) of any N, or (N,) where the stream has one channel; integers are scaled to full scale 1.
 
         Returns:
             (C, M), or (C, S, M) where the model separates into S > 1 sources; without the C axis if it came without.
 
         Raises:
-            InputError: wrong number of channels, samples that are not finite, or a stream that was flushed.
+            InputError: wrong number of channels, no finite numbers, or a stream that was flushed.
             CardError: the model gave something that is not a number.
         """
         if self._flushed:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
-        samples = np.asarray(samples, np.float32)
-        self._bare = samples.ndim == 1
-        samples = samples[None] if self._bare else samples
-        if samples.ndim != 2 or samples.shape[0] != self._channels:
-            raise InputError(f"this stream takes ({self._channels}, N) samples, not {samples.shape}")
+        block = block_of(samples, self._channels)
+        self._bare, samples = np.ndim(samples) == 1, block
         if not np.isfinite(samples).all():
             at = self._fed_samples + int(np.argmin(np.isfinite(samples).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")

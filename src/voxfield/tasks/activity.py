@@ -4,14 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voxfield.audio import SampleQueue
+from voxfield.features import Stft
 from voxfield.protocols import Array
 
-EVEN = 0.2  # spread of an output's share of the frames at which it is as likely empty as not
-STEP = 0.03  # how far from there the answer is sure: the logistic scale of the odds
-_FRAME_S = 0.02
-_FLOOR = 1e-10  # mean square of what counts as digital silence
-_CLASSES = 60  # of 2 dB each
-_ACTIVE_CLASSES = 15  # frames within 30 dB of the loudest ones count
+# Weights of a logistic regression on the spread over frequency, that over time and 1, fitted on training speakers:
+# python benchmarks/speaker_count.py recipes/separate/conv-tasnet-small.toml --fit
+WEIGHTS = (30.0, 10.0, -4.5)
+WEIGHTS_ENHANCED = (30.0, 10.0, -4.5)  # where each spread is the lesser of those in the recording and enhanced
+_WINDOW_S = 0.032
+_FIRST_BIN = 2  # offset and hum lie below
+_SILENT = 1e-10  # mean square of what counts as digital silence
 
 
 @dataclass(frozen=True)
@@ -19,61 +22,76 @@ class Activity:
     """What is believed about the outputs of one recording.
 
     Attributes:
-        levels_db: level of each output under the loudest one, on active frames.
-        spreads: standard deviation of each output's share of a frame's energy, over active frames. Two people who talk
-            take turns at being the louder one, syllable by syllable; an output that is empty, or an echo of another,
-            has much the same share throughout.
+        levels_db: level of each output under the loudest one.
+        spreads: standard deviations of each output's share of the energy, weighted by that energy: from bin to bin
+            within frames, and from frame to frame within bins. Two people who talk at once own different harmonics of
+            the same moment and take turns at being the louder one; an output that is empty, or an echo of another,
+            has much the same share of everything.
         believed: outputs that hold a voice, by number from 0.
         confidence: 0.5 to 1, of the least certain output.
     """
 
     levels_db: tuple[float, ...]
-    spreads: tuple[float, ...]
+    spreads: tuple[tuple[float, float], ...]
     believed: tuple[int, ...]
     confidence: float
 
 
 class ActivityMeter:
-    """Takes voices (S, N) piece by piece and judges them at the end."""
+    """Takes voices (S, N) piece by piece, keeps sums only, and judges them at the end."""
 
     def __init__(self, sources: int, rate_hz: int) -> None:
-        self._frame_samples = max(1, round(_FRAME_S * rate_hz))
-        self._pending = np.zeros((sources, 0), np.float32)
-        self._sums = np.zeros((_CLASSES, 3, sources))  # by level of the frame: energies, shares, shares squared
-        self._frames = np.zeros(_CLASSES)
+        window = max(2 * _FIRST_BIN, round(_WINDOW_S * rate_hz))
+        self._stft = Stft(window, window)
+        self._pending = SampleQueue(sources)
+        self._squares = np.zeros(sources)  # of samples
+        self._count_samples = 0
+        self._bins = np.zeros((sources, self._stft.bins - _FIRST_BIN))  # energy of each output in each bin
+        self._shared = np.zeros((2, sources))  # energy times share of it: of a bin in a frame, and of a whole frame
 
     def feed(self, voices: Array) -> None:
         """Measure (S, N)."""
-        self._pending = np.concatenate([self._pending, voices], axis=1)
-        count = self._pending.shape[1] // self._frame_samples
-        ready = self._pending[:, : count * self._frame_samples]
-        self._pending = self._pending[:, count * self._frame_samples :]
-        if not count:
-            return
-        energy = np.square(ready.reshape(len(ready), count, -1), dtype=np.float64).mean(2).T  # (frames, S)
-        total = energy.sum(1, keepdims=True)
-        shares = energy / np.maximum(total, 1e-14)
-        classes = np.clip(-5 * np.log10(np.maximum(total[:, 0], 1e-12)), 0, _CLASSES - 1).astype(int)
-        np.add.at(self._sums, classes, np.stack([energy, shares, np.square(shares)], axis=1))
-        np.add.at(self._frames, classes, 1)
+        self._squares += np.square(voices, dtype=np.float64).sum(1)
+        self._count_samples += voices.shape[1]
+        self._pending.push(voices)
+        whole = len(self._pending) // self._stft.hop_samples * self._stft.hop_samples
+        spectrum, _ = self._stft.analyse(self._pending.pop(whole))
+        energy = np.square(spectrum[:, :, _FIRST_BIN:]).sum(1)  # (S, F, T)
+        self._bins += energy.sum(2)
+        self._shared += _shared(energy).sum((1, 2)), _shared(energy.sum(1)).sum(1)
 
-    def judge(self) -> Activity:
-        """What all pieces together say."""
-        there = np.flatnonzero(self._frames)
-        active = slice(there[0], there[0] + _ACTIVE_CLASSES) if len(there) else slice(0)
-        count = float(self._frames[active].sum())
-        energy, share, square = self._sums[active].sum(0) / max(count, 1.0)
-        loudest = float(energy.max(initial=0))
-        if loudest <= _FLOOR:
-            return Activity((0.0,) * len(energy), (0.0,) * len(energy), (), 1.0)
-        levels = 10 * np.log10(np.maximum(energy, 1e-12) / loudest)
-        spreads = np.sqrt(np.maximum(square - np.square(share), 0))
-        odds = 1 / (1 + np.exp(-(spreads - EVEN) / STEP))
-        odds[int(np.argmax(energy))] = 1  # somebody speaks, and nobody is louder
+    def spreads(self) -> np.ndarray:
+        """(S, 2), the spread of each output over frequency and over time."""
+        cells, frames = self._shared
+        variances = np.stack([cells - frames, cells - _shared(self._bins).sum(1)], axis=1)
+        spreads: np.ndarray = np.sqrt(np.maximum(variances, 0) / max(float(self._bins.sum()), 1e-30))
+        return spreads
+
+    def judge(self, enhanced: "ActivityMeter | None" = None) -> Activity:
+        """What all pieces together say.
+
+        Args:
+            enhanced: of the voices of the same recording after enhancement, in any order: an output that noise alone
+                fills is none there.
+        """
+        loudest = float(self._squares.max(initial=0))
+        levels = 10 * np.log10(np.maximum(self._squares / max(loudest, 1e-30), 1e-12))
+        spreads, weights = self.spreads(), WEIGHTS
+        ranks = np.argsort(-self._squares, kind="stable")
+        if enhanced is not None:
+            others = enhanced.spreads()[np.argsort(-enhanced._squares, kind="stable")]
+            spreads[ranks], weights = np.minimum(spreads[ranks], others), WEIGHTS_ENHANCED
+        odds = 1 / (1 + np.exp(-(spreads @ weights[:2] + weights[2])))
+        odds[ranks[0]] = 1  # somebody speaks, and nobody is louder
+        if loudest <= _SILENT * max(self._count_samples, 1):
+            odds[:] = 0
         believed = tuple(int(i) for i in np.flatnonzero(odds >= 0.5))
-        confidence = float(np.min(np.maximum(odds, 1 - odds)))
-        return Activity(_rounded(levels, 1), _rounded(spreads, 3), believed, round(confidence, 3))
+        pairs = tuple((round(float(a), 4), round(float(b), 4)) for a, b in spreads)
+        confidence = float(np.maximum(odds, 1 - odds).min())
+        return Activity(tuple(round(float(x), 1) for x in levels), pairs, believed, round(confidence, 3))
 
 
-def _rounded(values: np.ndarray, digits: int) -> tuple[float, ...]:
-    return tuple(round(float(value), digits) for value in values)
+def _shared(energy: np.ndarray) -> np.ndarray:
+    """Energy (S, ...) times the share that it is of the energy of all outputs."""
+    shared: np.ndarray = np.square(energy) / np.maximum(energy.sum(0), 1e-30)
+    return shared

@@ -4,6 +4,7 @@ Everything goes through `Enhancer` block by block, so a recording of ten hours t
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -14,6 +15,8 @@ from voxfield.audio import NOT_STORED, Given, Sink, Source, Stored, file_sink, o
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.band_splitter import band_notes
 from voxfield.tasks.enhancer import Enhancer, check_link, wet_share
+from voxfield.tasks.loudness import KEEP, brought_to, check_loudness
+from voxfield.tasks.loudness_sink import LoudnessSink
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 DEFAULT_MODEL = "crn-small"
@@ -28,10 +31,12 @@ class EnhanceOptions:
     mix: float = 1.0  # 0 the recording as it was, 1 enhanced
     mono: bool = False  # mix the channels down first
     channels: str = "together"  # one gain for all channels, or each `independent`
+    loudness: float | str = KEEP  # integrated loudness of the result in LUFS
 
     def __post_init__(self) -> None:
         wet_share(self.limit_db, self.mix)  # raises where one is out of its range
         check_link(self.channels)
+        check_loudness(self.loudness)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ def enhance(
     mix: float = 1.0,
     mono: bool = False,
     channels: str = "together",
+    loudness: float | str = KEEP,
     threads: int = 1,
 ) -> Enhanced:
     """The recording enhanced: same rate, same channels, same length to the sample.
@@ -84,6 +90,8 @@ def enhance(
         mono: mix the channels down to one first.
         channels: `together` all channels take the same gain, so that sounds keep their place between them;
             `independent` each is enhanced by itself.
+        loudness: integrated loudness of the result (ITU-R BS.1770) in LUFS, such as -23, as far as its peaks allow;
+            `keep` leaves the level of the speech as it was.
         threads: threads within one step of the network.
 
     Raises:
@@ -95,11 +103,14 @@ def enhance(
     ((1, 4800), 48000)
     """
     engine = engine_for(model, "enhance", threads=threads)
-    options = EnhanceOptions(limit_db, mix, mono, channels)
+    options = EnhanceOptions(limit_db, mix, mono, channels, loudness)
     with open_source(recording, rate) as source:
         samples = np.concatenate(list(_enhanced(source, engine, options)), axis=1)
-        notes = (*source.notes(), *_band_notes(source, engine))
-        return Enhanced(samples, source.rate_hz, engine.card.name, notes, source.stored)
+        notes = [*source.notes(), *_band_notes(source, engine)]
+        if not isinstance(loudness, str):
+            samples, done = brought_to(samples, source.rate_hz, loudness)
+            notes.append(done)
+        return Enhanced(samples, source.rate_hz, engine.card.name, tuple(notes), source.stored)
 
 
 def enhance_file(
@@ -139,16 +150,22 @@ def enhance_into(
     """What was done to enhance an open recording into an open sink, which is committed at the end.
 
     Args:
-        watcher: is shown the recording and the result as they pass.
+        watcher: is shown the recording and the result as they pass, the result before it is brought to a loudness.
+
+    Raises:
+        InputError: a loudness is asked for, and the sink is a pipe.
     """
     clock = Clock()
-    for block in _enhanced(source, engine, options, watcher):
-        sink.write(block)
-        if progress is not None:
-            progress(source.read_samples)
-    sink.commit()
-    notes = [*source.notes(), *_band_notes(source, engine), *sink.notes()]
-    return clock.work(engine, source, 1 if options.mono else source.channels, notes)
+    channels = 1 if options.mono else source.channels
+    with ExitStack() as stack:
+        if not isinstance(options.loudness, str):
+            sink = stack.enter_context(LoudnessSink(sink, options.loudness, source.rate_hz, channels))
+        for block in _enhanced(source, engine, options, watcher):
+            sink.write(block)
+            if progress is not None:
+                progress(source.read_samples)
+        sink.commit()
+    return clock.work(engine, source, channels, [*source.notes(), *_band_notes(source, engine), *sink.notes()])
 
 
 def _enhanced(

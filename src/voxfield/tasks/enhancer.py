@@ -4,9 +4,11 @@ import numpy as np
 
 from voxfield.audio import SampleQueue
 from voxfield.errors import InputError
-from voxfield.protocols import Array, Engine
+from voxfield.protocols import Array
 from voxfield.runtime import Stream
+from voxfield.samples import block_of
 from voxfield.tasks.band_splitter import BandSplitter
+from voxfield.tasks.work import Model, engine_for
 
 CHANNELS = ("together", "independent")
 
@@ -17,7 +19,7 @@ class Enhancer:
     Resampling, where it is needed, holds back some 50 to 100 ms besides the network's own latency.
 
     Args:
-        engine: an enhancing network.
+        engine: an enhancing network, or its name or file.
         rate_hz: of the recording.
         channels: C.
         limit_db: take away at most this much; None for no limit.
@@ -31,7 +33,7 @@ class Enhancer:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Model,
         rate_hz: int,
         channels: int = 1,
         *,
@@ -40,13 +42,16 @@ class Enhancer:
         link: str = "together",
     ) -> None:
         check_link(link)
+        engine = engine_for(engine, "enhance")
         self._wet = wet_share(limit_db, mix)
         self._stream = Stream(engine, channels, linked=link == "together")
         self._bands = BandSplitter(engine.card.interface.sample_rate_hz, rate_hz, channels)
         self._dry = SampleQueue(channels)
+        self._channels = channels
 
     def feed(self, samples: Array) -> Array:
-        """What has become final of (C, N), as (C, M)."""
+        """What has become final of (C, N), or (N,) of one channel, as (C, M)."""
+        samples = block_of(samples, self._channels)
         self._dry.push(samples)
         return self._blend(self._bands.up(self._stream.feed(self._bands.down(samples))))
 
@@ -70,8 +75,8 @@ def wet_share(limit_db: float | None, mix: float) -> float:
     Raises:
         InputError: a limit below 0 dB, or a mix outside 0 to 1.
     """
-    for name, value in (("mix", mix), ("attenuation limit", limit_db)):
-        if value is not None and not isinstance(value, int | float):
+    for name, value in (("mix", mix), ("attenuation limit", 0 if limit_db is None else limit_db)):
+        if not isinstance(value, int | float):
             raise InputError(f"the {name} must be a number, not {value!r}")
     if not 0 <= mix <= 1:
         raise InputError(f"the mix must lie between 0 (as recorded) and 1 (enhanced), not {mix}")

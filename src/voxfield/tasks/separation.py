@@ -3,7 +3,7 @@
 Everything goes through `Separator` block by block, so a recording of ten hours takes the memory of one of ten seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -15,12 +15,14 @@ from voxfield.cards import cards
 from voxfield.errors import InputError
 from voxfield.formats import result_suffix
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.activity import Activity, ActivityMeter
+from voxfield.tasks.activity import Activity
 from voxfield.tasks.separator import Separator
+from voxfield.tasks.speaker_counter import SpeakerCounter
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
+_ALONE = "with one voice there is nothing to separate, so the recording itself was given out"
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,9 @@ def separate(
     Args:
         recording: a path, the bytes of a file, a binary file object, or an array (N,) or (C, N).
         rate: sample rate in Hz; for an array, and only for an array.
-        speakers: how many voices; `"auto"` drops outputs that are believed to be empty; None takes what the model
-            gives, which is two voices where no model is named.
+        speakers: how many voices; `"auto"` drops outputs that are believed to hold none, and where one voice is all
+            there is, gives the recording itself; None takes what the model gives, which is two voices where no model
+            is named.
         model: a published name, an .onnx file, or an engine; by the number of speakers if None.
         noise: `drop` leaves out what belongs to no voice; `keep` shares it out, so that the voices add up to the
             recording.
@@ -89,17 +92,18 @@ def separate(
     check_noise(noise)
     with open_source(recording, rate) as source:
         separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-        meter = ActivityMeter(engine.card.interface.sources, source.rate_hz)
-        parts = []
-        for voices in pieces(source, separator):
-            meter.feed(voices.mean(axis=1))
-            parts.append(voices)
-        activity = meter.judge()
-        voices = np.concatenate(parts, axis=2)
-        notes = tuple(notes_of(source, separator, activity, speakers))
-        if speakers == AUTO:
+        counter = SpeakerCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
+        blocks: list[Array] = []
+        watcher = _Copying(lambda samples: blocks.append(samples.copy())) if speakers == AUTO else None
+        voices = np.concatenate(list(pieces(source, counter, watcher=watcher)), axis=2)
+        activity = counter.judge()
+        notes = notes_of(source, separator, activity, speakers)
+        if speakers == AUTO and len(activity.believed) == 1:
+            voices = np.concatenate(blocks, axis=1)[None]
+            notes.append(_ALONE)
+        elif speakers == AUTO:
             voices = voices[list(activity.believed)]
-        return Separated(voices, source.rate_hz, engine.card.name, activity, notes, source.stored)
+        return Separated(voices, source.rate_hz, engine.card.name, activity, tuple(notes), source.stored)
 
 
 def separate_into(
@@ -107,6 +111,7 @@ def separate_into(
     sinks: Sequence[Sink],
     engine: Engine,
     *,
+    alone: Sink | None = None,
     speakers: int | str | None = None,
     noise: str = "drop",
     progress: Progress | None = None,
@@ -114,27 +119,32 @@ def separate_into(
 ) -> Work:
     """What was done to separate an open recording into open sinks, one a voice.
 
-    The sinks are committed at the end; with `auto` only those whose voice is believed in. One sink alone takes all
-    voices as channels, one after the other. A watcher is shown the recording and the voices as they pass.
+    The sinks are committed at the end; with `auto` only those whose voice is believed in, or `alone`, which takes the
+    recording itself, where there is one voice only. One sink takes all voices as channels, one after the other. A
+    watcher is shown the recording and the voices as they pass.
     """
     clock = Clock()
     separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-    meter = ActivityMeter(engine.card.interface.sources, source.rate_hz)
-    for voices in pieces(source, separator, watcher=watcher):
-        meter.feed(voices.mean(axis=1))
+    counter = SpeakerCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
+    if alone is not None:
+        watcher = _Copying(alone.write, watcher)
+    for voices in pieces(source, counter, watcher=watcher):
         if len(sinks) == len(voices):
             for sink, voice in zip(sinks, voices, strict=True):
                 sink.write(voice)
         else:
-            sinks[0].write(voices.reshape(-1, voices.shape[-1]))
+            sinks[0].write(np.concatenate(list(voices)))
         if progress is not None:
             progress(source.read_samples)
-    activity = meter.judge()
+    activity = counter.judge()
     notes = notes_of(source, separator, activity, speakers)
+    if alone is not None and len(activity.believed) == 1:
+        sinks = [alone]
+        notes.append(_ALONE)
     for number, sink in enumerate(sinks):
         if speakers != AUTO or len(sinks) == 1 or number in activity.believed:
             sink.commit()
-        notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
+            notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
     details = {
         "speakers": len(activity.believed),
         "confidence": activity.confidence,
@@ -145,6 +155,22 @@ def separate_into(
     return clock.work(engine, source, source.channels, notes, details)
 
 
+class _Copying:
+    """A watcher that hands the recording on, and may show all to another one."""
+
+    def __init__(self, take: Callable[[Array], object], watcher: Watcher | None = None) -> None:
+        self._take, self._watcher = take, watcher
+
+    def before(self, samples: Array) -> None:
+        self._take(samples)
+        if self._watcher is not None:
+            self._watcher.before(samples)
+
+    def after(self, made: Array) -> None:
+        if self._watcher is not None:
+            self._watcher.after(made)
+
+
 def separating_engine(model: Model | None = None, speakers: int | str | None = None, *, threads: int = 1) -> Engine:
     """The engine of a model, which must separate as many voices as are asked for.
 
@@ -152,7 +178,7 @@ def separating_engine(model: Model | None = None, speakers: int | str | None = N
         InputError: no number of speakers, none published for it, or a model for another number or another task.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if speakers not in (None, AUTO) and (isinstance(speakers, str) or speakers < 1):
+    if speakers not in (None, AUTO) and (not isinstance(speakers, int) or isinstance(speakers, bool) or speakers < 1):
         raise InputError(f"speakers must be a whole number of 1 or more, or 'auto', not {speakers!r}")
     if model is None:
         published = [card for card in cards() if card.task == "separate"]
@@ -191,9 +217,7 @@ def notes_of(source: Source, separator: Separator, activity: Activity, speakers:
     elif found == 0:
         notes.append("the recording is silent, and so are the voices")
     elif found < outputs:
-        notes.append(
-            f"only {found} of {outputs} outputs seems to be a voice ({sure}); --speakers auto drops the others"
-        )
+        notes.append(f"only {found} of {outputs} outputs seems to be a voice ({sure}); --speakers auto looks closer")
     if separator.doubtful:
         notes.append(
             f"at {separator.doubtful} of {separator.joins} joins between chunks a long pause left the order of the "

@@ -5,10 +5,12 @@ import numpy as np
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import Stream
+from voxfield.samples import block_of
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.overlap_add import OverlapAdd, bounded
 from voxfield.tasks.stereo_image import StereoImage
 from voxfield.tasks.voice_scale import VoiceScale
+from voxfield.tasks.work import Model, engine_for
 
 
 class Separator:
@@ -20,13 +22,14 @@ class Separator:
     of 0.1 s, others in chunks of ten seconds.
 
     Args:
-        engine: a separating network.
+        engine: a separating network, or its name or file.
         rate_hz: of the recording.
         channels: C.
         keep_noise: what no voice claimed is shared out among the voices, so that they add up to the recording.
     """
 
-    def __init__(self, engine: Engine, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
+    def __init__(self, engine: Model, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
+        engine = engine_for(engine, "separate")
         face = engine.card.interface
         self._sources, self._keep_noise = face.sources, keep_noise
         self._voices: OverlapAdd | _StreamedVoices
@@ -34,6 +37,7 @@ class Separator:
         self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources)
         self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
+        self._channels = channels
 
     @property
     def joins(self) -> int:
@@ -46,7 +50,8 @@ class Separator:
         return self._voices.doubtful
 
     def feed(self, samples: Array) -> Array:
-        """What has become final."""
+        """What has become final of (C, N), or (N,) of one channel, as (S, C, M)."""
+        samples = block_of(samples, self._channels)
         self._recording.push(samples)
         low = self._bands.down(samples.mean(axis=0, keepdims=True))
         return self._place(self._bands.up(self._voices.feed(low[0])))

@@ -82,7 +82,7 @@ class Mixer:
         if rng.random() < config.second_noise:
             noise = noise + self.noise_at_large(rng) * _gain(-rng.uniform(0, 10), noise)
         snr_db = rng.uniform(*config.snr_db)
-        if rng.random() < config.level_step:
+        if _chance(rng, config.level_step):
             clean = self.step_down(rng, clean)
             snr_db = rng.uniform(15, 40)
         if kind < config.silence + config.noise_only:
@@ -92,7 +92,7 @@ class Mixer:
         speech_level, noise_level = active_level(clean), active_level(noise)
         if speech_level > SILENT and noise_level > SILENT:
             noise = noise * (speech_level / noise_level * 10 ** (-snr_db / 20))
-        if rng.random() < config.roll_off:
+        if _chance(rng, config.roll_off):
             clean, noise = roll_off(rng, np.stack([clean, noise]), self.sample_rate_hz)
         noisy = clean + noise
         level = 10 ** (rng.uniform(*config.level_dbfs) / 20) / max(active_level(noisy), SILENT)
@@ -120,7 +120,7 @@ class Mixer:
 
     def speech_at_speed(self, rng: Generator, speaker: int) -> np.ndarray:
         """(N,) speech of one speaker, sometimes faster or slower and so higher or lower."""
-        if rng.random() >= self.config.speech_speed:
+        if not _chance(rng, self.config.speech_speed):
             return self.talk(rng, speaker)
         speed = float(np.exp(rng.uniform(-0.13, 0.13)))
         return self.at_speed(self.talk(rng, speaker, math.ceil(self.samples * speed) + 16), speed)
@@ -128,16 +128,18 @@ class Mixer:
     def noise_at_large(self, rng: Generator) -> np.ndarray:
         """(N,) noise in more kinds than were recorded: made, or recorded and changed."""
         config = self.config
-        if rng.random() < config.made_noise:
+        if _chance(rng, config.made_noise):
             return synthesise(rng, self.samples, self.sample_rate_hz)
-        speed = float(np.exp(rng.uniform(-0.5, 0.5))) if rng.random() < config.noise_speed else 1.0
-        audio = self.noise_clip(rng, math.ceil(self.samples * speed) + 16)
-        audio = self.at_speed(audio, speed) if speed != 1 else audio[: self.samples]
-        if rng.random() < config.noise_reversed:
+        if _chance(rng, config.noise_speed):
+            speed = float(np.exp(rng.uniform(-0.5, 0.5)))
+            audio = self.at_speed(self.noise_clip(rng, math.ceil(self.samples * speed) + 16), speed)
+        else:
+            audio = self.noise_clip(rng)
+        if _chance(rng, config.noise_reversed):
             audio = audio[::-1]
-        if rng.random() < config.events:
+        if _chance(rng, config.events):
             audio = self.as_events(rng, audio)
-        if rng.random() < config.noise_envelope:
+        if _chance(rng, config.noise_envelope):
             audio = audio * envelope(self.noise_clip(rng)) / (envelope(audio) + SILENT)
         return np.ascontiguousarray(audio, np.float32)
 
@@ -232,6 +234,11 @@ def active_level(audio: np.ndarray) -> float:
     frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     power = np.square(frames, dtype=np.float64).mean(1)
     return float(np.sqrt(power[power >= power.max() * 1e-3].mean())) if power.size else 0.0
+
+
+def _chance(rng: Generator, probability: float) -> bool:
+    """Whether something happens; what never happens draws nothing, so older mixtures stay as they were."""
+    return probability > 0 and rng.random() < probability
 
 
 def _gain(gain_db: float, reference: np.ndarray) -> float:

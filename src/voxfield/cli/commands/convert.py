@@ -11,13 +11,13 @@ from voxfield.errors import InputError
 
 
 def command(
-    checkpoint: Annotated[Path, typer.Argument(help="File of torch tensors, or safetensors.")],
+    checkpoint: Annotated[Path, typer.Argument(help="File of torch tensors, safetensors, .keras or .h5.")],
     source: Annotated[
         str,
         typer.Option(
             "--from",
             help="Program that made it.",
-            metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|wespeaker|speechbrain|taoruijie",
+            metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|keras|wespeaker|speechbrain|taoruijie",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR")],
@@ -30,7 +30,10 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was done as one line of JSON.")] = False,
 ) -> None:
-    """Convert a Conv-TasNet, CRN or speaker network of another program: safetensors and a card, and ONNX with --onnx.
+    """Convert a network that another program trained: safetensors and a card, and ONNX with --onnx.
+
+    Conv-TasNet of four programs, the CRN of its authors, speaker networks of WeSpeaker, SpeechBrain and TaoRuijie,
+    and of Keras MobileNet, ResNet, MEAN_Spot and the CRN.
 
     The configuration is read off the tensors; what they cannot say is taken from the settings stored beside them, or
     assumed, and what was assumed is said. Nothing in the checkpoint is run.
@@ -40,6 +43,8 @@ def command(
       voxfield convert best_model.pth --from asteroid -o converted/ --onnx
 
       voxfield convert tasnet.pt --from naplab -o converted/ --set blocks=4 --set sample_rate_hz=16000
+
+      voxfield convert mobilenet.keras --from keras -o converted/
 
       voxfield convert avg_model.pt --from wespeaker -o converted/ --onnx
     """

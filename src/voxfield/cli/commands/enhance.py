@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxfield.cli.inputs import Job, expand, plan
+from voxfield.cli.completion import enhancers
+from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import AUTO, Report
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
@@ -25,6 +26,7 @@ from voxfield.cli.options import (
     Threads,
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
+from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
@@ -36,7 +38,9 @@ def command(
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="File, folder, or - for standard output.", metavar="OUT")
     ] = None,
-    model: Annotated[str, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = "crn-small",
+    model: Annotated[
+        str, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=enhancers)
+    ] = "crn-small",
     limit_db: Annotated[
         float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")
     ] = None,
@@ -49,6 +53,12 @@ def command(
             metavar="together|independent",
         ),
     ] = "together",
+    loudness: Annotated[
+        str,
+        typer.Option(
+            help="Loudness of the result (ITU-R BS.1770), as far as peaks allow, or keep.", metavar="keep|LUFS"
+        ),
+    ] = "keep",
     raw: Raw = None,
     report: Annotated[
         Path | None,
@@ -77,18 +87,33 @@ def command(
 
       voxfield enhance meeting.flac -o clean.wav --limit-db 20
 
+      voxfield enhance talk.wav --loudness -16
+
       arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
     """
     from voxfield.audio import OutputFormat
     from voxfield.tasks import EnhanceOptions, engine_for
+    from voxfield.tasks.loudness import KEEP
+    from voxfield.tasks.loudness_sink import PIPED
 
     wanted = OutputFormat(format, bitrate, rate)
     planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     check(planned, choices)
-    work = EnhanceWork(model, EnhanceOptions(limit_db, mix, mono, channels), wanted, threads, choices)
+    options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness))
+    if options.loudness != KEEP and any(job.output == PIPE for job in planned):
+        raise InputError(PIPED)
+    work = EnhanceWork(model, options, wanted, threads, choices)
     engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened
     raise typer.Exit(work_through(planned, work, choices))
+
+
+def _lufs(loudness: str) -> float | str:
+    """A number where it is one; what else it may be is for the task to say."""
+    try:
+        return float(loudness)
+    except ValueError:
+        return loudness
 
 
 @dataclass(frozen=True)

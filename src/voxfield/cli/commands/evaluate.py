@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from voxfield.cli.completion import all_models
 from voxfield.cli.options import Offline
 from voxfield.cli.printable import visible
 
@@ -14,7 +15,9 @@ from voxfield.cli.printable import visible
 def command(
     recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, or of mixtures.")],
     truth: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...")],
-    model: Annotated[str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.")] = "crn-small",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.", autocompletion=all_models)
+    ] = "crn-small",
     measures: Annotated[
         str,
         typer.Option(

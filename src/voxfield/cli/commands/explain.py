@@ -1,4 +1,4 @@
-"""`voxfield explain`: what a network hears, how late it answers and what it costs."""
+"""`voxfield explain`: receptive field, latency and cost of a network."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli.options import Offline
+from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, OutputError
 
 
@@ -45,6 +46,7 @@ def command(
             "--what-if", metavar="EDIT", help="layer2.stride=2, layer3=depthwise-separable, 'drop layer5', causal."
         ),
     ] = None,
+    against: Annotated[str | None, typer.Option(metavar="WHAT", help="Another network, to put beside it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
     html: Annotated[Path | None, typer.Option(help="Also write a page to this file.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Also write drawings: this file, and the same with -costs.")] = None,
@@ -52,7 +54,7 @@ def command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     offline: Offline = False,
 ) -> None:
-    """What a network hears, how late it answers and what it costs; any convolutional network, not only ours.
+    """Receptive field, latency and cost of a network; any convolutional network, not only ours.
 
     voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
 
@@ -61,8 +63,13 @@ def command(
     voxfield explain crn-small --verify --html crn.html
 
     voxfield explain "10/5 8/4 4/2" --what-if layer2.stride=2 --what-if causal
+
+    voxfield explain "10/5 8/4 4/2 4/2 4/2" --against "10/5 3/2 3/2 3/2 3/2 2/2 2/2" --rate 16000
     """
+    from dataclasses import replace
+
     from voxfield.explain import report_on
+    from voxfield.explain.compare import side_by_side
     from voxfield.explain.render import comparison_text, cone, costs, page, report_text
 
     targets = [path for path in (html, svg, svg and _costs_beside(svg)) if path is not None]
@@ -83,14 +90,19 @@ def command(
             edits=edits or (),
             language=lang,
         )
+        if against is not None:
+            other = report_on(
+                against, rate_hz=rate, layout=layout, hop_samples=hop, window_samples=window, run_file=run_file
+            )
+            found = replace(found, changes=(*found.changes, side_by_side(found.report, other.report)))
     if as_json:
         say(json.dumps(found.to_dict(), ensure_ascii=not _speaks_unicode()))
     else:
         columns = max(40, shutil.get_terminal_size((112, 24)).columns)
-        told = report_text(
+        stated = report_text(
             found.report, found.graph, found.paragraphs, language=lang, frames=found.frames, columns=columns
         )
-        say("\n\n".join([told, *(comparison_text(change, lang) for change in found.changes)]))
+        say(visible("\n\n".join([stated, *(comparison_text(change, lang) for change in found.changes)])))
     if html is not None:
         _write(
             html, page(found.report, found.graph, found.paragraphs, found.changes, language=lang, frames=found.frames)
@@ -121,6 +133,7 @@ def say(text: str) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more on its way out
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
@@ -132,8 +145,8 @@ def said_in(language: str) -> Iterator[None]:
     try:
         yield
     except ExplainError as error:
-        told = translated(str(error), language)
-        raise ExplainError(told) if told != str(error) else error from error
+        stated = translated(str(error), language)
+        raise ExplainError(stated) if stated != str(error) else error from error
 
 
 def shapes_of(text: str | None) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxfield.cli.completion import separators
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import AUTO, Report
 from voxfield.cli.openers import open_input, open_output
@@ -45,7 +46,9 @@ def command(
     speakers: Annotated[
         str | None, typer.Option(help="How many voices, or auto; two if not said.", metavar="N|auto")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=separators)
+    ] = None,
     noise: Annotated[
         str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
     ] = "drop",
@@ -111,20 +114,26 @@ class SeparateWork:
             paths = [PIPE] if piped else _paths(job.output, sources)
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []
-            for path in paths:  # each is entered before the next is opened, so that none is left half-written
+            auto = self.speakers == "auto" and not piped  # the recording itself may get the first voice's name
+            for path in [
+                *paths,
+                *paths[:auto],
+            ]:  # each is entered before the next is opened, so that none is left half-written
                 sink = open_output(
                     path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
                 )
                 stack.enter_context(sink)
                 sinks.append(sink)
+            alone = sinks.pop() if auto else None
             comparison = None
             if self.choices.report is not None:
                 names = [f"Speaker {number}" for number in range(1, sources + 1)]
                 comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
             shown = progress_of(source, report)
             done = separate_into(
-                source, sinks, engine, speakers=self.speakers, noise=self.noise, progress=shown, watcher=comparison
-            )
+                source, sinks, engine, alone=alone, speakers=self.speakers, noise=self.noise, progress=shown,
+                watcher=comparison,
+            )  # fmt: skip
             made = done.details
             facts = {
                 "Voices": f"{made['speakers']} of {sources} ({100 * made['confidence']:.0f} % sure)",

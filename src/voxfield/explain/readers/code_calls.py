@@ -165,8 +165,8 @@ class CodeCalls:
     def origin(self, layer: Layer) -> Origin:
         """Where a layer comes from; it owns its weights however often it is applied."""
         name = layer.values.get("name") if layer.framework == "keras" else None
-        told = name if isinstance(name, str) else layer.name or snake_case(layer.kind)
-        return Origin(told, layer.kind, layer.line, layer)
+        shown = name if isinstance(name, str) else layer.name or snake_case(layer.kind)
+        return Origin(shown, layer.kind, layer.line, layer)
 
     def settled(self, layer: Layer) -> dict[str, Any]:
         """A layer's settings, every one of them a known value.
@@ -298,6 +298,11 @@ class CodeCalls:
         if isinstance(shape, list | tuple):
             return (1, *shape)
         kind = ALIASES.get(layer.kind, layer.kind)
+        if kind.endswith("Transpose") and kind.startswith(
+            "Conv"
+        ):  # the way up starts from as many channels as it makes
+            channels = layer.values.get("filters") if isinstance(layer.values.get("filters"), int) else 16
+            return (1, None, channels) if "1D" in kind else (1, FRAMES, BINS // 2, channels)
         if kind.endswith("Conv1D"):
             return (1, None, 1)
         if kind.endswith("Conv2D") and self.part and self.given is None:

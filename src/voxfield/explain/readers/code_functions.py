@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from ...errors import ExplainError
 from ..graph import Size
-from ..shapes import product
-from .code_values import Free, Missing, Tensor, at
-from .layers import Origin, brief
+from ..shapes import Shape, product
+from .code_values import Free, Layer, Missing, Tensor, at
+from .layers import LayerGraph, Origin, brief
 from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, dim_of, flatten, glu, pad_from_the_end
 
-if TYPE_CHECKING:
-    from .code_calls import CodeCalls
 
-Operation = Callable[["CodeCalls", str, list[Any], dict[str, Any], int], Any]
+class CodeCalls(Protocol):
+    """What an operation needs of the snippet that is being read."""
+
+    net: LayerGraph
+    framework: str
+    given: Shape | None
+    interpreter: Any
+
+    def tensor(self, value: Any, line: int) -> Tensor: ...
+    def unreadable(self, value: Any, line: int) -> ExplainError: ...
+    def join(self, function: str, operands: Sequence[Any], line: int) -> Any: ...
+    def apply(self, layer: Any, args: Sequence[Any], line: int) -> Any: ...
+    def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor: ...
+    def layer(
+        self, kind: str, positional: str, framework: str, args: list[Any], named: dict[str, Any], line: int
+    ) -> Layer: ...
+
+
+Operation = Callable[[CodeCalls, str, list[Any], dict[str, Any], int], Any]
 
 _ELEMENTWISE = (
     "relu relu6 leaky_relu elu selu celu gelu silu swish mish sigmoid tanh softplus softsign hardtanh "

@@ -308,8 +308,8 @@ class Interpreter:
         if isinstance(node.op, ast.Add) and left is None and isinstance(right, str):
             return right.lstrip("_")  # `name + "_conv"` where nobody gave the name
         if left is None or right is None:
-            told = ast.unparse(node)[:60]
-            raise at(line, f"'{told}' depends on a size that is not known. Give the whole input shape with --input.")
+            shown = ast.unparse(node)[:60]
+            raise at(line, f"'{shown}' depends on a size that is not known. Give the whole input shape with --input.")
         if isinstance(node.op, ast.Mult) and (isinstance(left, list | tuple | str) or isinstance(right, list | tuple)):
             sequence, times = (left, right) if isinstance(left, list | tuple | str) else (right, left)
             if not isinstance(times, int) or len(sequence) * max(0, times) > LONGEST_LIST:

@@ -84,8 +84,8 @@ class Settings:
 
     def error(self, key: str, needed: str) -> ExplainError:
         """What is raised when the value of `key` is not `needed`."""
-        told = f"{key}={brief(self.values[key])}" if key in self.values else f"no {key}"
-        return ExplainError(f"{self.origin.where}: {told}; needed is {needed}.")
+        shown = f"{key}={brief(self.values[key])}" if key in self.values else f"no {key}"
+        return ExplainError(f"{self.origin.where}: {shown}; needed is {needed}.")
 
     def whole(self, key: str, default: int | None = None) -> int:
         """A whole number."""

@@ -40,8 +40,8 @@ class Origin:
     @property
     def where(self) -> str:
         """How an error calls it: `line 3, Conv2D 'conv1'`."""
-        told = f"{self.source} '{self.name}'" if self.source and self.source != self.name else self.name
-        return told if self.line is None else f"line {self.line}, {told}"
+        shown = f"{self.source} '{self.name}'" if self.source and self.source != self.name else self.name
+        return shown if self.line is None else f"line {self.line}, {shown}"
 
 
 class LayerGraph:

@@ -79,7 +79,7 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
             axes[value.name] = axes_of(len(shapes[value.name]), layout if value.name == main else None)
     graph = Graph(
         tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes),
-        tuple((name, told) for name, out in loops.items() if (told := builder.activation(out)) is not None),
+        loops=tuple((name, shown) for name, out in loops.items() if (shown := builder.activation(out)) is not None),
     )  # fmt: skip
     return settled_dims(graph, layout)
 
@@ -143,8 +143,8 @@ def state_loops(inputs: Sequence[Any], outputs: Sequence[Any]) -> dict[str, str]
         alike = [out for out in free if _fits(value, out)]
         named = [out for out in alike if stem and stem in out.name.lower()]
         other = not _fits(value, main) and not _fits(value, outputs[0])
-        told = STATE_NAME.search(value.name) is not None
-        chosen = next(iter(named), None) or (alike[0] if alike and (other or told) else None)
+        shown = STATE_NAME.search(value.name) is not None
+        chosen = next(iter(named), None) or (alike[0] if alike and (other or shown) else None)
         if chosen is not None:
             found[value.name] = chosen.name
             free = [out for out in free if out is not chosen]

@@ -1,6 +1,6 @@
 """Whatever people paste: code, code with a question, printed modules and summaries, or a question alone.
 
-The text is cleaned of what pages put into it, handed to the reader that fits, and its question is told apart from it.
+The text is cleaned of what pages put into it, handed to the reader that fits, and its question is separated from it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ _NOTHING = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
 _NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+)\s*k(?=\s*(?:采样|sampl))", re.IGNORECASE)
+_INPUT = re.compile(
+    r"(?:输入|input)(?:s|信号|图像|图片|数据|特征)?(?:的)?(?:大小|尺寸|形状|长度|维度| shape| size| length)?"
+    r"\s*(?:为|是|of|=|:|：|is)?\s*[\[(（]?\s*"
+    r"(?:(\d+(?:\s*[x×*,，]\s*\d+){1,3})|(\d+)\s*(?:个)?(?:samples|frames|points|采样点|点|帧))",
+    re.IGNORECASE,
+)
 _ABOUT = 60
 FORMS = (
     "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
@@ -60,7 +66,17 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
             _noted(read_snippet(code, input_shape, layout, "Keras summary"), notes), asked(_before(text)), rate
         )
     if calls_a_layer(text):
-        return Paste(read_snippet(text, input_shape, layout), asked(prose(text)), rate)
+        words = prose(text)
+        sizes = input_shape or stated_input(words)
+        try:
+            graph = read_snippet(text, sizes, layout)
+        except ExplainError:
+            if sizes is None or input_shape is not None:
+                raise
+            sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
+        if sizes is not None and input_shape is None:
+            graph = _noted(graph, [f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text."])
+        return Paste(graph, asked(words), rate)
     if looks_like_code(text) and pieces(text):
         raise _no_layer(text)
     found = described(text)
@@ -105,8 +121,18 @@ def prose(text: str) -> str:
     return "\n".join(said)
 
 
+def stated_input(words: str) -> tuple[int, ...] | None:
+    """The sizes of the input that a question names: `输入为 224x224`, `an input of 16000 samples`."""
+    found = _INPUT.search(words)
+    if found is None:
+        return None
+    sizes = tuple(int(number) for number in re.findall(r"\d+", found[1] or found[2]))
+    return sizes if min(sizes) > 0 else None
+
+
 def _before(text: str) -> str:
-    """The lines of a printed network that are words."""
+    """What is not the printed network itself: words before and after it."""
+    text = re.sub(r"\w*\(\s*\([\w.\-]+\):.*\)", " ", text, flags=re.DOTALL)
     return "\n".join(
         line for line in text.split("\n") if not re.search(r"\(\w|[_=─━│|]{3}|Layer \(type\)|params:", line)
     )

@@ -30,11 +30,11 @@ _WORDS = {
     "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
     "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|(?:个)?(?:卷积)?层(?!归一)",
 }
-_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE)
+_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(
     r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层帧块])",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
@@ -73,8 +73,15 @@ KINDS = (
         2,
     ),
     Kind(
+        "ecapa",
+        r"ecapa",
+        "5p2 7*3:2p2 7*3:3p3 7*3:4p4",
+        "the longest path through the convolutions of ECAPA-TDNN (kernel 5, then seven kernels of 3 in a row in each "
+        "of three Res2 blocks, dilations 2, 3, 4)",
+    ),
+    Kind(
         "speaker",
-        r"ecapa|x-?vector|speaker|说话人|声纹|tdnn",
+        r"x-?vector|speaker|说话人|声纹|tdnn",
         "5@512p2b 3:2@512p2b 3:3@512p3b 3:4@512p4b",
         "the frame layers of a TDNN for speakers (kernels 5, 3, 3, 3, dilations 1, 2, 3, 4, on 80 mel bands)",
     ),
@@ -89,7 +96,7 @@ KINDS = (
     Kind("vqvae", r"vq-?vae|codebook|码本", "4x4/2x2@64p1b 4x4/2x2@128p1b 3x3@128p1b", "the encoder of VQ-VAE-2", 2),
 )
 INPUTS = {"enhancement": (1, 100, 161), "speaker": (80, None), "mobilenet": (32, 112, 112), "resnet": (256, 56, 56)}
-INPUTS |= {"vqvae": (3, 256, 256)}
+INPUTS |= {"ecapa": (80, None), "vqvae": (3, 256, 256)}
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,7 @@ def described(text: str) -> Described | None:
     '10/5@512 3/2@512 3/2@512'
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
-    kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE)), None)
+    kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE | re.ASCII)), None)
     if triples := _triples(plain):
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         return Described(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ExplainError
+from ..axes import settled_dims
 from ..graph import Graph
 from ..shapes import Shape
 from .code_calls import FORWARD, CodeCalls
@@ -26,10 +27,14 @@ from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 from .torch_layers import TORCH_LAYERS
 
 LARGEST_TEXT = 500_000
-USUAL = {"filters": 64, "n_filters": 64, "nb_filter": 64, "num_filters": 64, "channels": 64, "in_channels": 64}
-USUAL |= {"out_channels": 64, "blocks": 3, "num_blocks": 3, "n_blocks": 3, "kernel_size": 3, "stride": 1, "strides": 1}
-USUAL |= {"num_classes": 10, "n_classes": 10, "units": 64, "dilation_rate": 1, "kernel": 3}
 MOST_PROSE_LINES = 2_000
+USUAL = (  # what a parameter's name asks for, and the value assumed where nobody gives one
+    (r"num_?classes|n_?classes|n_?labels", 10),
+    (r"kernel|^ks?$|filter_size|kernel_size", 3),
+    (r"stride|dilat|groups?$|padding", 1),
+    (r"blocks?$|layers?$|depth|repeat|stacks?$", 3),
+    (r"filters?|channels?|ch$|_c$|dim|units|hidden|features?|width|planes|^(c|n|f)(in|out)?$|inp|oup", 64),
+)
 KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
 TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
@@ -55,7 +60,7 @@ def read_snippet(
         ExplainError: no layer in it, a name that cannot be resolved, a layer that cannot be; the line is named.
     """
     source, skipped, guessed = python_of(text)
-    tree = _parsed(source)
+    tree = _parsed(_with_models(source))
     net = LayerGraph(title)
     if input_shape is None and layout is None:
         input_shape = _sizes_in_comments(text, net)
@@ -71,8 +76,15 @@ def read_snippet(
         net.note("The line breaks are lost: where the body of a loop or an `else` ends was guessed.")
     names = [tensor.name for tensor in outputs]
     if calls.framework == "torch":
-        return net.graph(names, keep_idle=True)
+        return settled_dims(net.graph(names, keep_idle=True), layout)
     return net.graph(names) if layout else settled_axes(net.graph(names))
+
+
+def _with_models(source: str) -> str:
+    """The code with a Sequential for every `model.add(...)` whose model was left out."""
+    used = dict.fromkeys(re.findall(r"(?m)^\s*(\w+)\.add\(", source) + re.findall(r"; (\w+)\.add\(", source))
+    missing = [name for name in used if not re.search(rf"\b{name}\s*=(?!=)", source) and name != "self"]
+    return "".join(f"{name} = Sequential(); " for name in missing) + source if missing else source
 
 
 def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
@@ -282,12 +294,24 @@ def _assumed(root: Function, calls: CodeCalls) -> dict[str, int]:
     """Usual values for the sizes that a function asks for and nobody gives, each of them said."""
     spec = root.node.args
     needed = [p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]]
-    found = {name: USUAL[name] for name in needed if name in USUAL}
+    found = {
+        name: value for name in needed if (value := usual(name)) is not None and (name != needed[0] or _sized(name))
+    }
     if found:
         listed = ", ".join(f"{name} = {value}" for name, value in found.items())
         calls.net.note(f"{root.name} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
-        calls.part = needed[0] not in USUAL
+        calls.part = needed[0] not in found
     return found
+
+
+def usual(name: str) -> int | None:
+    """The value assumed for a size that a function asks for; None for a name that says nothing."""
+    return next((value for pattern, value in USUAL if re.search(pattern, name.lower())), None)
+
+
+def _sized(name: str) -> bool:
+    """True where the first parameter is a size and not the tensor."""
+    return not re.fullmatch(r"x\d*|inputs?|tensor|inp|features?|y|h", name.lower())
 
 
 def _needs_nothing(definition: Class | Function) -> bool:

@@ -49,7 +49,8 @@ def read_module(
             raise
         reason = f"{type(error.__cause__).__name__ if error.__cause__ else 'an error'} in torch.export"
         note = f"Read from its ONNX form after {reason}: branches that depend on data are fixed as they ran."
-        return replace(through, title=title or type(module).__name__, notes=(*through.notes, note))
+        own = sum(p.numel() for p in module.parameters())  # an exporter merges equal tensors and folds norms away
+        return replace(through, title=title or type(module).__name__, notes=(*through.notes, note), own_params=own)
     builder = built(program)
     outputs = [builder.activation(name) for name in program.graph_signature.user_outputs if isinstance(name, str)]
     made = [name for name in outputs if name is not None]
@@ -57,8 +58,9 @@ def read_module(
         raise ExplainError(
             f"{type(module).__name__}: no output depends on the input. Check that forward returns what it computes."
         )
+    frozen = sum(p.numel() for p in module.parameters() if not p.requires_grad)
     total = sum(p.numel() for p in module.parameters())
-    return finish(builder, made, layout, title or type(module).__name__, total)
+    return finish(builder, made, layout, title or type(module).__name__, total, frozen)
 
 
 def built(program: Any) -> Builder:
@@ -220,7 +222,9 @@ def read_call(builder: Builder, node: Any) -> None:
     translate(builder, node.name, str(node.target), arguments, shapes, place, pointwise, isinstance(made, torch.Tensor))
 
 
-def finish(builder: Builder, outputs: Sequence[str], layout: str | None, title: str, total: int) -> Graph:
+def finish(
+    builder: Builder, outputs: Sequence[str], layout: str | None, title: str, total: int, frozen: int = 0
+) -> Graph:
     """The graph with its axes, and notes on what is computed or owned in vain."""
     axes: dict[str, tuple[Axis, ...]] = {}
     for i, name in enumerate(builder.inputs):
@@ -234,6 +238,8 @@ def finish(builder: Builder, outputs: Sequence[str], layout: str | None, title: 
     seen = sum(op.params for op in builder.ops)
     if total > seen:
         notes.append(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
+    if frozen:
+        notes.append(f"{frozen} of {total} parameters are frozen (requires_grad is False).")
     graph = Graph(tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(outputs), axes, title, tuple(notes))
     return settled_dims(graph, layout)
 

@@ -11,7 +11,7 @@ from ..compare import WhatIf
 from ..graph import Graph
 from ..phrases import PHRASES
 from ..report import Report
-from ..words import Paragraph
+from ..wording import Paragraph
 from .rows import cost_rows, facts, input_lines, layer_columns, layer_rows
 from .svg import cone, costs
 from .table import comparison_text, notes
@@ -36,11 +36,13 @@ def page(
     title = report.title[:200]
     parts = [
         f"<h1>{escape(title)}</h1>"
-        + "".join(f"<p>{escape(f'{name} {told}'.strip())}</p>" for name, told in input_lines(report, graph, phrases))
+        + "".join(f"<p>{escape(f'{name} {shown}'.strip())}</p>" for name, shown in input_lines(report, graph, phrases))
     ]
-    told = [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if p.asked]
-    told += ["<ul>", *(f"<li>{escape(note)}</li>" for note in notes(report, language)), "</ul>"] if report.notes else []
-    parts += told
+    shown = [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if p.asked]
+    shown += (
+        ["<ul>", *(f"<li>{escape(note)}</li>" for note in notes(report, language)), "</ul>"] if report.notes else []
+    )
+    parts += shown
     parts.append('<div class="facts">')
     for one in facts(report, phrases, frames):
         parts.append(f"<div><h2>{escape(one.title)}</h2>{_facts(one.rows)}</div>")

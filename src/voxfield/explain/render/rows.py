@@ -50,9 +50,9 @@ def input_lines(report: Report, graph: Graph, phrases: Phrases) -> list[Row]:
     lines: dict[str, int] = {}
     for name, shape in report.input_shapes:
         if name not in states:
-            told = f"{shape_text(shape)} = {phrases['comma'].join(dim_names(graph, name, phrases))}"
-            lines[told] = lines.get(told, 0) + 1
-    rows = [(phrases["input"], told if count == 1 else f"{count} x {told}") for told, count in lines.items()]
+            stated = f"{shape_text(shape)} = {phrases['comma'].join(dim_names(graph, name, phrases))}"
+            lines[stated] = lines.get(stated, 0) + 1
+    rows = [(phrases["input"], stated if count == 1 else f"{count} x {stated}") for stated, count in lines.items()]
     if states:
         rows.append(("", f"+ {len(states)} {phrases['states']}"))
     return [*rows, (phrases["output"], shape_line(report.output_shapes, graph, phrases))]
@@ -75,8 +75,8 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
     def positions(value: int | Fraction | None, missing: str, ms: float | None) -> str:
         if value is None:
             return missing
-        told = singular(f"{plain(value)} {unit}")
-        return told if ms is None else f"{told} = {plain(ms)} ms"
+        stated = singular(f"{plain(value)} {unit}")
+        return stated if ms is None else f"{stated} = {plain(ms)} ms"
 
     rows: list[Row] = []
     whole = bool(field.whole_input or field.unbounded_future)
@@ -106,10 +106,10 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
         (phrases["first"], positions(field.first_output_needs, wait, span_ms(field, field.first_output_needs, frames)))
     )
     if field.axis == "time":
-        told = positions(field.latency, wait, span_ms(field, field.latency, frames))
+        stated = positions(field.latency, wait, span_ms(field, field.latency, frames))
         if field.latency is not None and field.lookahead:
-            told += f" ({phrases['block']} {plain(field.block or 0)} + {plain(field.lookahead)})"
-        rows.append((phrases["latency"], told))
+            stated += f" ({phrases['block']} {plain(field.block or 0)} + {plain(field.lookahead)})"
+        rows.append((phrases["latency"], stated))
     if field.alignment is not None:
         rows.append((phrases["centre"], plain(field.alignment)))
     if field.in_size is not None and field.out_size is not None:
@@ -143,9 +143,9 @@ def cost_rows(report: Report, phrases: Phrases) -> list[Row]:
 
 def state_text(report: Report, phrases: Phrases) -> str:
     """Values and bytes that a stream keeps."""
-    told = figure(report.costs.state, phrases)
+    stated = figure(report.costs.state, phrases)
     size = report.costs.state_bytes.value
-    return told if size is None else f"{told} ({in_bytes(size)})"
+    return stated if size is None else f"{stated} ({in_bytes(size)})"
 
 
 def figure(found: Figure, phrases: Phrases) -> str:
@@ -156,14 +156,14 @@ def figure(found: Figure, phrases: Phrases) -> str:
     if found.value is None:
         return phrases["unavailable"] + (f" ({missing})" if missing else "")
     if found.unit == "bytes":
-        told = in_bytes(found.value)
+        stated = in_bytes(found.value)
     elif found.unit in {"MACs", "MACs/s"}:
-        told = (
+        stated = (
             f"{plain(int(found.value))}" if found.value < 1e6 else f"{short(found.value)} ({plain(int(found.value))})"
         )
     else:
-        told = plain(found.value)
-    return told if found.status is Status.EXACT else f"{told}, {phrases['partial']} {missing}"
+        stated = plain(found.value)
+    return stated if found.status is Status.EXACT else f"{stated}, {phrases['partial']} {missing}"
 
 
 def layer_rows(report: Report, graph: Graph) -> list[tuple[str, LayerReport]]:
@@ -277,6 +277,6 @@ def shape_line(shapes: Sequence[tuple[str, tuple[Size, ...]]], graph: Graph, phr
     plain_ones = [shape for name, shape in shapes if name not in states]
     if states and len(shapes) == len(plain_ones):  # outputs: the states come after the result
         plain_ones = plain_ones[: max(1, len(shapes) - len(states))]
-    told = ", ".join(shape_text(shape) for shape in plain_ones)
+    stated = ", ".join(shape_text(shape) for shape in plain_ones)
     left = len(shapes) - len(plain_ones)
-    return told + (f" + {left} {phrases['states']}" if left else "")
+    return stated + (f" + {left} {phrases['states']}" if left else "")

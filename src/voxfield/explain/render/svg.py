@@ -12,7 +12,7 @@ from ..phrases import PHRASES
 from ..report import AxisField, LayerReport, Report
 from .rows import layer_rows
 
-WIDTH, ROW, LABEL, GAP, TOP, TOLD = 820, 22, 200, 8, 46, 190  # TOLD: room for the figures on the right
+WIDTH, ROW, LABEL, GAP, TOP, FIGURES = 820, 22, 200, 8, 46, 190  # FIGURES: space for the figures on the right
 MOST_ROWS, MANY_ROWS = 80, 24
 PAST, AHEAD, MACS, PARAMS, INK, FAINT = "#3b6ea8", "#d9822b", "#3b6ea8", "#9db8d6", "#1d2733", "#c9d2dc"
 
@@ -36,7 +36,7 @@ def cone(
     spans = [_span(field) for _, _, field in rows]
     low = min([span[0] for span in spans if span] + [0])
     high = max([span[1] for span in spans if span] + [0])
-    scale = (WIDTH - LABEL - TOLD) / max(1, high - low + 1)
+    scale = (WIDTH - LABEL - FIGURES) / max(1, high - low + 1)
 
     def x(position: float) -> float:
         return LABEL + (position - low) * scale
@@ -53,14 +53,14 @@ def cone(
         y = TOP + i * ROW
         parts.append(_text(12, y + 15, f"{number}  {layer.name}"[:30]))
         if span is None:
-            parts.append(_bar(LABEL, y, WIDTH - LABEL - TOLD, FAINT))
+            parts.append(_bar(LABEL, y, WIDTH - LABEL - FIGURES, FAINT))
         else:
             hop = float(field.hop or 1)
             split = min(max(span[0], round(hop)), span[1] + 1)  # up to its own hop it is the present block
             parts.append(_bar(x(span[0]), y, max(1.5, (split - span[0]) * scale), PAST))
             if split <= span[1]:
                 parts.append(_bar(x(split), y, max(1.5, (span[1] + 1 - split) * scale), AHEAD))
-        parts.append(_text(WIDTH - TOLD + 10, y + 15, _told(field, report, phrases, frames)))
+        parts.append(_text(WIDTH - FIGURES + 10, y + 15, _told(field, report, phrases, frames)))
     base = TOP + len(rows) * ROW + 6
     parts.append(
         f'<line x1="{x(0):.1f}" y1="{TOP - 6}" x2="{x(0):.1f}" y2="{base}" stroke="currentColor" '
@@ -79,7 +79,7 @@ def costs(report: Report, graph: Graph, *, language: str = "en") -> str:
     rows, left_out = rows[:MOST_ROWS], max(0, len(rows) - MOST_ROWS)
     most = max([float(layer.macs.value or 0) for _, layer in rows] + [1.0])
     largest = max([layer.params for _, layer in rows] + [1])
-    room = WIDTH - LABEL - TOLD
+    space = WIDTH - LABEL - FIGURES
     height = TOP + (len(rows) + 1) * ROW + 34
     title = f"{phrases['macs']}, {phrases['params']}"
     parts = [_open(height, title), _text(12, 24, title, size=15, weight="bold")]
@@ -88,10 +88,10 @@ def costs(report: Report, graph: Graph, *, language: str = "en") -> str:
         parts.append(_text(12, y + 15, f"{number}  {layer.name}"[:30]))
         value = layer.macs.value
         if value is not None:
-            parts.append(_bar(LABEL, y, max(1.0, float(value) / most * room) if value else 0.0, MACS, 9))
-        parts.append(_bar(LABEL, y + 9, max(1.0, layer.params / largest * room) if layer.params else 0.0, PARAMS, 6))
-        told = f"{'?' if value is None else short(value)} | {short(layer.params)}"
-        parts.append(_text(WIDTH - TOLD + 10, y + 15, told))
+            parts.append(_bar(LABEL, y, max(1.0, float(value) / most * space) if value else 0.0, MACS, 9))
+        parts.append(_bar(LABEL, y + 9, max(1.0, layer.params / largest * space) if layer.params else 0.0, PARAMS, 6))
+        shown = f"{'?' if value is None else short(value)} | {short(layer.params)}"
+        parts.append(_text(WIDTH - FIGURES + 10, y + 15, shown))
     base = TOP + len(rows) * ROW + 6
     if left_out:
         parts.append(_text(LABEL, base + 18, f"+{left_out}"))

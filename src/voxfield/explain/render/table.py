@@ -11,7 +11,7 @@ from ..graph import Graph
 from ..numbers import in_bytes, plain, ratio_text, short
 from ..phrases import PHRASES
 from ..report import Report
-from ..words import Paragraph
+from ..wording import Paragraph
 from ..zh import translated
 from .rows import Facts, cost_rows, facts, input_lines, layer_columns, layer_rows
 
@@ -31,7 +31,7 @@ def report_text(
     """The whole report as text, without a newline at the end.
 
     Args:
-        columns: width of the terminal; wider tables are told in two.
+        columns: width of the terminal; wider tables are split.
     """
     phrases = PHRASES[language]
     lines = [line.strip() for line in wrapped(report.title, columns)] or [""]
@@ -129,7 +129,8 @@ def item(text: str, columns: int) -> list[str]:
 def comparison_text(change: WhatIf, language: str = "en") -> str:
     """The table before and after some edits, with ratios."""
     phrases = PHRASES[language]
-    rows = [["", phrases["before"], phrases["after"], phrases["ratio"]]]
+    heads = change.names or (phrases["before"], phrases["after"])
+    rows = [["", *(cut(head, 28) for head in heads), phrases["ratio"]]]
     names = {"rf": "field", "first_output_needs": "first", "out_size": "size", "macs_per_second": "macs_rate"}
     names.update({"weight_bytes": "weights", "activation_peak": "activations"})
     for one in change.changes:
@@ -144,12 +145,13 @@ def comparison_text(change: WhatIf, language: str = "en") -> str:
                 cells.append(short(value) if one.unit.startswith("MACs") else plain(value))
         ratio = "" if one.ratio is None else ratio_text(one.ratio)
         rows.append([phrases[names.get(one.figure, one.figure)] + axis, *cells, ratio])
-    lines = [f"{phrases['what_if']}: {'; '.join(change.edits)}", *aligned(rows, [False, True, True, True])]
+    title = phrases["against"] if change.names else f"{phrases['what_if']}: {'; '.join(change.edits)}"
+    lines = [title, *aligned(rows, [False, True, True, True])]
     for one_layer in change.separable:
         if one_layer.ratio is not None:
-            told = {"layer": one_layer.layer, "filters": plain(one_layer.filters), "taps": plain(one_layer.taps)}
-            told |= {"ratio": ratio_text(one_layer.ratio), "formula": ratio_text(float(one_layer.formula))}
-            lines.append(phrases["separable_line"].format(power=one_layer.power, **told))
+            shown = {"layer": one_layer.layer, "filters": plain(one_layer.filters), "taps": plain(one_layer.taps)}
+            shown |= {"ratio": ratio_text(one_layer.ratio), "formula": ratio_text(float(one_layer.formula))}
+            lines.append(phrases["separable_line"].format(power=one_layer.power, **shown))
     return "\n".join(lines)
 
 

@@ -21,9 +21,11 @@ from torch import Tensor
 from torch.serialization import safe_globals
 
 from voxfield.errors import CheckpointError
+from voxfield.export.convert.keras_file import is_keras, read_keras
 
 CONTAINERS = ("state_dict", "model_state_dict", "net_state_dict", "model_state", "model", "net", "weights")
 PREFIXES = ("module.", "model.", "_orig_mod.")
+KERAS_LAYERS = "keras_layers"  # settings of a file of Keras: those of each layer by its name
 STORED_SETTINGS = ("model_args", "config", "hparams", "hyper_parameters", "args", "conf")
 
 
@@ -61,7 +63,7 @@ class Checkpoint:
 
 
 def read(path: str | Path) -> Checkpoint:
-    """The content of a checkpoint file: tensors in safetensors, or a pickle that torch saved.
+    """The content of a checkpoint file: tensors in safetensors, a pickle that torch saved, or a file of Keras.
 
     Raises:
         CheckpointError: no such file, damaged, not a checkpoint, or one that holds more than tensors and plain values.
@@ -69,6 +71,9 @@ def read(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"no checkpoint at {path}")
+    if is_keras(path):
+        tensors_of_keras, layers = read_keras(path)
+        return Checkpoint(path, tensors_of_keras, {KERAS_LAYERS: layers})
     content = _content(path)
     if isinstance(content, _Wrapper):
         content = vars(content)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from voxfield.export.convert.asteroid import ASTEROID
 from voxfield.export.convert.kaituoxu import KAITUOXU
+from voxfield.export.convert.keras import KERAS
 from voxfield.export.convert.naplab import NAPLAB
 from voxfield.export.convert.program import Program
 from voxfield.export.convert.speechbrain import SPEECHBRAIN
@@ -21,6 +22,7 @@ PROGRAMS: dict[str, Program] = {
     "kaituoxu": KAITUOXU,
     "naplab": NAPLAB,
     "tan-wang": TAN_WANG,
+    "keras": KERAS,
     "wespeaker": WESPEAKER,
     "speechbrain": SPEECHBRAIN,
     "taoruijie": TAORUIJIE,

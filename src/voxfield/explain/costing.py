@@ -25,7 +25,9 @@ def costs(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisFiel
     state = state_figure(graph, layers, fields)
     moved = summed([(op.name, counted(traffic(graph, op), "bytes", "")) for op in graph.ops], "bytes")
     return Costs(
-        params=listed(sum(op.params for op in graph.ops), "parameters", open_ops),
+        params=listed(sum(op.params for op in graph.ops), "parameters", open_ops)
+        if graph.own_params is None
+        else Figure(graph.own_params, "parameters"),
         weight_bytes=listed(sum(op.weight_bytes for op in graph.ops), "bytes", open_ops),
         macs=macs,
         macs_per_second=per_second(macs, seconds),

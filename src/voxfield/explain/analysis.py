@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from ..errors import ExplainError
-from .costs import costs, counted, written_bytes
+from .costing import costs, counted, written_bytes
 from .counts import numel
 from .field import Field, Part, RatesDifferError, Span, hull, moved
 from .graph import Axis, Graph, Op, Size

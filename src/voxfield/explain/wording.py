@@ -13,7 +13,7 @@ from itertools import groupby
 from math import prod
 
 from ..errors import ExplainError
-from .analyse import analyse, sources
+from .analysis import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
@@ -140,8 +140,8 @@ class _Writer:
         return [alike[0] for alike in found.values()]
 
     def say(self, key: str, **values: str) -> str:
-        told = self.phrases[key].format(**values)
-        return told if self.language != "en" else singular(told)
+        stated = self.phrases[key].format(**values)
+        return stated if self.language != "en" else singular(stated)
 
     def listed(self, names: Sequence[str]) -> str:
         """Names in a row; of many only the first."""
@@ -192,7 +192,7 @@ class _Writer:
 
     def _kernel_before(self, field: AxisField, names: str) -> str:
         """What is left to say once every output depends on everything: how far the layers before that looked."""
-        told = self.say("kernel_whole_only", axis=self.labels[field.axis], names=names)
+        stated = self.say("kernel_whole_only", axis=self.labels[field.axis], names=names)
         before = [
             (layer.name, seen.rf)
             for layer in self.report.layers
@@ -200,10 +200,10 @@ class _Writer:
             if layer.windows and (seen.axis, seen.input) == (field.axis, field.input) and seen.rf and seen.rf > 1
         ]
         if not before:
-            return told
+            return stated
         space = " " if self.language == "en" else ""
         unit = self.named(field)["unit"]
-        return told + space + self.say("kernel_before", layer=before[-1][0], rf=plain(before[-1][1]), unit=unit)
+        return stated + space + self.say("kernel_before", layer=before[-1][0], rf=plain(before[-1][1]), unit=unit)
 
     def _kernel_near(self, field: AxisField, local: int) -> str:
         """What the windows alone see."""
@@ -211,26 +211,29 @@ class _Writer:
         wide = [step for step in path.longest if step.share]
         if local == 1 and not wide:
             return self.say("kernel_one", **self.named(field)) if path.longest else ""
-        told = {**self.named(field), "rf": plain(local), "ms": self.ms(field, local)}
+        stated = {**self.named(field), "rf": plain(local), "ms": self.ms(field, local)}
         if not wide:
-            return self.say("kernel_only", **told)
+            return self.say("kernel_only", **stated)
         chain = [step for step in path.chain if step.share]
         most = max(wide, key=lambda step: step.share)
         if sum(step.share for step in chain) + 1 != local:
             key = "kernel_paths" if path.branches else "kernel_up"
-            return self.say(key, layer=most.op.name, reach=plain(most.reach), share=plain(most.share), **told)
+            return self.say(key, layer=most.op.name, reach=plain(most.reach), share=plain(most.share), **stated)
         if len(wide) == 1:
             dilated = (
                 self.say("kernel_dilated", dilation=plain(most.window.dilation)) if most.window.dilation > 1 else ""
             )
-            return self.say("kernel_first", kernel=plain(most.window.kernel), dilated=dilated, **told)
+            longest = self.say("kernel_longest") if path.branches else ""
+            return self.say("kernel_first", kernel=plain(most.window.kernel), dilated=dilated, **stated) + longest
         terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
-        told["sum"] = " + ".join(plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms)
+        stated["sum"] = " + ".join(
+            plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms
+        )
         longest = self.say("kernel_longest") if path.branches else ""
         if most.hop == 1:
-            return self.say("kernel_flat", **told) + longest
+            return self.say("kernel_flat", **stated) + longest
         shares = {"share": plain(most.share), "layer": most.op.name, "hop": plain(most.hop)}
-        return self.say("kernel_sum", **shares, **told) + longest
+        return self.say("kernel_sum", **shares, **stated) + longest
 
     # why this stride
 
@@ -250,28 +253,28 @@ class _Writer:
         down = [s for s in path.longest if s.down > 1]
         up = [s for s in path.longest if s.up > 1]
         hop = max(field.hop or Fraction(1), -(field.hop or Fraction(1)))
-        told = {**self.named(field), "hop": plain(hop), "ms": self.hop_ms(field)}
+        stated = {**self.named(field), "hop": plain(hop), "ms": self.hop_ms(field)}
         product = {"product": " x ".join(str(s.down) for s in down)}
         factor = prod(s.down for s in down)
         if up or path.upsampled:
             rises = {"up": " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])}
             key = ("stride_updown" if down else "stride_up") if not path.upsampled else "stride_mixed"
-            told |= {"rate": plain(1 / hop), "factor": plain(factor)}
-            found = [self.say(key, **product, **rises, **told)]
+            stated |= {"rate": plain(1 / hop), "factor": plain(factor)}
+            found = [self.say(key, **product, **rises, **stated)]
         elif not down and field.hop == 1:
-            found = [self.say("stride_none", **told)] if path.steps else []
+            found = [self.say("stride_none", **stated)] if path.steps else []
         elif factor == field.hop:
             one = {"layer": down[0].op.name} if len(down) == 1 else product
-            found = [self.say("stride_one" if len(down) == 1 else "stride_chain", **one, **told)]
+            found = [self.say("stride_one" if len(down) == 1 else "stride_chain", **one, **stated)]
         else:
-            found = [self.say("stride_other", **told)]
+            found = [self.say("stride_other", **stated)]
         for op, side in path.joins:
             names = self.listed(list(dict.fromkeys(s.op.name for s in side)))
             found.append(self.say("stride_joins", join=op.name, names=names))
         found.append(self._overlap(path))
         if field.tail_dropped and field.in_size:
             sizes = {"size": plain(field.in_size), "tail": plain(field.tail_dropped)}
-            found.append(self.say("stride_tail", unit=told["unit"], **sizes))
+            found.append(self.say("stride_tail", unit=stated["unit"], **sizes))
         return found
 
     def _overlap(self, path: Walk) -> str:
@@ -308,44 +311,44 @@ class _Writer:
             blocks = [op for op in after.ops if op.name.startswith(f"{name}.cbam.")]
             each.append(f"{name} + {plain(sum(op.params for op in blocks))}")
         old, new = self.report.costs, analyse(after).costs
-        told = {
+        stated = {
             "layers": self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
         }
         if old.params.value is not None and new.params.value is not None:
-            told |= {"before": plain(old.params.value), "after": plain(new.params.value)}
-        if old.macs.value is None or new.macs.value is None or "after" not in told:
+            stated |= {"before": plain(old.params.value), "after": plain(new.params.value)}
+        if old.macs.value is None or new.macs.value is None or "after" not in stated:
             return [self.say("cbam_rule")]
         costs = {"macs": short(old.macs.value), "macs_after": short(new.macs.value)}
-        return [self.say("cbam_cost", **told, **costs), self.say("cbam_rule"), self.say("cbam_field")]
+        return [self.say("cbam_cost", **stated, **costs), self.say("cbam_rule"), self.say("cbam_field")]
 
     def size(self) -> list[str]:
         """The formula of each layer that changes a size, with its numbers."""
-        return list(dict.fromkeys(told for field in self.fields for told in self._size_along(field)))
+        return list(dict.fromkeys(stated for field in self.fields for stated in self._size_along(field)))
 
     def _size_along(self, field: AxisField) -> list[str]:
         steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
         sizes = {s.op.name: (self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps}
         changing = [s for s in steps if None in sizes[s.op.name] or sizes[s.op.name][0] != sizes[s.op.name][1]]
-        told = []
+        stated = []
         for step in changing[:MOST_FORMULAS]:
             before, after = sizes[step.op.name]
             formula = size_formula(step, "N" if before is None else plain(before))
             if formula is not None and after is not None:
-                told.append(self.say("size_layer", layer=step.op.name, formula=formula, size=plain(after)))
+                stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=plain(after)))
             elif formula is not None and len(steps) == 1:
                 example = EXAMPLE_HOPS * step.window.stride
                 size = conv_size(example, step.window, "") if step.op.kind != "conv_transpose" else None
                 if size is not None:
                     sizes_ = {"example": plain(example), "size": plain(size)}
-                    told.append(self.say("size_open", layer=step.op.name, formula=formula, **sizes_))
-        if not told:
+                    stated.append(self.say("size_open", layer=step.op.name, formula=formula, **sizes_))
+        if not stated:
             return []
         more = self.phrases["comma"] + "..." if len(changing) > MOST_FORMULAS else ""
         rounded = any(s.down > 1 and s.op.kind == "conv" for s in changing)
         head = self.say("size_head", axis=self.labels[field.axis])
         rule = self.say("size_rule" if any(s.op.kind != "conv_transpose" for s in changing) else "size_rule_up")
         floor = self.say("size_floor") if rounded else ""
-        return [head + self.phrases["comma"].join(told) + more + self.phrases["stop"], rule + floor]
+        return [head + self.phrases["comma"].join(stated) + more + self.phrases["stop"], rule + floor]
 
     def _size(self, tensor: str, dim: int) -> int | None:
         shape = self.graph.shape(tensor)
@@ -380,7 +383,7 @@ class _Writer:
         if channels is None or filters is None:
             return []
         taps = prod(w.kernel for w in op.windows)
-        told = {
+        stated = {
             "layer": op.name,
             "filters": plain(filters),
             "taps": " x ".join([*(str(w.kernel) for w in op.windows), plain(channels)]),
@@ -388,8 +391,9 @@ class _Writer:
             "params": plain(op.params or op.weight_values),
             "double": plain((op.params or op.weight_values) * 2),
         }
-        key = "filters_many" if filters > taps * channels else "filters_few"
-        return [self.say("filters_first", **told), self.say(key, **told), self.say("filters_choice", **told)]
+        more = filters - taps * channels
+        told_of = self.say("filters_many" if more > 0 else "filters_few", **stated) if more else ""
+        return [self.say("filters_first", **stated), told_of, self.say("filters_choice", **stated)]
 
     def _filters_up(self, other: str | None) -> str:
         """The filters of the transposed convolutions, which bring the sizes back."""
@@ -403,8 +407,8 @@ class _Writer:
         sizes = [self._size(ups[0].inputs[0], dim or 0), *(self._size(op.outputs[0], dim or 0) for op in ups)]
         if dim is None or None in widths or None in sizes or len(ups) > LONGEST_LIST:
             return ""
-        told = {"filters": ", ".join(plain(w) for w in widths if w is not None), "axis": self.phrases[axis]}
-        return self.say("filters_up", sizes=" -> ".join(plain(s) for s in sizes if s is not None), **told)
+        stated = {"filters": ", ".join(plain(w) for w in widths if w is not None), "axis": self.phrases[axis]}
+        return self.say("filters_up", sizes=" -> ".join(plain(s) for s in sizes if s is not None), **stated)
 
     def params(self) -> list[str]:
         """The largest shares of the parameters, each as it comes about."""
@@ -412,13 +416,13 @@ class _Writer:
         if total.value is None:
             return []
         owners = sorted((op for op in self.graph.ops if op.params), key=lambda op: op.params, reverse=True)
-        told = []
+        stated = []
         for op in owners[:MOST_FORMULAS]:
             formula = self._formula(op)
             equals = f" = {formula}" if formula else ""
-            told.append(f"{op.name} {plain(op.params)}{equals}")
+            stated.append(f"{op.name} {plain(op.params)}{equals}")
         more = self.say("params_rest", rest=plain(sum(op.params for op in owners[MOST_FORMULAS:])))
-        listed = self.phrases["semicolon"].join([*told, *([more] if len(owners) > MOST_FORMULAS else [])])
+        listed = self.phrases["semicolon"].join([*stated, *([more] if len(owners) > MOST_FORMULAS else [])])
         return [self.say("params_sum", total=plain(total.value), listed=listed), self.say("params_rule")]
 
     def _formula(self, op: Op) -> str:
@@ -446,7 +450,7 @@ class _Writer:
         if None in values or None in sizes or not all(values):
             return []
         ratio = float(max(v for v in values if v)) / float(min(v for v in values if v))
-        told = {
+        stated = {
             "filters": ", ".join(plain(c) for c, _ in rows),
             "axis": self.phrases[other],
             "sizes": " -> ".join(plain(s) for s in sizes if s is not None),
@@ -460,7 +464,7 @@ class _Writer:
         else:
             ends = {"first": plain(values[0] or 0), "last": plain(values[-1] or 0)}
             verdict = self.say("filters_changing", ratio=ratio_text(ratio), **ends)
-        return [self.say("filters_frame", **told), verdict]
+        return [self.say("filters_frame", **stated), verdict]
 
     def _filters_line(self, rows: Sequence[tuple[int, LayerReport]]) -> str:
         hops = [layer.field("time").hop for _, layer in rows]
@@ -469,8 +473,8 @@ class _Writer:
         shape = self.graph.shape(self.sources[0][0])
         start = prod(s for dim, s in enumerate(shape) if dim not in (0, self.sources[0][1].dim) and s is not None)
         each = [channels / hop for (channels, _), hop in zip(rows, hops, strict=True) if hop]
-        told = {"filters": ", ".join(plain(c) for c, _ in rows), "values": ", ".join(plain(float(v)) for v in each)}
-        return self.say("filters_line", start=plain(start), last=plain(float(each[-1] / start)), **told)
+        stated = {"filters": ", ".join(plain(c) for c, _ in rows), "values": ", ".join(plain(float(v)) for v in each)}
+        return self.say("filters_line", start=plain(start), last=plain(float(each[-1] / start)), **stated)
 
     def _costliest(self) -> str:
         total = self.report.costs.macs.value
@@ -498,7 +502,7 @@ class _Writer:
             if filters is None or None in costs or self.graph.shape(op.outputs[0])[op.channel_dim or 0] != channels:
                 return []
             cost, standard = sum(int(c or 0) for c in costs), int(costs[0] or 0) * filters
-            told = {"depthwise": op.name, "pointwise": point.name, "taps": plain(taps), "channels": plain(channels)}
+            stated = {"depthwise": op.name, "pointwise": point.name, "taps": plain(taps), "channels": plain(channels)}
             ratio, power = ratio_text(cost / standard), power_of(op.windows)
             return [
                 self.say(
@@ -508,7 +512,7 @@ class _Writer:
                     standard=short(standard),
                     ratio=ratio,
                     power=power,
-                    **told,
+                    **stated,
                 )
             ]
         return []
@@ -527,10 +531,10 @@ class _Writer:
         if field.latency is None or field.block is None or field.lookahead is None:
             return []
         unit = self.phrases[unit_of(field, self.report)]
-        told = {"unit": unit, "block": plain(field.block), "look": plain(field.lookahead)}
-        told |= {"latency": plain(field.latency), "first": plain(field.first_output_needs or 0)}
+        stated = {"unit": unit, "block": plain(field.block), "look": plain(field.lookahead)}
+        stated |= {"latency": plain(field.latency), "first": plain(field.first_output_needs or 0)}
         key = "latency_sum" if field.lookahead else "latency_now"
-        found = [self.say(key, ms=self.ms(field, field.latency), **told)]
+        found = [self.say(key, ms=self.ms(field, field.latency), **stated)]
         if self.frames is not None:
             window = self.frames.window_samples * 1000 / self.frames.sample_rate_hz
             found.append(self.say("latency_window", window=plain(window)))

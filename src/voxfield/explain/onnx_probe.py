@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analyse import sources
+from .analysis import sources
 from .expect import Stretch, extent, judged_nan, probed_positions
 from .graph import Graph
 from .probe import out_dim

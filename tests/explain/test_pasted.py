@@ -1,0 +1,45 @@
+"""Text as people paste it: what is read in it, what is answered first, in English and Chinese.
+
+`pasted.json` holds fragments of pages and questions. Their answers are in `golden/pasted-*.txt`, whose sentences were
+read one by one; `VOXFIELD_GOLDEN=write` writes them anew.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from voxfield.errors import ExplainError
+from voxfield.explain import report_on
+from voxfield.explain.phrases import PHRASES
+from voxfield.explain.render.rows import input_lines
+from voxfield.explain.render.table import notes
+from voxfield.explain.zh import translated
+
+HERE = Path(__file__).parent
+FRAGMENTS = {row["name"]: row["paste"] for row in json.loads((HERE / "pasted.json").read_text(encoding="utf-8"))}
+
+
+def answer(paste: str, language: str) -> list[str]:
+    """What a fragment says, without the tables."""
+    try:
+        found = report_on(paste, language=language)
+    except ExplainError as error:
+        return [f"error: {translated(str(error), language)}"]
+    lines = [" ".join(row) for row in input_lines(found.report, found.graph, PHRASES[language])]
+    lines += [f"{f.axis}: rf {f.rf} hop {f.hop} {f.in_size} -> {f.out_size}" for f in found.report.fields]
+    lines.append(f"parameters {found.report.costs.params.value}")
+    for paragraph in found.paragraphs:
+        lines.append(f"{'* ' if paragraph.asked else '  '}{paragraph.question} {paragraph.answer}")
+    return [*lines, *(f"- {note}" for note in notes(found.report, language))]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_fragments_say_what_they_should(language):
+    parts = [f"## {name}\n" + "\n".join(answer(paste, language)) for name, paste in FRAGMENTS.items()]
+    text = "\n\n".join(parts) + "\n"
+    path = HERE / "golden" / f"pasted-{language}.txt"
+    if os.environ.get("VOXFIELD_GOLDEN") == "write":
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
