@@ -10,32 +10,40 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself takes lon
 
 _HOMES = {
     "Card": "voxfield.cards",
+    "Embedded": "voxfield.tasks",
     "Enhanced": "voxfield.tasks",
     "Enhancer": "voxfield.tasks",
     "Separated": "voxfield.tasks",
     "Separator": "voxfield.tasks",
     "Stream": "voxfield.runtime",
+    "Verified": "voxfield.tasks",
     "VoxfieldError": "voxfield.errors",
+    "embed": "voxfield.tasks",
     "enhance": "voxfield.tasks",
     "enhance_file": "voxfield.tasks",
     "explain": "voxfield.explain",
     "load_engine": "voxfield.runtime",
     "separate": "voxfield.tasks",
+    "verify": "voxfield.tasks",
 }
 
 __all__ = [  # the same names, spelt out for tools that read and do not run
     "Card",
+    "Embedded",
     "Enhanced",
     "Enhancer",
     "Separated",
     "Separator",
     "Stream",
+    "Verified",
     "VoxfieldError",
+    "embed",
     "enhance",
     "enhance_file",
     "explain",
     "load_engine",
     "separate",
+    "verify",
 ]
 
 if TYPE_CHECKING:
@@ -43,7 +51,19 @@ if TYPE_CHECKING:
     from voxfield.errors import VoxfieldError
     from voxfield.explain import explain
     from voxfield.runtime import Stream, load_engine
-    from voxfield.tasks import Enhanced, Enhancer, Separated, Separator, enhance, enhance_file, separate
+    from voxfield.tasks import (
+        Embedded,
+        Enhanced,
+        Enhancer,
+        Separated,
+        Separator,
+        Verified,
+        embed,
+        enhance,
+        enhance_file,
+        separate,
+        verify,
+    )
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,7 @@ OFFLINE = samples(8000, 8, None, 2, 16, "it looks ahead")
 IMAGE = Interface(Port("image", (3, 42, 42)), Port("scores", (1,)), not_streaming_because="it takes one image")
 EMBEDDING = Interface(
     Port("features", (80, TIME)), Port("embedding", (192,)), 16000, 160, 400, least_steps=9,
-    not_streaming_because="it pools over the whole recording",
+    not_streaming_because="it pools over the whole recording", features="kaldi-hamming",
 )  # fmt: skip
 TOKENS = Interface(Port("samples", (1, TIME)), Port("tokens", (2, TIME)), 16000, 320, 0, 0)
 ALL = (SPECTRAL, OFFLINE, IMAGE, EMBEDDING, TOKENS)

@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("names", "what"),
     [
-        (["layer1.conv.weight", "layer2.se_res2block.0.conv.weight"], "ECAPA"),
+        (["tdnn.se_res2block.0.conv.weight"], "ECAPA"),
         (["conv1.weight", "layer1.0.conv1.weight"], "ResNet"),
         (["feature_extractor.conv_layers.0.0.weight"], "wav2vec"),
         (["conv1.weight", "lstm1.lstm_list1.0.weight_hh_l0"], "recurrent"),

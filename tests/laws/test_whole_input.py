@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from embedders import EMBEDDERS
 
 from voxfield.cards import WHOLE_INPUT
 from voxfield.errors import InputError
@@ -83,6 +84,7 @@ def test_every_weight_has_a_use(network):
 
 
 def test_no_architecture_is_left_out():
-    """Those that stream are in test_streaming_contract.py."""
+    """Those that stream are in test_streaming_contract.py, the laws of embeddings in test_embedders.py."""
     whole = {kind for name in ARCHITECTURES if not issubclass(kind := architecture(name)[1], Streaming)}
-    assert whole - {type(make()) for make in NETWORKS.values()} == set(), "add these to NETWORKS"
+    covered = {type(make()) for make in (*NETWORKS.values(), *EMBEDDERS.values())}
+    assert whole - covered == set(), "add these to NETWORKS, or to EMBEDDERS"

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import voxfield
 from voxfield.errors import CardError
-from voxfield.ort import open_session
+from voxfield.ort import count_weights, open_session
 from voxfield.ort.inspect import objection
 
 SOURCE = Path(voxfield.__file__).parent
@@ -261,3 +261,14 @@ def test_what_protobuf_reads_as_a_loop_is_seen(data):
     held = [part for node in parsed.graph.node for part in node.attribute if part.HasField("g") or part.graphs]
     if held or parsed.functions:
         assert objection(bytes(content)) is not None
+
+
+def test_weights_are_counted_wherever_they_stand():
+    weights = [
+        numpy_helper.from_array(np.zeros((3, 4, 5), np.float32), "w"),
+        numpy_helper.from_array(np.zeros(7, np.int64), "shape"),
+        helper.make_tensor("listed", TensorProto.FLOAT, [2], [0.0, 1.0]),
+    ]
+    constant = numpy_helper.from_array(np.zeros((2, 3), np.float32), "c")
+    nodes = [helper.make_node("Constant", [], ["c"], value=constant), helper.make_node("Identity", ["x"], ["y"])]
+    assert count_weights(model(nodes, weights).SerializeToString()) == 60 + 2 + 6

@@ -2,7 +2,7 @@
 
 from voxfield.cards.card import METADATA_KEY, UNBOUNDED_PAST, WHOLE_INPUT, Card, FileRecord, StateShape, example_card
 from voxfield.cards.integrity import file_record, verify
-from voxfield.cards.interface import KINDS, TIME, Interface, Port, image, samples, spectrum
+from voxfield.cards.interface import KINDS, TIME, Interface, Port, features_to_embedding, image, samples, spectrum
 from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, find, lone_file, place, read, resolve
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "StateShape",
     "cards",
     "example_card",
+    "features_to_embedding",
     "file_record",
     "find",
     "image",

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from voxfield.errors import CardError
 
-_PLAIN = ("sample_rate_hz", "hop_samples", "window_samples", "least_steps", "not_streaming_because", "window")
+_PLAIN = (
+    "sample_rate_hz", "hop_samples", "window_samples", "least_steps", "not_streaming_because", "window", "features",
+)  # fmt: skip
 WINDOWS = ("sqrt-hann", "hamming")
 TIME = "time"  # the name of an axis whose size is free
 
@@ -90,6 +92,7 @@ class Interface:
         hop_samples: samples that one step of the network consumes; 0 where it takes its input whole.
         window_samples: of the analysis behind a spectrum or features; 0 otherwise.
         window: kind of that window; see `voxfield.features.analysis_window`.
+        features: name of input features, such as those of `voxfield.features.named`; empty for other inputs.
         lookahead_samples: future samples that an output sample depends on beyond its own hop; None where the network
             needs its whole input.
         least_steps: the shortest input along its free axis.
@@ -108,6 +111,7 @@ class Interface:
     least_steps: int = 1
     not_streaming_because: str = ""
     window: str = WINDOWS[0]
+    features: str = ""
 
     def __post_init__(self) -> None:
         for key in ("sample_rate_hz", "hop_samples", "window_samples"):
@@ -115,6 +119,7 @@ class Interface:
         self._need(_whole(self.least_steps) and self.least_steps > 0, "least_steps", "a whole number above 0")
         self._need(isinstance(self.not_streaming_because, str), "not_streaming_because", "text")
         self._need(self.window in WINDOWS, "window", " or ".join(WINDOWS))
+        self._need(isinstance(self.features, str), "features", "text")
         if not self.streaming:
             self._need(
                 self.not_streaming_because != "", "not_streaming_because", "a reason: no lookahead_samples are given"
@@ -253,6 +258,26 @@ def image(channels: int, side_px: int, output: Port) -> Interface:
     """
     port = Port("image", (channels, side_px, side_px))
     return Interface(port, output, not_streaming_because="it takes one image at a time")
+
+
+def features_to_embedding(
+    features: str, bands: int, embedding: int, sample_rate_hz: int = 16000, least_frames: int = 1
+) -> Interface:
+    """Features (bands, T) less their mean in, an embedding of the whole recording out: windows of 25 ms every 10 ms.
+
+    >>> features_to_embedding("kaldi-hamming", 80, 192).block_shape(98)
+    (1, 80, 98)
+    """
+    return Interface(
+        Port("features", (bands, TIME)),
+        Port("embedding", (embedding,)),
+        sample_rate_hz,
+        sample_rate_hz // 100,
+        sample_rate_hz // 40,
+        least_steps=least_frames,
+        not_streaming_because="an embedding is of the whole recording",
+        features=features,
+    )
 
 
 def _port(key: str, value: Any) -> Port:

@@ -15,7 +15,7 @@ def facts(card: Card) -> dict[str, list[str]]:
     found = {
         "task": card.task,
         "architecture": card.architecture,
-        "input": _port(face.input),
+        "input": _port(face.input) + (f", {face.features}" if face.features else ""),
         "output": _port(face.output),
         "sample rate": f"{face.sample_rate_hz} Hz" if face.sample_rate_hz else "none",
         "hop": f"{face.hop_samples} samples" if face.hop_samples else "none: the whole input",

@@ -9,6 +9,8 @@ from voxfield.cli import commands
 FIRST = (
     "enhance",
     "separate",
+    "embed",
+    "verify",
     "explain",
     "listen",
     "models",

@@ -17,7 +17,7 @@ def sqrt_hann(window_samples: int) -> Array:
     [1.0, 1.0, 1.0, 1.0]
     """
     phase = 2 * np.pi * np.arange(window_samples) / window_samples
-    return _frozen(np.sqrt(0.5 - 0.5 * np.cos(phase)))
+    return frozen(np.sqrt(0.5 - 0.5 * np.cos(phase)))
 
 
 @cache
@@ -27,14 +27,26 @@ def hamming(window_samples: int) -> Array:
     >>> (100 * hamming(5)).round().tolist()
     [8.0, 54.0, 100.0, 54.0, 8.0]
     """
-    return _frozen(np.hamming(window_samples))
+    return frozen(np.hamming(window_samples))
 
 
-ANALYSIS = {"sqrt-hann": sqrt_hann, "hamming": hamming}
+@cache
+def hann(window_samples: int) -> Array:
+    """Symmetric Hann window, (window_samples,) float32: 0 at both ends, used for the analysis alone."""
+    return frozen(np.hanning(window_samples))
+
+
+@cache
+def povey(window_samples: int) -> Array:
+    """Kaldi's own window, a symmetric Hann window to the power of 0.85, (window_samples,) float32."""
+    return frozen(np.hanning(window_samples) ** 0.85)
+
+
+ANALYSIS = {"sqrt-hann": sqrt_hann, "hamming": hamming, "hann": hann, "povey": povey}
 
 
 def analysis_window(window_samples: int, kind: str = "sqrt-hann") -> Array:
-    """What a frame is multiplied with before its spectrum is taken: `sqrt-hann` or `hamming`, (window_samples,).
+    """What a frame is multiplied with before its spectrum is taken: one of `ANALYSIS`, (window_samples,).
 
     Raises:
         InputError: no such window.
@@ -65,10 +77,10 @@ def synthesis_window(window_samples: int, hop_samples: int, kind: str = "sqrt-ha
             f"a hop of {hop_samples} samples leaves samples unseen by a window of {window_samples}; "
             f"the hop may be at most half of the window"
         )
-    return _frozen(window / np.resize(seen, window_samples))
+    return frozen(window / np.resize(seen, window_samples))
 
 
-def _frozen(values: np.ndarray) -> Array:
+def frozen(values: np.ndarray) -> Array:
     """As float32 that nobody can change: the cache hands out the same array every time."""
     made = values.astype(np.float32)
     made.flags.writeable = False

@@ -1,5 +1,6 @@
 """The one import of onnxruntime: no telemetry, no log, and only files that are sure to end."""
 
+from voxfield.ort.inspect import count_weights
 from voxfield.ort.session import open_session
 
-__all__ = ["open_session"]
+__all__ = ["count_weights", "open_session"]

@@ -107,6 +107,35 @@ def _node(node: memoryview, folder: Path | None) -> Iterator[str]:
                 yield from _tensor(value, folder) if number in (5, 10) else _sparse(value, folder)
 
 
+def count_weights(content: bytes) -> int:
+    """Single-precision numbers in the tensors of an ONNX file that was looked at, which are its weights.
+
+    Those that are constants in a node count as well.
+    """
+    total = 0
+    for _, graph in _parts(memoryview(content), 7):
+        tensors = [tensor for _, tensor in _parts(graph, 5)]
+        for _, node in _parts(graph, 1):
+            tensors += [tensor for _, attribute in _parts(node, 5) for _, tensor in _parts(attribute, 5)]
+        total += sum(_count(tensor) for tensor in tensors)
+    return total
+
+
+def _count(tensor: memoryview) -> int:
+    """Numbers in a tensor of single precision; 0 for other types."""
+    count, single = 1, False
+    for number, value in fields(tensor):
+        if number == 1 and isinstance(value, int):  # dims
+            count *= value
+        elif number == 1 and isinstance(value, memoryview):  # dims, packed
+            at = 0
+            while at < len(value):
+                size, at = _varint(value, at)
+                count *= size
+        single |= number == 2 and value == 1  # data_type
+    return count if single else 0
+
+
 def _sparse(tensor: memoryview, folder: Path | None) -> Iterator[str]:
     for _, part in _parts(tensor, 1, 2):  # values, indices
         yield from _tensor(part, folder)

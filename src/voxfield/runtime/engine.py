@@ -11,6 +11,7 @@ from voxfield.cards import METADATA_KEY, Card, FileRecord, Port, find, lone_file
 from voxfield.errors import CardError, InputError
 from voxfield.ort import open_session
 from voxfield.protocols import Array, Engine, State
+from voxfield.runtime.foreign import foreign_engine
 
 
 class OnnxEngine:
@@ -86,7 +87,7 @@ class OnnxEngine:
 def load_engine(model: str | PathLike[str] | Engine, *, threads: int = 1) -> Engine:
     """The engine of a published name, of an .onnx file, or the engine itself where one is given.
 
-    The same file is loaded once.
+    The same file is loaded once. A file without a card is used where `voxfield.runtime.foreign` knows its program.
 
     Raises:
         InputError: something else than these.
@@ -110,8 +111,13 @@ def load_engine(model: str | PathLike[str] | Engine, *, threads: int = 1) -> Eng
 
 
 @lru_cache(maxsize=8)
-def _of_file(path: Path, changed_ns: int, count_bytes: int, threads: int) -> OnnxEngine:
-    return OnnxEngine(path, threads=threads)
+def _of_file(path: Path, changed_ns: int, count_bytes: int, threads: int) -> Engine:
+    try:
+        return OnnxEngine(path, threads=threads)
+    except CardError:
+        if (theirs := foreign_engine(path, threads)) is None:
+            raise
+        return theirs
 
 
 @lru_cache(maxsize=8)

@@ -15,7 +15,9 @@ def command(
     source: Annotated[
         str,
         typer.Option(
-            "--from", help="Program that made it.", metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|keras"
+            "--from",
+            help="Program that made it.",
+            metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|keras|wespeaker|speechbrain|taoruijie",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR")],
@@ -30,7 +32,8 @@ def command(
 ) -> None:
     """Convert a network that another program trained: safetensors and a card, and ONNX with --onnx.
 
-    Conv-TasNet of four programs, the CRN of its authors, and of Keras MobileNet, ResNet, MEAN_Spot and the CRN.
+    Conv-TasNet of four programs, the CRN of its authors, speaker networks of WeSpeaker, SpeechBrain and TaoRuijie,
+    and of Keras MobileNet, ResNet, MEAN_Spot and the CRN.
 
     The configuration is read off the tensors; what they cannot say is taken from the settings stored beside them, or
     assumed, and what was assumed is said. Nothing in the checkpoint is run.
@@ -42,6 +45,8 @@ def command(
       voxfield convert tasnet.pt --from naplab -o converted/ --set blocks=4 --set sample_rate_hz=16000
 
       voxfield convert mobilenet.keras --from keras -o converted/
+
+      voxfield convert avg_model.pt --from wespeaker -o converted/ --onnx
     """
     if out.is_dir() and any(out.glob("*.safetensors")) and not overwrite:
         raise InputError(f"{out} already holds converted weights; add --overwrite to replace those of the same name")

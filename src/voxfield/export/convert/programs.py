@@ -10,8 +10,11 @@ from voxfield.export.convert.kaituoxu import KAITUOXU
 from voxfield.export.convert.keras import KERAS
 from voxfield.export.convert.naplab import NAPLAB
 from voxfield.export.convert.program import Program
+from voxfield.export.convert.speechbrain import SPEECHBRAIN
 from voxfield.export.convert.tan_wang import TAN_WANG
+from voxfield.export.convert.taoruijie import TAORUIJIE
 from voxfield.export.convert.torchaudio import TORCHAUDIO
+from voxfield.export.convert.wespeaker import WESPEAKER
 
 PROGRAMS: dict[str, Program] = {
     "asteroid": ASTEROID,
@@ -20,6 +23,9 @@ PROGRAMS: dict[str, Program] = {
     "naplab": NAPLAB,
     "tan-wang": TAN_WANG,
     "keras": KERAS,
+    "wespeaker": WESPEAKER,
+    "speechbrain": SPEECHBRAIN,
+    "taoruijie": TAORUIJIE,
 }
 OTHERS = (  # a name that gives it away -> what it is
     (
