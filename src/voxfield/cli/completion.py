@@ -25,3 +25,8 @@ def enhancers(incomplete: str) -> list[str]:
 def separators(incomplete: str) -> list[str]:
     """Names of models that separate."""
     return model_names("separate", incomplete)
+
+
+def embedders(incomplete: str) -> list[str]:
+    """Names of models that turn a recording into an embedding."""
+    return model_names("embed", incomplete)

@@ -68,8 +68,8 @@ class ArcMargin(_Centres):
         embedding, speakers: D and S.
         scale: of the cosines.
         easy: no margin where the cosine is below 0.
-        centres: of each speaker, of which the nearest counts.
-        rivals: so many of the other speakers, the nearest, are made more likely.
+        centres: of each speaker, of which the nearest counts (sub-centres).
+        rivals: so many of the other speakers, the nearest, are made more likely (inter-top-k).
         rival_margin: taken off their angles at a margin of 0.2, and in proportion at others.
     """
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.inputs import Input, expand
+from voxfield.cli.completion import embedders
+from voxfield.cli.inputs import Input, Job, expand
 from voxfield.cli.openers import check_choices, open_input
 from voxfield.cli.options import AsJson, Inputs, Offline, Overwrite, Quiet, Raw, Threads
 from voxfield.cli.printable import visible
@@ -24,7 +25,10 @@ def command(
         Path | None, typer.Option("--out", "-o", help="File for the vectors: .npz or .parquet.", metavar="FILE")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.")
+        str | None,
+        typer.Option(
+            help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.", autocompletion=embedders
+        ),
     ] = None,
     raw: Raw = None,
     overwrite: Overwrite = False,
@@ -70,8 +74,6 @@ def command(
 
 
 def _check(items: list[Input], *, as_json: bool, raw: str | None) -> None:
-    from voxfield.cli.inputs import Job
-
     jobs = [Job(item.path, Path("unused")) for item in items]
     check_choices(jobs, as_json=as_json, overwrite=False, skip_existing=False, raw=raw)
 
