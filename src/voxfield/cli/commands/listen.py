@@ -82,11 +82,6 @@ def _in_words(device: "Device") -> str:
 
 def _show_until_the_end(live: "Live", device: "Duplex", pressed: Pressed) -> None:
     while device.active and live.error is None:
-        key = pressed(_SHOWN_EVERY_S)
-        if key == " ":
-            live.enhanced = not live.enhanced
-        elif key in ("q", "Q"):
-            return
         if sys.stderr is not None and sys.stderr.isatty():
             latency_ms = 1000 * (live.latency_samples / device.rate_hz + device.latency_s)
             recorded_db, played_db = live.levels_db
@@ -95,6 +90,11 @@ def _show_until_the_end(live: "Live", device: "Duplex", pressed: Pressed) -> Non
                 f"\r{state}  in {recorded_db:6.1f} dBFS  out {played_db:6.1f} dBFS  latency {latency_ms:3.0f} ms  "
                 f"{_counts(live, device)}\033[K"
             )
+        key = pressed(_SHOWN_EVERY_S)
+        if key == " ":
+            live.enhanced = not live.enhanced
+        elif key in ("q", "Q"):
+            return
 
 
 def _counts(live: "Live", device: "Duplex") -> str:
