@@ -15,6 +15,8 @@ def to_float(samples: np.ndarray) -> Array:
     Raises:
         AudioError: booleans, complex numbers or objects.
     """
+    if samples.dtype == np.float32:
+        return samples
     if samples.dtype == np.uint8:
         return np.asarray((samples - 128.0) / 128, np.float32)
     if np.issubdtype(samples.dtype, np.signedinteger):
