@@ -12,13 +12,10 @@ import json
 import sys
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from voxfield.models import architecture
+from voxfield.export import export_checkpoint
 from voxfield.tasks.evaluation import evaluate
-from voxfield.train import checkpoint
-from voxfield.train.recipe import from_dict
-from voxfield.train.state import seen
-from voxfield.train.torch_engine import TorchEngine, card_for
 
 MEASURES = {"pesq": "PESQ-WB", "estoi": "ESTOI", "si_sdr_db": "SI-SDR, dB"}
 WIDTH, HEIGHT, MARGIN = 260, 170, 44
@@ -26,14 +23,11 @@ WIDTH, HEIGHT, MARGIN = 260, 170, 44
 
 def point(path: Path, noisy: Path, clean: Path, limit: int) -> dict:
     """Hours of mixtures and scores of a checkpoint."""
-    parts, about = checkpoint.load(path)
-    recipe = from_dict(about["recipe"])
-    net = architecture(recipe.architecture)[1](recipe.model).eval()
-    checkpoint.restore(net, parts["ema"], str(path))
-    engine = TorchEngine(net, card_for(net, recipe.task, recipe.architecture))
-    print(f"{path.name} ", end="", file=sys.stderr, flush=True)
-    found = evaluate(noisy, clean, engine, tuple(MEASURES), limit=limit)
-    return {"checkpoint": path.name, "hours": round(seen(about)[2], 1), **found.summary["enhanced"]}
+    print(path.name, file=sys.stderr, flush=True)
+    with TemporaryDirectory() as folder:
+        card = export_checkpoint(path, model := Path(folder) / "model.onnx", "crn-checkpoint.v0")
+        found = evaluate(noisy, clean, model, tuple(MEASURES), limit=limit)
+    return {"checkpoint": path.name, "hours": card.measured["hours_of_mixtures"], **found.summary["enhanced"]}
 
 
 def picture(points: list[dict], title: str) -> str:
