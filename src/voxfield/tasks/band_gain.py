@@ -1,6 +1,6 @@
 """How much of the top of its band a network let through, moment by moment.
 
-A network at 16 kHz hears nothing above 8 kHz. What lies there is mostly the same consonants and the same noise as just
+A network at 16 kHz gets nothing above 8 kHz. What lies there is mostly the same consonants and the same noise as just
 below, so the gain that the network gave to the top of its band serves for the rest.
 """
 
