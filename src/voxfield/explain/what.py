@@ -77,7 +77,8 @@ def settled(
         found = _file(path, input_shape, layout)
         if isinstance(found, str):
             layers = looks_like_layers(found)
-            return replace(given, what=_text(found, input_shape, rate_hz)) if layers else _pasted(found, given)
+            read = replace(given, what=_text(found, input_shape, rate_hz)) if layers else _pasted(found, given)
+            return replace(read, title=path.name)
         return replace(given, what=found) if isinstance(found, Graph) else with_card(given, found, _card_inside(found))
     if (
         isinstance(what, str)
