@@ -187,5 +187,5 @@ def test_arguments_of_another_kind_are_named(tiny_spectral, tmp_path):
         lambda: enhance_file("a.wav", 5, model=tiny_spectral),
         lambda: enhance_file("a.wav", tmp_path / "b.wav", model=tiny_spectral, options={"mix": 1}),
     ):
-        with pytest.raises(InputError, match="must be a number|named by a str or a path|options are"):
+        with pytest.raises(InputError, match=r"must be a number|named by a str or a path|options are"):
             call()
