@@ -44,7 +44,7 @@ class CropConfig:
     def __post_init__(self) -> None:
         if not 0 < self.shortest_s <= self.duration_s:
             raise RecipeError(
-                f"[mix] shortest_s = {self.shortest_s:g}: more than 0 and at most {self.duration_s:g} (duration_s) is needed"
+                f"[mix] shortest_s = {self.shortest_s:g}: above 0, at most {self.duration_s:g} (duration_s), is needed"
             )
         if not self.speeds or self.speeds[0] != 1 or min(self.speeds) < 0.5 or len({*self.speeds}) < len(self.speeds):
             raise RecipeError(
