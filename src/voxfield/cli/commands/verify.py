@@ -6,21 +6,15 @@ from typing import Annotated
 
 import typer
 
-from voxfield.cli.completion import embedders
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Offline, Threads
+from voxfield.cli.options import AsJson, Offline, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
 
 def command(
     first: Annotated[Path, typer.Argument(help="A recording.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another one.", metavar="B")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.", autocompletion=embedders
-        ),
-    ] = None,
+    model: SpeakerModel = None,
     threshold: Annotated[
         float | None, typer.Option(help="Cosine from which on the answer is: the same speaker.", metavar="X")
     ] = None,
