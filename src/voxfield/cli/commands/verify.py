@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import embedders
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Offline, Threads
+from voxfield.cli.options import AsJson, Offline, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
 def command(
     first: Annotated[Path, typer.Argument(help="A recording.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another one.", metavar="B")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.", autocompletion=embedders
-        ),
-    ] = None,
+    model: SpeakerModel = None,
     threshold: Annotated[
         float | None,
         typer.Option(
