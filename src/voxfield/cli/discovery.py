@@ -13,6 +13,7 @@ FIRST = (
     "verify",
     "explain",
     "listen",
+    "serve",
     "models",
     "doctor",
     "train",
