@@ -75,4 +75,4 @@ function distinct(fields) {
   return [...found.values()];
 }
 
-const number = (value) => Number(Number(value).toPrecision(6)).toLocaleString("en");
+const number = (value) => Number(value).toLocaleString("en", { maximumSignificantDigits: Math.abs(value) < 1e6 ? 6 : 15 });
