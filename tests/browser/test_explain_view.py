@@ -21,9 +21,11 @@ def test_figures_words_and_drawings(page):
     ask(page, "10/5@8 8/4@16 4/2@16 4/2@16 4/2@16")
     shown = page.text("#explain-result")
     field = explain("10/5 8/4 4/2 4/2 4/2", rate_hz=16000).field("time")
-    assert f"{field.rf} = {field.ms(field.rf)} ms" in shown and f"{field.hop} = 10 ms" in shown
+    assert f"{field.rf} samples = {field.ms(field.rf)} ms" in shown and f"{field.hop} samples = 10 ms" in shown
     assert "Why this kernel?" in shown and "9 + 35 + 60 + 120 + 240 + 1 = 465" in shown
-    drawn = page.value("[...document.querySelectorAll('#explain-result svg')].map(svg => svg.querySelectorAll('rect').length)")
+    drawn = page.value(
+        "[...document.querySelectorAll('#explain-result svg')].map(svg => svg.querySelectorAll('rect').length)"
+    )
     assert len(drawn) == 2 and min(drawn) > 5
     assert page.value("document.querySelector('#explain-result svg').getBoundingClientRect().height") > 100
 
@@ -33,7 +35,7 @@ def test_pasted_code_is_read(page):
     ask(page, "nn.Sequential(nn.Conv1d(1, 32, 5, stride=2), nn.ReLU(), nn.Conv1d(32, 64, 3, dilation=4))")
     assert "Parameters6,400" in page.text("#explain-result")
     ask(page, "Conv1D(64, 9, strides=2, padding='causal')")
-    assert "Receptive field9 = 0.5625 ms" in page.text("#explain-result")
+    assert "Receptive field9 samples = 0.5625 ms" in page.text("#explain-result")
 
 
 def test_a_switch_of_the_language_asks_again(page):

@@ -53,7 +53,8 @@ def test_playout_switches_in_place_and_counts_underruns(run):
           at += size;
           heard.push(...out);
         };
-        const answer = (from, count) => playout.receive(Float32Array.from({ length: count }, (_, n) => 1000 + from + n));
+        const answer = (from, count) =>
+          playout.receive(Float32Array.from({ length: count }, (_, n) => 1000 + from + n));
         step(); step(); step();
         said.push(heard.every(sample => sample === 0), playout.underruns);
         answer(0, 30);                        // enough to begin
@@ -138,7 +139,8 @@ def test_spectrograms_have_the_colours_of_the_reports_and_show_a_tone_where_it_i
         """const tone = Float32Array.from({ length: 16000 }, (_, n) => Math.sin(2 * Math.PI * 1000 * n / 16000));
         const columns = await m.analyse([tone, tone], 16000);
         const middle = columns[Math.floor(columns.length / 2)];
-        return [m.COLOURS.flat(), columns.length, middle.length, middle.indexOf(Math.max(...middle)), m.windowSamples(48000)];""",
+        const loudest = middle.indexOf(Math.max(...middle));
+        return [m.COLOURS.flat(), columns.length, middle.length, loudest, m.windowSamples(48000)];""",
     )
     assert np.abs(np.array(found[0]) - np.frombuffer(palette(), np.uint8)).max() <= 1
     assert found[1:] == [125, 257, 32, 2048]

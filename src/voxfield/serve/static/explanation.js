@@ -21,8 +21,9 @@ export function explanation(answer) {
 function axis(field) {
   const rows = FIELDS.map((name) => {
     if (field[name] === null) return [name, words(field.whole_input.length ? "whole-input" : "not-bounded")];
-    const ms = field[`${name}_ms`];
-    return [name, `${number(field[name])}${ms === undefined || ms === null ? "" : ` = ${number(ms)} ms`}`];
+    const count = words(field.axis === "time" ? "samples" : "positions", { count: number(field[name]) });
+    const ms = field[`${name}_ms`] ?? null;
+    return [name, ms === null ? count : `${count} = ${number(ms)} ms`];
   });
   const rate = field.rate_hz ? ` @ ${number(field.rate_hz)} Hz` : "";
   return table(element("h4", {}, say(element("span"), `axis-${field.axis}`), rate), rows);
