@@ -2,7 +2,7 @@
 import { byId } from "./dom.js";
 import { dropPlace, dropTarget } from "./drop.js";
 import { explainView } from "./explain.js";
-import { choose, current, preferred, say } from "./language.js";
+import { choose, current, preferred, say, words } from "./language.js";
 import { liveView } from "./live.js";
 import { fillChoices, modelsView } from "./models.js";
 import { enhanceView, separateView } from "./recordings.js";
@@ -53,6 +53,7 @@ async function start() {
   let models = [];
   liveView(() => {
     const chosen = models.find(({ name }) => name === byId("live-model").value);
+    if (!chosen) throw new Error(words("unreachable"));
     return { name: chosen.name, rate: chosen.interface.sample_rate_hz };
   });
   const enhance = enhanceView(() => byId("file-model").value);

@@ -145,7 +145,7 @@ export function liveView(model) {
 
 function meter(host, level, spoken) {
   const shown = Math.min(0, Math.max(FLOOR_DB, level));
-  host.firstElementChild.style.transform = `scaleX(${1 - shown / FLOOR_DB})`;
+  host.firstElementChild.style.clipPath = `inset(0 ${(100 * shown) / FLOOR_DB}% 0 0)`;
   if (spoken) host.setAttribute("aria-valuenow", Math.round(shown));
 }
 
