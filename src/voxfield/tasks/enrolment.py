@@ -19,6 +19,8 @@ def check_quality(made: Embedded) -> None:
     speech = made.speech
     if speech.silent:
         raise InputError("the recording is silent, so it cannot be enrolled; check the microphone")
+    if speech.seconds == 0:
+        raise InputError("no speech was found in it: its level hardly changes, as that of noise or a tone does")
     if speech.seconds < LEAST_SPEECH_S:
         raise InputError(
             f"it holds {speech.seconds:.2f} s of speech, too little to enrol; {LEAST_SPEECH_S:g} s is the least, and "

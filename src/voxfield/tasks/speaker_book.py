@@ -399,7 +399,8 @@ def _file_name(recording: Given) -> str:
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    """The text with escapes for what cannot be printed, such as a name that is no UTF-8."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _now() -> str:
