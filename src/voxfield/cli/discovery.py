@@ -17,6 +17,7 @@ FIRST = (
     "threshold",
     "explain",
     "listen",
+    "serve",
     "models",
     "doctor",
     "train",
