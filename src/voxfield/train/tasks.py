@@ -14,6 +14,7 @@ TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.enhance", "EnhanceTask"),
     "separate": ("voxfield.train.separate", "SeparateTask"),
     "embed": ("voxfield.train.speakers", "SpeakersTask"),
+    "represent": ("voxfield.train.represent", "RepresentTask"),
 }
 
 
