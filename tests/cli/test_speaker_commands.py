@@ -51,7 +51,7 @@ def test_from_recordings_to_names(folder, typed):
     code, said, _ = typed("enroll", "王芳", "ben/0.wav", "ben/1.wav", "--json")
     assert code == 0 and [(line["name"], line["new"]) for line in lines(said)] == [("王芳", True)] * 2
     code, said, error = typed("identify", "anna/2.wav")
-    assert code == 2 and "`voxfield threshold` chooses one" in error
+    assert code == 2 and "`voxfield threshold` chooses a threshold" in error
     code, said, _ = typed("threshold", "--false-accepts", "0.1")
     assert code == 0 and "of 4 pairs of two speakers 0.00 % (95 % confidence: 0.00 to " in said and "note: " in said
     code, said, error = typed("identify", "anna/2.wav", "ben/2.wav", "silence.wav", "broken.wav")

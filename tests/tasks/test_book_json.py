@@ -18,7 +18,7 @@ def begun(path, *names, made=MADE, seed=0):
         rows.set_made(made)
         for name in names:
             vector = rng.standard_normal(3).astype(np.float32)
-            rows.add(Sample(0, name, vector, 5.25, -20.5, "x 名.wav", "2026-01-01T00:00:00+00:00"))
+            rows.add(Sample(0, name, vector, 5.25, -20.5, 30.25, "x 名.wav", "2026-01-01T00:00:00+00:00"))
     return vf.SpeakerBook(path)
 
 
@@ -28,7 +28,7 @@ def book(tmp_path):
 
 
 def rows_of(book):
-    return [(s.name, s.vector.tobytes(), s.speech_s, s.level_db, s.source, s.added) for s in book.samples()]
+    return [(s.name, s.vector.tobytes(), s.speech_s, s.level_db, s.range_db, s.source, s.added) for s in book.samples()]
 
 
 def test_out_and_in_again_is_the_same_book(book, tmp_path):

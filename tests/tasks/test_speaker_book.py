@@ -76,7 +76,80 @@ def enroll_vectors(book, vectors):
     with writing(book.path) as rows:
         rows.set_made(rows.made() or Made(book.engine.card.name, fingerprint(book.engine), 80))
         for name, vector in vectors.items():
-            rows.add(Sample(0, name, vector, 5.0, -20.0, "made up", "2026-01-01T00:00:00+00:00"))
+            rows.add(Sample(0, name, vector, 5.0, -20.0, 30.0, "made up", "2026-01-01T00:00:00+00:00"))
+
+
+CALIBRATION = {  # one speaker is likelier from 0.5 on, and sure enough from 0.6 on
+    "bias": -10.0, "score": 20.0, "speech": 0.0, "score_speech": 0.0, "range": 0.0, "least_s": 0.5, "most_s": 30.0,
+    "least_db": 0.0, "most_db": 90.0, "usual_db": 30.0, "threshold": 2.0, "false_accepts": 0.01,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def calibrated(tmp_path_factory, make_spread_model):
+    """The network with a calibration on its card."""
+    return make_spread_model(tmp_path_factory.mktemp("calibrated") / "d.onnx", calibration=CALIBRATION)
+
+
+def test_the_calibration_of_the_model_decides_where_the_book_has_no_threshold(tmp_path, calibrated, voice):
+    book = vf.SpeakerBook(tmp_path / "a.book", model=calibrated)
+    book.enroll("Anna", voice("anna", 0), RATE_HZ)
+    found = book.identify(voice("anna", 1), RATE_HZ)
+    assert found.name == "Anna" and found.threshold == pytest.approx(0.6, abs=1e-6)
+    assert found.ratio == pytest.approx(20 * found.score - 10) and found.to_dict()["probability"] > 0.99
+    assert book.identify(voice("ben", 1), RATE_HZ).name is None
+    assert book.identify(voice("ben", 1), RATE_HZ, threshold=-1).name == "Anna"
+    vector = 0.55 * book.samples()[0].vector / np.linalg.norm(book.samples()[0].vector)
+    vector[np.argsort(np.abs(vector))[:40]] = 0  # still a vector of the right size
+    assert book.identify_vector(vector).threshold == pytest.approx(0.6, abs=1e-6)
+    book.set_threshold(0.2)
+    assert book.identify(voice("anna", 1), RATE_HZ).threshold == 0.2
+
+
+def test_two_voices_in_an_enrolment_are_said(tmp_path, calibrated, voice):
+    book = vf.SpeakerBook(tmp_path / "a.book", model=calibrated)
+    both = np.concatenate([voice("anna", 1, 64_000), voice("ben", 1, 40_000)])
+    assert any("two people seem to speak" in note for note in book.enroll("Both", both, RATE_HZ).notes)
+    for name in ("anna", "ben"):
+        assert book.enroll(name, voice(name, 2, 104_000), RATE_HZ).notes == ()
+        assert book.enroll(name, voice(name, 3), RATE_HZ).notes == (), "too short to tell"
+    turns = [voice(name, at, 32_000) for at in range(3) for name in ("anna", "ben")]
+    assert any("two people" in note for note in book.enroll("Turns", np.concatenate(turns), RATE_HZ).notes)
+
+
+def test_a_sample_that_does_not_fit_is_said(book, voice):
+    book.enroll("Anna", voice("anna", 0), RATE_HZ)
+    assert book.enroll("Ben", voice("ben", 0), RATE_HZ).notes == ()
+    book.set_threshold(0.7)
+    first, second = book.enroll("Anna", voice("ben", 1), RATE_HZ).notes
+    assert "does not sound like the other samples of Anna (score " in first and "it sounds like Ben" in second
+    assert book.enroll("Ben", voice("ben", 2), RATE_HZ).notes == ()
+
+
+def test_more_samples_are_no_reason_to_accept_more(book):
+    """The mean of many samples is nearer to everybody; the score is not."""
+    rng = np.random.default_rng(0)
+
+    def samples_of(direction, count):
+        noise = rng.standard_normal((count, 80))
+        return [(direction + 1.0 * n / np.linalg.norm(n)).astype(np.float32) for n in noise]
+
+    voices = [v / np.linalg.norm(v) for v in rng.standard_normal((20, 80)) + 1.0]
+    for count in (1, 8):
+        for at, direction in enumerate(voices):
+            for vector in samples_of(direction, count):
+                enroll_vectors(book, {f"{count} {at}": vector})
+    tests = [vector for _ in range(100) for vector in samples_of(unit(rng.standard_normal(80) + 1.0), 1)]
+    scores = {1: [], 8: []}
+    for vector in tests:
+        for name, score in book.identify_vector(vector, threshold=-1).nearest:
+            scores[int(name.split()[0])].append(score)
+    assert np.mean(scores[8]) == pytest.approx(np.mean(scores[1]), abs=0.03)  # 0.08 without
+    assert np.std(scores[8]) < np.std(scores[1])
+
+
+def unit(vector):
+    return vector / np.linalg.norm(vector)
 
 
 def test_silence_is_nobody(book, talk):
@@ -87,7 +160,7 @@ def test_silence_is_nobody(book, talk):
 
 def test_without_a_threshold_there_is_no_answer_and_with_the_books_own_there_is(book, talk):
     book.enroll("Anna", talk(0), RATE_HZ)
-    with pytest.raises(InputError, match="`voxfield threshold` chooses one"):
+    with pytest.raises(InputError, match="`voxfield threshold` chooses a threshold"):
         book.identify(talk(0), RATE_HZ)
     book.set_threshold(0.7, {"why": "a test"})
     assert book.identify(talk(0), RATE_HZ).threshold == 0.7 and book.made().measured == {"why": "a test"}

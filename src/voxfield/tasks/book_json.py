@@ -15,7 +15,7 @@ from voxfield.tasks.verification import check_threshold
 
 FORMAT, VERSION = "voxfield speaker book", 1
 MOST_BYTES = 1 << 28  # a hundred thousand samples
-_NUMBERS = ("speech_s", "level_db")
+_NUMBERS = ("speech_s", "level_db", "range_db")
 _LONGEST_TEXT = 1000
 
 
@@ -93,6 +93,7 @@ def _sample(entry: Any, dimension: int, where: str) -> Sample:
         vector=np.array(vector, np.float32),
         speech_s=float(entry["speech_s"]),
         level_db=float(entry["level_db"]),
+        range_db=float(entry["range_db"]),
         source=entry["source"],
         added=entry["added"],
     )
