@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself takes lon
 
 _HOMES = {
     "Card": "voxfield.cards",
+    "Diarized": "voxfield.tasks",
     "Embedded": "voxfield.tasks",
     "Enhanced": "voxfield.tasks",
     "Enhancer": "voxfield.tasks",
@@ -18,6 +19,7 @@ _HOMES = {
     "Stream": "voxfield.runtime",
     "Verified": "voxfield.tasks",
     "VoxfieldError": "voxfield.errors",
+    "diarize": "voxfield.tasks",
     "embed": "voxfield.tasks",
     "enhance": "voxfield.tasks",
     "enhance_file": "voxfield.tasks",
@@ -29,6 +31,7 @@ _HOMES = {
 
 __all__ = [  # the same names, spelt out for tools that read and do not run
     "Card",
+    "Diarized",
     "Embedded",
     "Enhanced",
     "Enhancer",
@@ -37,6 +40,7 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "Stream",
     "Verified",
     "VoxfieldError",
+    "diarize",
     "embed",
     "enhance",
     "enhance_file",
@@ -52,12 +56,14 @@ if TYPE_CHECKING:
     from voxfield.explain import explain
     from voxfield.runtime import Stream, load_engine
     from voxfield.tasks import (
+        Diarized,
         Embedded,
         Enhanced,
         Enhancer,
         Separated,
         Separator,
         Verified,
+        diarize,
         embed,
         enhance,
         enhance_file,
