@@ -13,7 +13,7 @@ from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import AUTO, Report
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
-from voxfield.cli.recordings import Choices, check, progress_of, work_through
+from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
 from voxfield.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,8 +64,11 @@ def command(
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
     from voxfield.tasks.diarization import SpeakerCount
+    from voxfield.tasks.diarization_report import check_page
     from voxfield.tasks.embedding import embedding_engine
 
+    if report is not None:
+        check_page(report)
     count = SpeakerCount.of(_number(speakers), min_speakers, max_speakers)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     planned = _planned(inputs, out)
@@ -85,18 +88,24 @@ class DiarizeWork:
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         from voxfield.tasks.diarization import diarize_source
+        from voxfield.tasks.diarization_report import Listened, write_page
         from voxfield.tasks.embedding import embedding_engine
 
         engine = embedding_engine(self.model, threads=self.threads)
         with open_input(job.input, self.choices.raw) as source:
+            heard = Listened(source.rate_hz) if self.choices.report is not None else None
             shown = progress_of(source, report)
-            made, work = diarize_source(source, engine, self.count, progress=shown)
+            made, work = diarize_source(source, engine, self.count, progress=shown, watcher=heard)
         if job.output != PIPE:
             made.save(job.output, overwrite=self.choices.overwrite)
         elif not self.choices.as_json:
             sys.stdout.write(made.rttm())
             sys.stdout.flush()
-        return work.to_dict()
+        if self.choices.report is None or heard is None:
+            return work.to_dict()
+        title, overwrite = f"{job.input.name}: who speaks when", self.choices.overwrite
+        write_page(self.choices.report, made, heard, title=title, facts=work_rows(work), overwrite=overwrite)
+        return work.to_dict() | {"report": str(self.choices.report)}
 
 
 def _number(speakers: str) -> int | str:
