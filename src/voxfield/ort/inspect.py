@@ -8,6 +8,7 @@ Protobuf's wire format is enough: a message is a list of fields, each a number, 
 those of onnx.proto.
 """
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +120,14 @@ def count_weights(content: bytes) -> int:
             tensors += [tensor for _, attribute in _parts(node, 5) for _, tensor in _parts(attribute, 5)]
         total += sum(_count(tensor) for tensor in tensors)
     return total
+
+
+def hash_graph(content: bytes) -> str:
+    """SHA-256 of the graph and its weights, but not of the metadata beside it, where a card may be written anew."""
+    found = hashlib.sha256()
+    for _, graph in _parts(memoryview(content), 7):
+        found.update(graph)
+    return found.hexdigest()
 
 
 def _count(tensor: memoryview) -> int:

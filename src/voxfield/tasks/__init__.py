@@ -6,6 +6,7 @@ from voxfield.tasks.enhancement import DEFAULT_MODEL, Enhanced, EnhanceOptions, 
 from voxfield.tasks.enhancer import Enhancer
 from voxfield.tasks.separation import Separated, separate, separate_into, separating_engine
 from voxfield.tasks.separator import Separator
+from voxfield.tasks.speaker_book import Enrolled, Identified, SpeakerBook
 from voxfield.tasks.verification import Verified, verify
 from voxfield.tasks.work import Work, engine_for
 
@@ -16,8 +17,11 @@ __all__ = [
     "EnhanceOptions",
     "Enhanced",
     "Enhancer",
+    "Enrolled",
+    "Identified",
     "Separated",
     "Separator",
+    "SpeakerBook",
     "Verified",
     "Work",
     "diarize",
