@@ -89,13 +89,16 @@ def test_speakers_with_more_speech_are_drawn_more_often_unless_told(tmp_path):
         assert drawn == pytest.approx(share, abs=0.06)
 
 
-def test_a_validation_set_is_of_every_speaker_with_two_recordings(bank):
+def test_a_validation_set_is_of_every_speaker_with_two_recordings(bank, monkeypatch):
     sets = SpeakerSets(bank, longest_s=0.5)
     speakers, *recordings = sets.mix(0, 0)
     assert speakers.tolist() == [speaker for speaker in range(8) for _ in range(2)]
     assert [len(recording) for recording in recordings] == [8000] * 16
     assert all(np.array_equal(a, b) for a, b in zip(sets.mix(0, 0), (speakers, *recordings), strict=True))
+    monkeypatch.setattr("voxfield.train.crops.MOST_SPEAKERS", 3)
+    assert sets.mix(0, 0)[0].tolist() == [0, 0, 1, 1, 2, 2]
     single = AudioBank(bank.clips[::2], 16000, bank.files[0].parents[1])
+    monkeypatch.undo()
     speakers, *halves = SpeakerSets(single, longest_s=0.5).mix(0, 0)
     assert speakers.tolist() == [speaker for speaker in range(8) for _ in range(2)]
     whole = single.clip(0)

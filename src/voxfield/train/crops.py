@@ -17,6 +17,8 @@ from voxfield.protocols import Array
 from voxfield.train.banks import AudioBank
 from voxfield.train.mixing import SILENT, MixConfig, Mixer, active_level
 
+MOST_SPEAKERS = 40  # of a set for validation
+
 
 @dataclass(frozen=True)
 class CropConfig:
@@ -108,8 +110,8 @@ class SpeakerCrops:
 class SpeakerSets:
     """Sets of recordings for validation. `mix(0, index) -> (speakers (U,) int64, U recordings (N,))`.
 
-    A set holds `each` recordings, or all there are, of every speaker who has two or more; other sets hold others. Where
-    there are not two such speakers, it holds both halves of each recording.
+    A set holds `each` recordings, or all there are, of every speaker who has two or more, of `MOST_SPEAKERS` at most;
+    other sets hold others. Where there are not two such speakers, it holds both halves of each recording.
     """
 
     def __init__(self, speech: AudioBank, longest_s: float, each: int = 8, seed: int = 0) -> None:
@@ -128,7 +130,10 @@ class SpeakerSets:
     def mix(self, epoch: int, index: int) -> tuple[Array, ...]:
         rng = np.random.default_rng((self.seed, epoch, index))
         speakers, recordings = [], []
-        for speaker, group in enumerate(self.groups):
+        chosen = self.groups
+        if len(chosen) > MOST_SPEAKERS:
+            chosen = [chosen[at] for at in rng.choice(len(chosen), MOST_SPEAKERS, replace=False)]
+        for speaker, group in enumerate(chosen):
             for part in rng.choice(len(group), min(self.each, len(group)), replace=False):
                 clip, start, samples = group[int(part)]
                 start += int(rng.integers(max(samples - self.longest_samples, 0) + 1))
