@@ -12,11 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Self
 
-from voxfield.errors import OutputError
+from voxfield.errors import InputError, OutputError
 
 PREFIX, SUFFIX = ".voxfield-", ".part"
 _SETTLED_S = 60.0  # a younger temporary file may not be locked yet
 _PROBE_BYTES = 1 << 20
+
+
+def path_of(given: object) -> Path:
+    """What a caller gave as the name of a file or folder, `~` spelt out.
+
+    Raises:
+        InputError: it is no name.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"a file is named by a str or a path, not by {given!r}")
+    return Path(os.fsdecode(given)).expanduser()
 
 
 @contextmanager

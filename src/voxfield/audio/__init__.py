@@ -1,5 +1,6 @@
 """Files, pipes and arrays to float32 samples and back: read, write, resample, in blocks."""
 
+from voxfield.audio.limits import check_layout
 from voxfield.audio.opener import Given, open_source
 from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe_sink
 from voxfield.audio.queue import SampleQueue
@@ -28,6 +29,7 @@ __all__ = [
     "Sink",
     "Source",
     "Stored",
+    "check_layout",
     "file_sink",
     "load",
     "open_pipe",

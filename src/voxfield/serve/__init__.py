@@ -1,0 +1,1 @@
+"""Every verb over HTTP and WebSocket, and a page for people."""
