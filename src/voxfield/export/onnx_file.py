@@ -38,7 +38,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
         checkpoint: `checkpoint.safetensors` of a run.
         out: the .onnx file to write; a file there is replaced.
         name: full name for the card, `architecture-variant.tag`.
-        measured: scores for the card, as `voxfield evaluate --json` prints them.
+        measured: scores for the card, as `voxfield evaluate --json` prints them, a `calibration` among them.
 
     Raises:
         CheckpointError: not a checkpoint, or its ONNX form gives other numbers than the network.
@@ -52,7 +52,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
     net = architecture(recipe.architecture)[1](recipe.model)
     storage.restore(net, parts["ema"], str(checkpoint))
     model, publication = recipe.model, recipe.card
-    return export_network(
+    return export_parts(
         net,
         out,
         {
@@ -63,11 +63,47 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "licence": publication.licence,
             "data": publication.data,
             "config": dataclasses.asdict(model),
-            "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
+            "calibration": (measured or {}).get("calibration", {}),
+            "measured": {k: value for k, value in (measured or {}).items() if k not in ("model", "calibration")}
             | {"training_steps": about["step"], "hours_of_mixtures": round(seen(about)[2], 1)},
             "interface": net.interface(),
         },
     )
+
+
+def export_parts(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
+    """Write a network, or each of the parts that its `parts()` names, as ONNX + card; the card of the first.
+
+    Other parts than the first lie beside it, with the part's ending in file name and name.
+    """
+    cards = [
+        export_network(part, part_path(out, ending), {**about, **part_fields(part, ending, str(about["name"]), about)})
+        for ending, part in parts_of(net).items()
+    ]
+    return cards[0]
+
+
+def parts_of(net: Any) -> dict[str, nn.Module]:
+    """Ending of the file's name -> network; a network without parts is its only one."""
+    return dict(net.parts()) if hasattr(net, "parts") else {"": net}
+
+
+def part_path(out: Path, ending: str) -> Path:
+    """Where a part lies, beside the file of the first."""
+    return out.with_name(f"{out.stem}{ending}{out.suffix}")
+
+
+def part_fields(part: Any, ending: str, name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the card that are another for a part than for the network."""
+    if not hasattr(part, "task"):
+        return {}
+    short, _, tag = name.rpartition(".")
+    return {
+        "name": f"{short}{ending}.{tag}",
+        "task": part.task,
+        "interface": part.interface(),
+        "measured": {**about.get("measured", {}), **part.figures()},
+    }
 
 
 def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
@@ -167,8 +203,11 @@ def parity(net: nn.Module, content: bytes, names: list[str], face: Interface) ->
 
 
 def example_block(face: Interface, hops: int, batch: int = 1) -> Tensor:
-    """Noise of the shape that the interface takes, different for each number of hops."""
-    noise = torch.randn(face.block_shape(hops, batch), generator=torch.Generator().manual_seed(hops))
+    """Noise of the shape that the interface takes, or tokens, different for each number of hops."""
+    random = torch.Generator().manual_seed(hops)
+    if face.input.kind == "tokens":
+        return torch.randint(max(face.codes, 1), face.block_shape(hops, batch), generator=random)
+    noise = torch.randn(face.block_shape(hops, batch), generator=random)
     return 0.1 * noise if face.input.kind == "samples" else noise
 
 
