@@ -3,21 +3,33 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.completion import all_models
 from voxfield.cli.options import Offline
 from voxfield.cli.printable import visible
+from voxfield.errors import InputError
+
+if TYPE_CHECKING:
+    from voxfield.tasks.evaluation import Evaluation
 
 
 def command(
-    recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, or of mixtures.")],
-    truth: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...")],
+    recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, of mixtures or talks; or RTTM.")],
+    truth: Annotated[
+        Path, typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...; or RTTM.")
+    ],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.", autocompletion=all_models)
-    ] = "crn-small",
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name of a model, or an .onnx file; crn-small, or for RTTM the speaker model.",
+            autocompletion=all_models,
+        ),
+    ] = None,
     measures: Annotated[
         str,
         typer.Option(
@@ -29,7 +41,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     offline: Offline = False,
 ) -> None:
-    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture.
+    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture, diarization by its
+    error rate (DER).
 
     A recording that cannot be scored is named at the end, and the exit code is 1.
 
@@ -38,7 +51,34 @@ def command(
       voxfield evaluate test/noisy test/clean --model crn-small --json
 
       voxfield evaluate Libri2Mix/test/mix_clean Libri2Mix/test --model conv-tasnet-small
+
+      voxfield evaluate found.rttm truth.rttm
     """
+    from voxfield.tasks.diarization_scores import evaluate_turns, is_rttm
+
+    if is_rttm(truth):
+        if measures:
+            raise InputError("--measures are those of enhancement and separation; diarization has one, which is given")
+        found = evaluate_turns(recordings, truth, model, limit=limit, progress=_show)
+    else:
+        found = _evaluated(recordings, truth, model or "crn-small", measures, limit)
+    print(file=sys.stderr)
+    for row in found.failed:
+        print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
+    if as_json:
+        print(json.dumps({"model": found.model, **found.summary}))
+    else:
+        from rich.console import Console
+        from rich.table import Table
+
+        grid = Table(*found.head, title=f"{found.model} on {truth if is_rttm(truth) else recordings}")
+        for cells in found.cells:
+            grid.add_row(*cells)
+        Console().print(grid)
+    raise typer.Exit(1 if found.failed else 0)
+
+
+def _evaluated(recordings: Path, truth: Path, model: str, measures: str, limit: int) -> "Evaluation":
     from voxfield.metrics.enhancement import NEEDS
     from voxfield.tasks.evaluation import evaluate, scoring_for
 
@@ -49,21 +89,7 @@ def command(
             f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
             file=sys.stderr,
         )
-    found = evaluate(recordings, truth, model, chosen, limit=limit, progress=_show)
-    print(file=sys.stderr)
-    for row in found.failed:
-        print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
-    if as_json:
-        print(json.dumps({"model": found.model, **found.summary}))
-    else:
-        from rich.console import Console
-        from rich.table import Table
-
-        grid = Table(*found.head, title=f"{found.model} on {recordings}")
-        for cells in found.cells:
-            grid.add_row(*cells)
-        Console().print(grid)
-    raise typer.Exit(1 if found.failed else 0)
+    return evaluate(recordings, truth, model, chosen, limit=limit, progress=_show)
 
 
 def _show(name: str) -> None:
