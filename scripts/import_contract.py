@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
-LEAVES = {"errors", "formats", "files", "samples", "protocols"}
+LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
 SIGNAL = LEAVES | {"audio", "features", "metrics"}
-LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
+LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
     "files": {"errors"},
     "samples": {"errors", "protocols"},
+    "values": {"errors"},
+    "pool": {"errors"},
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
@@ -31,6 +33,7 @@ MAY_IMPORT = {  # room -> rooms
     "runtime": LEAVES | {"features", "cards", "ort"},
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
     "explain": {"errors", "webpage", "cards", "ort"},
+    "batch": LEAVES | {"audio", "cards", "tasks"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
@@ -42,6 +45,8 @@ PACKAGES = {  # room -> packages besides the standard library
     "formats": set(),
     "files": set(),
     "samples": {"numpy"},
+    "values": set(),
+    "pool": set(),
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
@@ -52,6 +57,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "runtime": {"numpy"},
     "tasks": {"numpy", "soundfile", "pyarrow"},
     "explain": {"numpy", "onnx", "torch"},
+    "batch": {"filelock", "fsspec", "pyarrow", "ray"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
     "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},

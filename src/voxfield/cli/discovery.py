@@ -13,6 +13,7 @@ FIRST = (
     "verify",
     "explain",
     "listen",
+    "batch",
     "models",
     "doctor",
     "train",

@@ -19,7 +19,7 @@ from voxfield.errors import CheckpointError, RecipeError
 from voxfield.models import architecture
 from voxfield.train import checkpoint
 from voxfield.train.recipe import Recipe
-from voxfield.train.values import build
+from voxfield.values import build
 
 
 class RunState:
