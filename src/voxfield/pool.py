@@ -8,9 +8,10 @@ with their parent, however that ends.
 import os
 import signal
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -21,7 +22,6 @@ from voxfield.errors import VoxfieldError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 TRIES = 3  # processes that one item may cost
-_WAITING = 2  # items a process holds: the one under way and the next, so that it never waits for its parent
 _HOPELESS = 10  # processes that die one after the other without a single result
 _LEAVING_S = 5.0  # to clean up in, before a process is killed
 
@@ -37,11 +37,17 @@ class PoolError(VoxfieldError):
     """The processes cannot do the work, whatever they are given."""
 
 
-@dataclass
 class _Worker(Generic[Item]):
-    process: BaseProcess
-    connection: Connection
-    items: deque[Item] = field(default_factory=deque)
+    """One process, or the one that took its place."""
+
+    def __init__(self, process: BaseProcess, connection: Connection) -> None:
+        self.process, self.connection = process, connection
+        self.items: list[Item] = []  # the one under way, if there is one
+
+    def give(self, item: Item) -> None:
+        self.items = [item]
+        with suppress(OSError):  # it is dead, which reading from it will show
+            self.connection.send(item)
 
 
 class Pool(Generic[Item, Result]):
@@ -54,12 +60,10 @@ class Pool(Generic[Item, Result]):
 
     def __init__(self, function: Callable[[Item], Result], processes: int) -> None:
         self._function, self._context = function, get_context("spawn")
-        self._workers: list[_Worker[Item]] = []
-        self._deaths: dict[Item, int] = {}
+        self._workers: list[_Worker[Item]] = [self._started() for _ in range(processes)]
+        self._deaths: Counter[Item] = Counter()
         self._in_a_row = 0
         self.died = 0  # processes so far
-        for _ in range(processes):
-            self._start()
 
     def results(self, items: Iterable[Item]) -> Iterator[tuple[Item, Result | Lost]]:
         """Each item with its result, in the order in which they are done. Equal items must not be under way at once.
@@ -67,34 +71,40 @@ class Pool(Generic[Item, Result]):
         Raises:
             PoolError: the function raised something, or processes die without giving any result.
         """
-        source, again, exhausted = iter(items), deque[Item](), False
+        source, again = iter(items), deque[Item]()
+
+        def feed(worker: _Worker[Item]) -> None:
+            if again:
+                worker.give(again.popleft())
+                return
+            for item in source:
+                worker.give(item)
+                return
+
         while True:
-            for worker in sorted(self._workers, key=lambda one: len(one.items)):
-                while len(worker.items) < _WAITING and (again or not exhausted):
-                    if again:
-                        self._give(worker, again.popleft())
-                        continue
-                    try:
-                        self._give(worker, next(source))
-                    except StopIteration:
-                        exhausted = True
+            for worker in self._workers:
+                if not worker.items:
+                    feed(worker)
             busy = {worker.connection: worker for worker in self._workers if worker.items}
             if not busy:
-                if exhausted and not again:
-                    return
-                continue
+                return
             for ready in wait(list(busy)):
                 worker = busy[ready]  # type: ignore[index]
+                item = worker.items.pop()
                 try:
                     result = worker.connection.recv()
+                    self._in_a_row = 0
                 except (EOFError, OSError):
-                    yield from self._replace(worker, again)
-                    continue
-                self._in_a_row = 0
-                item = worker.items.popleft()
-                self._deaths.pop(item, None)
-                if isinstance(result, BaseException):
+                    how = self._replace(worker)
+                    self._deaths[item] += 1
+                    if self._deaths[item] < TRIES:
+                        again.append(item)
+                        continue
+                    result = Lost(f"{TRIES} processes died while working on it, the last {how}")
+                if isinstance(result, PoolError):
                     raise result
+                self._deaths.pop(item, None)
+                feed(worker)  # before whoever takes the result keeps it waiting
                 yield item, result
 
     def close(self) -> None:
@@ -116,38 +126,29 @@ class Pool(Generic[Item, Result]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self) -> None:
+    def _started(self) -> _Worker[Item]:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(theirs, self._function), daemon=True)
         process.start()
         theirs.close()
-        self._workers.append(_Worker(process, ours))
+        return _Worker(process, ours)
 
-    def _give(self, worker: _Worker[Item], item: Item) -> None:
-        worker.items.append(item)
-        try:
-            worker.connection.send(item)
-        except OSError:  # it is dead, which reading from it will show
-            return
+    def _replace(self, worker: _Worker[Item]) -> str:
+        """Give a worker another process; how the one before ended, in words.
 
-    def _replace(self, worker: _Worker[Item], again: deque[Item]) -> Iterator[tuple[Item, Lost]]:
-        self._workers.remove(worker)
+        Raises:
+            PoolError: too many have ended one after the other.
+        """
         worker.connection.close()
         worker.process.join()
+        how = _ending(worker.process.exitcode)
         self.died += 1
         self._in_a_row += 1
-        how = _ending(worker.process.exitcode)
         if self._in_a_row >= _HOPELESS:
             raise PoolError(f"{_HOPELESS} processes died one after the other, the last {how}; try with --jobs 1")
-        item = worker.items.popleft()
-        self._deaths[item] = self._deaths.get(item, 0) + 1
-        if self._deaths[item] < TRIES:
-            again.append(item)
-        else:
-            del self._deaths[item]
-            yield item, Lost(f"{TRIES} processes died while working on it, the last {how}")
-        again.extend(worker.items)
-        self._start()
+        fresh = self._started()
+        worker.process, worker.connection = fresh.process, fresh.connection
+        return how
 
 
 def available_processors() -> int:

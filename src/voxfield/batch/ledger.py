@@ -19,13 +19,13 @@ VERSION = 1  # of the tables
 NAME = "ledger.sqlite"
 _BUSY_S = 20.0
 _TABLES = """
-CREATE TABLE IF NOT EXISTS runs (number INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS entries (
+CREATE TABLE runs (number INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL);
+CREATE TABLE entries (
     number INTEGER PRIMARY KEY AUTOINCREMENT, run INTEGER NOT NULL, row BLOB NOT NULL, status TEXT NOT NULL,
     mark BLOB NOT NULL, identity BLOB NOT NULL, signature TEXT NOT NULL, files TEXT NOT NULL, kind TEXT NOT NULL,
     error TEXT NOT NULL, notes TEXT NOT NULL, audio_s REAL NOT NULL, work_s REAL NOT NULL, cpu_s REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS entries_of_row ON entries (row, number);
-CREATE TABLE IF NOT EXISTS claims (name TEXT PRIMARY KEY, row BLOB NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX entries_of_row ON entries (row, number);
+CREATE TABLE claims (name TEXT PRIMARY KEY, row BLOB NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -147,13 +147,14 @@ class Ledger:
         (application_id,), (version,) = (
             self._connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
         )
-        if application_id not in (0, APPLICATION_ID) or version > VERSION:
+        fresh = not self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if (not fresh and application_id != APPLICATION_ID) or version > VERSION:
             raise InputError(f"{self.path} is not a ledger that this version reads; choose another -o, or move it away")
         for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536"):
             self._connection.execute(f"PRAGMA {pragma}")
-        self._connection.executescript(_TABLES)
-        self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        self._connection.execute(f"PRAGMA user_version={VERSION}")
+        if fresh:
+            marks = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
+            self._connection.executescript(f"BEGIN; {_TABLES} {marks} COMMIT;")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

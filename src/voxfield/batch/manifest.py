@@ -5,13 +5,14 @@ those of training data are; `offset` makes a row a segment of a recording, and w
 the recording is.
 """
 
+import io
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from voxfield.batch import storage
 from voxfield.errors import InputError, MissingExtraError
@@ -76,7 +77,8 @@ def rows(manifest: str, *, below: str = "", ending: str = "") -> Iterator[Row]:
 def _lines(manifest: str, parse: Any) -> Iterator[Row]:
     base = storage.parent(manifest)
     with storage.opened(manifest) as file:
-        for number, line in enumerate(iter(partial(file.readline, _LONGEST_LINE), b""), start=1):
+        lines = iter(partial(io.BufferedReader(cast(io.RawIOBase, file)).readline, _LONGEST_LINE), b"")
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:

@@ -83,30 +83,31 @@ class RowWork:
 
     def __call__(self, todo: Todo) -> Outcome:
         began_s, cpu_s = time.perf_counter(), time.process_time()
-        found: dict[str, Any] = {"signature": storage.signature(todo.row.path)}
+        signature, place = storage.signature(todo.row.path), todo.row.path
         try:
-            self._do(todo, found)
+            with storage.local(todo.row.path) as path:
+                place = str(path)
+                found = self._done(todo, path)
         except Exception as error:
             kind = next(name for classes, name in _KINDS if isinstance(error, classes))
             words = str(error) if isinstance(error, VoxfieldError) else f"{type(error).__name__}: {error}"
-            error_text = words.removeprefix(f"{todo.row.path} ")
-            found = {"status": FAILED, "kind": kind, "error": error_text, "signature": found["signature"]}
-        took: dict[str, Any] = {"work_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - cpu_s}
-        return Outcome(todo, mark=self.job.mark, **took, **found)
+            found = {"status": FAILED, "kind": kind, "error": words.removeprefix(f"{place} ")}
+        found |= {"work_s": time.perf_counter() - began_s, "cpu_s": time.process_time() - cpu_s}
+        return Outcome(todo, mark=self.job.mark, signature=signature, **found)
 
-    def _do(self, todo: Todo, found: dict[str, Any]) -> None:
+    def _done(self, todo: Todo, path: Path) -> dict[str, Any]:
+        """What to say of a row whose recording is this file."""
         row = todo.row
         with ExitStack() as stack:
-            path = stack.enter_context(storage.local(row.path))
             source = stack.enter_context(open_source(path))
-            found["identity"] = identity(path, row.source[len(row.path) :], self.job.mark)
-            if found["identity"] == todo.known:
-                found |= {"status": SAME, "files": tuple(map(tuple, json.loads(todo.there)))}
-                return
+            same = identity(path, row.source[len(row.path) :], self.job.mark)
+            if same == todo.known:
+                return {"status": SAME, "identity": same, "files": tuple(map(tuple, json.loads(todo.there)))}
             if row.offset_s is not None:
                 source = Segment(source, row.offset_s, row.duration_s)
-            made, found["files"] = self._made(source, self.job.output_name(row.name))
-        found |= {"status": DONE, "audio_s": made.work.audio_s, "notes": made.work.notes, "values": dict(made.values)}
+            made, files = self._made(source, self.job.output_name(row.name))
+        about = {"audio_s": made.work.audio_s, "notes": made.work.notes, "values": dict(made.values)}
+        return {"status": DONE, "identity": same, "files": files, **about}
 
     def _made(self, source: Any, name: str) -> tuple[Made, tuple[tuple[str, int], ...]]:
         """What was made, and the files that it went to."""
