@@ -1,6 +1,8 @@
 /** The models of the service: their cards, and the choices of a model in the other views. */
 import { byId, element } from "./dom.js";
-import { say, words } from "./language.js";
+import { say } from "./language.js";
+
+const SCORES = { pesq: "PESQ", stoi: "STOI", estoi: "ESTOI", si_sdr_db: "SI-SDR (dB)" };
 
 /** @param {Object[]} cards of `/v1/models` */
 export function modelsView(cards) {
@@ -18,7 +20,7 @@ export function fillChoices(cards) {
 function shown(card) {
   const rows = [
     ["card-task", card.task],
-    ["card-rate", card.sample_rate_hz && `${card.sample_rate_hz} Hz`],
+    ["card-rate", card.interface.sample_rate_hz && `${card.interface.sample_rate_hz} Hz`],
     ["card-latency", latency(card)],
     ["card-parameters", card.parameters?.toLocaleString("en")],
     ["card-macs", card.macs?.toLocaleString("en")],
@@ -39,13 +41,13 @@ function shown(card) {
 }
 
 function latency(card) {
-  return card.latency_ms === null || card.latency_ms === undefined ? null : `${card.latency_ms} ms`;
+  return card.latency_ms === null ? say(element("span"), "whole-recording") : `${card.latency_ms} ms`;
 }
 
-/** Scores before and after, as one line each. */
-function measured(found) {
-  const lines = Object.entries(found).filter(([, value]) => value && typeof value === "object" && !Array.isArray(value));
-  return lines
-    .map(([name, scores]) => `${name}: ${Object.entries(scores).map(([score, value]) => `${score} ${value}`).join(", ")}`)
-    .join("; ");
+/** Scores of noisy and of enhanced recordings; nothing where the card has none. */
+function measured({ noisy, enhanced }) {
+  if (!noisy || !enhanced) return null;
+  return Object.keys(noisy)
+    .map((name) => `${SCORES[name] ?? name} ${noisy[name]} → ${enhanced[name]}`)
+    .join(", ");
 }
