@@ -10,7 +10,7 @@ import { post } from "./service.js";
  * @returns {boolean} whether there is anything to show
  */
 export function speakersView(offers) {
-  const both = { verify: offers("verify", "embed"), diarize: offers("diarize", "diarize") };
+  const both = { verify: offers("verify", "embed"), diarize: offers("diarize", "embed") };
   for (const [name, offered] of Object.entries(both)) byId(name).hidden = !offered;
   if (both.verify) verifyView();
   if (both.diarize) diarizeView();
