@@ -11,6 +11,7 @@ FIRST = (
     "separate",
     "embed",
     "verify",
+    "represent",
     "explain",
     "listen",
     "models",

@@ -1,8 +1,9 @@
-"""What a user asks for: enhance a recording, separate its voices, tell whose voice it is."""
+"""What a user asks for: enhance a recording, separate its voices, tell whose voice it is, turn it into features."""
 
 from voxfield.tasks.embedding import Embedded, embed, embedding_engine
 from voxfield.tasks.enhancement import DEFAULT_MODEL, Enhanced, EnhanceOptions, enhance, enhance_file, enhance_into
 from voxfield.tasks.enhancer import Enhancer
+from voxfield.tasks.representation import Represented, represent, represent_into, representing_engine
 from voxfield.tasks.separation import Separated, separate, separate_into, separating_engine
 from voxfield.tasks.separator import Separator
 from voxfield.tasks.verification import Verified, verify
@@ -14,6 +15,7 @@ __all__ = [
     "EnhanceOptions",
     "Enhanced",
     "Enhancer",
+    "Represented",
     "Separated",
     "Separator",
     "Verified",
@@ -24,6 +26,9 @@ __all__ = [
     "enhance",
     "enhance_file",
     "enhance_into",
+    "represent",
+    "represent_into",
+    "representing_engine",
     "separate",
     "separate_into",
     "separating_engine",

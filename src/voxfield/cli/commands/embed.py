@@ -1,20 +1,20 @@
 """`voxfield embed`: recordings as vectors whose direction says who speaks."""
 
-import json
-import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from voxfield.cli.completion import embedders
 from voxfield.cli.inputs import Input, Job, expand
-from voxfield.cli.openers import check_choices, open_input
+from voxfield.cli.openers import check_choices
 from voxfield.cli.options import AsJson, Inputs, Offline, Overwrite, Quiet, Raw, Threads
-from voxfield.cli.printable import visible
-from voxfield.errors import OutputError, VoxfieldError
+from voxfield.cli.recordings import say, tried
+from voxfield.errors import OutputError
 
 if TYPE_CHECKING:
+    from voxfield.audio import Source
     from voxfield.protocols import Engine
     from voxfield.tasks.embedding import Embedded
 
@@ -61,15 +61,14 @@ def command(
     names: list[str] = []
     made: list[Embedded] = []
     for item in items:
-        if (one := _embedded(item, raw, engine, as_json=as_json, quiet=quiet)) is not None:
+        if tried(item, raw, partial(_embedded, engine=engine, made=made), as_json=as_json, quiet=quiet):
             names.append(str(item.path))
-            made.append(one)
     if out is not None and made:
         save_embeddings(out, names, made, overwrite=overwrite)
         if not quiet:
-            _say(f"{len(made)} vectors of {len(made[0].vector)} numbers -> {out}")
+            say(f"{len(made)} vectors of {len(made[0].vector)} numbers -> {out}")
     if len(made) < len(items) > 1:
-        _say(f"{len(items) - len(made)} of {len(items)} failed")
+        say(f"{len(items) - len(made)} of {len(items)} failed")
     raise typer.Exit(int(len(made) < len(items)))
 
 
@@ -78,30 +77,11 @@ def _check(items: list[Input], *, as_json: bool, raw: str | None) -> None:
     check_choices(jobs, as_json=as_json, overwrite=False, skip_existing=False, raw=raw)
 
 
-def _embedded(item: Input, raw: str | None, engine: "Engine", *, as_json: bool, quiet: bool) -> "Embedded | None":
-    """The vector of one recording, said on the way; None where there is none, and why is said as well."""
+def _embedded(source: "Source", *, engine: "Engine", made: "list[Embedded]") -> tuple[dict[str, Any], list[str]]:
+    """What to say of one recording, whose vector is added to those that are made."""
     from voxfield.tasks.embedding import embed_source
 
-    line: dict[str, object] = {"input": str(item.path)}
-    try:
-        if item.problem:
-            raise VoxfieldError(item.problem)
-        with open_input(item.path, raw) as source:
-            made, work = embed_source(source, engine)
-    except VoxfieldError as error:
-        reason = str(error).removeprefix(f"{item.path} ")
-        if as_json:
-            print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
-        _say(f"voxfield: {item.path}: {reason}")
-        return None
-    if as_json:
-        print(json.dumps(line | {"status": "done", **work.to_dict(), "embedding": made.vector.tolist()}), flush=True)
-    if not quiet:
-        _say(f"{item.path}  {made.duration_s:.1f} s, {made.speech.seconds:.1f} s of speech")
-        for note in made.notes:
-            _say(f"  note: {note}")
-    return made
-
-
-def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)
+    one, work = embed_source(source, engine)
+    made.append(one)
+    line = f"{one.duration_s:.1f} s, {one.speech.seconds:.1f} s of speech"
+    return {**work.to_dict(), "embedding": one.vector.tolist()}, [line, *(f"  note: {note}" for note in one.notes)]
