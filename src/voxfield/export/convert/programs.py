@@ -10,6 +10,7 @@ from voxfield.export.convert.kaituoxu import KAITUOXU
 from voxfield.export.convert.keras import KERAS
 from voxfield.export.convert.naplab import NAPLAB
 from voxfield.export.convert.program import Program
+from voxfield.export.convert.rosinality import ROSINALITY
 from voxfield.export.convert.speechbrain import SPEECHBRAIN
 from voxfield.export.convert.tan_wang import TAN_WANG
 from voxfield.export.convert.taoruijie import TAORUIJIE
@@ -26,6 +27,7 @@ PROGRAMS: dict[str, Program] = {
     "wespeaker": WESPEAKER,
     "speechbrain": SPEECHBRAIN,
     "taoruijie": TAORUIJIE,
+    "rosinality": ROSINALITY,
 }
 OTHERS = (  # a name that gives it away -> what it is
     (
@@ -36,7 +38,6 @@ OTHERS = (  # a name that gives it away -> what it is
     (r"^layer4\..*se_res2block|Res2Conv|^blocks\.\d+\.res2net_block|se_res2block", "an ECAPA-TDNN speaker network"),
     (r"^feature_extractor\.conv_layers|^feature_aggregator\.", "a wav2vec network"),
     (r"(^|\.)lstm.*weight_hh_l0$", "a recurrent (CRN-like) enhancer"),
-    (r"^quantize_[tb]\.embed$", "a VQ-VAE-2"),
     (r"^layer[1-4]\.\d+\.conv\d\.weight$", "a ResNet"),
     (r"^encoder\.\d+\.\d+\.weight$", "a Demucs-like waveform U-Net"),
     (r"self_attn|attention\.", "a transformer"),
