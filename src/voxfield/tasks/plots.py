@@ -29,6 +29,7 @@ font-size:.8rem;margin-right:.6rem}
 .plot .frame{fill:none;stroke:var(--line)}
 .plot .playhead{stroke:#fff;stroke-width:1.5;mix-blend-mode:difference}
 .levels{--high:180px}
+.lanes{--high:130px}.lane{stroke-width:11}
 .curve{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .removed{stroke-dasharray:4 3}
 .key{display:inline-flex;align-items:center;gap:.4em;margin-right:1.2em}
@@ -80,6 +81,34 @@ def level_curves(curves: Sequence[tuple[str, str, Sequence[float]]], duration_s:
     said = f"Level over time of {', '.join(name for name, _, _ in curves)}"
     ticks = [(1 - below / FLOOR_DB, _signed(-below)) for below in range(0, FLOOR_DB + 1, 20)]
     return f'<p>{keys}</p><div class="levels">{_plot(inner, said, duration_s, "Level (dBFS)", ticks)}</div>'
+
+
+def lanes(stretches: Sequence[tuple[float, float, str]], duration_s: float) -> str:
+    """What was there when: a lane for each name, in the order in which they come, and a key.
+
+    Args:
+        stretches: beginning and end in seconds, and the name; plain text.
+        duration_s: what the right edge stands for.
+    """
+    names = list(dict.fromkeys(name for _, _, name in stretches))
+    place = {name: (f"c{number % 5}", 100 * (number + 0.5) / len(names)) for number, name in enumerate(names)}
+    whole_s = max(duration_s, 1e-9)
+    bars = "".join(
+        f'<line class="curve lane {place[name][0]}" x1="{100 * start_s / whole_s:.2f}%" '
+        f'x2="{100 * end_s / whole_s:.2f}%" y1="{place[name][1]:.1f}%" y2="{place[name][1]:.1f}%">'
+        f"<title>{escape(name)}, {start_s:.1f} to {end_s:.1f} s</title></line>"
+        for start_s, end_s, name in stretches
+    )
+    keys = "".join(
+        f'<span class="key"><svg aria-hidden="true"><line class="curve {place[name][0]}" x2="100%" y1="50%" y2="50%"/>'
+        f"</svg>{escape(name)}</span>"
+        for name in names
+    )
+    ticks = [(1 - place[name][1] / 100, str(number + 1)) for number, name in enumerate(names)]
+    said = "What was there when: " + "; ".join(
+        f"{name} from {start:.0f} to {end:.0f} s" for start, end, name in stretches[:40]
+    )
+    return f'<p>{keys}</p><div class="lanes">{_plot(bars, said, duration_s, "Kind", ticks)}</div>'
 
 
 def colour_scale() -> str:
