@@ -3,8 +3,8 @@
     python scripts/fit_noise_kinds.py recipes/tokens/noise-kinds.toml MANIFEST.csv --tokenizer noise-vqvae.onnx \\
         -o noise-kinds.onnx --name noise-kinds.v1
 
-Every clip of noise of the split `train` is tokenised as it is, and as the enhancer leaves it with speech over it at 0
-to 15 dB. A label gives at most a minute.
+Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them with
+speech over them at 0 to 15 dB; these are kept in the cache. A label gives at most 45 seconds.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from voxfield.train.banks import AudioBank
 from voxfield.train.noise_kinds import fit, kind_of, left_over, segments, tokens_of
 from voxfield.train.sources import read_source
 
-MOST_S = 60.0  # of a label
+MOST_S, LEFT_S = 45.0, 10.0  # of a label; of a clip with speech over it
 
 
 def main() -> None:
@@ -49,15 +49,21 @@ def main() -> None:
     )
     noise = AudioBank(read_source(given.manifest, "noise", "train"), face.sample_rate_hz, given.cache)
     speech = AudioBank(read_source(given.manifest, "speech", "train"), face.sample_rate_hz, given.cache)
-    rng, tokens, kinds, clips, used = np.random.default_rng(0), [], [], [], Counter()
+    tokens, kinds, clips, used = [], [], [], Counter()
     for number, clip in enumerate(noise.clips):
         if used[clip.group] >= MOST_S:
             continue
         audio = noise.clip(number)
         used[clip.group] += len(audio) / face.sample_rate_hz
-        talk = np.concatenate([speech.clip(int(at)) for at in rng.integers(len(speech), size=2)])
-        talk = np.resize(talk, max(len(audio), 2 * face.sample_rate_hz))
-        left = left_over(np.resize(audio, len(talk)), talk, rng.uniform(0, 15), enhancer, face.sample_rate_hz)
+        stored = Path(given.cache) / f"left-{enhancer.card.name}" / f"{number}.npy"
+        if not stored.exists():
+            rng = np.random.default_rng(number)
+            talk = np.concatenate([speech.clip(int(at)) for at in rng.integers(len(speech), size=2)])
+            seconds = min(max(len(audio) / face.sample_rate_hz, 2.1), LEFT_S)
+            talk, under = (np.resize(sound, round(seconds * face.sample_rate_hz)) for sound in (talk, audio))
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            np.save(stored, left_over(under, talk, rng.uniform(0, 15), enhancer, face.sample_rate_hz))
+        left = np.load(stored)
         for sound in (audio, left):
             made = tokens_of(tokenizer, segments(sound, features, config.segment_frames))
             tokens.append(made)
