@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from voxfield.errors import ExplainError
@@ -112,7 +113,8 @@ def counted(module: nn.Module, shape: Shape) -> int:
         extra += steps * sum(p.numel() for n, p in layer.named_parameters() if n.startswith("weight"))
 
     hooks = [m.register_forward_hook(recurrent) for m in module.modules() if isinstance(m, nn.RNNBase)]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    # fused attention is not counted on the CPU; written out, its two products are
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
         module(torch.zeros(shape))
     for hook in hooks:
         hook.remove()

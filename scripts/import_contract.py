@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
-LEAVES = {"errors", "formats", "files", "samples", "protocols"}
+LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
 SIGNAL = LEAVES | {"audio", "features", "metrics"}
-LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
+LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
     "files": {"errors"},
     "samples": {"errors", "protocols"},
+    "values": {"errors"},
+    "pool": {"errors"},
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
@@ -31,17 +33,21 @@ MAY_IMPORT = {  # room -> rooms
     "runtime": LEAVES | {"features", "cards", "ort"},
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
     "explain": {"errors", "webpage", "cards", "ort"},
+    "serve": SIGNAL | {"cards", "runtime", "tasks", "explain"},
+    "batch": LEAVES | {"audio", "cards", "tasks"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
     "export": LEAVES | {"features", "cards", "runtime", "explain", "ort", "nn", "models", "train"},
-    "cli": LIGHT | {"train", "export"},
+    "cli": LIGHT | {"serve", "train", "export"},
 }
 PACKAGES = {  # room -> packages besides the standard library
     "errors": set(),
     "formats": set(),
     "files": set(),
     "samples": {"numpy"},
+    "values": set(),
+    "pool": set(),
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
@@ -50,8 +56,19 @@ PACKAGES = {  # room -> packages besides the standard library
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs"},
     "explain": {"numpy", "onnx", "torch"},
+    "serve": {
+        "numpy",
+        "fastapi",
+        "starlette",
+        "pydantic",
+        "uvicorn",
+        "python_multipart",
+        "prometheus_client",
+        "websockets",
+    },
+    "batch": {"filelock", "fsspec", "pyarrow", "ray"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
     "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},

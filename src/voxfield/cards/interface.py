@@ -11,6 +11,7 @@ from voxfield.errors import CardError
 
 _PLAIN = (
     "sample_rate_hz", "hop_samples", "window_samples", "least_steps", "not_streaming_because", "window", "features",
+    "multiple_of", "codes",
 )  # fmt: skip
 WINDOWS = ("sqrt-hann", "hamming")
 TIME = "time"  # the name of an axis whose size is free
@@ -106,6 +107,8 @@ class Interface:
         window: kind of that window; see `voxfield.features.analysis_window`.
         features: name of input features, such as those of `voxfield.features.named`; empty for other inputs.
         layers: of an output of features, the layers that its channels hold one after the other; else empty.
+        multiple_of: the input is a multiple of so many steps along its free axis.
+        codes: tokens are whole numbers from 0 to below this; 0 where nothing says so.
         lookahead_samples: future samples that an output sample depends on beyond its own hop; None where the network
             needs its whole input.
         least_steps: the shortest input along its free axis.
@@ -126,12 +129,15 @@ class Interface:
     window: str = WINDOWS[0]
     features: str = ""
     layers: tuple[Layer, ...] = ()
+    multiple_of: int = 1
+    codes: int = 0
 
     def __post_init__(self) -> None:
         self._check_layers()
-        for key in ("sample_rate_hz", "hop_samples", "window_samples"):
+        for key in ("sample_rate_hz", "hop_samples", "window_samples", "codes"):
             self._need(_whole(getattr(self, key)) and getattr(self, key) >= 0, key, "a whole number, 0 or more")
-        self._need(_whole(self.least_steps) and self.least_steps > 0, "least_steps", "a whole number above 0")
+        for key in ("least_steps", "multiple_of"):
+            self._need(_whole(getattr(self, key)) and getattr(self, key) > 0, key, "a whole number above 0")
         self._need(isinstance(self.not_streaming_because, str), "not_streaming_because", "text")
         self._need(self.window in WINDOWS, "window", " or ".join(WINDOWS))
         self._need(isinstance(self.features, str), "features", "text")
@@ -211,13 +217,13 @@ class Interface:
         return -(-self.sample_rate_hz // max(self.hop_samples, 1)) or 1
 
     def block_shape(self, hops: int, batch: int = 1) -> tuple[int, ...]:
-        """Shape of an input of so many hops, or of the least input where that is more.
+        """Shape of an input of so many hops, or of the least input where that is more, up to a multiple that it takes.
 
         >>> samples(16000, hop_samples=8, lookahead_samples=8, sources=2).block_shape(3)
         (1, 1, 24)
         """
         steps = hops * max(self.hop_samples, 1) // max(self.step_samples, 1)
-        return self.input.batched(max(steps, self.least_steps), batch)
+        return self.input.batched(-(-max(steps, self.least_steps) // self.multiple_of) * self.multiple_of, batch)
 
     def frames(self, count_samples: int) -> int:
         """Frames of features that a recording of so many samples gives: none before `least_steps`, then one a hop."""

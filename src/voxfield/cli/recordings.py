@@ -1,18 +1,15 @@
-"""What commands on recordings share: checking the choices, and working through the files."""
+"""What the commands that turn recordings into recordings share: checking the choices, and working through the files."""
 
-import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from voxfield.cli.inputs import Input, Job
+from voxfield.cli.inputs import Job
 from voxfield.cli.jobs import Report, Work, processes_for, run_jobs
-from voxfield.cli.openers import check_choices, open_input
-from voxfield.cli.printable import visible
-from voxfield.errors import InputError, VoxfieldError
+from voxfield.cli.openers import check_choices
+from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -67,44 +64,6 @@ def work_through(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
     )
 
 
-def tried(
-    item: Input,
-    raw: str | None,
-    work: "Callable[[Source], tuple[dict[str, Any], list[str]]]",
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> bool:
-    """Whether one recording, whose result is no recording, could be worked on; it was said, and why where it could not.
-
-    `work` returns what the line of JSON shall say, and the lines for people, the first of which follows the name.
-    """
-    line: dict[str, Any] = {"input": str(item.path)}
-    try:
-        if item.problem:
-            raise VoxfieldError(item.problem)
-        with open_input(item.path, raw) as source:
-            found, lines = work(source)
-    except VoxfieldError as error:
-        reason = str(error).removeprefix(f"{item.path} ")
-        if as_json:
-            print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
-        say(f"voxfield: {item.path}: {reason}")
-        return False
-    if as_json:
-        print(json.dumps(line | {"status": "done", **found}), flush=True)
-    if not quiet:
-        say(f"{item.path}  {lines[0]}")
-        for more in lines[1:]:
-            say(more)
-    return True
-
-
-def say(text: str) -> None:
-    """A line for people, beside what is printed for programs."""
-    print(visible(text), file=sys.stderr)
-
-
 def progress_of(source: "Source", report: Report) -> Callable[[int], None]:
     """What a task calls with the samples done so far."""
     return partial(_pass_on, source, report)
@@ -122,8 +81,13 @@ def finish(
         return done.to_dict()
     from voxfield.tasks.report import write_report
 
-    rows = {"Model": done.model, **facts}
-    rows["Work"] = f"{done.seconds:.2f} s (real-time factor {done.real_time_factor:.4f})"
-    rows |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(done.notes)}
+    rows = work_rows(done, facts)
     write_report(choices.report, comparison, title=title, facts=rows, overwrite=choices.overwrite)
     return done.to_dict() | {"report": str(choices.report)}
+
+
+def work_rows(done: "Done", facts: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a report says of the work: the model, other facts, the time, and each note."""
+    rows = {"Model": done.model, **(facts or {})}
+    rows["Work"] = f"{done.seconds:.2f} s (real-time factor {done.real_time_factor:.4f})"
+    return rows | {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(done.notes)}

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from voxfield.models import architecture
 from voxfield.protocols import Array
+from voxfield.train.head import Head
 from voxfield.train.precision import in_bfloat16
 from voxfield.train.recipe import Recipe
 
@@ -34,6 +35,7 @@ class TrainingTask(ABC):
     """Mixtures, losses and scores of one kind of network.
 
     `mix_config` and `loss_config` are the dataclasses of the recipe's [mix] and [loss]; [mix] has a `duration_s`.
+    `head` is what is trained beside the network, and `step` how many steps were made, which the loop sets.
     """
 
     mix_config: ClassVar[type]
@@ -41,6 +43,7 @@ class TrainingTask(ABC):
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self.head, self.step = Head(), 0
         self.mixer = self.make_mixer(recipe.mix, recipe.train.seed, recipe.data.train_split)
 
     @cached_property

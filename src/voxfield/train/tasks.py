@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.enhance", "EnhanceTask"),
+    "tokens": ("voxfield.train.tokens", "TokensTask"),
     "separate": ("voxfield.train.separate", "SeparateTask"),
+    "embed": ("voxfield.train.speakers", "SpeakersTask"),
     "represent": ("voxfield.train.represent", "RepresentTask"),
 }
 

@@ -1,22 +1,20 @@
 """`voxfield represent`: recordings as frames of features."""
 
+import sys
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.completion import representers
-from voxfield.cli.inputs import Job, expand
-from voxfield.cli.openers import check_choices
+from voxfield.cli.inputs import expand
 from voxfield.cli.options import AsJson, Inputs, Offline, Overwrite, Quiet, Raw, Threads
-from voxfield.cli.recordings import say, tried
+from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.protocols import Engine
-    from voxfield.tasks.features_file import FeaturesFile
 
 
 def command(
@@ -52,40 +50,36 @@ def command(
       voxfield represent talk.wav --model converted/ -o talk.npz
     """
     from voxfield.tasks.features_file import FeaturesFile
-    from voxfield.tasks.representation import representing_engine
+    from voxfield.tasks.representation import represent_into, representing_engine
     from voxfield.tasks.representer import layer_named
 
     items = expand(inputs, "represent")
-    jobs = [Job(item.path, Path("unused")) for item in items]
-    check_choices(jobs, as_json=as_json, overwrite=False, skip_existing=False, raw=raw)
     engine = representing_engine(model, threads=threads)
     wanted = layer_named(engine.card.interface, engine.card.name, layer)
     done = 0
     with ExitStack() as stack:
         file = stack.enter_context(FeaturesFile(out, engine.card, wanted, overwrite=overwrite)) if out else None
-        work = partial(_represented, engine=engine, layer=wanted.name, file=file)
-        for item in items:
-            succeeded = tried(item, raw, work, as_json=as_json, quiet=quiet)
-            done += succeeded
+
+        def work(source: "Source", path: Path) -> Answer:
+            nonlocal done
+            try:
+                made = represent_into(source, engine, _forget if file is None else file.take, wanted.name)
+            except BaseException:
+                if file is not None:
+                    file.drop()
+                raise
             if file is not None:
-                file.keep(str(item.path)) if succeeded else file.drop()
+                file.keep(str(path))
+            done += 1
+            words = f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {wanted.name}"
+            return Answer(made.to_dict(), words, made.notes)
+
+        code = one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr)
         if file is not None and done:
             file.save()
             if not quiet:
-                say(f"frames of {done} recordings -> {out}")
-    if done < len(items) > 1:
-        say(f"{len(items) - done} of {len(items)} failed")
-    raise typer.Exit(int(done < len(items)))
-
-
-def _represented(
-    source: "Source", *, engine: "Engine", layer: str, file: "FeaturesFile | None"
-) -> tuple[dict[str, Any], list[str]]:
-    from voxfield.tasks.representation import represent_into
-
-    work = represent_into(source, engine, _forget if file is None else file.take, layer)
-    line = f"{work.audio_s:.1f} s, {work.details['count_frames']} frames {layer}"
-    return work.to_dict(), [line, *(f"  note: {note}" for note in work.notes)]
+                print(visible(f"frames of {done} recordings -> {out}"), file=sys.stderr)
+    raise typer.Exit(code)
 
 
 def _forget(_: object) -> None:
