@@ -50,7 +50,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "PIL"},
     "explain": {"numpy", "onnx", "torch"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
