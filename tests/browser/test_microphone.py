@@ -123,5 +123,3 @@ def test_without_leave_the_page_says_what_to_do(page):
     page.click("#live-start")
     page.until("document.getElementById('live-status').textContent.includes('allow it')")
     assert not page.value("document.getElementById('live-start').disabled")
-
-
