@@ -10,6 +10,7 @@ from typing import Any
 from voxfield.errors import InputError
 
 MEGA = 1 << 20
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where worker processes keep their figures
 
 
 @dataclass(frozen=True)
