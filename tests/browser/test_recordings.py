@@ -147,8 +147,9 @@ def test_a_long_recording_says_how_far_it_is(page, tmp_path):
     sf.write(path, np.zeros((6_144_000, 1), np.float32), 192_000, subtype="FLOAT")
     page.open("file")
     page.value(
-        """window.said = new Set(), new MutationObserver(() => said.add(document.getElementById("file-status").textContent))
-        .observe(document.getElementById("file-status"), { childList: true })"""
+        """const status = document.getElementById("file-status");
+        window.said = new Set();
+        new MutationObserver(() => said.add(status.textContent)).observe(status, { childList: true });"""
     )
     page.upload("#file-drop input", path)
     page.until("'drawn' in document.getElementById('file-result').dataset")
