@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ OPTIONS = (
 )
 WATCH = """
 window.violations = [];
-addEventListener("securitypolicyviolation", event => violations.push(event.effectiveDirective + " " + event.blockedURI));
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
+  violations.push(`${effectiveDirective} ${blockedURI}`));
 window.taps = {};  // what the microphone gives and what is played: the last 32768 samples
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (to, ...rest) {
@@ -53,15 +55,18 @@ class Page:
         self.browser, self.address, self.folder = browser, address, folder
         self.value = browser.value
 
-    def open(self, view: str = "live", *, colours: str = "light", width: int = 1440, language: str = "en") -> None:
-        """Load it afresh at one of its views, and wait until it has started."""
+    def open(
+        self, view: str | None = "live", *, colours: str = "light", width: int = 1440, language: str = "en"
+    ) -> None:
+        """Load it afresh, wait until it has started, and go to one of its views."""
         self.browser.open("about:blank")
         self.browser.open(self.address, colours=colours, width=width, height=900)
         self.until("'started' in document.body.dataset")
         if self.value("document.documentElement.lang").startswith("zh") != (language == "zh"):
             self.click("#language")
-        self.value(f"location.hash = '#{view}'")
-        self.until(f"!document.getElementById('{view}').hidden")
+        if view is not None:
+            self.value(f"location.hash = '#{view}'")
+            self.until(f"!document.getElementById('{view}').hidden")
 
     def until(self, expression: str, seconds: float = 60.0) -> None:
         """Return when it is true in the page."""
@@ -121,6 +126,11 @@ class Page:
                 found.append(base64.b64decode(data) if frame["opcode"] == 2 else json.loads(data))
         return found
 
+    def forget(self, meant: str = "") -> None:
+        """Let complaints with these words pass: they are what the test is about."""
+        self.browser.events[:] = [event for event in self.browser.events if meant not in json.dumps(event)]
+        self.value("violations.length = 0")
+
     def complaints(self) -> list[str]:
         """Errors in the console and refusals by the content security policy."""
         said = []
@@ -135,14 +145,14 @@ class Page:
         return said + list(self.value("violations"))
 
 
-@pytest.fixture(scope="session")
-def service() -> Iterator[str]:
-    """The address of a running service."""
+@contextmanager
+def running(*options: str) -> Iterator[str]:
+    """The address of `voxfield serve` with these options."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "voxfield", "serve", "--port", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "voxfield", "serve", "--port", str(port), *options])
     try:
         for _ in range(600):
             try:
@@ -155,6 +165,19 @@ def service() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def start_service() -> Callable[..., AbstractContextManager[str]]:
+    """Starts a service with further options."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[str]:
+    """The address of the service that most tests share."""
+    with running() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

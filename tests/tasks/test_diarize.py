@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import soundfile as sf
 from embedders import embedder
 
 import voxfield as vf
-from voxfield.audio import resample
+from voxfield.audio import open_source, resample
 from voxfield.cards import features_to_embedding
 from voxfield.cli.app import run
 from voxfield.errors import AudioError, InputError, OutputError
@@ -101,6 +102,17 @@ def test_the_number_of_speakers_is_found(speakers):
         found, centres = clustered(vectors)
         assert same_partition(found, truth) and centres.shape == (speakers, 64)
         assert np.allclose(np.linalg.norm(centres, axis=1), 1)
+
+
+def test_parts_of_one_mean_direction_are_one_speaker():
+    rng = np.random.default_rng(0)
+    voice, halves = rng.standard_normal(64), rng.standard_normal((2, 64))
+    moods = unit(unit(voice) + 0.3 * unit(halves))[np.arange(60) // 30]  # of one speaker, first calm and then not
+    vectors = unit(moods + 0.1 * rng.standard_normal((60, 64)) / 8).astype(np.float32)
+    assert 0.85 < moods[0] @ moods[-1] < 0.95
+    assert len(clustered(vectors)[1]) == 1
+    assert same_partition(clustered(vectors, 2, 2)[0], np.arange(60) // 30)
+    assert len(clustered(vectors, 2, 10)[1]) == 2
 
 
 def test_bounds_for_the_number_are_kept():
@@ -302,3 +314,60 @@ def test_a_recording_that_is_none_is_refused(model, tmp_path):
     for given, rate_hz in ((tmp_path / "x.wav", None), (np.zeros(0, np.float32), 16000)):
         with pytest.raises(AudioError):
             vf.diarize(given, rate_hz, model=model)
+
+
+def test_evaluate_prints_the_error_rate_of_rttm(recordings, model, capsys):
+    truth = recordings / "truth"
+    save_rttm(truth / "1.rttm", [Turn(0, 4, "a"), Turn(4, 8, "b")], "one")
+    save_rttm(truth / "2.rttm", [Turn(0, 2, "a")], "two")
+    save_rttm(recordings / "found.rttm", [Turn(0, 5, "x"), Turn(5, 8, "y")], "one")
+    assert run(["evaluate", str(recordings / "found.rttm"), str(truth), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recordings"] == 2 and found["speech_s"] == 10 and found["missed"] == 0.2
+    assert found["confusion"] == 0.1 and found["der"] == 0.3 and found["false_alarm"] == 0
+    assert run(["evaluate", str(recordings / "found.rttm"), str(truth / "1.rttm")]) == 0
+    assert "12.5 %" in capsys.readouterr().out
+    save_rttm(truth / "talk.rttm", [Turn(0, 4, "a")], "a talk")
+    assert run(["evaluate", str(recordings), str(truth / "talk.rttm"), "--model", str(model), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recordings"] == 1 and found["model"] == "tiny-speakers.v1" and found["false_alarm"] > 1
+    for arguments, said in (
+        ([str(truth / "2.rttm"), str(truth / "1.rttm")], "holds no recording of the names"),
+        ([str(truth), str(truth), "--measures", "pesq"], "--measures are those of"),
+    ):
+        assert run(["evaluate", *arguments]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_speakers_of_a_book_are_called_by_name(conversation, engine, tmp_path):
+    samples = conversation[0]
+    book = vf.SpeakerBook(tmp_path / "a.book", model=engine)
+    book.enroll("Anna", samples[121_000:158_000], 16000)
+    book.set_threshold(0.95)
+    made = vf.diarize(samples, 16000, book=book, speakers=2)
+    assert set(made.speakers) == {"Anna", "speaker1"} and set(made.vectors) == set(made.speakers)
+    assert diarization_errors(conversation[1], made.turns, collar_s=0.25).confusion_s < 1.5
+    assert made.turns[0].speaker == "Anna"
+    named = vf.diarize(samples, 16000, book=tmp_path / "a.book", model=engine, threshold=-1, speakers=2)
+    assert set(named.speakers) == {"Anna", "speaker1"}  # one name, one speaker: the one of the higher score
+    with pytest.raises(InputError, match="name the book as well"):
+        vf.diarize(samples, 16000, model=engine, threshold=0.5)
+    with pytest.raises(InputError, match=r"no book|enroll"):
+        vf.diarize(samples, 16000, book=tmp_path / "none.book", model=engine)
+
+
+def test_the_service_says_who_speaks_when(conversation, engine):
+    verbs = pytest.importorskip("voxfield.serve.verbs", reason="the service needs voxfield[serve]")
+    verb = next(verb for verb in verbs.VERBS if verb.name == "diarize")
+
+    class Asked:
+        catalogue = SimpleNamespace(engine_for=lambda task, name: engine if task == "embed" else None)
+
+        def source(self, name):
+            return open_source(conversation[0], 16000)
+
+    answer = verb.work(Asked(), verb.query(speakers=2))
+    assert set(answer) == set(verb.example) and json.dumps(answer)
+    assert answer["turns"] == vf.diarize(conversation[0], 16000, model=engine, speakers=2).to_dict()["turns"]
+    with pytest.raises(InputError, match="leave one out"):
+        verb.check(verb.query(speakers=2, max_speakers=3), Asked.catalogue)

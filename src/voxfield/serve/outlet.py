@@ -32,6 +32,8 @@ class Outlet:
         Raises:
             RefusedError: the client has gone.
         """
+        if not data:  # for whoever reads, nothing is the end
+            return 0
         with self._changed:
             if self._held_bytes >= MOST_BYTES and not self._gone:
                 self._on_stuck(True)
