@@ -215,19 +215,31 @@ def test_a_recording_is_enrolled_once(book, talk):
     assert not again.new and "enrolled with this recording before" in again.notes[-1] and len(book.samples()) == 1
 
 
+def music():
+    """Three notes that come and go, half a second each."""
+    time_s = np.arange(64_000) / RATE_HZ
+    notes = ((440, 0), (554, 1), (659, 2))
+    return 0.1 * sum(np.sin(2 * np.pi * f * time_s) * np.clip(np.sin(4 * np.pi * time_s + p), 0, 1) for f, p in notes)
+
+
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
         (np.zeros((1, 48_000)), "is silent"),
-        (0.1 * np.random.default_rng(0).standard_normal((1, 48_000)), "no speech was found"),
-        (0.1 * np.sin(np.arange(48_000) / 5)[None], "no speech was found"),
+        ("music", "of speech, too little|only what sounds like noise, tones or music"),
+        (0.1 * np.random.default_rng(0).standard_normal((1, 48_000)), "no speech was found in it"),
+        (0.1 * np.sin(np.arange(48_000) / 5)[None], "no speech was found in it"),
         ("0.1 s", "too little to enrol"),
         ("quiet", "too quiet to enrol"),
     ],
-    ids=["silence", "noise", "tone", "0.1 s", "quiet"],
+    ids=["silence", "music", "noise", "tone", "0.1 s", "quiet"],
 )
 def test_what_is_not_good_enough_is_refused_and_begins_no_book(samples, message, book, talk):
-    given = {"0.1 s": talk(0, 0.1), "quiet": 2e-3 * talk(0)}[samples] if isinstance(samples, str) else samples
+    given = (
+        {"0.1 s": talk(0, 0.1), "quiet": 2e-3 * talk(0), "music": music()}[samples]
+        if isinstance(samples, str)
+        else samples
+    )
     with pytest.raises(InputError, match=message):
         book.enroll("Anna", given.astype(np.float32), RATE_HZ)
     assert not book.path.exists()

@@ -167,8 +167,8 @@ class SpeakerBook:
         if least is not None or calibration is None or count * calibration.false_accepts < MANY_STRANGERS:
             return ""
         return (
-            f"the threshold is that of the model, which {100 * calibration.false_accepts:g} % of strangers pass at each "
-            f"comparison, and {count} speakers are compared: `voxfield threshold` chooses one for this book"
+            f"the threshold is that of the model, which {100 * calibration.false_accepts:g} % of strangers pass at "
+            f"each comparison, and {count} speakers are compared: `voxfield threshold` chooses one for this book"
         )
 
     def samples(self, name: str | None = None) -> list[Sample]:
