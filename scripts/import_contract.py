@@ -56,7 +56,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "PIL"},
     "explain": {"numpy", "onnx", "torch"},
     "serve": {
         "numpy",
