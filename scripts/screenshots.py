@@ -31,14 +31,19 @@ def find_browser() -> str | None:
 
 
 class Browser:
-    """Headless Chromium with one page, steered over a pipe (Chrome DevTools Protocol); a context manager."""
+    """Headless Chromium with one page, steered over a pipe (Chrome DevTools Protocol); a context manager.
 
-    def __init__(self, program: str) -> None:
+    Args:
+        program: path of the browser.
+        more_options: further ones of its command line.
+    """
+
+    def __init__(self, program: str, *more_options: str) -> None:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         asked, self._ask = os.pipe()
         self._hear, told = os.pipe()
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
-        options += [f"--user-data-dir={self._folder.name}", "--remote-debugging-pipe", "about:blank"]
+        options += [f"--user-data-dir={self._folder.name}", "--remote-debugging-pipe", *more_options, "about:blank"]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{asked} 4>&{told}', "bash", program, *options],
             pass_fds=(asked, told),
@@ -93,15 +98,15 @@ class Browser:
         line, _, self._pending = self._pending.partition(b"\0")
         return dict(json.loads(line))
 
-    def open(self, page: Path, *, colours: str = "light", width: int = 1000, height: int = 800) -> None:
-        """Load a page in a window of that width; `colours` are those that it prefers, light or dark."""
+    def open(self, page: Path | str, *, colours: str = "light", width: int = 1000, height: int = 800) -> None:
+        """Load a file or an address in a window of that width; `colours` are those it prefers, light or dark."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         self.call("Emulation.setScrollbarsHidden", hidden=True)
         self.events.clear()
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 

@@ -1,4 +1,4 @@
-"""Which commands there are: each is a file in `commands` that defines `command`."""
+"""Which commands there are: each is a file in `commands` that defines `command`, a function or a group of them."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -11,6 +11,10 @@ FIRST = (
     "separate",
     "embed",
     "verify",
+    "enroll",
+    "identify",
+    "speakers",
+    "threshold",
     "explain",
     "listen",
     "serve",
@@ -30,5 +34,5 @@ def installed() -> tuple[str, ...]:
 
 
 def command(name: str) -> Any:
-    """The function behind a command, imported now."""
+    """The function behind a command, or the typer application behind a group of them, imported now."""
     return import_module(f"{commands.__name__}.{name}").command

@@ -38,7 +38,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
         checkpoint: `checkpoint.safetensors` of a run.
         out: the .onnx file to write; a file there is replaced.
         name: full name for the card, `architecture-variant.tag`.
-        measured: scores for the card, as `voxfield evaluate --json` prints them.
+        measured: scores for the card, as `voxfield evaluate --json` prints them, a `calibration` among them.
 
     Raises:
         CheckpointError: not a checkpoint, or its ONNX form gives other numbers than the network.
@@ -63,7 +63,8 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "licence": publication.licence,
             "data": publication.data,
             "config": dataclasses.asdict(model),
-            "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
+            "calibration": (measured or {}).get("calibration", {}),
+            "measured": {k: value for k, value in (measured or {}).items() if k not in ("model", "calibration")}
             | {"training_steps": about["step"], "hours_of_mixtures": round(seen(about)[2], 1)},
             "interface": net.interface(),
         },

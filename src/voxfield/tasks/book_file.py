@@ -146,7 +146,7 @@ def reading(path: Path) -> Iterator[Rows]:
     _check_place(path)
     if not path.exists():
         raise InputError(f"there is no speaker book {path} yet; `voxfield enroll NAME FILES...` begins one")
-    with _translated(path, InputError, "read"), closing(_connect(path, "ro")) as connection:
+    with _translated(path, InputError, "read"), closing(_connect(path, change=False)) as connection:
         if not _is_book(connection, path):  # begun, and nothing was written yet
             for table in _TABLES.values():
                 connection.execute(table.replace("CREATE TABLE", "CREATE TEMP TABLE"))
@@ -167,7 +167,7 @@ def writing(path: Path) -> Iterator[Rows]:
     with _translated(path, OutputError, "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        with closing(_connect(path, "rw")) as connection:
+        with closing(_connect(path, change=True)) as connection:
             _is_book(connection, path)  # before anything is changed
             _keep_log(connection)
             connection.execute("BEGIN IMMEDIATE")
@@ -217,12 +217,14 @@ def _translated(path: Path, kind: type[InputError] | type[OutputError], done: st
         raise kind(f"the speaker book {path} could not be {done}: {error.strerror or error}") from error
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    """A connection that opens and trusts nothing by itself."""
-    place = path.resolve()
-    shut = mode == "ro" and not os.access(place.parent, os.W_OK) and not place.with_name(f"{place.name}-wal").exists()
-    still = "&immutable=1" if shut else ""  # no lock can be taken there, and nobody is writing
-    connection = sqlite3.connect(f"{place.as_uri()}?mode={mode}{still}", uri=True, timeout=BUSY_S, isolation_level=None)
+def _connect(path: Path, *, change: bool) -> sqlite3.Connection:
+    """A connection that runs nothing that the file may hold."""
+    place, options = path.resolve(), "mode=rw"
+    if not change and not (os.access(place, os.W_OK) and os.access(place.parent, os.W_OK)):
+        log = place.with_name(f"{place.name}-wal")
+        waiting = log.exists() and log.stat().st_size > 0
+        options = "mode=ro" if waiting else "mode=ro&immutable=1"  # no lock can be taken where nothing can be written
+    connection = sqlite3.connect(f"{place.as_uri()}?{options}", uri=True, timeout=BUSY_S, isolation_level=None)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE_BYTES)
     for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")

@@ -2,8 +2,7 @@
 
 import hashlib
 import os
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,19 +15,20 @@ import numpy as np
 
 from voxfield.audio import Given, Source, open_source
 from voxfield.cards import cards
-from voxfield.cards.card import STEERING
 from voxfield.errors import InputError
+from voxfield.files import written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.book_file import Made, Rows, Sample, reading, writing
+from voxfield.tasks.book_json import from_json, to_json
 from voxfield.tasks.embedding import TASK, Embedded, cosine, embed_source, embedding_engine
+from voxfield.tasks.enrolment import check_quality, comparison_notes
+from voxfield.tasks.speaker_name import clean_name
+from voxfield.tasks.threshold import Chosen, choose_threshold, scores_of_samples, scores_of_trials
+from voxfield.tasks.trials import Trial
 from voxfield.tasks.verification import check_threshold
 from voxfield.tasks.work import Model
 
-LEAST_SPEECH_S = 1.0  # of a sample; below, vectors of one speaker scatter too much to enrol
-LEAST_LEVEL_DB = -65.0  # of its speech relative to full scale; below, 16 bits hold little but rounding
 SAME_SAMPLE = 0.99999  # cosine from which on two vectors are of one recording
-LONGEST_NAME = 200
-UNKNOWN = "unknown"
 BOOK = "VOXFIELD_BOOK"  # environment variable
 
 
@@ -124,23 +124,21 @@ class SpeakerBook:
     def enroll_source(self, name: str, opened: Source, *, source: str = "") -> Enrolled:
         """As `enroll`, for an open recording."""
         name = clean_name(name)
-        if self.path.exists():
-            with reading(self.path) as rows:  # a book of another model is refused before the work is done
-                self._made(rows)
+        self.check_model()  # before the work is done
         found, _ = embed_source(opened, self.engine)
         check_quality(found)
         sample = Sample(0, name, found.vector, found.speech.seconds, found.speech.level_db, _printable(source), _now())
         with writing(self.path) as rows:
-            made = self._made(rows)
-            new = not any(
-                cosine(sample.vector, own.vector) >= SAME_SAMPLE for own in rows.samples() if own.name == name
-            )
-            if new:
+            made, samples = self._made(rows), rows.samples()
+            own = [cosine(found.vector, other.vector) for other in samples if other.name == name]
+            if new := max(own, default=-1.0) < SAME_SAMPLE:
                 rows.set_made(made)
                 rows.add(sample)
-        notes = list(found.notes)
-        if not new:
-            notes.append(f"{name} was enrolled with this recording before; it was not added again")
+        notes = (
+            [*found.notes, *comparison_notes(sample, samples, made.threshold)]
+            if new
+            else [*found.notes, f"{name} was enrolled with this recording before; it was not added again"]
+        )
         return Enrolled(name, new, found, tuple(notes))
 
     def identify(self, recording: Given, rate: int | None = None, *, threshold: float | None = None) -> Identified:
@@ -169,6 +167,24 @@ class SpeakerBook:
             raise InputError(f"a vector of {size} numbers is needed, not an array of shape {np.shape(vector)}")
         speakers, wanted = self._speakers(threshold)
         return _identified(speakers, np.asarray(vector, np.float32), wanted)
+
+    def check_model(self) -> None:
+        """Return when the book, if there is one, was made with `engine`.
+
+        Raises:
+            InputError: it was not; the message says what to do.
+        """
+        if self.path.exists():
+            with reading(self.path) as rows:
+                self._made(rows)
+
+    def check_threshold(self, threshold: float | None = None) -> None:
+        """Return when `identify` can answer with this threshold, or with the book's own.
+
+        Raises:
+            InputError: as `identify`.
+        """
+        self._speakers(threshold)
 
     def samples(self, name: str | None = None) -> list[Sample]:
         """All samples, or those of a speaker, by name and in order of enrolment.
@@ -230,6 +246,70 @@ class SpeakerBook:
             kept = None if threshold is None else float(threshold)
             rows.set_made(replace(self._made(rows), threshold=kept, measured=measured or {}))
 
+    def choose_threshold(self, trials: Sequence[Trial] | None = None, *, wanted: float = 0.01) -> Chosen:
+        """Choose a threshold for a wished rate of false accepts, and keep it in the book.
+
+        Args:
+            trials: pairs of recordings like those to be identified; None for all pairs of samples in the book.
+            wanted: share of different speakers that may be taken for the same one.
+
+        Raises:
+            InputError: pairs of one speaker or of two are missing, or no rate was given; AudioError where it is a
+                recording.
+        """
+        if trials is None:
+            chosen = choose_threshold(*scores_of_samples(self.samples()), wanted)
+        else:
+            chosen = choose_threshold(*scores_of_trials(trials, self.engine), wanted)
+        self.set_threshold(chosen.threshold, chosen.to_dict() | {"from": "samples" if trials is None else "trials"})
+        return chosen
+
+    def export_json(self, path: str | PathLike[str], *, overwrite: bool = False) -> int:
+        """Write the whole book as JSON; how many samples it holds.
+
+        Raises:
+            OutputError: the file exists and may not be replaced, or cannot be written.
+        """
+        with reading(self.path) as rows:
+            made, samples = rows.made(), rows.samples()
+        if made is None:
+            raise InputError(f"nobody is enrolled in {self.path}, so there is nothing to export")
+        with written_whole(Path(path), overwrite=overwrite) as partial:
+            partial.write_text(to_json(made, samples), encoding="utf-8")
+        return len(samples)
+
+    def import_json(self, path: str | PathLike[str], *, merge: bool = False) -> int:
+        """Add the speakers of an exported book, all or none; how many samples were new.
+
+        Args:
+            path: what `export_json` wrote.
+            merge: a name that is in both books is one speaker, and gets the samples of both.
+
+        Raises:
+            InputError: the file is not of that kind, its model is another one, or a name is in both books.
+        """
+        made, samples = from_json(Path(path))
+        with writing(self.path) as rows:
+            own, here = rows.made(), rows.samples()
+            if own is not None and here and own.fingerprint != made.fingerprint:
+                raise InputError(
+                    f"{path} was made with {made.model}, and {self.path} with {own.model}, so their vectors cannot be "
+                    "compared; import it into a new book (--book FILE)"
+                )
+            both = sorted({sample.name for sample in here} & {sample.name for sample in samples})
+            if both and not merge:
+                raise InputError(
+                    f"{', '.join(both[:5])}{' and others' if both[5:] else ''} {'is' if len(both) == 1 else 'are'} in "
+                    f"{self.path} already; add their samples with --merge (merge=True), or rename them first"
+                )
+            if own is None or not here:
+                rows.set_made(made)
+            known = {(sample.name, sample.vector.tobytes()) for sample in here}
+            new = [sample for sample in samples if (sample.name, sample.vector.tobytes()) not in known]
+            for sample in new:
+                rows.add(sample)
+        return len(new)
+
     @contextmanager
     def _changing(self) -> Iterator[Rows]:
         """The book to change, where there is one."""
@@ -286,47 +366,6 @@ def default_book() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("voxfield", appauthor=False) / "speakers.book"
-
-
-def clean_name(name: str) -> str:
-    """The name as it is kept: without spaces around it, its accents composed.
-
-    Raises:
-        InputError: it is empty, too long, of several lines, or holds what cannot be seen.
-    """
-    if not isinstance(name, str):
-        raise InputError(f"a speaker's name is text, not {name!r}")
-    kept = unicodedata.normalize("NFC", name).strip()
-    if not kept or len(kept) > LONGEST_NAME:
-        raise InputError(f"a speaker's name has 1 to {LONGEST_NAME} characters, not {len(kept)}")
-    for character in kept:
-        joins = character in "\u200c\u200d"  # part of the spelling of Persian, and of many emoji
-        if STEERING.match(character) or (unicodedata.category(character) in {"Cc", "Cf", "Cs"} and not joins):
-            raise InputError(f"a speaker's name must not hold the invisible character {character!a}")
-    if kept.casefold() == UNKNOWN:
-        raise InputError(f"nobody can be called {kept}: it is the answer for who is not in the book")
-    return kept
-
-
-def check_quality(made: Embedded) -> None:
-    """Return when a recording is good enough to enrol.
-
-    Raises:
-        InputError: it is silent, too short or too quiet; the message says what is needed.
-    """
-    speech = made.speech
-    if speech.silent:
-        raise InputError("the recording is silent, so it cannot be enrolled; check the microphone")
-    if speech.seconds < LEAST_SPEECH_S:
-        raise InputError(
-            f"it holds {speech.seconds:.1f} s of speech, too little to enrol; {LEAST_SPEECH_S:g} s is the least, and "
-            "10 s or more are better"
-        )
-    if speech.level_db < LEAST_LEVEL_DB:
-        raise InputError(
-            f"its speech is at {speech.level_db:.0f} dB relative to full scale, too quiet to enrol: "
-            f"{LEAST_LEVEL_DB:.0f} dB are needed at least; record it louder"
-        )
 
 
 def fingerprint(engine: Engine) -> str:

@@ -1,0 +1,52 @@
+"""Whether a recording is good enough to enrol a speaker, and what speaks against it."""
+
+from collections.abc import Sequence
+
+from voxfield.errors import InputError
+from voxfield.tasks.book_file import Sample
+from voxfield.tasks.embedding import Embedded, cosine
+
+LEAST_SPEECH_S = 1.0  # below, vectors of one speaker scatter too much
+LEAST_LEVEL_DB = -65.0  # of the speech relative to full scale; below, 16 bits hold little but rounding
+
+
+def check_quality(made: Embedded) -> None:
+    """Return when a recording is good enough to enrol.
+
+    Raises:
+        InputError: it is silent, too short or too quiet; the message says what is needed.
+    """
+    speech = made.speech
+    if speech.silent:
+        raise InputError("the recording is silent, so it cannot be enrolled; check the microphone")
+    if speech.seconds < LEAST_SPEECH_S:
+        raise InputError(
+            f"it holds {speech.seconds:.2f} s of speech, too little to enrol; {LEAST_SPEECH_S:g} s is the least, and "
+            "10 s or more are better"
+        )
+    if speech.level_db < LEAST_LEVEL_DB:
+        raise InputError(
+            f"its speech is at {speech.level_db:.0f} dB relative to full scale, too quiet to enrol: "
+            f"{LEAST_LEVEL_DB:.0f} dB are needed at least; record it louder"
+        )
+
+
+def comparison_notes(sample: Sample, others: Sequence[Sample], threshold: float | None) -> list[str]:
+    """What a new sample has against the rest of the book: unlike its own speaker, or like another one."""
+    scores: dict[str, list[float]] = {}
+    for other in others:
+        scores.setdefault(other.name, []).append(cosine(sample.vector, other.vector))
+    means = {name: sum(values) / len(values) for name, values in scores.items()}
+    if threshold is None:
+        return []
+    notes = []
+    own = means.pop(sample.name, None)
+    if own is not None and own < threshold:
+        notes.append(
+            f"it does not sound like the other samples of {sample.name} (score {own:.2f}, below {threshold:.2f}); "
+            "if it is somebody else, remove it"
+        )
+    nearest = max(means, key=lambda name: means[name], default=None)
+    if nearest is not None and means[nearest] >= max(threshold, own if own is not None else -1.0):
+        notes.append(f"it sounds like {nearest}, who is in the book as well (score {means[nearest]:.2f})")
+    return notes
