@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.enhance", "EnhanceTask"),
     "separate": ("voxfield.train.separate", "SeparateTask"),
+    "spot": ("voxfield.train.spotting", "SpotTask"),
     "embed": ("voxfield.train.speakers", "SpeakersTask"),
 }
 

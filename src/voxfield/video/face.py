@@ -103,6 +103,11 @@ def aligned(box: Box, eyes: Array | None = None) -> Array:
     return np.array([[turn.real, -turn.imag, moved.real], [turn.imag, turn.real, moved.imag]])
 
 
+def boxed(box: Box) -> Place:
+    """The place of a face whose box is known."""
+    return Place(box, aligned(box))
+
+
 def whole_frame(grey: Array) -> Place:
     """The place of a face that fills its image, as in pictures that were cut before."""
     height, width = grey.shape

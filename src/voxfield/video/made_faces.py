@@ -13,7 +13,7 @@ import numpy as np
 
 from voxfield.protocols import Array
 from voxfield.video.face import EYES
-from voxfield.video.frames import Frame, Video, load_cv2
+from voxfield.video.frames import Video, load_cv2
 
 BROW_Y, MOUTH_Y, NOSE_Y = 0.25, 0.77, 0.56  # of the face's square
 _MOVES: dict[str, tuple[tuple[float, float, float, float], ...]] = {  # name -> (x, y, dx, dy) of each place that moves
@@ -159,8 +159,9 @@ def _drawn(rng: np.random.Generator, side: int) -> Array:
     face -= 30 * ((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.25
     for ex, ey in EYES:
         face -= 38 * spot(ex, ey - 0.01, 0.13, 0.07)  # the eye's hollow
-        face += 55 * spot(ex, ey, 0.06, 0.025)  # its white
-        face -= 120 * spot(ex, ey, 0.026, 0.028)
+        face += 70 * spot(ex, ey, 0.065, 0.026)  # its white
+        face -= 150 * spot(ex, ey, 0.027, 0.03)
+        face -= 80 * spot(ex, ey - 0.032, 0.075, 0.009)  # and its lid
         face -= 75 * spot(ex, BROW_Y + 0.03 * abs(ex - 0.5), 0.11, 0.02) * (1 + 0.25 * _texture(rng, (side, side), 1))
     face += 22 * spot(0.5, NOSE_Y - 0.12, 0.035, 0.14)  # the bridge of the nose
     for nx in (0.455, 0.545):
@@ -199,8 +200,3 @@ def _blink(face: Array, closed: float) -> Array:
         down = max(1, round(whole * closed))
         face[top : top + down, left:right, 0] = face[top - down : top, left:right, 0].mean(axis=0)
     return face
-
-
-def frames_of(clip: Video) -> list[Frame]:
-    """All frames of a short clip."""
-    return list(clip.frames())
