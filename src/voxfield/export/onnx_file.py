@@ -52,7 +52,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
     net = architecture(recipe.architecture)[1](recipe.model)
     storage.restore(net, parts["ema"], str(checkpoint))
     model, publication = recipe.model, recipe.card
-    return export_network(
+    return export_parts(
         net,
         out,
         {
@@ -69,6 +69,41 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "interface": net.interface(),
         },
     )
+
+
+def export_parts(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
+    """Write a network, or each of the parts that its `parts()` names, as ONNX + card; the card of the first.
+
+    Other parts than the first lie beside it, with the part's ending in file name and name.
+    """
+    cards = [
+        export_network(part, part_path(out, ending), {**about, **part_fields(part, ending, str(about["name"]), about)})
+        for ending, part in parts_of(net).items()
+    ]
+    return cards[0]
+
+
+def parts_of(net: Any) -> dict[str, nn.Module]:
+    """Ending of the file's name -> network; a network without parts is its only one."""
+    return dict(net.parts()) if hasattr(net, "parts") else {"": net}
+
+
+def part_path(out: Path, ending: str) -> Path:
+    """Where a part lies, beside the file of the first."""
+    return out.with_name(f"{out.stem}{ending}{out.suffix}")
+
+
+def part_fields(part: Any, ending: str, name: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of the card that are another for a part than for the network."""
+    if not hasattr(part, "task"):
+        return {}
+    short, _, tag = name.rpartition(".")
+    return {
+        "name": f"{short}{ending}.{tag}",
+        "task": part.task,
+        "interface": part.interface(),
+        "measured": {**about.get("measured", {}), **part.figures()},
+    }
 
 
 def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
@@ -108,6 +143,12 @@ def to_onnx(net: nn.Module, face: Interface) -> tuple[bytes, list[str]]:
     outputs = ["output", *(f"next.{name}" for name in names)]
     ports = (("input", face.input), ("output", face.output))
     free = {name: {port.free_axis: "time"} for name, port in ports if port.free_axis is not None}
+    if free_batch(net):
+        free |= {name: {**free.get(name, {}), 0: "batch"} for name, _ in ports}
+        several = [leaf.shape for _, leaf in flatten(initial(net, 2))]
+        for name, (_, leaf), shape in zip(names, named, several, strict=True):
+            axis = next(at for at, size in enumerate(leaf.shape) if size != shape[at])
+            free |= {f"{way}.{name}": {axis: "batch"} for way in ("state", "next")}
     file: Any = io.BytesIO()  # which the exporter takes, whatever its annotation says
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation of this exporter and tracer notes; parity is shown instead
@@ -124,40 +165,49 @@ def to_onnx(net: nn.Module, face: Interface) -> tuple[bytes, list[str]]:
     return file.getvalue(), names
 
 
+def free_batch(net: nn.Module) -> bool:
+    """Whether the network's file takes any batch: its class says so."""
+    return bool(getattr(net, "free_batch", False))
+
+
 def parity(net: nn.Module, content: bytes, names: list[str], face: Interface) -> float:
     """Largest difference, relative to the largest output, between network and file over blocks of several sizes.
 
     Of whole numbers, such as tokens, any difference is infinite.
     """
     session = open_session(content, "the exported file")
-    state: State = initial(net, 1)
-    fed = [leaf.numpy() for _, leaf in flatten(state)]
     worst, largest = 0.0, 1e-9
     ten_seconds = 10 * face.hops_per_second  # errors that grow with length show there
-    for hops in (1, 7, 1, 64, 3, ten_seconds):
-        block = example_block(face, hops)
-        with torch.no_grad():
-            wanted, state = run(net, block, state)
-        got, *fed = session.run(
-            None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)}
-        )
-        if got.shape != tuple(wanted.shape) or got.dtype != wanted.numpy().dtype:
-            raise CheckpointError(
-                f"the ONNX form gives {got.dtype} {got.shape}, the network {wanted.dtype} {tuple(wanted.shape)}"
+    for batch in (1, 3) if free_batch(net) else (1,):
+        state: State = initial(net, batch)
+        fed = [leaf.numpy() for _, leaf in flatten(state)]
+        for hops in (1, 7, 1, 64, 3, ten_seconds):
+            block = example_block(face, hops, batch)
+            with torch.no_grad():
+                wanted, state = run(net, block, state)
+            got, *fed = session.run(
+                None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)}
             )
-        if not wanted.is_floating_point():
-            worst = worst if np.array_equal(got, wanted.numpy()) else float("inf")
-            continue
-        worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
-        largest = max(largest, float(wanted.abs().max()))
-        if not isinstance(net, Streaming) or not names:
-            state, fed = initial(net, 1), []
+            if got.shape != tuple(wanted.shape) or got.dtype != wanted.numpy().dtype:
+                raise CheckpointError(
+                    f"the ONNX form gives {got.dtype} {got.shape}, the network {wanted.dtype} {tuple(wanted.shape)}"
+                )
+            if not wanted.is_floating_point():
+                worst = worst if np.array_equal(got, wanted.numpy()) else float("inf")
+                continue
+            worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
+            largest = max(largest, float(wanted.abs().max()))
+            if not isinstance(net, Streaming) or not names:
+                state, fed = initial(net, batch), []
     return worst / largest
 
 
-def example_block(face: Interface, hops: int) -> Tensor:
-    """Noise of the shape that the interface takes, different for each number of hops."""
-    noise = torch.randn(face.block_shape(hops), generator=torch.Generator().manual_seed(hops))
+def example_block(face: Interface, hops: int, batch: int = 1) -> Tensor:
+    """Noise of the shape that the interface takes, or tokens, different for each number of hops."""
+    random = torch.Generator().manual_seed(hops)
+    if face.input.kind == "tokens":
+        return torch.randint(max(face.codes, 1), face.block_shape(hops, batch), generator=random)
+    noise = torch.randn(face.block_shape(hops, batch), generator=random)
     return 0.1 * noise if face.input.kind == "samples" else noise
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from voxfield.features.framing import minus_mean
 from voxfield.features.mel import hz_matrix
+from voxfield.features.windows import analysis_window
 from voxfield.protocols import Array
 
 LEAST_POWER = 1e-10  # that decibels are taken of
@@ -18,13 +19,14 @@ _FRAMES_AT_A_TIME = 128
 
 @dataclass(frozen=True)
 class CentredMel:
-    """A filter bank; immutable, any number of streams may share one. The window is a periodic Hamming window.
+    """A filter bank; immutable, any number of streams may share one.
 
     Attributes:
         emphasis: share of the sample before that each sample loses, first of all.
         mirrored: the ends are mirrored, without the last sample itself; otherwise zeros stand there.
         decibels: ten times the decimal logarithm, at most `RANGE_DB` below the loudest band, of triangles with even
             sides; otherwise the natural logarithm of power + 1e-6.
+        window: what a frame is multiplied with; see `voxfield.features.windows.analysis_window`.
     """
 
     sample_rate_hz: int = 16000
@@ -37,6 +39,7 @@ class CentredMel:
     emphasis: float = 0.0
     mirrored: bool = False
     decibels: bool = True
+    window: str = "periodic-hamming"
 
     @property
     def frame_samples(self) -> int:
@@ -77,7 +80,7 @@ class CentredMel:
         bands = np.empty((self.bands, count), np.float32)
         weights = hz_matrix(self.bands, size, self.sample_rate_hz, self.low_hz, self.high_hz, self.decibels)
         window, around = np.zeros(size, np.float32), (size - self.window_samples) // 2
-        window[around : around + self.window_samples] = np.hamming(self.window_samples + 1)[:-1]
+        window[around : around + self.window_samples] = analysis_window(self.window_samples, self.window)
         for start in range(0, count, _FRAMES_AT_A_TIME):
             stop = min(count, start + _FRAMES_AT_A_TIME)
             part = np.ascontiguousarray(samples[start * hop : (stop - 1) * hop + size], np.float32)

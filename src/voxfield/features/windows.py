@@ -31,6 +31,12 @@ def hamming(window_samples: int) -> Array:
 
 
 @cache
+def periodic_hamming(window_samples: int) -> Array:
+    """Periodic Hamming window, (window_samples,) float32: 0.08 at its beginning alone."""
+    return frozen(np.hamming(window_samples + 1)[:-1])
+
+
+@cache
 def hann(window_samples: int) -> Array:
     """Symmetric Hann window, (window_samples,) float32: 0 at both ends, used for the analysis alone."""
     return frozen(np.hanning(window_samples))
@@ -42,7 +48,13 @@ def povey(window_samples: int) -> Array:
     return frozen(np.hanning(window_samples) ** 0.85)
 
 
-ANALYSIS = {"sqrt-hann": sqrt_hann, "hamming": hamming, "hann": hann, "povey": povey}
+ANALYSIS = {
+    "sqrt-hann": sqrt_hann,
+    "hamming": hamming,
+    "periodic-hamming": periodic_hamming,
+    "hann": hann,
+    "povey": povey,
+}
 
 
 def analysis_window(window_samples: int, kind: str = "sqrt-hann") -> Array:

@@ -92,8 +92,12 @@ class TrainingTask(ABC):
 
     def run(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Output of the network in training, computed in the recipe's precision and given back in float32."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=in_bfloat16(self.recipe.train.bfloat16, x.device)):
+        with self.precision(x.device):
             return network(x).float()
+
+    def precision(self, device: torch.device) -> torch.autocast:
+        """Within it, torch computes in the recipe's precision."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(self.recipe.train.bfloat16, device))
 
 
 def mean_scores(task: TrainingTask, rows: Sequence[Scores]) -> Scores:

@@ -174,7 +174,8 @@ def input_shapes(
     inputs: Sequence[Any], states: set[str], given: Shapes | None, title: str
 ) -> dict[str, tuple[int, ...]]:
     """The size of every input: from the file, from what was given, 1 for open batches and for open sizes of states."""
-    main = next((v.name for v in inputs if v.name not in states and not _scalar(v)), "")
+    others = [v.name for v in inputs if v.name not in states]
+    main = next((v.name for v in inputs if v.name in others and not _scalar(v)), next(iter(others), ""))
     if given is None:
         by_name: dict[str, Sequence[int]] = {}
     elif isinstance(given, Mapping):
