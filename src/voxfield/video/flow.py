@@ -30,7 +30,8 @@ class FlowImages:
     def __init__(self) -> None:
         cv2 = load_cv2("optical flow")
         self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._dis.setFinestScale(0)
+        self._dis.setPatchStride(4)
+        self._dis.setFinestScale(0)  # to the single pixel: movements of half a pixel count
         y, x = (np.mgrid[:FACE_PX, :FACE_PX] + 0.5) / FACE_PX
         seen = [((x - ex) / EYE_RADII[0]) ** 2 + ((y - ey) / EYE_RADII[1]) ** 2 > 1 for ex, ey in EYES]
         self._seen = np.logical_and(*seen).astype(np.float32)
