@@ -10,6 +10,7 @@ TYPE_CHECKING = False  # type checkers know this name; `typing` itself takes lon
 
 _HOMES = {
     "Card": "voxfield.cards",
+    "Diarized": "voxfield.tasks",
     "Embedded": "voxfield.tasks",
     "Enhanced": "voxfield.tasks",
     "Enhancer": "voxfield.tasks",
@@ -19,6 +20,7 @@ _HOMES = {
     "Stream": "voxfield.runtime",
     "Verified": "voxfield.tasks",
     "VoxfieldError": "voxfield.errors",
+    "diarize": "voxfield.tasks",
     "embed": "voxfield.tasks",
     "enhance": "voxfield.tasks",
     "enhance_file": "voxfield.tasks",
@@ -30,6 +32,7 @@ _HOMES = {
 
 __all__ = [  # the same names, spelt out for tools that read and do not run
     "Card",
+    "Diarized",
     "Embedded",
     "Enhanced",
     "Enhancer",
@@ -39,6 +42,7 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "Stream",
     "Verified",
     "VoxfieldError",
+    "diarize",
     "embed",
     "enhance",
     "enhance_file",
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
     from voxfield.explain import explain
     from voxfield.runtime import Stream, load_engine
     from voxfield.tasks import (
+        Diarized,
         Embedded,
         Enhanced,
         Enhancer,
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
         Separator,
         SpeakerBook,
         Verified,
+        diarize,
         embed,
         enhance,
         enhance_file,

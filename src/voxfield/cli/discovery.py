@@ -11,6 +11,7 @@ FIRST = (
     "separate",
     "embed",
     "verify",
+    "diarize",
     "enroll",
     "identify",
     "speakers",

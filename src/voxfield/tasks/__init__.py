@@ -1,5 +1,6 @@
-"""What a user asks for: enhance a recording, separate its voices, tell whose voice it is."""
+"""What a user asks for: enhance a recording, separate its voices, tell whose voice it is and who speaks when."""
 
+from voxfield.tasks.diarization import Diarized, diarize
 from voxfield.tasks.embedding import Embedded, embed, embedding_engine
 from voxfield.tasks.enhancement import DEFAULT_MODEL, Enhanced, EnhanceOptions, enhance, enhance_file, enhance_into
 from voxfield.tasks.enhancer import Enhancer
@@ -11,6 +12,7 @@ from voxfield.tasks.work import Work, engine_for
 
 __all__ = [
     "DEFAULT_MODEL",
+    "Diarized",
     "Embedded",
     "EnhanceOptions",
     "Enhanced",
@@ -22,6 +24,7 @@ __all__ = [
     "SpeakerBook",
     "Verified",
     "Work",
+    "diarize",
     "embed",
     "embedding_engine",
     "engine_for",

@@ -116,6 +116,22 @@ def embedding_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
     return engine
 
 
+def vectors_of(engine: Engine, features: Array) -> Array:
+    """The vectors (B, D) of features (B, bands, T) that are finished.
+
+    Raises:
+        CardError: the network gives values that are not numbers.
+    """
+    batch = len(features) if engine.free_batch else 1
+    parts = [
+        engine.step(np.ascontiguousarray(features[at : at + batch]), ())[0] for at in range(0, len(features), batch)
+    ]
+    vectors = np.concatenate(parts)
+    if not np.isfinite(vectors).all():
+        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    return vectors
+
+
 def cosine(first: Array, second: Array) -> float:
     """Cosine of the angle between two vectors, -1 to 1; 0 where one of them is zero.
 
@@ -167,9 +183,7 @@ class _Pieces:
 
     def _embed(self, features: Array) -> Array:
         """Add a piece; the vector so far, which is the network's own where there is one piece."""
-        vector = self._engine.step(np.ascontiguousarray(self._kind.finished(features)[None]), ())[0][0]
-        if not np.isfinite(vector).all():
-            raise CardError(f"{self._engine.card.name} gives values that are not numbers; its weights are damaged")
+        vector = vectors_of(self._engine, self._kind.finished(features)[None])[0]
         self.pieces += 1
         self._sum += features.shape[1] * vector / max(float(np.linalg.norm(vector)), 1e-12)
         return vector if self.pieces == 1 else self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)

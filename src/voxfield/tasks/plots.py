@@ -40,6 +40,8 @@ overflow:visible}
 @media(prefers-color-scheme:dark){:root{--c0:#9ba8b6;--c1:#6db3f0;--c2:#f0985a;--c3:#6fc792;--c4:#c79be0;--cr:#ef8a80}}
 .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.c4{stroke:var(--c4)}
 .removed{stroke:var(--cr)}
+.bar.c0{fill:var(--c0)}.bar.c1{fill:var(--c1)}.bar.c2{fill:var(--c2)}.bar.c3{fill:var(--c3)}.bar.c4{fill:var(--c4)}
+.bar{stroke:none}
 @media(max-width:520px){.plot{--high:150px;margin-right:.2rem}.odd{display:none}}
 """
 
@@ -80,6 +82,35 @@ def level_curves(curves: Sequence[tuple[str, str, Sequence[float]]], duration_s:
     said = f"Level over time of {', '.join(name for name, _, _ in curves)}"
     ticks = [(1 - below / FLOOR_DB, _signed(-below)) for below in range(0, FLOOR_DB + 1, 20)]
     return f'<p>{keys}</p><div class="levels">{_plot(inner, said, duration_s, "Level (dBFS)", ticks)}</div>'
+
+
+def timeline(lanes: Sequence[tuple[str, Sequence[tuple[float, float]]]], duration_s: float) -> str:
+    """Who or what is there from when to when: a lane each, with bars along a time axis.
+
+    Args:
+        lanes: of each its name, in plain text, and (start, end) of its bars in seconds; from top to bottom.
+        duration_s: what the right edge stands for.
+    """
+    high = 100 / max(1, len(lanes))
+    bars = "".join(
+        f'<rect class="bar {lane_colour(at)}" x="{100 * start_s / duration_s:.3f}%" y="{(at + 0.15) * high:.2f}%" '
+        f'width="{100 * (end_s - start_s) / duration_s:.3f}%" height="{0.7 * high:.2f}%">'
+        f"<title>{escape(name)}, {start_s:.2f} to {end_s:.2f} s</title></rect>"
+        for at, (name, spans) in enumerate(lanes)
+        for start_s, end_s in spans
+    )
+    names = [(1 - (at + 0.5) / len(lanes), escape(_shortened(name))) for at, (name, _) in enumerate(lanes)]
+    said = f"Timeline of {', '.join(name for name, _ in lanes)}"
+    return f'<div class="timeline">{_plot(bars, said, duration_s, "", names)}</div>'
+
+
+def lane_colour(number: int) -> str:
+    """Class of the colour of a lane, from 0 on."""
+    return f"c{(number + 1) % 5}"
+
+
+def _shortened(name: str, most: int = 14) -> str:
+    return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def colour_scale() -> str:
