@@ -14,7 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 LEAVES = {"errors", "formats", "files", "samples", "protocols"}
-SIGNAL = LEAVES | {"audio", "features", "metrics"}
+SIGNAL = LEAVES | {"audio", "features", "metrics", "video"}
 LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
@@ -24,6 +24,7 @@ MAY_IMPORT = {  # room -> rooms
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
+    "video": LEAVES,
     "features": LEAVES,
     "metrics": LEAVES | {"ort"},
     "cards": {"errors", "files"},
@@ -46,6 +47,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
+    "video": {"numpy", "av", "cv2"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},

@@ -50,6 +50,8 @@ class Spotted:
         rate_hz: frames a second that were looked at.
         expressions: the intervals, in order.
         model: full name of the model.
+        apart: frames between the two that each score compares.
+        least: the score that an interval needs.
         notes: what the user should know about the video or the result.
     """
 
@@ -57,6 +59,8 @@ class Spotted:
     rate_hz: float
     expressions: tuple[Expression, ...]
     model: str
+    apart: int
+    least: float
     notes: tuple[str, ...] = ()
 
     @property
@@ -134,7 +138,18 @@ def spot(
             )
         moved = centred(np.array(scores, np.float32), apart)
         found = expressions_in(moved, opened.rate_hz, apart, peaks)
-        return Spotted(moved, opened.rate_hz, found, engine.card.name, tuple(_notes(tracker, len(scores), apart)))
+        notes = tuple(_notes(tracker, len(scores), apart))
+        return Spotted(moved, opened.rate_hz, found, engine.card.name, apart, peaks.least, notes)
+
+
+def check_face(face: str) -> None:
+    """Return when it says where the face is.
+
+    Raises:
+        InputError: it does not.
+    """
+    if face not in (AUTO, WHOLE):
+        parse_box(face)
 
 
 def frames_apart(lasts_s: float, rate_hz: float) -> int:

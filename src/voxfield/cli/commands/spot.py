@@ -52,8 +52,8 @@ def command(
       voxfield spot cropped/s15/15_0101/ --fps 30 --face whole --json
     """
     from voxfield.tasks.peaks import PeakOptions
-    from voxfield.tasks.report import check_report
     from voxfield.tasks.spotting import check_face, frames_apart, spotting_engine
+    from voxfield.tasks.spotting_report import check_page
 
     check_face(face)
     frames_apart(lasts, 30.0)
@@ -61,7 +61,9 @@ def command(
     if report is not None:
         if len(videos) > 1:
             raise InputError(f"--report shows one video, not {len(videos)}")
-        check_report(report, overwrite=overwrite, suffixes=(".html",))
+        check_page(report)
+        if report.exists() and not overwrite:
+            raise OutputError(f"{report} exists already; allow it to be replaced with --overwrite")
     tables = _tables(videos, out)
     for table in tables:
         if table is not None and table.exists() and not overwrite:
@@ -101,7 +103,7 @@ def _spotted(
 ) -> bool:
     """Whether one video could be worked on; what was seen, or why not, is said."""
     from voxfield.tasks.spotting import spot
-    from voxfield.tasks.spotting_report import write_spotting_report
+    from voxfield.tasks.spotting_report import write_page
 
     line: dict[str, object] = {"input": str(video)}
     try:
@@ -109,7 +111,7 @@ def _spotted(
         if table is not None:
             line["output"] = str(found.save(table, overwrite=overwrite))
         if report is not None:
-            write_spotting_report(report, found, title=f"{video.name}: expressions", overwrite=overwrite)
+            write_page(report, found, title=f"{video.name}: expressions", overwrite=overwrite)
             line["report"] = str(report)
     except VoxfieldError as error:
         reason = str(error).removeprefix(f"{video} ")
