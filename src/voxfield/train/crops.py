@@ -17,6 +17,8 @@ from voxfield.protocols import Array
 from voxfield.train.banks import AudioBank
 from voxfield.train.mixing import SILENT, MixConfig, Mixer, active_level
 
+MOST_SPEAKERS = 40  # of a set for validation
+
 
 @dataclass(frozen=True)
 class CropConfig:
@@ -108,28 +110,41 @@ class SpeakerCrops:
 class SpeakerSets:
     """Sets of recordings for validation. `mix(0, index) -> (speakers (U,) int64, U recordings (N,))`.
 
-    A set holds `each` recordings, or all there are, of every speaker who has two or more; other sets hold others.
+    A set holds `each` recordings, or all there are, of every speaker who has two or more, of `MOST_SPEAKERS` at most;
+    other sets hold others. Where there are not two such speakers, it holds both halves of each recording.
     """
 
     def __init__(self, speech: AudioBank, longest_s: float, each: int = 8, seed: int = 0) -> None:
-        self.groups = [group for group in speech.groups if len(group) > 1]
-        if len(self.groups) < 2:
-            raise RecipeError(
-                "validation compares recordings of one speaker and of two; it needs two speakers or more with two "
-                "recordings or more each"
-            )
         self.speech, self.each, self.seed = speech, each, seed
         self.longest_samples = round(longest_s * speech.sample_rate_hz)
+        wholes = [[(clip, 0, speech.samples(clip)) for clip in group] for group in speech.groups]
+        self.groups = [group for group in wholes if len(group) > 1]
+        if len(self.groups) < 2:
+            self.groups = [[half for part in group for half in _halves(*part)] for group in wholes]
+        if len(self.groups) < 2:
+            raise RecipeError(
+                f"validation compares speakers, and only {len(self.groups)} is held out for it; give a manifest with a "
+                "'split' column, or recordings of more speakers"
+            )
 
     def mix(self, epoch: int, index: int) -> tuple[Array, ...]:
         rng = np.random.default_rng((self.seed, epoch, index))
         speakers, recordings = [], []
-        for speaker, group in enumerate(self.groups):
-            for clip in rng.choice(group, min(self.each, len(group)), replace=False):
-                spare = max(self.speech.samples(int(clip)) - self.longest_samples, 0)
-                recordings.append(self.speech.clip(int(clip), int(rng.integers(spare + 1)), self.longest_samples))
+        chosen = self.groups
+        if len(chosen) > MOST_SPEAKERS:
+            chosen = [chosen[at] for at in rng.choice(len(chosen), MOST_SPEAKERS, replace=False)]
+        for speaker, group in enumerate(chosen):
+            for part in rng.choice(len(group), min(self.each, len(group)), replace=False):
+                clip, start, samples = group[int(part)]
+                start += int(rng.integers(max(samples - self.longest_samples, 0) + 1))
+                recordings.append(self.speech.clip(clip, start, min(samples, self.longest_samples)))
                 speakers.append(speaker)
         return (np.array(speakers), *recordings)
+
+
+def _halves(clip: int, start: int, samples: int) -> list[tuple[int, int, int]]:
+    middle = samples // 2
+    return [(clip, start, middle), (clip, start + middle, samples - middle)]
 
 
 def speaker_names(speech: AudioBank) -> list[str]:

@@ -13,8 +13,13 @@ from voxfield.cli.printable import visible
 
 
 def command(
-    recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, or of mixtures.")],
-    truth: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...")],
+    recordings: Annotated[
+        Path, typer.Argument(help="Folder of noisy recordings or of mixtures; a list of trials or a folder of lists.")
+    ],
+    truth: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...; none for trials."),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.", autocompletion=all_models)
     ] = "crn-small",
@@ -22,15 +27,23 @@ def command(
         str,
         typer.Option(
             help="Comma-separated; all that are installed if not given. Of enhancement: pesq, stoi, estoi, si_sdr_db, "
-            "dnsmos; of separation: si_sdr, sdr, pesq, stoi, swaps."
+            "dnsmos; of separation: si_sdr, sdr, pesq, stoi, swaps; of speakers: eer, min_dcf, cllr."
         ),
     ] = "",
     limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
+    cohort: Annotated[
+        Path | None, typer.Option(help="Other speakers' vectors, of `voxfield embed -o FILE.npz`, to normalise with.")
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Trials of other speakers to fit a calibration on, for Cllr and for a card.")
+    ] = None,
+    det: Annotated[Path | None, typer.Option(help="An .svg for the errors over all thresholds (DET).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     offline: Offline = False,
 ) -> None:
-    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture.
+    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture, speakers by trials.
 
+    A trial is a line of a text file: `1 enrol.wav test.wav` for one speaker, `0 enrol.wav test.wav` for two.
     A recording that cannot be scored is named at the end, and the exit code is 1.
 
     Examples:
@@ -38,18 +51,22 @@ def command(
       voxfield evaluate test/noisy test/clean --model crn-small --json
 
       voxfield evaluate Libri2Mix/test/mix_clean Libri2Mix/test --model conv-tasnet-small
+
+      voxfield evaluate trials/test/ --calibrate trials/fit/ --det det.svg --model speakers.onnx --json
     """
     from voxfield.metrics.enhancement import NEEDS
     from voxfield.tasks.evaluation import evaluate, scoring_for
 
     chosen = tuple(measures.split(",")) if measures else ()
-    used = scoring_for(model, chosen).measures
-    if not measures and (absent := [name for name in NEEDS if name not in used]):
+    given = {"cohort": cohort, "calibrate": calibrate, "det": det}
+    options = {name: path for name, path in given.items() if path is not None}
+    used = scoring_for(model, chosen, options).measures
+    if not measures and "eer" not in used and (absent := [name for name in NEEDS if name not in used]):
         print(
             f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
             file=sys.stderr,
         )
-    found = evaluate(recordings, truth, model, chosen, limit=limit, progress=_show)
+    found = evaluate(recordings, truth, model, chosen, limit=limit, progress=_show, options=options)
     print(file=sys.stderr)
     for row in found.failed:
         print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)

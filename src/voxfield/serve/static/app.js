@@ -6,7 +6,7 @@ import { choose, current, preferred, say } from "./language.js";
 import { liveView } from "./live.js";
 import { fillChoices, modelsView } from "./models.js";
 import { enhanceView, separateView } from "./recordings.js";
-import { askJson, useTokenDialog } from "./service.js";
+import { askJson, useToken } from "./service.js";
 import { speakersView } from "./speakers.js";
 
 const sections = [...document.querySelectorAll("main > section")];
@@ -37,15 +37,25 @@ function askToken() {
   });
 }
 
+/** The token that `voxfield serve --open` puts behind the address; it is taken out of what the browser shows. */
+function givenToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given !== null) history.replaceState(null, "", location.pathname);
+  return given;
+}
+
 async function start() {
+  useToken(givenToken(), askToken);
   choose(preferred());
   byId("language").addEventListener("click", () => choose(current() === "en" ? "zh" : "en"));
   addEventListener("hashchange", () => show(true));
   show(false);
-  useTokenDialog(askToken);
-  const model = (id) => () => byId(id).value;
-  liveView(model("live-model"));
-  const enhance = enhanceView(model("file-model"));
+  let models = [];
+  liveView(() => {
+    const chosen = models.find(({ name }) => name === byId("live-model").value);
+    return { name: chosen.name, rate: chosen.interface.sample_rate_hz };
+  });
+  const enhance = enhanceView(() => byId("file-model").value);
   separateView();
   explainView();
   const toFile = (file) => {
@@ -55,7 +65,8 @@ async function start() {
   dropPlace(byId("live-drop"), "drop-live", toFile);
   dropTarget(document.body, toFile);
   try {
-    const [{ paths }, { models }] = await Promise.all([askJson("/v1/openapi.json"), askJson("/v1/models")]);
+    const [{ paths }, offered] = await Promise.all([askJson("/v1/openapi.json"), askJson("/v1/models")]);
+    models = offered.models;
     fillChoices(models);
     modelsView(models);
     const offers = (verb, task) => `/v1/${verb}` in paths && models.some((card) => card.task === task);

@@ -12,7 +12,7 @@ const FLOOR_DB = -60; // of the meters
 const SPOKEN_EVERY = 10; // reports between two updates for screen readers
 const SHOWN_HZ = 8000; // upper edge of the moving spectrograms
 
-/** @param {() => string} model gives the name of the model that is chosen */
+/** @param {() => {name: string, rate: number}} model gives the model that is chosen, and its samples per second */
 export function liveView(model) {
   const view = byId("live");
   const player = new Player(byId("live-result"));
@@ -33,13 +33,16 @@ export function liveView(model) {
       },
     });
     try {
-      await starting.start({ model: model(), input: byId("live-input").value, output: byId("live-output").value });
+      const { name, rate } = model();
+      const [input, output] = ["live-input", "live-output"].map((id) => byId(id).value);
+      await starting.start({ model: name, rate, input, output });
     } catch (error) {
       say(byId("live-status"), "failed", { reason: trouble(error) });
       return;
     }
     microphone = starting;
     microphone.bypass = !byId("live-enhanced").checked;
+    byId("live-desk").hidden = false;
     view.dataset.on = "";
     say(byId("live-start"), "stop");
     say(byId("live-status"), "listening");

@@ -12,6 +12,7 @@ export class Microphone {
   constructor(on) {
     this.on = on;
     this.counts = { before: 0, after: 0 }; // samples so far
+    this.holes = []; // samples that the service has dropped and at which position, still to come
   }
 
   get rate() {
@@ -25,20 +26,21 @@ export class Microphone {
 
   /**
    * Open the device and the session, and play.
-   * @param {{model: string, input: string, output: string}} chosen devices by their id, "" for the usual ones
+   * @param {{model: string, rate: number, input: string, output: string}} chosen the rate of the model, at which no
+   *   time is lost by resampling; devices by their id, "" for the usual ones
    */
-  async start({ model, input, output }) {
+  async start({ model, rate, input, output }) {
     if (!navigator.mediaDevices) throw new Error(words("insecure"));
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: constraints(input) });
-      this.context = new AudioContext({ latencyHint: "interactive" });
+      this.open(rate);
       if (output) await this.context.setSinkId(output);
       await this.context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
       this.session = await Session.open(
-        { rate: this.rate, model },
+        { rate: this.context.sampleRate, model },
         {
           audio: (block) => this.give(block),
-          dropped: (count) => this.lose(count),
+          dropped: (hole) => this.holes.push(hole),
           lost: (error) => this.on.lost(error),
         },
       );
@@ -47,6 +49,18 @@ export class Microphone {
     } catch (error) {
       await this.release();
       throw error;
+    }
+  }
+
+  /** Firefox connects no microphone to a context of another rate than its own; the service takes any rate. */
+  open(rate) {
+    this.context = new AudioContext({ latencyHint: "interactive", sampleRate: rate });
+    try {
+      this.source = new MediaStreamAudioSourceNode(this.context, { mediaStream: this.stream });
+    } catch {
+      this.context.close();
+      this.context = new AudioContext({ latencyHint: "interactive" });
+      this.source = new MediaStreamAudioSourceNode(this.context, { mediaStream: this.stream });
     }
   }
 
@@ -61,9 +75,8 @@ export class Microphone {
       this.session.send(data);
       this.pass("before", data);
     };
-    const source = new MediaStreamAudioSourceNode(this.context, { mediaStream: this.stream });
-    source.connect(this.node).connect(this.context.destination);
-    this.analysers = [source, this.node].map((node) => {
+    this.source.connect(this.node).connect(this.context.destination);
+    this.analysers = [this.source, this.node].map((node) => {
       const analyser = new AnalyserNode(this.context, { fftSize: 1024, smoothingTimeConstant: 0 });
       node.connect(analyser);
       return analyser;
@@ -90,14 +103,21 @@ export class Microphone {
     if (this.context?.state !== "closed") await this.context?.close();
   }
 
+  /** Play what came back, with silence in the place of what was dropped, so that both streams stay in step. */
   give(block) {
-    this.pass("after", block);
-    this.node.port.postMessage(block);
+    while (this.holes.length && this.holes[0].at_sample <= this.counts.after + block.length) {
+      const { samples, at_sample } = this.holes.shift();
+      const first = block.subarray(0, Math.max(0, at_sample - this.counts.after));
+      this.play(first);
+      this.play(new Float32Array(samples));
+      block = block.subarray(first.length);
+    }
+    this.play(block);
   }
 
-  lose(count) {
-    this.pass("after", new Float32Array(count));
-    this.node.port.postMessage({ lost: count });
+  play(block) {
+    this.pass("after", block);
+    this.node.port.postMessage(block);
   }
 
   pass(name, block) {

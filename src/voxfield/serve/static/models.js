@@ -1,6 +1,6 @@
 /** The models of the service: their cards, and the choices of a model in the other views. */
 import { byId, element } from "./dom.js";
-import { say, words } from "./language.js";
+import { say } from "./language.js";
 
 /** @param {Object[]} cards of `/v1/models` */
 export function modelsView(cards) {
@@ -18,7 +18,7 @@ export function fillChoices(cards) {
 function shown(card) {
   const rows = [
     ["card-task", card.task],
-    ["card-rate", card.sample_rate_hz && `${card.sample_rate_hz} Hz`],
+    ["card-rate", card.interface.sample_rate_hz && `${card.interface.sample_rate_hz} Hz`],
     ["card-latency", latency(card)],
     ["card-parameters", card.parameters?.toLocaleString("en")],
     ["card-macs", card.macs?.toLocaleString("en")],
@@ -39,7 +39,7 @@ function shown(card) {
 }
 
 function latency(card) {
-  return card.latency_ms === null || card.latency_ms === undefined ? null : `${card.latency_ms} ms`;
+  return card.latency_ms === null ? say(element("span"), "whole-recording") : `${card.latency_ms} ms`;
 }
 
 /** Scores before and after, as one line each. */

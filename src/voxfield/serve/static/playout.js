@@ -10,7 +10,7 @@ const START_S = 0.015; // that wait before playing begins
 const MORE_S = 0.01; // that an underrun adds
 const MOST_S = 0.3;
 const SLACK_S = 0.03; // that may wait beyond what is needed
-const WATCH_S = 2; // over which the buffer must have been too long
+const WATCH_S = 1; // over which the buffer must have been too long
 const FADE_S = 0.01; // of a switch between enhanced and microphone
 
 export class Playout {
@@ -34,11 +34,6 @@ export class Playout {
 
   receive(block) {
     this.enhanced.push(block);
-  }
-
-  /** Samples that the service has dropped: nothing arrives for them. */
-  lose(count) {
-    this.enhanced.push(new Float32Array(count));
   }
 
   /** Take a block of the microphone and fill a block of the same size for the output. */

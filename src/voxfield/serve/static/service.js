@@ -7,8 +7,13 @@ let askToken = async () => null;
 /** What the service, or the way to it, says against a request. */
 export class ServiceError extends Error {}
 
-/** @param {() => Promise<?string>} dialog asks the user for the token of a service that needs one */
-export function useTokenDialog(dialog) {
+/**
+ * Say where the token of a service that needs one comes from.
+ * @param {?string} given with the address of the page
+ * @param {() => Promise<?string>} dialog asks the user for it
+ */
+export function useToken(given, dialog) {
+  token = given;
   askToken = dialog;
 }
 

@@ -8,8 +8,8 @@ export class Session {
   /**
    * A session of one channel of 32-bit floats, once the service is ready for it.
    * @param {{rate: number, model: string}} wanted samples per second, and the name of the model
-   * @param {{audio: (block: Float32Array) => void, dropped: (samples: number) => void, lost: (error: Error) => void}} on
-   *   what comes back, samples for which nothing comes back, and an end that was not asked for
+   * @param {{audio: (block: Float32Array) => void, dropped: ({samples: number, at_sample: number}) => void, lost: (error: Error) => void}} on
+   *   what comes back, where nothing comes back, and an end that was not asked for
    */
   static async open(wanted, on) {
     const address = new URL("/v1/stream", location.href);
@@ -44,7 +44,7 @@ export class Session {
       if (typeof data !== "string") return on.audio(new Float32Array(data));
       const message = JSON.parse(data);
       if (message.type === "error") this.error = new ServiceError(message.message);
-      if (message.type === "dropped") on.dropped(message.samples);
+      if (message.type === "dropped") on.dropped(message);
       this.waiting.get(message.type)?.done(message);
       this.waiting.delete(message.type);
     };

@@ -1,7 +1,7 @@
 /**
  * The audio thread: gives the microphone away in blocks, plays what comes back, and reports levels and latency.
  *
- * To it: a Float32Array of enhanced samples, {bypass} or {lost}. From it: a Float32Array of the microphone, or
+ * To it: a Float32Array of enhanced samples, or {bypass}. From it: a Float32Array of the microphone, or
  * {inputPower, outputPower, latencySamples, underruns} several times a second.
  */
 import { Playout } from "./playout.js";
@@ -18,8 +18,7 @@ class Live extends AudioWorkletProcessor {
     this.reset();
     this.port.onmessage = ({ data }) => {
       if (data instanceof Float32Array) this.playout.receive(data);
-      else if ("bypass" in data) this.playout.bypass = data.bypass;
-      else this.playout.lose(data.lost);
+      else this.playout.bypass = data.bypass;
     };
   }
 
