@@ -53,7 +53,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "scipy"},
     "explain": {"numpy", "onnx", "torch"},
     "serve": {
         "numpy",
@@ -67,7 +67,7 @@ PACKAGES = {  # room -> packages besides the standard library
     },
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
-    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},
+    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics", "openpyxl"},
     "export": {"numpy", "torch", "safetensors", "onnx", "h5py"},
     "cli": {"typer", "rich", "click"},
 }

@@ -50,7 +50,9 @@ class PeakOptions:
 DEFAULT_PEAKS = PeakOptions()
 
 
-def expressions_in(scores: Array, rate_hz: float, apart: int, options: PeakOptions = DEFAULT_PEAKS) -> tuple[Expression, ...]:
+def expressions_in(
+    scores: Array, rate_hz: float, apart: int, options: PeakOptions = DEFAULT_PEAKS
+) -> tuple[Expression, ...]:
     """Intervals in scores (F,), one a frame, NaN where there is none.
 
     A score compares frames that lie `apart` frames apart, so it already rises half of that before the onset, and falls
@@ -71,7 +73,9 @@ def expressions_in(scores: Array, rate_hz: float, apart: int, options: PeakOptio
         first = int(before[-1]) + 1 if len(before) else 0
         last = peak + int(after[0]) - 1 if len(after) else len(smooth) - 1
         half = min(apart / 2, max(0.0, (last - first) / 2 - 1))
-        one = Expression((first + half) / rate_hz, peak / rate_hz, (last - half) / rate_hz, min(1.0, float(smooth[peak])))
+        one = Expression(
+            (first + half) / rate_hz, peak / rate_hz, (last - half) / rate_hz, min(1.0, float(smooth[peak]))
+        )
         if found and one.onset_s < found[-1].offset_s:  # two peaks of one expression
             better = max(found[-1], one, key=lambda each: each.confidence)
             found[-1] = better._replace(

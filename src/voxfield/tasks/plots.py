@@ -85,9 +85,7 @@ def level_curves(curves: Sequence[tuple[str, str, Sequence[float]]], duration_s:
     return f'<p>{keys}</p><div class="levels">{_plot(inner, said, duration_s, "Level (dBFS)", ticks)}</div>'
 
 
-def score_curve(
-    scores: Sequence[float], spans: Sequence[tuple[float, float]], least: float, duration_s: float
-) -> str:
+def score_curve(scores: Sequence[float], spans: Sequence[tuple[float, float]], least: float, duration_s: float) -> str:
     """Scores from 0 to 1 over time with their axes; the spans that were found are shaded, and `least` is a line.
 
     Args:

@@ -25,6 +25,7 @@ from voxfield.video import (
     IMAGE_PX,
     FaceFinder,
     FlowImages,
+    Image,
     Video,
     boxed,
     open_video,
@@ -167,7 +168,7 @@ def frame_images(video: Video, apart: int, tracker: Tracker) -> Iterator[Array |
     """For every frame the image (3, 42, 42) of the flow from the one `apart` before it; None where there is no face in
     both at the same place."""
     flow = FlowImages()
-    crops: deque[Array] = deque(maxlen=apart)
+    crops: deque[Image] = deque(maxlen=apart)
     for frame in video.frames():
         crop, moved = tracker.crop(frame.grey)
         if crop is None or moved:
@@ -224,7 +225,7 @@ class Tracker:
         self._finder = FaceFinder() if face == AUTO else None
         self.frames = self.seen = self.others = self.moves = 0
 
-    def crop(self, grey: Array) -> tuple[Array | None, bool]:
+    def crop(self, grey: Image) -> tuple[Image | None, bool]:
         """(the face or None, whether the crop lies elsewhere than before)."""
         moved = False
         if self._whole:
@@ -252,5 +253,7 @@ def _notes(tracker: Tracker, frames: int, apart: int) -> list[str]:
     if tracker.others:
         notes.append("there is more than one face; the largest one is followed")
     if tracker.moves:
-        notes.append(f"the head moved so far that its crop had to follow {tracker.moves} times; nothing is spotted there")
+        notes.append(
+            f"the head moved so far that its crop had to follow {tracker.moves} times; nothing is spotted there"
+        )
     return notes

@@ -2,8 +2,8 @@
 
 - CAS(ME)^2: `rawpic` (or `cropped`) with `s15/15_0101disgustingteeth/img001.jpg`, and `code_final.xlsx` beside it.
 - SAMM-LV: `SAMM_longvideos` with `006_1/006_1_0001.jpg`, and `SAMM_LongVideos_V2_Release.xlsx` beside it.
-- Any other folder: `expressions.csv` with the columns path, subject, onset_s, offset_s and optionally rate_hz (of folders
-  of pictures) and kind; a video without expressions has a row with both times empty.
+- Any other folder: `expressions.csv` with the columns path, subject, onset_s, offset_s and optionally rate_hz (of
+  folders of pictures), face and kind; a video without expressions has a row with both times empty.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from voxfield.errors import InputError, MissingExtraError
 from voxfield.metrics.spotting import Interval
 from voxfield.video import Video, open_video
-from voxfield.video.made_faces import Making, MadeClip
+from voxfield.video.made_faces import CLOSE, MadeClip, Making
 
 TABLE = "expressions.csv"
 CASME_HZ, SAMM_HZ = 30.0, 200.0
@@ -51,7 +51,7 @@ class Labelled:
 class Made(Labelled):
     """A made clip: cut close to the face, whose place is known."""
 
-    making: Making = Making()
+    making: Making = CLOSE
 
     def open(self) -> Video:
         return MadeClip(int(self.path), self.making)
@@ -61,7 +61,7 @@ def made(count: int, first: int, making: Making) -> list[Labelled]:
     """Made clips number `first` and on, each of a subject of its own."""
     left, top = ((size - making.face_px) / 2 for size in making.size)
     face = f"{left},{top},{making.face_px},{making.face_px}"
-    clips = []
+    clips: list[Labelled] = []
     for seed in range(first, first + count):
         happens = MadeClip(seed, making).expressions
         times = tuple((one.onset_s, one.offset_s) for one in happens)

@@ -1,4 +1,4 @@
-"""Training of MEAN_Spot: an image of flow in, whether it shares a frame with an expression out (Liong, See & Chan, 2023)."""
+"""Training of MEAN_Spot (Liong, See & Chan, 2023): an image of flow in, whether an expression is under way out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -22,10 +21,9 @@ from voxfield.train.flow_bank import FlowClip, flow_clips
 from voxfield.train.recipe import Recipe
 from voxfield.train.task import Scores, TrainingTask
 from voxfield.train.torch_engine import TorchEngine, card_for
-from voxfield.video.made_faces import Making
+from voxfield.video.made_faces import CLOSE
 
 _VALID_FROM, _TEST_FROM = 1_000_000, 2_000_000  # numbers of made clips that training never sees
-CLOSE = Making(size=(300, 320))  # clips of training are cut close to the face
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,9 @@ def split(clips: Sequence[Labelled], left_out: str = "") -> tuple[list[Labelled]
     out = {left_out} if left_out else {*subjects[4::5]} or {*subjects[-1:]}
     parts = [clip for clip in clips if clip.subject not in out], [clip for clip in clips if clip.subject in out]
     if not all(parts):
-        raise RecipeError(f"[mix] left_out = '{left_out}': two subjects or more are needed, there are {', '.join(subjects)}")
+        raise RecipeError(
+            f"[mix] left_out = '{left_out}': two subjects or more are needed, there are {', '.join(subjects)}"
+        )
     return parts
 
 
@@ -74,11 +74,12 @@ class PairsOfFrames:
 
     def __init__(self, clips: Sequence[FlowClip], mix: SpotMix, seed: int) -> None:
         self.mix_config, self.seed, self.clips = mix, seed, clips
-        labels = [clip.labels for clip in clips]
-        places = [(number, at, label) for number, its in enumerate(labels) for at, label in enumerate(its)]
-        self.places = {which: np.array([(n, a) for n, a, label in places if bool(label) == which]) for which in (False, True)}  # fmt: skip
-        if not all(len(its) for its in self.places.values()):
-            raise RecipeError("training to spot needs frames in which something happens, and frames in which nothing does")
+        places = [(number, at, label) for number, clip in enumerate(clips) for at, label in enumerate(clip.labels)]
+        self.places = [np.array([(n, at) for n, at, label in places if label == which]) for which in (False, True)]
+        if not all(map(len, self.places)):
+            raise RecipeError(
+                "training to spot needs frames in which something happens, and frames in which nothing does"
+            )
 
     def mix(self, epoch: int, index: int) -> tuple[Array, Array]:
         rng = np.random.default_rng((self.seed, epoch, index))
@@ -88,7 +89,7 @@ class PairsOfFrames:
         if rng.random() < self.mix_config.mirrored:
             image = np.ascontiguousarray(image[:, :, ::-1])
             image[0] *= -1  # to the left is now to the right
-        return image, np.float32(label)[()] * np.ones((), np.float32)
+        return image, np.array(label, np.float32)
 
 
 class WholeClips:

@@ -2,7 +2,7 @@
 
 from voxfield.video.face import FACE_PX, Box, FaceFinder, Place, boxed, parse_box, whole_frame
 from voxfield.video.flow import IMAGE_PX, FlowImages
-from voxfield.video.frames import Frame, Video, load_cv2, open_video
+from voxfield.video.frames import Frame, Image, Video, load_cv2, open_video
 
 __all__ = [
     "FACE_PX",
@@ -11,6 +11,7 @@ __all__ = [
     "FaceFinder",
     "FlowImages",
     "Frame",
+    "Image",
     "Place",
     "Video",
     "boxed",

@@ -1,14 +1,14 @@
-"""Where the face is: found by OpenCV's cascades, turned and scaled so that the eyes lie at the same place in each crop."""
+"""Where the face is: found by OpenCV's cascades, turned and scaled so that the eyes lie where they do in each crop."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxfield.errors import InputError
-from voxfield.protocols import Array
-from voxfield.video.frames import load_cv2
+from voxfield.video.frames import Image, load_cv2
 
 FACE_PX = 128  # side of the crop
 EYES = ((0.31, 0.37), (0.69, 0.37))  # of the crop, where the eyes come to lie: x and y of the left and the right one
@@ -39,12 +39,13 @@ class Place(NamedTuple):
     """How a face lies in the frame: the box, and the matrix (2, 3) that turns the frame into the crop."""
 
     box: Box
-    matrix: Array
+    matrix: NDArray[np.float64]
 
-    def crop(self, grey: Array) -> Array:
+    def crop(self, grey: Image) -> Image:
         """The face, (128, 128) uint8."""
         cv2 = load_cv2("cutting out faces")
-        cut: Array = cv2.warpAffine(grey, self.matrix, (FACE_PX, FACE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+        size, edge = (FACE_PX, FACE_PX), cv2.BORDER_REPLICATE
+        cut: Image = cv2.warpAffine(grey, self.matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge)
         return cut
 
 
@@ -62,7 +63,7 @@ class FaceFinder:
         self._eyes = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_eye_tree_eyeglasses.xml")
         self.found: list[Box] = []
 
-    def place(self, grey: Array) -> Place | None:
+    def place(self, grey: Image) -> Place | None:
         """The largest face of an image (H, W) uint8, or None."""
         cv2 = load_cv2("finding faces")
         scale = min(1.0, _SEARCH_PX / max(grey.shape))
@@ -75,24 +76,25 @@ class FaceFinder:
         box = self.found[0]
         return Place(box, aligned(box, self._pair(grey, box)))
 
-    def _pair(self, grey: Array, box: Box) -> Array | None:
+    def _pair(self, grey: Image, box: Box) -> NDArray[np.float64] | None:
         """Middles of the left and the right eye, (2, 2), where the cascade finds one in each half."""
         left, top, side = int(max(box.x, 0)), int(max(box.y, 0)), int(box.width)
         upper = grey[top : top + int(side * 0.6), left : left + side]
         if min(upper.shape) < 24:
             return None
         least = max(8, side // 8)
-        eyes = [(x + w / 2, y + h / 2, w) for x, y, w, h in self._eyes.detectMultiScale(upper, 1.1, 3, minSize=(least, least))]  # fmt: skip
+        boxes = self._eyes.detectMultiScale(upper, 1.1, 3, minSize=(least, least))
+        eyes = [(x + w / 2, y + h / 2, w) for x, y, w, h in boxes]
         halves = [[eye for eye in eyes if (eye[0] < side / 2) == first] for first in (True, False)]
         if not all(halves):
             return None
-        pair = np.array([max(half, key=lambda eye: eye[2])[:2] for half in halves]) + (left, top)
+        pair = np.array([max(half, key=lambda eye: eye[2])[:2] for half in halves]) + np.array([left, top])
         apart = float(np.hypot(*(pair[1] - pair[0]))) / side
         level = abs(pair[1][1] - pair[0][1]) < 0.35 * side
         return pair if _EYE_DISTANCE[0] <= apart <= _EYE_DISTANCE[1] and level else None
 
 
-def aligned(box: Box, eyes: Array | None = None) -> Array:
+def aligned(box: Box, eyes: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """The matrix (2, 3) from frame to crop that brings the eyes to their places; without them those of the box."""
     if eyes is None:
         eyes = np.array([[box.x + x * box.width, box.y + y * box.height] for x, y in EYES])
@@ -108,7 +110,7 @@ def boxed(box: Box) -> Place:
     return Place(box, aligned(box))
 
 
-def whole_frame(grey: Array) -> Place:
+def whole_frame(grey: Image) -> Place:
     """The place of a face that fills its image, as in pictures that were cut before."""
     height, width = grey.shape
     matrix = np.array([[FACE_PX / width, 0, 0], [0, FACE_PX / height, 0]])

@@ -8,12 +8,15 @@ keep their scale: the paper stretches every image to 0 .. 1, which makes a face 
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
-from voxfield.protocols import Array
 from voxfield.video.face import EYES, FACE_PX
-from voxfield.video.frames import load_cv2
+from voxfield.video.frames import Image, load_cv2
 
+Values: TypeAlias = NDArray[Any]
 IMAGE_PX = 42
 SCALE_PX = 2.0  # flow of so many pixels of the crop is 1
 STRAIN_SCALE = 0.5  # strain per pixel that is 1
@@ -36,24 +39,24 @@ class FlowImages:
         seen = [((x - ex) / EYE_RADII[0]) ** 2 + ((y - ey) / EYE_RADII[1]) ** 2 > 1 for ex, ey in EYES]
         self._seen = np.logical_and(*seen).astype(np.float32)
 
-    def image(self, first: Array, second: Array) -> Array:
+    def image(self, first: Image, second: Image) -> NDArray[np.float32]:
         """u, v and strain between two crops (128, 128) uint8, as (3, 42, 42) float32."""
         cv2 = load_cv2("optical flow")
         flow = self._dis.calc(first, second, None)
         flow = flow - np.median(_cut(flow, NOSE).reshape(-1, 2), axis=0)
-        flow *= self._seen[..., None]
-        motion = np.dstack([flow / SCALE_PX, strain(flow) / STRAIN_SCALE]).clip(-MOST, MOST)
+        motion = np.dstack([flow / SCALE_PX, strain(flow) / STRAIN_SCALE]).clip(-MOST, MOST) * self._seen[..., None]
         size = (IMAGE_PX, IMAGE_PX // 2)
         parts = [cv2.resize(_cut(motion, region), size, interpolation=cv2.INTER_AREA) for region in (BROWS, MOUTH)]
         return np.ascontiguousarray(np.concatenate(parts).transpose(2, 0, 1), np.float32)
 
 
-def strain(flow: Array) -> Array:
+def strain(flow: Values) -> Values:
     """Magnitude of the optical strain tensor of a flow (H, W, 2): sqrt(xx^2 + yy^2 + 2 xy^2)."""
     (uy, ux), (vy, vx) = np.gradient(flow[..., 0]), np.gradient(flow[..., 1])
-    return np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2)
+    found: Values = np.sqrt(ux**2 + vy**2 + 0.5 * (uy + vx) ** 2)
+    return found
 
 
-def _cut(image: Array, region: tuple[float, float, float, float]) -> Array:
+def _cut(image: Values, region: tuple[float, float, float, float]) -> Values:
     left, top, right, bottom = (round(share * FACE_PX) for share in region)
     return image[top:bottom, left:right]

@@ -7,14 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxfield.errors import InputError, MissingExtraError
 from voxfield.files import path_of
-from voxfield.protocols import Array
 
+Image: TypeAlias = NDArray[np.uint8]  # (H, W) grey values
 EVEN_HZ = 30.0  # faster videos are thinned out to about this rate
 MOST_EVEN_HZ = 45.0  # slower ones keep their own
 LEAST_HZ, MOST_HZ = 5.0, 1000.0
@@ -32,7 +33,7 @@ class Frame(NamedTuple):
     """One image: seconds from the first frame, and (H, W) uint8."""
 
     time_s: float
-    grey: Array
+    grey: Image
 
 
 class Video(ABC):
@@ -72,7 +73,7 @@ class Video(ABC):
                 continue
             if (place - due) / self.rate_hz > LONGEST_GAP_S:
                 raise InputError(
-                    f"the time stamps of {self.name} jump from {due / self.rate_hz:.1f} s to {time_s:.1f} s; cut it there"
+                    f"the time stamps of {self.name} jump from {due / self.rate_hz:.1f} to {time_s:.1f} s; cut it there"
                 )
             for missing in range(due, place):
                 if latest is not None:
@@ -94,7 +95,7 @@ class Video(ABC):
         self.close()
 
     @abstractmethod
-    def _read(self) -> Iterator[tuple[float, Callable[[], Array]]]:
+    def _read(self) -> Iterator[tuple[float, Callable[[], Image]]]:
         """Seconds from the first frame, and what gives the image, of every frame that can be read."""
 
 
@@ -115,10 +116,13 @@ class VideoFile(Video):
                 kinds = ", ".join(sorted({stream.type for stream in self._container.streams})) or "nothing"
                 raise InputError(f"{path} holds no pictures, but {kinds}")
             if self._stream.width * self._stream.height > MOST_PIXELS:
-                raise InputError(f"{path} has frames of {self._stream.width} x {self._stream.height}; that is too large")
+                raise InputError(
+                    f"{path} has frames of {self._stream.width} x {self._stream.height}; that is too large"
+                )
             self._stream.thread_type = "AUTO"
             rate = self._stream.average_rate or self._stream.guessed_rate or 0
-            super().__init__(str(path), float(rate), self._stream.frames or None)
+            self._rate_hz = float(rate)
+            super().__init__(str(path), self._rate_hz, self._stream.frames or None)
         except self._errors as error:
             self._file.close()
             if isinstance(error, InputError):
@@ -130,7 +134,7 @@ class VideoFile(Video):
         self._container.close()
         self._file.close()
 
-    def _read(self) -> Iterator[tuple[float, Callable[[], Array]]]:
+    def _read(self) -> Iterator[tuple[float, Callable[[], Image]]]:
         begin = None
         frames = self._container.decode(self._stream)
         count = 0
@@ -143,7 +147,7 @@ class VideoFile(Video):
                 if begin is None:
                     raise InputError(f"{self.name} is damaged before its first frame: {_reason(error)}") from error
                 return
-            own_s = count / float(self._stream.average_rate) if frame.time is None else frame.time
+            own_s = count / self._rate_hz if frame.time is None else frame.time
             begin = own_s if begin is None else begin
             yield max(0.0, own_s - begin), lambda frame=frame: _upright(frame)  # type: ignore[misc]
             count += 1
@@ -160,7 +164,7 @@ class Pictures(Video):
         self._given_hz = rate_hz
         super().__init__(str(folder), rate_hz, len(found))
 
-    def _read(self) -> Iterator[tuple[float, Callable[[], Array]]]:
+    def _read(self) -> Iterator[tuple[float, Callable[[], Image]]]:
         for number, path in enumerate(self.paths):
             yield number / self._given_hz, lambda path=path: _picture(path)  # type: ignore[misc]
 
@@ -207,7 +211,7 @@ def _load(package: str, purpose: str) -> Any:
     return cv2
 
 
-def _upright(frame: Any) -> Array:
+def _upright(frame: Any) -> Image:
     """The image of a decoded frame, scaled down where it is large."""
     scale = min(1.0, LARGEST_PX / max(frame.width, frame.height))
     size = {"width": max(2, round(frame.width * scale)), "height": max(2, round(frame.height * scale))}
@@ -216,13 +220,17 @@ def _upright(frame: Any) -> Array:
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _picture(path: Path) -> Array:
+def _picture(path: Path) -> Image:
     cv2 = load_cv2(f"reading {path}")
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE) if path.stat().st_size else None
+    image: Image | None = (
+        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE) if path.stat().st_size else None
+    )
     if image is None:
         raise InputError(f"{path} is not a picture that can be read")
     scale = LARGEST_PX / max(image.shape)
-    return image if scale >= 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return image
 
 
 def _by_number(path: Path) -> tuple[list[int], str]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from voxfield.protocols import Array
 from voxfield.video.face import EYES
 from voxfield.video.frames import Video, load_cv2
 
@@ -63,6 +63,9 @@ class Making:
     noise: tuple[float, float] = (1.0, 4.0)  # standard deviation of each pixel, of 255
 
 
+CLOSE = Making(size=(300, 320))  # cut close to the face
+
+
 class MadeClip(Video):
     """A made clip; the same seed gives the same one.
 
@@ -90,7 +93,7 @@ class MadeClip(Video):
             image = frame.clip(0, 255).astype(np.uint8)
             yield number / making.rate_hz, lambda image=image: image
 
-    def _frame(self, time_s: float, backdrop: Array, x: float, y: float, turn: float) -> Array:
+    def _frame(self, time_s: float, backdrop: NDArray[Any], x: float, y: float, turn: float) -> NDArray[Any]:
         cv2 = load_cv2("making clips")
         making, side = self.making, self.making.face_px
         moved = _moved(self._face, [(one, one.share(time_s)) for one in self.expressions])
@@ -125,7 +128,7 @@ def _closed(since_s: float) -> float:
     return float(np.sin(np.pi * since_s / 0.2)) if 0 <= since_s <= 0.2 else 0.0
 
 
-def _wander(rng: np.random.Generator, count: int, rate_hz: float) -> Array:
+def _wander(rng: np.random.Generator, count: int, rate_hz: float) -> NDArray[Any]:
     """(count,) slow random movement of standard deviation 1, without anything above about 0.5 Hz."""
     points = max(4, int(count / rate_hz) + 3)
     knots = rng.standard_normal(points)
@@ -135,24 +138,24 @@ def _wander(rng: np.random.Generator, count: int, rate_hz: float) -> Array:
     return np.convolve(np.pad(smooth, len(kernel) // 2, "edge"), kernel, "valid")[:count]
 
 
-def _texture(rng: np.random.Generator, shape: tuple[int, int], blur: float) -> Array:
+def _texture(rng: np.random.Generator, shape: tuple[int, int], blur: float) -> NDArray[Any]:
     """Smooth noise of standard deviation 1."""
     cv2 = load_cv2("making clips")
     noise = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), blur)
     return noise / noise.std()  # type: ignore[no-any-return]
 
 
-def _backdrop(rng: np.random.Generator, size: tuple[int, int]) -> Array:
+def _backdrop(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[Any]:
     return (rng.uniform(90, 140) + 8 * _texture(rng, size[::-1], 40)).astype(np.float32)
 
 
-def _drawn(rng: np.random.Generator, side: int) -> Array:
+def _drawn(rng: np.random.Generator, side: int) -> NDArray[Any]:
     """A face as (side, side, 2) float32: grey values, and 1 where the face is."""
     cv2 = load_cv2("making clips")
     y, x = (np.mgrid[:side, :side] + 0.5) / side
     skin = rng.uniform(150, 190)
 
-    def spot(cx: float, cy: float, wide: float, high: float) -> Array:
+    def spot(cx: float, cy: float, wide: float, high: float) -> NDArray[Any]:
         return np.exp(-(((x - cx) / wide) ** 2) - ((y - cy) / high) ** 2)  # type: ignore[no-any-return]
 
     face = skin + 6 * _texture(rng, (side, side), 1.2) + 6 * _texture(rng, (side, side), 4)  # pores and shades
@@ -176,7 +179,7 @@ def _drawn(rng: np.random.Generator, side: int) -> Array:
     return cv2.merge([face.astype(np.float32), mask.astype(np.float32)])  # type: ignore[no-any-return]
 
 
-def _moved(face: Array, now: list[tuple[Expression, float]]) -> Array:
+def _moved(face: NDArray[Any], now: list[tuple[Expression, float]]) -> NDArray[Any]:
     """The face with its movements, each a smooth push of the places that it names."""
     if not any(share for _, share in now):
         return face
@@ -191,7 +194,7 @@ def _moved(face: Array, now: list[tuple[Expression, float]]) -> Array:
     return cv2.remap(face, x - push[0], y - push[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[no-any-return]
 
 
-def _blink(face: Array, closed: float) -> Array:
+def _blink(face: NDArray[Any], closed: float) -> NDArray[Any]:
     """The face with its lids down by a share: skin from above is drawn over the eyes."""
     side, face = len(face), face.copy()
     for ex, ey in EYES:

@@ -14,7 +14,9 @@ from voxfield.errors import InputError, OutputError, VoxfieldError
 
 
 def command(
-    videos: Annotated[list[Path], typer.Argument(help="Video files, or folders of pictures with --fps.", metavar="VIDEO...")],
+    videos: Annotated[
+        list[Path], typer.Argument(help="Video files, or folders of pictures with --fps.", metavar="VIDEO...")
+    ],
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Table of the intervals, .csv; a folder for several videos.", metavar="PATH"),
@@ -123,7 +125,8 @@ def _spotted(
         print(json.dumps(line | {"status": "done", **found.to_dict()}), flush=True)
     elif not quiet:
         for one in found.expressions:
-            print(f"{one.onset_s:8.2f} s to {one.offset_s:8.2f} s   strongest at {one.apex_s:.2f} s   {one.confidence:.2f}")
+            span = f"{one.onset_s:8.2f} s to {one.offset_s:8.2f} s"
+            print(f"{span}   strongest at {one.apex_s:.2f} s   {one.confidence:.2f}")
     if not quiet:
         count = len(found.expressions)
         _say(f"{video}  {found.duration_s:.1f} s, {count} expression{'' if count == 1 else 's'}")
