@@ -1,4 +1,4 @@
-"""Live: what comes back is the microphone enhanced, what is played is what came back, and a switch lets the noise in."""
+"""Live: what comes back is the microphone enhanced, it is what is played, and a switch lets the noise back in."""
 
 import re
 from pathlib import Path
@@ -123,5 +123,3 @@ def test_without_leave_the_page_says_what_to_do(page):
     page.click("#live-start")
     page.until("document.getElementById('live-status').textContent.includes('allow it')")
     assert not page.value("document.getElementById('live-start').disabled")
-
-

@@ -302,3 +302,43 @@ def test_a_recording_that_is_none_is_refused(model, tmp_path):
     for given, rate_hz in ((tmp_path / "x.wav", None), (np.zeros(0, np.float32), 16000)):
         with pytest.raises(AudioError):
             vf.diarize(given, rate_hz, model=model)
+
+
+def test_evaluate_prints_the_error_rate_of_rttm(recordings, model, capsys):
+    truth = recordings / "truth"
+    save_rttm(truth / "1.rttm", [Turn(0, 4, "a"), Turn(4, 8, "b")], "one")
+    save_rttm(truth / "2.rttm", [Turn(0, 2, "a")], "two")
+    save_rttm(recordings / "found.rttm", [Turn(0, 5, "x"), Turn(5, 8, "y")], "one")
+    assert run(["evaluate", str(recordings / "found.rttm"), str(truth), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recordings"] == 2 and found["speech_s"] == 10 and found["missed"] == 0.2
+    assert found["confusion"] == 0.1 and found["der"] == 0.3 and found["false_alarm"] == 0
+    assert run(["evaluate", str(recordings / "found.rttm"), str(truth / "1.rttm")]) == 0
+    assert "12.5 %" in capsys.readouterr().out
+    save_rttm(truth / "talk.rttm", [Turn(0, 4, "a")], "a talk")
+    assert run(["evaluate", str(recordings), str(truth / "talk.rttm"), "--model", str(model), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["recordings"] == 1 and found["model"] == "tiny-speakers.v1" and found["false_alarm"] > 1
+    for arguments, said in (
+        ([str(truth / "2.rttm"), str(truth / "1.rttm")], "holds no recording of the names"),
+        ([str(truth), str(truth), "--measures", "pesq"], "--measures are those of"),
+    ):
+        assert run(["evaluate", *arguments]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_speakers_of_a_book_are_called_by_name(conversation, engine, tmp_path):
+    samples = conversation[0]
+    book = vf.SpeakerBook(tmp_path / "a.book", model=engine)
+    book.enroll("Anna", samples[121_000:158_000], 16000)
+    book.set_threshold(0.95)
+    made = vf.diarize(samples, 16000, book=book, speakers=2)
+    assert set(made.speakers) == {"Anna", "speaker1"} and set(made.vectors) == set(made.speakers)
+    assert diarization_errors(conversation[1], made.turns, collar_s=0.25).confusion_s < 1.5
+    assert made.turns[0].speaker == "Anna"
+    named = vf.diarize(samples, 16000, book=tmp_path / "a.book", model=engine, threshold=-1, speakers=2)
+    assert set(named.speakers) == {"Anna", "speaker1"}  # one name, one speaker: the one of the higher score
+    with pytest.raises(InputError, match="name the book as well"):
+        vf.diarize(samples, 16000, model=engine, threshold=0.5)
+    with pytest.raises(InputError, match=r"no book|enroll"):
+        vf.diarize(samples, 16000, book=tmp_path / "none.book", model=engine)

@@ -21,7 +21,7 @@ MADE = Made("tiny.v1", "f" * 64, 4, 0.5, {"why": "a test"})
 
 
 def sample(name, at=0):
-    return Sample(0, name, np.array([1, at, 0, 0], np.float32), 5.0, -20.0, "x.wav", "2026-01-01T00:00:00+00:00")
+    return Sample(0, name, np.array([1, at, 0, 0], np.float32), 5.0, -20.0, 30.0, "x.wav", "2026-01-01T00:00:00+00:00")
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_what_is_written_is_read(path):
         first, second = rows.samples()
     assert (first.name, first.number, second.number) == ("Anna", 1, 2)
     assert np.array_equal(second.vector, [1, 1, 0, 0]) and second.vector.dtype == np.float32
-    assert (second.speech_s, second.level_db, second.source) == (5.0, -20.0, "x.wav")
+    assert (second.speech_s, second.level_db, second.range_db, second.source) == (5.0, -20.0, 30.0, "x.wav")
     assert [other.name for other in path.parent.iterdir()] == [path.name], "nothing is left beside it"
     assert path.stat().st_mode & 0o077 == 0 or os.name == "nt", "voices are nobody else's to read"
 
@@ -75,7 +75,7 @@ path, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 for at in range(count):
     with writing(path) as rows:
         rows.set_made(rows.made() or Made("tiny.v1", "f" * 64, 4))
-        rows.add(Sample(0, f"{name}{at}", np.ones(4, np.float32), 5.0, -20.0, "", ""))
+        rows.add(Sample(0, f"{name}{at}", np.ones(4, np.float32), 5.0, -20.0, 30.0, "", ""))
     print(at, flush=True)
 """
 
@@ -231,7 +231,7 @@ def test_a_full_disk_changes_nothing(path):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))\n"
         "with writing(Path(sys.argv[1])) as rows:\n"
-        "    for at in range(1000): rows.add(Sample(0, 'Zoe', np.ones(4, np.float32), 5.0, -20.0, 'x' * 200, ''))\n"
+        "    for _ in range(1000): rows.add(Sample(0, 'Zoe', np.ones(4, np.float32), 5.0, -20.0, 30.0, 'x' * 99, ''))\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60)
     assert "OutputError: the speaker book" in done.stderr and "it is as it was before" in done.stderr, done.stderr
@@ -269,7 +269,7 @@ def test_ten_thousand_samples_are_read_quickly(tmp_path):
     with writing(path) as rows:
         rows.set_made(Made("tiny.v1", "f" * 64, 192))
         for at in range(10_000):
-            rows.add(Sample(0, f"speaker {at // 5}", vector, 5.0, -20.0, "x.wav", "2026-01-01T00:00:00+00:00"))
+            rows.add(Sample(0, f"speaker {at // 5}", vector, 5.0, -20.0, 30.0, "x.wav", "2026-01-01T00:00:00+00:00"))
     began = time.perf_counter()
     assert len(names(path)) == 10_000
     assert time.perf_counter() - began < 2

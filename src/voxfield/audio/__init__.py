@@ -7,7 +7,7 @@ from voxfield.audio.queue import SampleQueue
 from voxfield.audio.resampler import Resampler, resample
 from voxfield.audio.sink import FileSink, Sink, file_sink, save
 from voxfield.audio.sound_file import FileSource
-from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source
+from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source, without_faults
 from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
 from voxfield.audio.target import OutputFormat, storage
 from voxfield.audio.whole import load, read
@@ -39,4 +39,5 @@ __all__ = [
     "resample",
     "save",
     "storage",
+    "without_faults",
 ]

@@ -92,13 +92,25 @@ class Source(ABC):
         """The next block (C, N), or None at the end."""
 
     def _mend(self, block: Array) -> Array:
-        if bool(np.abs(block).max(initial=0) <= LARGEST):  # false for NaN as well
+        clean = without_faults(block)
+        if clean is block:
             return block
         sound = np.abs(block) <= LARGEST
         if not self._mended_samples:
             self._first_mended = self.read_samples + int(np.argmin(sound.all(axis=0)))
         self._mended_samples += int((~sound).sum())
-        return np.where(sound, block, np.float32(0))
+        return clean
+
+
+def without_faults(block: Array) -> Array:
+    """A block (C, N) with zeros where it is not finite or out of all bounds; the block itself where it is sound.
+
+    >>> without_faults(np.array([[0.5, np.nan]], np.float32)).tolist()
+    [[0.5, 0.0]]
+    """
+    if bool(np.abs(block).max(initial=0) <= LARGEST):  # false for NaN as well
+        return block
+    return np.where(np.abs(block) <= LARGEST, block, np.float32(0))
 
 
 class ArraySource(Source):

@@ -123,10 +123,12 @@ def count_weights(content: bytes) -> int:
 
 
 def hash_graph(content: bytes) -> str:
-    """SHA-256 of the graph and its weights, but not of the metadata beside it, where a card may be written anew."""
+    """SHA-256 of the nodes and weights, but not of names and metadata beside them, where a card may be written anew."""
     found = hashlib.sha256()
     for _, graph in _parts(memoryview(content), 7):
-        found.update(graph)
+        for number, value in _parts(graph, 1, 5, 15):  # node, initializer, sparse_initializer
+            found.update(b"%d %d " % (number, len(value)))
+            found.update(value)
     return found.hexdigest()
 
 

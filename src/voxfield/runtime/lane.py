@@ -84,7 +84,7 @@ def take(turns: Sequence[Turn]) -> list[Array]:
         return [turns[0].stepper.step(turns[0].lane, turns[0].block)]
     stepper = Stepper(turns[0].stepper.engine)
     starts = np.cumsum([len(turn.block) for turn in turns])[:-1]
-    axes = _batch_axes(stepper.engine)
+    axes = _batch_axes(stepper.engine)  # type: ignore[arg-type]  # engines are hashed by identity
     together = Lane(
         tuple(np.concatenate([turn.lane.state[at] for turn in turns], axis) for at, axis in enumerate(axes)),
         np.concatenate([turn.lane.analysis for turn in turns]),

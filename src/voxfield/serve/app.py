@@ -1,7 +1,7 @@
 """The service as an ASGI application: routes, and how errors become answers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -15,26 +15,29 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from voxfield.errors import VoxfieldError
+from voxfield.serve.answers import said
+from voxfield.serve.connection import Connection
+from voxfield.serve.ending import end_gently
 from voxfield.serve.explaining import HTML, JSON, SVG, TEXT, Question, answered, kind_of, rendered
 from voxfield.serve.headers import SafeHeaders
-from voxfield.serve.refusal import Refusal
-from voxfield.serve.rest import Job, said, wants_audio
+from voxfield.serve.refusal import RefusedError
+from voxfield.serve.rest import Job, wants_audio
 from voxfield.serve.settings import Settings
 from voxfield.serve.state import State
-from voxfield.serve.stream import stream
 from voxfield.serve.verbs import VERBS, Verb
 
 STATIC = Path(__file__).with_name("static")
 
 
-def create_app(settings: Settings = Settings()) -> FastAPI:
+def create_app(settings: Settings) -> FastAPI:
     """The whole service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.voxfield = state = State(settings)
+        end_gently(state)
         yield
-        await asyncio.to_thread(state.close)
+        await state.close()
 
     app = FastAPI(
         title="Voxfield",
@@ -54,7 +57,7 @@ def create_app(settings: Settings = Settings()) -> FastAPI:
 
     @app.websocket("/v1/stream")
     async def _stream(socket: WebSocket) -> None:
-        await stream(socket, socket.app.state.voxfield)
+        await Connection(socket, socket.app.state.voxfield).serve()
 
     app.mount("/", StaticFiles(directory=STATIC, html=True, check_dir=False), name="page")
     return app
@@ -67,27 +70,27 @@ def _state(request: Request) -> State:
 def _admit(request: Request) -> State:
     """The state, for a request that may ask."""
     state = _state(request)
-    state.gate.check_page(request.headers, request.url.scheme)
+    state.gate.check_page(request.headers)
     state.gate.key(request.headers)
     return state
 
 
 def _answer_errors(app: FastAPI) -> None:
     async def refused(request: Request, error: Exception) -> Response:
-        refusal = said(error)
+        refusal = said(error, _state(request).metrics)
         return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
 
     async def invalid(request: Request, error: Exception) -> Response:
-        found: list[Any] = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
+        found: Any = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
         words = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found[:4])
-        return JSONResponse(Refusal(422, "bad_request", words).to_dict(), 422)
+        return JSONResponse(RefusedError(422, "bad_request", words).to_dict(), 422)
 
     async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         words = str(error.detail) if isinstance(error, HTTPException) else "failed"
-        return JSONResponse(Refusal(status, "http", words).to_dict(), status)
+        return JSONResponse(RefusedError(status, "http", words).to_dict(), status)
 
-    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(VoxfieldError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ValidationError, invalid)
@@ -102,8 +105,11 @@ def _add_health(app: FastAPI) -> None:
     @app.get("/readyz", response_class=PlainTextResponse, summary="Can it take more?")
     async def _readyz(request: Request) -> Response:
         state = _state(request)
-        full = state.sessions >= state.settings.limits.sessions
-        return PlainTextResponse("full\n" if full else "ready\n", 503 if full else 200)
+        return PlainTextResponse("full\n" if state.full else "ready\n", 503 if state.full else 200)
+
+    @app.get("/metrics", response_class=PlainTextResponse, summary="Figures for Prometheus.")
+    async def _metrics(request: Request) -> Response:
+        return Response(_admit(request).metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _add_information(app: FastAPI) -> None:
@@ -120,7 +126,7 @@ def _add_information(app: FastAPI) -> None:
     @app.post("/v1/ticket", summary="A ticket that opens one WebSocket: /v1/stream?ticket=...")
     async def _ticket(request: Request) -> dict[str, Any]:
         state = _state(request)
-        state.gate.check_page(request.headers, request.url.scheme)
+        state.gate.check_page(request.headers)
         key = state.gate.key(request.headers)
         return {"ticket": state.gate.tickets.issue(key), "expires_s": state.settings.ticket_s}
 
@@ -132,13 +138,16 @@ def _add_information(app: FastAPI) -> None:
     async def _explain(request: Request, question: Question) -> Response:
         state = _admit(request)
         if len(question.what) > state.settings.limits.text_bytes:
-            raise Refusal(413, "too_large", f"a network has at most {state.settings.limits.text_bytes} characters here")
+            raise RefusedError(
+                413, "too_large", f"a network has at most {state.settings.limits.text_bytes} characters here"
+            )
         kind = kind_of(request.headers.get("accept", ""))
 
         def work() -> Any:
             return rendered(answered(question, question.what), question, kind)
 
-        found = await asyncio.get_running_loop().run_in_executor(state.threads, work)
+        with state.working():
+            found = await asyncio.get_running_loop().run_in_executor(state.explaining, work)
         return JSONResponse(found) if kind == JSON else Response(found, media_type=kind)
 
 
@@ -149,8 +158,8 @@ def _add_verb(app: FastAPI, verb: Verb) -> None:
         state = _admit(request)
         audio = wants_audio(verb, request.headers.get("accept", ""))
         verb.check(query, state.catalogue)
-        job = Job(verb, query, state.catalogue, state.settings.limits, state.threads, request.headers, audio=audio)
-        return Running(job)
+        job = Job(verb, query, state, request.headers, audio=audio)
+        return Running(job, state)
 
     app.add_api_route(
         f"/v1/{verb.name}",
@@ -167,8 +176,8 @@ def _add_verb(app: FastAPI, verb: Verb) -> None:
 class Running(Response):
     """A response that is made while the request is still coming in."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, job: Job, state: State) -> None:
+        self._job, self._state = job, state
         self.background = None
         self.status_code = 200
         self.raw_headers = []
@@ -185,7 +194,7 @@ class Running(Response):
         try:
             await self._job(scope, receive, watched)
         except Exception as error:
-            refusal = said(error)
+            refusal = said(error, self._state.metrics)
             if begun:  # too late for a status: breaking off is what tells the client that something is missing
                 raise
             await JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)(scope, receive, send)
@@ -203,6 +212,3 @@ def _body(verb: Verb) -> dict[str, Any]:
 def _contents(verb: Verb) -> dict[str, Any]:
     sound = {"audio/wav": {"schema": {"type": "string", "format": "binary", "description": verb.audio}}}
     return {"application/json": {"example": dict(verb.example)}} | (sound if verb.audio else {})
-
-
-Handler = Callable[[Request], Awaitable[Response]]

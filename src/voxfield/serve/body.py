@@ -7,7 +7,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from voxfield.serve.inlet import Inlet
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 
 _MOST_HEADER_BYTES = 4096
 
@@ -28,18 +28,18 @@ def parts_of(content_type: str, names: Sequence[str], inlets: Sequence[Inlet]) -
     """What hands a body of this type to the inlets of recordings with these names.
 
     Raises:
-        Refusal: a type that cannot be read, or a raw body where several recordings are needed.
+        RefusedError: a type that cannot be read, or a raw body where several recordings are needed.
     """
     kind, options = parse_options_header(content_type or "application/octet-stream")
     if kind == b"multipart/form-data":
         if not options.get(b"boundary"):
-            raise Refusal(400, "bad_form", "the form names no boundary in its Content-Type")
+            raise RefusedError(400, "bad_form", "the form names no boundary in its Content-Type")
         return Form(options[b"boundary"], dict(zip(names, inlets, strict=True)))
     if kind.startswith((b"audio/", b"video/")) or kind in (b"application/octet-stream", b"application/ogg"):
         if len(names) > 1:
-            raise Refusal(415, "bad_type", f"send a form (multipart/form-data) with the files {', '.join(names)}")
+            raise RefusedError(415, "bad_type", f"send a form (multipart/form-data) with the files {', '.join(names)}")
         return Raw(inlets[0])
-    raise Refusal(
+    raise RefusedError(
         415,
         "bad_type",
         f"a body of {kind.decode('latin-1')[:80]} is no recording: send audio/*, application/octet-stream, or a form "
@@ -88,7 +88,7 @@ class Form:
         try:
             self._parser.write(data)
         except MultipartParseError as error:
-            raise Refusal(400, "bad_form", f"the form cannot be read: {error}") from error
+            raise RefusedError(400, "bad_form", f"the form cannot be read: {error}") from error
         ready, self._ready = self._ready, []
         for inlet, part in ready:
             if part is None:
@@ -100,14 +100,14 @@ class Form:
         """That was all.
 
         Raises:
-            Refusal: the form broke off, or a file is missing.
+            RefusedError: the form broke off, or a file is missing.
         """
         try:
             self._parser.finalize()
         except MultipartParseError as error:
-            raise Refusal(400, "bad_form", f"the form ends before its end: {error}") from error
+            raise RefusedError(400, "bad_form", f"the form ends before its end: {error}") from error
         if missing := [name for name in self._inlets if name not in self._seen]:
-            raise Refusal(400, "bad_form", f"the form has no file called {' and '.join(missing)}")
+            raise RefusedError(400, "bad_form", f"the form has no file called {' and '.join(missing)}")
 
     def _begin(self) -> None:
         self._name = self._field = self._value = ""  # type: ignore[assignment]
@@ -121,7 +121,7 @@ class Form:
 
     def _bounded(self, text: bytes) -> bytes:
         if len(text) > _MOST_HEADER_BYTES:
-            raise Refusal(400, "bad_form", f"a header of the form is longer than {_MOST_HEADER_BYTES} bytes")
+            raise RefusedError(400, "bad_form", f"a header of the form is longer than {_MOST_HEADER_BYTES} bytes")
         return text
 
     def _take_header(self) -> None:
@@ -131,13 +131,13 @@ class Form:
 
     def _open(self) -> None:
         if self._name not in self._inlets:
-            raise Refusal(
+            raise RefusedError(
                 400,
                 "bad_form",
                 f"the form may hold {' and '.join(self._inlets)}, not '{self._name[:80]}'; options go into the query",
             )
         if self._name in self._seen:
-            raise Refusal(400, "bad_form", f"the form holds '{self._name}' twice")
+            raise RefusedError(400, "bad_form", f"the form holds '{self._name}' twice")
         self._seen.add(self._name)
 
     def _data(self, data: bytes, start: int, end: int) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from voxfield.cards import Card, cards, find
-from voxfield.errors import UnknownModelError
 from voxfield.protocols import Engine
 from voxfield.runtime import load_engine
 
@@ -42,9 +41,6 @@ class Catalogue:
             return self.engine(name)
         return next((engine for engine in self._own.values() if engine.card.task == task), None)
 
-    def has(self, name: str) -> bool:
-        """Whether anything is called that."""
-        try:
-            return name in self._own or bool(find(name))
-        except UnknownModelError:
-            return False
+    def engine_or_default(self, task: str, name: str | None) -> Engine:
+        """The engine of a name, or what does the task where none is named."""
+        return self.engine_for(task, name) or self._default

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from voxfield.explain import Answer, report_on
 from voxfield.explain.render import cone, costs, page, report_text
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 
 SVG, HTML, TEXT, JSON = "image/svg+xml", "text/html", "text/plain", "application/json"
 
@@ -70,7 +70,7 @@ def kind_of(accept: str) -> str:
     """The first type of the header Accept that there is.
 
     Raises:
-        Refusal: there is none.
+        RefusedError: there is none.
     """
     for item in (accept or "*/*").split(","):
         kind = item.partition(";")[0].strip().lower()
@@ -78,4 +78,4 @@ def kind_of(accept: str) -> str:
             return kind
         if kind in ("*/*", "application/*"):
             return JSON
-    raise Refusal(406, "not_acceptable", f"explain gives {JSON}, {TEXT}, {HTML} or {SVG}, not {accept[:80]}")
+    raise RefusedError(406, "not_acceptable", f"explain gives {JSON}, {TEXT}, {HTML} or {SVG}, not {accept[:80]}")

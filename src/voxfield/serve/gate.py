@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 from voxfield.serve.settings import Settings
 
 ANYBODY = "anybody"
@@ -26,20 +26,22 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self._tokens = {_digest(token): f"key-{at + 1}" for at, token in enumerate(settings.tokens)}
         self._origins = set(settings.origins)
-        self._hosts = {*_LOCAL_NAMES, settings.host} | {urlsplit(origin).hostname for origin in settings.origins}
+        self._hosts: set[str | None] = {*_LOCAL_NAMES, settings.host} | {
+            urlsplit(origin).hostname for origin in settings.origins
+        }
         self._any_host = not settings.local and not settings.origins
         self.tickets = Tickets(settings.ticket_key, settings.ticket_s, settings.shared)
 
-    def check_page(self, headers: Mapping[str, str], scheme: str) -> None:
+    def check_page(self, headers: Mapping[str, str]) -> None:
         """Return where the request comes from no browser, from the service's own page, or from one that is allowed.
 
         Raises:
-            Refusal: it does not.
+            RefusedError: it does not.
         """
         host = headers.get("host", "")
         name = urlsplit(f"//{host}").hostname
         if not self._any_host and name not in self._hosts:
-            raise Refusal(
+            raise RefusedError(
                 403, "bad_host", f"this service is not called '{name}'; name it with --origin if it is meant to be"
             )
         origin = headers.get("origin")
@@ -47,13 +49,15 @@ class Gate:
             return
         own = urlsplit(origin)
         if own.netloc != host or own.scheme not in ("http", "https"):
-            raise Refusal(403, "bad_origin", f"pages of {origin} may not use this service; allow them with --origin")
+            raise RefusedError(
+                403, "bad_origin", f"pages of {origin} may not use this service; allow them with --origin"
+            )
 
     def key(self, headers: Mapping[str, str], ticket: str | None = None) -> str:
         """The name of the key that the request was made with, which is counted and never logged.
 
         Raises:
-            Refusal: a token is needed and none, or a wrong one, was given.
+            RefusedError: a token is needed and none, or a wrong one, was given.
         """
         if ticket is not None:
             return self.tickets.spend(ticket)
@@ -61,14 +65,14 @@ class Gate:
             return ANYBODY
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
-            raise Refusal(
+            raise RefusedError(
                 401,
                 "no_token",
                 "this service needs a token: send the header 'Authorization: Bearer TOKEN', or ?ticket= from a browser",
                 {"WWW-Authenticate": "Bearer"},
             )
         if (found := self._tokens.get(_digest(token.strip()))) is None:
-            raise Refusal(401, "bad_token", "this token is not known here", {"WWW-Authenticate": "Bearer"})
+            raise RefusedError(401, "bad_token", "this token is not known here", {"WWW-Authenticate": "Bearer"})
         return found
 
 
@@ -94,15 +98,17 @@ class Tickets:
         """The name of the key that the ticket was issued to; it cannot be used again.
 
         Raises:
-            Refusal: it was used, is over, or was not issued here.
+            RefusedError: it was used, is over, or was not issued here.
         """
         body, _, signature = ticket.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
-            raise Refusal(401, "bad_ticket", "this ticket was not issued here")
+            raise RefusedError(401, "bad_ticket", "this ticket was not issued here")
         key_name, rest = body.split(".", 1)
         end_s, nonce = float(rest.rpartition(".")[0]), rest.rpartition(".")[2]
         if end_s < time.time() or not self._first_use(nonce, end_s):
-            raise Refusal(401, "bad_ticket", "this ticket was used before, or is over; ask for another at /v1/ticket")
+            raise RefusedError(
+                401, "bad_ticket", "this ticket was used before, or is over; ask for another at /v1/ticket"
+            )
         return key_name
 
     def _first_use(self, nonce: str, end_s: float) -> bool:

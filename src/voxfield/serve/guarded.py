@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 from voxfield.audio import PipeSource, RawFormat, Source, open_pipe
 from voxfield.protocols import Array
 from voxfield.serve.inlet import Inlet
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 
 
 class Guarded(Source):
@@ -41,8 +41,8 @@ class Guarded(Source):
             raise self._refusal()
         return block
 
-    def _refusal(self) -> Refusal:
-        return Refusal(
+    def _refusal(self) -> RefusedError:
+        return RefusedError(
             413, "too_long", f"a recording may last {self._most_s:g} s here; cut it, or use the command line"
         )
 
@@ -51,7 +51,7 @@ def open_upload(inlet: Inlet, raw: str | None, most_s: float) -> Guarded:
     """The recording that an inlet carries; `raw` describes headerless samples, as RATE[,CHANNELS[,ENCODING]].
 
     Raises:
-        AudioError: not sound in a format that can be read; Refusal where it is too long.
+        AudioError: not sound in a format that can be read; RefusedError where it is too long.
     """
     layout = RawFormat.parse(raw) if raw else None
     return Guarded(open_pipe(cast(BinaryIO, inlet), layout, name="the upload"), most_s)

@@ -6,7 +6,7 @@ from collections import deque
 from threading import Condition
 from typing import IO
 
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 
 MOST_BYTES = 1 << 20  # that wait in memory
 
@@ -70,7 +70,7 @@ class Inlet:
         """What is there, at least one byte before the end.
 
         Raises:
-            Refusal: the upload was broken off or went over a limit.
+            RefusedError: the upload was broken off or went over a limit.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._parts or self._left_bytes or self._over)
@@ -87,7 +87,10 @@ class Inlet:
             if self._spilled is not None:
                 self._spilled.close()
             self._spilled, self._read_at, self._written_bytes = None, 0, 0
-            self._over, self._error = True, self._error or Refusal(400, "closed", "the work on this upload is over")
+            self._over, self._error = (
+                True,
+                self._error or RefusedError(400, "closed", "the work on this upload is over"),
+            )
             self._changed.notify_all()
 
     @property

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Condition
 
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 
 MOST_BYTES = 1 << 20  # that wait
 
@@ -30,15 +30,17 @@ class Outlet:
         """Append, once there is room.
 
         Raises:
-            Refusal: the client has gone.
+            RefusedError: the client has gone.
         """
+        if not data:  # for whoever reads, nothing is the end
+            return 0
         with self._changed:
             if self._held_bytes >= MOST_BYTES and not self._gone:
                 self._on_stuck(True)
                 self._changed.wait_for(lambda: self._held_bytes < MOST_BYTES or self._gone)
                 self._on_stuck(False)
             if self._gone:
-                raise Refusal(400, "gone", "the client has left")
+                raise RefusedError(400, "gone", "the client has left")
             self._parts.append(data)
             self._held_bytes += len(data)
         self._loop.call_soon_threadsafe(self._some.set)

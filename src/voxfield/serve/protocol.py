@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voxfield.audio.limits import check_layout
 from voxfield.errors import AudioError
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
 
 MOST_TEXT_CHARACTERS = 4096
 
@@ -41,17 +41,17 @@ def start_of(text: str | None) -> Start:
     """The first frame, read.
 
     Raises:
-        Refusal: it is not text, not JSON, or says something that cannot be.
+        RefusedError: it is not text, not JSON, or says something that cannot be.
     """
     if text is None:
-        raise Refusal(400, "bad_start", 'the first frame is text: {"type": "start", "rate": 16000, ...}')
+        raise RefusedError(400, "bad_start", 'the first frame is text: {"type": "start", "rate": 16000, ...}')
     try:
         start = Start.model_validate(_json(text))
         check_layout("the stream", start.rate, start.channels)
     except ValidationError as error:
-        raise Refusal(400, "bad_start", f"the first frame cannot be used: {_in_words(error)}") from error
+        raise RefusedError(400, "bad_start", f"the first frame cannot be used: {_in_words(error)}") from error
     except AudioError as error:
-        raise Refusal(400, "bad_start", str(error)) from error
+        raise RefusedError(400, "bad_start", str(error)) from error
     return start
 
 
@@ -59,21 +59,21 @@ def control_of(text: str) -> Control:
     """A later text frame, read.
 
     Raises:
-        Refusal: it cannot be.
+        RefusedError: it cannot be.
     """
     try:
         return Control.model_validate(_json(text))
     except ValidationError as error:
-        raise Refusal(400, "bad_message", f"this message cannot be used: {_in_words(error)}") from error
+        raise RefusedError(400, "bad_message", f"this message cannot be used: {_in_words(error)}") from error
 
 
 def _json(text: str) -> Any:
     if len(text) > MOST_TEXT_CHARACTERS:
-        raise Refusal(400, "bad_message", f"a text frame has at most {MOST_TEXT_CHARACTERS} characters")
+        raise RefusedError(400, "bad_message", f"a text frame has at most {MOST_TEXT_CHARACTERS} characters")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "bad_message", f"a text frame is JSON: {str(error)[:200]}") from error
+        raise RefusedError(400, "bad_message", f"a text frame is JSON: {str(error)[:200]}") from error
 
 
 def _in_words(error: ValidationError) -> str:

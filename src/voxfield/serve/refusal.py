@@ -24,7 +24,7 @@ _CODES: tuple[tuple[type[Exception], str, int], ...] = (  # the first that fits
 _CLOSES = {401: 1008, 403: 1008, 408: 1008, 413: 1009, 429: 1013, 500: 1011, 501: 1011, 503: 1013}
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """An answer other than success.
 
     Args:
@@ -48,11 +48,11 @@ class Refusal(Exception):
         return _CLOSES.get(self.status, 1008 if self.status in (400, 422) else 1011)
 
 
-def refusal_of(error: Exception) -> Refusal:
+def refusal_of(error: Exception) -> RefusedError:
     """The refusal that an error means; what Voxfield did not raise on purpose is not told to strangers."""
-    if isinstance(error, Refusal):
+    if isinstance(error, RefusedError):
         return error
     for kind, code, status in _CODES:
         if isinstance(error, kind):
-            return Refusal(status, code, str(error))
-    return Refusal(500, "internal", "something went wrong inside the service; its log says what")
+            return RefusedError(status, code, str(error))
+    return RefusedError(500, "internal", "something went wrong inside the service; its log says what")

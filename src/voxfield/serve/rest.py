@@ -1,28 +1,24 @@
 """Verbs over HTTP: a recording streams in, audio streams out, or JSON says what was found."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Self, cast
+from typing import IO, Any, Self, cast
 
 from fastapi.responses import JSONResponse
 
-from voxfield.audio import PipeSink, Sink, Source, pipe_sink
+from voxfield.audio import Sink, Source, pipe_sink
 from voxfield.protocols import Array
 from voxfield.serve.body import Parts, parts_of
-from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.guarded import Guarded, open_upload
 from voxfield.serve.inlet import Inlet
 from voxfield.serve.outlet import Outlet
-from voxfield.serve.refusal import Refusal, refusal_of
-from voxfield.serve.settings import Limits
+from voxfield.serve.refusal import RefusedError
+from voxfield.serve.state import State
 from voxfield.serve.verbs import Options, Verb
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-_log = logging.getLogger("voxfield.serve")
 
 
 class Job:
@@ -31,19 +27,10 @@ class Job:
     It is an ASGI application, so that the answer can begin while the upload goes on.
     """
 
-    def __init__(
-        self,
-        verb: Verb,
-        query: Options,
-        catalogue: Catalogue,
-        limits: Limits,
-        threads: ThreadPoolExecutor,
-        headers: Mapping[str, str],
-        *,
-        audio: bool,
-    ) -> None:
-        self.catalogue = catalogue
-        self._verb, self._query, self._limits, self._threads, self._audio = verb, query, limits, threads, audio
+    def __init__(self, verb: Verb, query: Options, state: State, headers: Mapping[str, str], *, audio: bool) -> None:
+        self.catalogue = state.catalogue
+        self._verb, self._query, self._state, self._audio = verb, query, state, audio
+        self._limits = state.settings.limits
         self._inlets = {name: Inlet() for name in verb.files}
         self._parts: Parts = parts_of(headers.get("content-type", ""), verb.files, list(self._inlets.values()))
         self._outlet = Outlet(self._stuck)
@@ -53,7 +40,11 @@ class Job:
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer the request."""
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._work)
+        with self._state.working():
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        work = asyncio.get_running_loop().run_in_executor(self._state.threads, self._work)
         pump = asyncio.create_task(self._pump(receive))
         try:
             if self._audio:
@@ -80,7 +71,7 @@ class Job:
         }
         if not self._audio:
             return Nowhere()
-        return cast(PipeSink, pipe_sink(self._outlet, cast(Guarded, source).inner, channels=channels))  # type: ignore[arg-type]
+        return pipe_sink(cast(IO[bytes], self._outlet), cast(Guarded, source).inner, channels=channels)
 
     def _work(self) -> Mapping[str, Any]:
         try:
@@ -105,21 +96,25 @@ class Job:
 
     async def _take(self, receive: Receive) -> None:
         loop, limits = asyncio.get_running_loop(), self._limits
-        began_s, taken = loop.time(), 0
+        waited_s, taken = 0.0, 0
         while True:
+            asked_s = loop.time()
             try:
                 message = await asyncio.wait_for(receive(), limits.idle_s)
             except TimeoutError:
-                raise Refusal(408, "too_slow", f"nothing came for {limits.idle_s:g} s") from None
+                raise RefusedError(408, "too_slow", f"nothing came for {limits.idle_s:g} s") from None
+            waited_s += loop.time() - asked_s
             if message["type"] == "http.disconnect":
-                raise Refusal(400, "gone", "the client has left")
+                raise RefusedError(400, "gone", "the client has left")
             data = message.get("body", b"")
             taken += len(data)
+            self._state.metrics.bytes_in.inc(len(data))
             if taken > limits.upload_bytes:
-                raise Refusal(413, "too_large", f"an upload may have {limits.upload_bytes} bytes here")
-            late_s = loop.time() - began_s - limits.idle_s
-            if late_s > 0 and taken < late_s * limits.least_bytes_per_s:
-                raise Refusal(408, "too_slow", f"an upload brings {limits.least_bytes_per_s} bytes a second or more")
+                raise RefusedError(413, "too_large", f"an upload may have {limits.upload_bytes} bytes here")
+            if taken < (waited_s - limits.idle_s) * limits.least_bytes_per_s:
+                raise RefusedError(
+                    408, "too_slow", f"an upload brings {limits.least_bytes_per_s} bytes a second or more"
+                )
             if data:
                 await self._parts.put(data)
             if not message.get("more_body", False):
@@ -145,6 +140,7 @@ class Job:
             await asyncio.wait_for(
                 send({"type": "http.response.body", "body": data, "more_body": True}), self._limits.idle_s
             )
+            self._state.metrics.bytes_out.inc(len(data))
             data = await self._outlet.next()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -181,7 +177,7 @@ def wants_audio(verb: Verb, accept: str) -> bool:
     """Whether the header Accept asks for sound: the first type in it that there is decides.
 
     Raises:
-        Refusal: none of its types is there.
+        RefusedError: none of its types is there.
     """
     for item in (accept or "*/*").split(","):
         kind = item.partition(";")[0].strip().lower()
@@ -190,12 +186,4 @@ def wants_audio(verb: Verb, accept: str) -> bool:
         if kind in ("application/json", "application/*") or (not verb.audio and kind in ("*/*", "")):
             return False
     types = "audio/wav or application/json" if verb.audio else "application/json"
-    raise Refusal(406, "not_acceptable", f"{verb.name} gives {types}, not {accept[:80]}")
-
-
-def said(error: Exception) -> Refusal:
-    """The refusal of an error, which the log has where it was not foreseen."""
-    refusal = refusal_of(error)
-    if refusal.code == "internal":
-        _log.error("a request failed", exc_info=error)
-    return refusal
+    raise RefusedError(406, "not_acceptable", f"{verb.name} gives {types}, not {accept[:80]}")

@@ -3,124 +3,205 @@
 import asyncio
 from collections import deque
 from threading import Lock
+from typing import Any
 
-import numpy as np
-
+from voxfield.audio import without_faults
 from voxfield.audio.pcm import ENCODINGS, decode, encode
-from voxfield.protocols import Engine
+from voxfield.protocols import Array, Engine
+from voxfield.runtime import Turns
 from voxfield.serve.protocol import Start
-from voxfield.serve.refusal import Refusal
+from voxfield.serve.refusal import RefusedError
+from voxfield.serve.settings import Limits
 from voxfield.tasks import Enhancer
 
 FLUSH, STOP = "flush", "stop"
+_ANSWERS = {FLUSH: "flushed", STOP: "stopped"}
+_LIVE_HOPS, _FILE_HOPS = 4, 16  # of sound in one turn, at most
 
 
 class Session:
     """Filled and emptied by the event loop, worked on by the scheduler's thread.
 
+    What waits on either side is bounded. A live session drops the oldest sound where that is not enough; that of a
+    file takes no more until there is `room`, and is not worked on while its results wait.
+
+    Args:
+        start: what the client said.
+        engine: what enhances.
+        limits: of the service.
+
     Attributes:
-        fed_samples, given_samples, dropped_samples: counts a channel, of this session.
+        live: whether sound may be dropped.
+        some: set where something is ready to be sent.
+        room: set where more may be pushed.
+        error: what ended the work.
+        fed_samples, given_samples, dropped_samples: counts a channel.
     """
 
-    def __init__(self, start: Start, engine: Engine, queue_s: float) -> None:
+    def __init__(self, start: Start, engine: Engine, limits: Limits) -> None:
         self._start, self._engine = start, engine
+        face = engine.card.interface
+        hop_samples = -(-face.hop_samples * start.rate // face.sample_rate_hz)
         self.live = start.mode == "live"
-        self.frame_bytes = start.channels * ENCODINGS[start.format]
-        self._most_samples = max(1, int(queue_s * start.rate))
+        self._frame_bytes = start.channels * ENCODINGS[start.format]
+        self._piece_bytes = (_LIVE_HOPS if self.live else _FILE_HOPS) * hop_samples * self._frame_bytes
+        self._most_bytes = max(self._frame_bytes, int(limits.queue_s * start.rate) * self._frame_bytes)
+        self._longest_samples = int(limits.duration_s * start.rate)
         self._lock = Lock()
-        self._waiting: deque[bytes | str] = deque()
-        self._waiting_samples = 0
-        self._ready: deque[bytes | str] = deque()
-        self._ready_samples = 0
+        self._waiting: deque[bytes | memoryview | str] = deque()
+        self._waiting_bytes = 0
+        self._ready: deque[bytes | dict[str, Any]] = deque()
+        self._ready_bytes = 0
+        self._new_dropped_samples = 0  # not said yet
+        self._ending = ""  # the control that the present turns are for
+        self._enhancer = self._fresh()
         self.fed_samples = self.given_samples = self.dropped_samples = 0
-        self._enhancer = self._new()
-        self.some = asyncio.Event()
-        self.room = asyncio.Event()
+        self.some, self.room = asyncio.Event(), asyncio.Event()
         self.room.set()
         self.error: Exception | None = None
 
-    def _new(self) -> Enhancer:
+    def push(self, data: bytes) -> None:
+        """Append sound. In the event loop.
+
+        Raises:
+            RefusedError: no whole samples, or the session has lasted too long.
+        """
+        count, odd = divmod(len(data), self._frame_bytes)
+        if odd:
+            raise RefusedError(
+                400,
+                "bad_frame",
+                f"a frame of {len(data)} bytes is no whole number of samples: {self._frame_bytes} bytes are one of all "
+                "channels",
+            )
+        with self._lock:
+            self.fed_samples += count
+            if self.fed_samples > self._longest_samples:
+                raise RefusedError(
+                    413, "too_long", f"{self._longest_samples / self._start.rate:g} s are all a session may last"
+                )
+            self._waiting.append(data)
+            self._waiting_bytes += len(data)
+            if self._waiting_bytes > self._most_bytes:
+                if self.live:
+                    self._drop_waiting()
+                else:
+                    self.room.clear()
+
+    def push_control(self, kind: str) -> None:
+        """Append the end of a recording. In the event loop."""
+        with self._lock:
+            self._waiting.append(kind)
+
+    def pop(self) -> list[bytes | dict[str, Any]]:
+        """What is ready to be sent, sound in few pieces. In the event loop."""
+        with self._lock:
+            ready, self._ready = self._ready, deque()
+            self._ready_bytes = 0
+            self.some.clear()
+            said: list[bytes | dict[str, Any]] = []
+            if self._new_dropped_samples:
+                said.append({"type": "dropped", "samples": self._new_dropped_samples})
+                self._new_dropped_samples = 0
+        parts: list[bytes] = []
+        for item in ready:
+            if isinstance(item, bytes):
+                parts.append(item)
+                continue
+            said += [b"".join(parts), item] if parts else [item]
+            parts = []
+        return [*said, b"".join(parts)] if parts else said
+
+    def wake(self) -> None:
+        """Something was done. In the event loop."""
+        if self._waiting_bytes <= self._most_bytes:
+            self.room.set()
+        if self._ready or self._new_dropped_samples or self.error is not None:
+            self.some.set()
+
+    def begin(self) -> Turns | None:
+        """The network's next turns for this session, or None where there is nothing to do. In the thread."""
+        with self._lock:
+            if self.error is not None or not self._waiting or (not self.live and self._ready_bytes > self._most_bytes):
+                return None
+            data = self._piece()
+            self._ending = "" if data else str(self._waiting.popleft())
+        if self._ending:
+            return self._enhancer.flushing()
+        return self._enhancer.feeding(without_faults(decode(data, self._start.format, self._start.channels)))
+
+    def finish(self, made: Array) -> None:
+        """Take what the turns gave, (C, N). In the thread."""
+        data = encode(made, self._start.format)
+        if self._ending:
+            self._enhancer = self._fresh()
+        with self._lock:
+            self.given_samples += made.shape[1]
+            if data:
+                self._ready.append(data)
+                self._ready_bytes += len(data)
+            if self.live:
+                self._drop_ready()
+            if self._ending:
+                self._ready.append({"type": _ANSWERS[self._ending], **self.counts()})
+
+    def counts(self) -> dict[str, int]:
+        """What happened so far."""
+        return {
+            "fed_samples": self.fed_samples,
+            "given_samples": self.given_samples,
+            "dropped_samples": self.dropped_samples,
+        }
+
+    @property
+    def queued_s(self) -> float:
+        """Sound that waits to be worked on."""
+        return self._waiting_bytes / self._frame_bytes / self._start.rate
+
+    def _fresh(self) -> Enhancer:
         start = self._start
         return Enhancer(
             self._engine, start.rate, start.channels, limit_db=start.limit_db, mix=start.mix, link=start.link
         )
 
-    # the event loop's side
+    def _piece(self) -> bytes:
+        """The oldest sound, so much of it as one turn takes; nothing where a control is next."""
+        parts, missing = [], self._piece_bytes
+        while missing > 0 and self._waiting and not isinstance(self._waiting[0], str):
+            part = memoryview(self._waiting.popleft())  # type: ignore[arg-type]
+            if len(part) > missing:
+                self._waiting.appendleft(part[missing:])
+                part = part[:missing]
+            parts.append(part)
+            missing -= len(part)
+        self._waiting_bytes -= self._piece_bytes - missing
+        return b"".join(parts)
 
-    def push(self, data: bytes) -> int:
-        """Append sound; the samples that were dropped for it."""
-        count, odd = divmod(len(data), self.frame_bytes)
-        if odd:
-            raise Refusal(
-                400,
-                "bad_frame",
-                f"a frame of {len(data)} bytes; {self.frame_bytes} bytes are one sample of all channels",
-            )
-        dropped = 0
-        with self._lock:
-            self._waiting.append(data)
-            self._waiting_samples += count
-            self.fed_samples += count
-            while self.live and self._waiting_samples > self._most_samples and len(self._waiting) > 1:
-                oldest = self._waiting.popleft()
-                if isinstance(oldest, str):
-                    self._waiting.appendleft(oldest)
-                    break
-                dropped += len(oldest) // self.frame_bytes
-                self._waiting_samples -= len(oldest) // self.frame_bytes
-            self.dropped_samples += dropped
-            if not self.live and self._waiting_samples > self._most_samples:
-                self.room.clear()
-        return dropped
+    def _drop_waiting(self) -> None:
+        """Bring what waits back to its bound; the end of a recording is never dropped."""
+        surplus = self._waiting_bytes - self._most_bytes
+        kept: list[str] = []
+        while surplus > 0:
+            part = self._waiting.popleft()
+            if isinstance(part, str):
+                kept.append(part)
+                continue
+            taken = min(len(part), -(-surplus // self._frame_bytes) * self._frame_bytes)
+            if taken < len(part):
+                self._waiting.appendleft(memoryview(part)[taken:])
+            surplus -= taken
+            self._count_dropped(taken)
+            self._waiting_bytes -= taken
+        self._waiting.extendleft(reversed(kept))
 
-    def push_control(self, kind: str) -> None:
-        """Append the end of a recording."""
-        with self._lock:
-            self._waiting.append(kind)
+    def _drop_ready(self) -> None:
+        while self._ready_bytes > self._most_bytes:
+            at = next(at for at, item in enumerate(self._ready) if isinstance(item, bytes))
+            oldest = self._ready[at]
+            del self._ready[at]
+            self._ready_bytes -= len(oldest)
+            self._count_dropped(len(oldest))
 
-    def pop(self) -> list[bytes | str]:
-        """What is ready to be sent."""
-        with self._lock:
-            ready = list(self._ready)
-            self._ready.clear()
-            self._ready_samples = 0
-            self.some.clear()
-        return ready
-
-    # the scheduler's side
-
-    @property
-    def full(self) -> bool:
-        """Whether what is ready must be sent before more is made."""
-        return not self.live and self._ready_samples > self._most_samples
-
-    def step(self) -> bool:
-        """Whether there was something to do, and was done."""
-        with self._lock:
-            if not self._waiting or self.full:
-                return False
-            item = self._waiting.popleft()
-            if isinstance(item, bytes):
-                self._waiting_samples -= len(item) // self.frame_bytes
-        start = self._start
-        if isinstance(item, bytes):
-            samples = decode(item, start.format, start.channels)
-            samples = np.where(np.isfinite(samples), samples, np.float32(0))
-            made = self._enhancer.feed(samples)
-        else:
-            made = self._enhancer.flush()
-            self._enhancer = self._new()
-        with self._lock:
-            if made.shape[1]:
-                self._ready.append(encode(made, start.format))
-                self._ready_samples += made.shape[1]
-                self.given_samples += made.shape[1]
-            if isinstance(item, str):
-                self._ready.append(item)
-        return True
-
-    def wake(self) -> None:
-        """In the event loop: something is ready, or there is room."""
-        if self._waiting_samples <= self._most_samples:
-            self.room.set()
-        self.some.set()
+    def _count_dropped(self, count_bytes: int) -> None:
+        self.dropped_samples += count_bytes // self._frame_bytes
+        self._new_dropped_samples += count_bytes // self._frame_bytes

@@ -1,6 +1,7 @@
 """What may be chosen about the service, and the limits that keep it alive."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
@@ -17,7 +18,7 @@ class Limits:
 
     sessions: int = 256  # WebSocket sessions at once
     sessions_a_key: int = 256  # of them with the same token
-    jobs: int = 2  # requests over HTTP that are worked on at once
+    jobs: int = max(1, (os.cpu_count() or 2) - 1)  # requests over HTTP that are worked on at once
     waiting_jobs: int = 16  # further ones that wait for their turn
     duration_s: float = 4 * 3600.0  # of one recording
     upload_bytes: int = 4096 * MEGA
@@ -25,6 +26,7 @@ class Limits:
     model_bytes: int = 64 * MEGA  # of an ONNX file to explain
     frame_bytes: int = MEGA  # of one WebSocket message
     queue_s: float = 1.0  # sound of a live session that waits on either side, at most
+    first_s: float = 10.0  # until the first request, or the first frame of a WebSocket
     idle_s: float = 30.0  # without a message, or without progress of an upload or download
     least_bytes_per_s: int = 1000  # of an upload, on average after `idle_s`
     connections: int = 2048
@@ -39,6 +41,7 @@ class Settings:
         tokens: what programs may call themselves; anybody may ask where there are none.
         origins: besides the service's own page, what pages may use it, such as "https://example.org".
         model: what enhances where a client names no model.
+        models: .onnx files that clients may name besides the published models, by the names on their cards.
         ticket_s: how long a ticket may be used.
         ticket_key: what tickets are signed with, shared by the workers.
         shared: a folder of the workers, for what they have to agree on; empty where there is one.
@@ -52,6 +55,7 @@ class Settings:
     tokens: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     model: str = "crn-small"
+    models: tuple[str, ...] = ()
     ticket_s: float = 30.0
     ticket_key: str = ""
     shared: str = ""
@@ -59,6 +63,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", tuple(self.tokens))
+        object.__setattr__(self, "models", tuple(self.models))
         object.__setattr__(self, "origins", tuple(origin.rstrip("/") for origin in self.origins))
         if not self.local and not self.tokens:
             raise InputError(

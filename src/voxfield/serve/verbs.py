@@ -104,7 +104,8 @@ def _enhancer(query: EnhanceQuery, catalogue: Catalogue) -> Any:
 def _enhance(asked: Asked, query: EnhanceQuery) -> Mapping[str, Any]:
     engine, options = _enhancer(query, asked.catalogue)
     with asked.source("file") as source:
-        with asked.sink(source, 1 if query.mono else source.channels, engine.card.name) as sink:
+        channels = 1 if query.mono else source.channels
+        with asked.sink(source, channels, engine.card.name) as sink:
             return enhance_into(source, sink, engine, options).to_dict()
 
 

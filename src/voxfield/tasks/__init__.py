@@ -4,9 +4,10 @@ from voxfield.tasks.diarization import Diarized, diarize
 from voxfield.tasks.embedding import Embedded, embed, embedding_engine
 from voxfield.tasks.enhancement import DEFAULT_MODEL, Enhanced, EnhanceOptions, enhance, enhance_file, enhance_into
 from voxfield.tasks.enhancer import Enhancer
+from voxfield.tasks.identification import Identified
 from voxfield.tasks.separation import Separated, separate, separate_into, separating_engine
 from voxfield.tasks.separator import Separator
-from voxfield.tasks.speaker_book import Enrolled, Identified, SpeakerBook
+from voxfield.tasks.speaker_book import Enrolled, SpeakerBook
 from voxfield.tasks.verification import Verified, verify
 from voxfield.tasks.work import Work, engine_for
 

@@ -28,10 +28,11 @@ _TABLES = {
     ),
     "sample": (
         "CREATE TABLE sample (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, vector BLOB NOT NULL, "
-        "speech_s REAL NOT NULL, level_db REAL NOT NULL, source TEXT NOT NULL, added TEXT NOT NULL)"
+        "speech_s REAL NOT NULL, level_db REAL NOT NULL, range_db REAL NOT NULL, source TEXT NOT NULL, "
+        "added TEXT NOT NULL)"
     ),
 }
-_COLUMNS = "number, name, vector, speech_s, level_db, source, added"
+_COLUMNS = "number, name, vector, speech_s, level_db, range_db, source, added"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Sample:
     Attributes:
         number: by which it can be removed, given once in a book; 0 before it is added.
         vector: (D,) float32.
-        speech_s, level_db: how much speech the recording held, and how loud it was.
+        speech_s, level_db, range_db: how much speech the recording held, how loud it was, and how far out of the noise.
         source: name of the recording.
         added: when, in UTC.
     """
@@ -70,6 +71,7 @@ class Sample:
     vector: Array
     speech_s: float
     level_db: float
+    range_db: float
     source: str
     added: str
 
@@ -115,7 +117,7 @@ class Rows:
         """Take one more sample; it gets a number."""
         _, name, vector, *rest = (getattr(sample, column) for column in _COLUMNS.split(", "))
         self._connection.execute(
-            f"INSERT INTO sample ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO sample ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)",
             (name, vector.astype("<f4").tobytes(), *rest),
         )
 
@@ -267,11 +269,12 @@ def _is_book(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def _sample(row: tuple[Any, ...], dimension: int) -> Sample:
-    number, name, content, speech_s, level_db, source, added = row
-    typed = [*((text, str) for text in (name, source, added)), (speech_s, float), (level_db, float), (content, bytes)]
-    if not all(isinstance(value, kind) for value, kind in typed) or len(content) != 4 * dimension:
+    number, name, content, speech_s, level_db, range_db, source, added = row
+    texts = all(isinstance(value, str) for value in (name, source, added))
+    numbers = all(isinstance(value, float) for value in (speech_s, level_db, range_db))
+    if not texts or not numbers or not isinstance(content, bytes) or len(content) != 4 * dimension:
         raise _DamagedError(f"sample {number} is not readable")
     vector = np.frombuffer(content, "<f4").astype(np.float32)
     if not np.isfinite(vector).all():
         raise _DamagedError(f"sample {number} holds what is no number")
-    return Sample(number, name, vector, speech_s, level_db, source, added)
+    return Sample(number, name, vector, speech_s, level_db, range_db, source, added)

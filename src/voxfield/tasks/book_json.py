@@ -15,7 +15,7 @@ from voxfield.tasks.verification import check_threshold
 
 FORMAT, VERSION = "voxfield speaker book", 1
 MOST_BYTES = 1 << 28  # a hundred thousand samples
-_TEXTS, _NUMBERS = ("name", "source", "added"), ("speech_s", "level_db")
+_NUMBERS = ("speech_s", "level_db", "range_db")
 _LONGEST_TEXT = 1000
 
 
@@ -27,7 +27,7 @@ def to_json(made: Made, samples: Sequence[Sample]) -> str:
     }  # fmt: skip
     lines = [
         json.dumps(
-            {key: getattr(sample, key) for key in (*_TEXTS, *_NUMBERS)}
+            {key: getattr(sample, key) for key in ("name", "source", "added", *_NUMBERS)}
             | {"vector": [float(f"{value:.9g}") for value in sample.vector.tolist()]},  # 9 digits give a float32 back
             ensure_ascii=False,
         )
@@ -80,7 +80,7 @@ def _made(values: Mapping[str, Any]) -> Made:
 
 def _sample(entry: Any, dimension: int, where: str) -> Sample:
     _need(isinstance(entry, dict), where, "a table")
-    for key in _TEXTS:
+    for key in ("source", "added"):
         _need(_is_text(entry.get(key)), f"{key} of {where}", "text")
     for key in _NUMBERS:
         _need(_is_number(entry.get(key)), f"{key} of {where}", "a number")
@@ -88,9 +88,15 @@ def _sample(entry: Any, dimension: int, where: str) -> Sample:
     good = isinstance(vector, list) and len(vector) == dimension and all(_is_number(value) for value in vector)
     _need(good and any(vector), f"vector of {where}", f"{dimension} numbers, not all 0")
     return Sample(
-        0, clean_name(entry["name"]), np.array(vector, np.float32), float(entry["speech_s"]), float(entry["level_db"]),
-        entry["source"], entry["added"],
-    )  # fmt: skip
+        number=0,
+        name=clean_name(entry.get("name")),
+        vector=np.array(vector, np.float32),
+        speech_s=float(entry["speech_s"]),
+        level_db=float(entry["level_db"]),
+        range_db=float(entry["range_db"]),
+        source=entry["source"],
+        added=entry["added"],
+    )
 
 
 def _is_text(value: object) -> bool:

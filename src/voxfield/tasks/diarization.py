@@ -3,6 +3,8 @@
 One pass over the recording; what is kept is an embedding for each 0.75 s of speech.
 """
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,6 +18,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.clustering import clustered
 from voxfield.tasks.embedding import embedding_engine
 from voxfield.tasks.rttm import save_rttm, to_rttm
+from voxfield.tasks.speaker_book import SpeakerBook
 from voxfield.tasks.speech_windows import SpeechWindows, Windows
 from voxfield.tasks.turns import speaker_turns
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work
@@ -131,6 +134,8 @@ def diarize(
     speakers: int | str = AUTO,
     min_speakers: int | None = None,
     max_speakers: int | None = None,
+    book: SpeakerBook | str | PathLike[str] | None = None,
+    threshold: float | None = None,
     model: Model | None = None,
     threads: int = 1,
 ) -> Diarized:
@@ -141,6 +146,8 @@ def diarize(
         rate: sample rate in Hz; for an array, and only for an array.
         speakers: how many there are, or `auto`.
         min_speakers, max_speakers: bounds for `auto`; 1 and 10 if not given.
+        book: enrolled speakers, or their file: who of them speaks is called by name.
+        threshold: score from which on a name is given; the book's own if None.
         model: what turns speech into embeddings, as for `voxfield.embed`.
         threads: threads within the network.
 
@@ -149,9 +156,31 @@ def diarize(
         UnknownModelError, CardError: the model cannot be had.
     """
     count = SpeakerCount.of(speakers, min_speakers, max_speakers)
-    engine = embedding_engine(model, threads=threads)
+    engine, book = diarizing_engine(model, book, threshold, threads=threads)
     with open_source(recording, rate) as source:
-        return diarize_source(source, engine, count)[0]
+        return diarize_source(source, engine, count, book=book, threshold=threshold)[0]
+
+
+def diarizing_engine(
+    model: Model | None = None,
+    book: SpeakerBook | str | PathLike[str] | None = None,
+    threshold: float | None = None,
+    *,
+    threads: int = 1,
+) -> tuple[Engine, SpeakerBook | None]:
+    """The engine of a model, or of a book of speakers, and the book.
+
+    Raises:
+        InputError: no model, or a book that nobody can be found in, such as for want of a threshold.
+        UnknownModelError, CardError: the model cannot be had.
+    """
+    if book is None:
+        if threshold is not None:
+            raise InputError("a threshold says when a name of the book is given; name the book as well")
+        return embedding_engine(model, threads=threads), None
+    opened = book if isinstance(book, SpeakerBook) else SpeakerBook(book, model=model, threads=threads)
+    opened.check_threshold(threshold)
+    return opened.engine, opened
 
 
 def diarize_source(
@@ -159,12 +188,15 @@ def diarize_source(
     engine: Engine,
     count: SpeakerCount = SpeakerCount(),
     *,
+    book: SpeakerBook | None = None,
+    threshold: float | None = None,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
 ) -> tuple[Diarized, Work]:
     """Who speaks when in an open recording, and what was done.
 
     Args:
+        book, threshold: as for `diarize`; the engine is the book's.
         watcher: is shown the recording (1, N), mixed to one channel, as it passes.
     """
     clock = Clock()
@@ -182,17 +214,32 @@ def diarize_source(
     turns = speaker_turns(windows, windows.vectors @ centres.T)
     duration_s = source.read_samples / source.rate_hz
     order = list(dict.fromkeys(one for *_, one in turns))
-    names = {one: f"speaker{number}" for number, one in enumerate(order, start=1)}
+    vectors = {one: centres[one].astype(np.float32) for one in order}
+    names = _names(vectors, book, threshold)
     notes = [*source.notes(), *_notes(windows, len(order), count, silent=loudest < _SILENT)]
     done = Diarized(
         tuple(Turn(start, min(end, duration_s), names[one]) for start, end, one in turns),
-        {names[one]: centres[one].astype(np.float32) for one in order},
+        {names[one]: vectors[one] for one in order},
         duration_s,
         engine.card.name,
         tuple(notes),
         Path(source.name).stem or "recording",
     )
     return done, clock.work(engine, source, source.channels, notes, done.to_dict())
+
+
+def _names(vectors: Mapping[int, Array], book: SpeakerBook | None, threshold: float | None) -> dict[int, str]:
+    """What each speaker is called: by a name of the book, which the one of the highest score gets, or by number."""
+    found: dict[str, tuple[float, int]] = {}
+    for one, vector in vectors.items():
+        if book is None:
+            break
+        known = book.identify_vector(vector, threshold=threshold)
+        if known.name is not None and known.score is not None:
+            found[known.name] = max(found.get(known.name, (-2.0, -1)), (known.score, one))
+    names = {one: name for name, (_, one) in found.items()}
+    free = (name for number in itertools.count(1) if (name := f"speaker{number}") not in found)
+    return {one: names.get(one) or next(free) for one in vectors}
 
 
 def _notes(windows: Windows, found: int, count: SpeakerCount, *, silent: bool) -> list[str]:

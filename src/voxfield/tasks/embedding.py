@@ -4,6 +4,7 @@ The features are those that the network's card names, so a converted network and
 that of two minutes, whatever the duration.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,8 +69,14 @@ def embed(recording: Given, rate: int | None = None, *, model: Model | None = No
         return embed_source(source, engine)[0]
 
 
-def embed_source(source: Source, engine: Engine, progress: Progress | None = None) -> tuple[Embedded, Work]:
-    """The vector of an open recording, and what was done."""
+def embed_source(
+    source: Source,
+    engine: Engine,
+    progress: Progress | None = None,
+    listener: Callable[[Array], None] | None = None,
+) -> tuple[Embedded, Work]:
+    """The vector of an open recording, and what was done; `listener` is called with its samples (N,) as they pass, at
+    the network's rate."""
     clock = Clock()
     pooled = _Pieces(engine)
     meter, resampler = SpeechMeter(pooled.rate_hz), Resampler(source.rate_hz, pooled.rate_hz)
@@ -77,6 +84,8 @@ def embed_source(source: Source, engine: Engine, progress: Progress | None = Non
         samples = resampler.feed(block.mean(axis=0, keepdims=True))[0]
         meter.feed(samples)
         pooled.feed(samples)
+        if listener is not None:
+            listener(samples)
         if progress is not None:
             progress(source.read_samples)
     rest = resampler.flush()[0]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from voxfield.errors import InputError
 from voxfield.tasks.book_file import Sample
-from voxfield.tasks.embedding import Embedded, cosine
+from voxfield.tasks.embedding import Embedded
+from voxfield.tasks.identification import Gallery
 
 LEAST_SPEECH_S = 1.0  # below, vectors of one speaker scatter too much
 LEAST_LEVEL_DB = -65.0  # of the speech relative to full scale; below, 16 bits hold little but rounding
@@ -19,6 +20,8 @@ def check_quality(made: Embedded) -> None:
     speech = made.speech
     if speech.silent:
         raise InputError("the recording is silent, so it cannot be enrolled; check the microphone")
+    if speech.seconds == 0:
+        raise InputError("no speech was found in it: its level hardly changes, as that of noise or a tone does")
     if speech.seconds < LEAST_SPEECH_S:
         raise InputError(
             f"it holds {speech.seconds:.2f} s of speech, too little to enrol; {LEAST_SPEECH_S:g} s is the least, and "
@@ -33,20 +36,18 @@ def check_quality(made: Embedded) -> None:
 
 def comparison_notes(sample: Sample, others: Sequence[Sample], threshold: float | None) -> list[str]:
     """What a new sample has against the rest of the book: unlike its own speaker, or like another one."""
-    scores: dict[str, list[float]] = {}
-    for other in others:
-        scores.setdefault(other.name, []).append(cosine(sample.vector, other.vector))
-    means = {name: sum(values) / len(values) for name, values in scores.items()}
-    if threshold is None:
+    if threshold is None or not others:
         return []
+    gallery = Gallery(others)
+    scores = dict(zip(gallery.names, gallery.scores(sample.vector), strict=True))
+    own = scores.pop(sample.name, None)
     notes = []
-    own = means.pop(sample.name, None)
     if own is not None and own < threshold:
         notes.append(
             f"it does not sound like the other samples of {sample.name} (score {own:.2f}, below {threshold:.2f}); "
             "if it is somebody else, remove it"
         )
-    nearest = max(means, key=lambda name: means[name], default=None)
-    if nearest is not None and means[nearest] >= max(threshold, own if own is not None else -1.0):
-        notes.append(f"it sounds like {nearest}, who is in the book as well (score {means[nearest]:.2f})")
+    nearest = max(scores, key=lambda name: scores[name], default=None)
+    if nearest is not None and scores[nearest] >= max(threshold, -1.0 if own is None else own):
+        notes.append(f"it sounds like {nearest}, who is in the book as well (score {scores[nearest]:.2f})")
     return notes

@@ -20,12 +20,16 @@ from voxfield.files import written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.book_file import Made, Rows, Sample, reading, writing
 from voxfield.tasks.book_json import from_json, to_json
+from voxfield.tasks.calibration import Calibration
 from voxfield.tasks.embedding import TASK, Embedded, cosine, embed_source, embedding_engine
 from voxfield.tasks.enrolment import check_quality, comparison_notes
+from voxfield.tasks.identification import Gallery, Identified
 from voxfield.tasks.speaker_name import clean_name
+from voxfield.tasks.speech_meter import Speech
 from voxfield.tasks.threshold import Chosen, choose_threshold, scores_of_samples, scores_of_trials
 from voxfield.tasks.trials import Trial
 from voxfield.tasks.verification import check_threshold
+from voxfield.tasks.window_vectors import WindowVectors, two_voices
 from voxfield.tasks.work import Model
 
 SAME_SAMPLE = 0.99999  # cosine from which on two vectors are of one recording
@@ -45,38 +49,6 @@ class Enrolled:
     new: bool
     recording: Embedded
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Identified:
-    """Who of the book it is.
-
-    Attributes:
-        name: the nearest speaker where the score reaches the threshold; None for somebody unknown, or for silence.
-        score: mean cosine with the samples of the nearest speaker; None for silence.
-        margin: how much less the second nearest has; None where the book holds one speaker, or for silence.
-        threshold: the score from which on a name is given.
-        nearest: (name, score) of all speakers, the nearest first.
-        recording: None where a vector was given.
-    """
-
-    name: str | None
-    score: float | None
-    margin: float | None
-    threshold: float
-    nearest: tuple[tuple[str, float], ...]
-    recording: Embedded | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values for a line of JSON."""
-        return {
-            "name": self.name,
-            "score": None if self.score is None else round(self.score, 6),
-            "margin": None if self.margin is None else round(self.margin, 6),
-            "threshold": self.threshold,
-            "nearest": [{"name": name, "score": round(score, 6)} for name, score in self.nearest[:3]],
-            **({} if self.recording is None else self.recording.to_dict()),
-        }
 
 
 class SpeakerBook:
@@ -125,20 +97,25 @@ class SpeakerBook:
         """As `enroll`, for an open recording."""
         name = clean_name(name)
         self.check_model()  # before the work is done
-        found, _ = embed_source(opened, self.engine)
+        calibration = Calibration.of(self.engine.card)
+        windows = None if calibration is None else WindowVectors(self.engine)
+        found, _ = embed_source(opened, self.engine, listener=None if windows is None else windows.feed)
         check_quality(found)
-        sample = Sample(0, name, found.vector, found.speech.seconds, found.speech.level_db, _printable(source), _now())
+        speech, notes = found.speech, list(found.notes)
+        sample = Sample(
+            0, name, found.vector, speech.seconds, speech.level_db, speech.range_db, _printable(source), _now()
+        )
+        if windows is not None and calibration is not None and two_voices(windows.speech(), calibration):
+            notes.append("two people seem to speak in it; enrol recordings of one voice alone")
         with writing(self.path) as rows:
             made, samples = self._made(rows), rows.samples()
             own = [cosine(found.vector, other.vector) for other in samples if other.name == name]
             if new := max(own, default=-1.0) < SAME_SAMPLE:
                 rows.set_made(made)
                 rows.add(sample)
-        notes = (
-            [*found.notes, *comparison_notes(sample, samples, made.threshold)]
-            if new
-            else [*found.notes, f"{name} was enrolled with this recording before; it was not added again"]
-        )
+                notes += comparison_notes(sample, samples, made.threshold)
+            else:
+                notes.append(f"{name} was enrolled with this recording before; it was not added again")
         return Enrolled(name, new, found, tuple(notes))
 
     def identify(self, recording: Given, rate: int | None = None, *, threshold: float | None = None) -> Identified:
@@ -156,17 +133,23 @@ class SpeakerBook:
 
     def identify_source(self, source: Source, *, threshold: float | None = None) -> Identified:
         """As `identify`, for an open recording."""
-        speakers, wanted = self._speakers(threshold)
+        gallery, least = self._gallery(threshold)
         made, _ = embed_source(source, self.engine)
-        return _identified(speakers, made.vector, wanted, made)
+        return replace(self._identified(gallery, made.vector, least, made.speech), recording=made)
 
-    def identify_vector(self, vector: Array, *, threshold: float | None = None) -> Identified:
-        """Who of the book a vector (D,) of `engine` belongs to; see `identify`."""
+    def identify_vector(
+        self, vector: Array, *, threshold: float | None = None, speech: Speech | None = None
+    ) -> Identified:
+        """Who of the book a vector (D,) of `engine` belongs to; see `identify`.
+
+        Args:
+            speech: how much speech it was made of, where that is known.
+        """
         size = int(self.engine.card.interface.output.shape[0])
         if np.shape(vector) != (size,) or not np.isfinite(vector).all():
             raise InputError(f"a vector of {size} numbers is needed, not an array of shape {np.shape(vector)}")
-        speakers, wanted = self._speakers(threshold)
-        return _identified(speakers, np.asarray(vector, np.float32), wanted)
+        gallery, least = self._gallery(threshold)
+        return self._identified(gallery, np.asarray(vector, np.float32), least, speech)
 
     def check_model(self) -> None:
         """Return when the book, if there is one, was made with `engine`.
@@ -184,7 +167,7 @@ class SpeakerBook:
         Raises:
             InputError: as `identify`.
         """
-        self._speakers(threshold)
+        self._gallery(threshold)
 
     def samples(self, name: str | None = None) -> list[Sample]:
         """All samples, or those of a speaker, by name and in order of enrolment.
@@ -337,23 +320,24 @@ class SpeakerBook:
         made = self.made() if self.path.exists() else None
         return next((card.name for card in cards() if card.task == TASK and made and card.name == made.model), None)
 
-    def _speakers(self, threshold: float | None) -> tuple[dict[str, Array], float]:
-        """((K, D) unit vectors of each speaker, the threshold)."""
+    def _gallery(self, threshold: float | None) -> tuple[Gallery, float | None]:
+        """(Who is enrolled, the threshold that was given or the book's own; None where the model's card has one)."""
         check_threshold(threshold)
         with reading(self.path) as rows:
             made, found = self._made(rows), rows.samples()
         if not found:
             raise InputError(f"nobody is enrolled in {self.path}; `voxfield enroll NAME FILES...` does it")
-        wanted = made.threshold if threshold is None else threshold
-        if wanted is None:
+        least = made.threshold if threshold is None else threshold
+        if least is None and Calibration.of(self.engine.card) is None:
             raise InputError(
-                "which score is enough depends on the model and the recordings, and this book has no threshold yet: "
-                "`voxfield threshold` chooses one, or give --threshold X (threshold=X)"
+                "which score is enough depends on the model and the recordings, and neither this book nor the model "
+                "says: `voxfield threshold` chooses a threshold, or give --threshold X (threshold=X)"
             )
-        speakers: dict[str, list[Array]] = {}
-        for sample in found:
-            speakers.setdefault(sample.name, []).append(sample.vector)
-        return {name: _units(np.stack(vectors)) for name, vectors in speakers.items()}, wanted
+        return Gallery(found), least
+
+    def _identified(self, gallery: Gallery, vector: Array, least: float | None, speech: Speech | None) -> Identified:
+        calibration = Calibration.of(self.engine.card)
+        return gallery.identify(vector, threshold=least, calibration=calibration, speech=speech)
 
     def _nobody(self, name: str) -> InputError:
         return InputError(f"nobody called {name} is in {self.path}; `voxfield speakers list` says who is")
@@ -375,31 +359,13 @@ def fingerprint(engine: Engine) -> str:
     return hashlib.sha256(f"{weights} {face.features} {face.input.shape} {face.sample_rate_hz}".encode()).hexdigest()
 
 
-def _identified(
-    speakers: dict[str, Array], vector: Array, threshold: float, recording: Embedded | None = None
-) -> Identified:
-    unit = _units(vector[None])[0]
-    scores = {name: float(np.clip((units @ unit).mean(), -1, 1)) for name, units in speakers.items()}
-    nearest = tuple(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
-    if not unit.any() or (recording is not None and recording.speech.silent):
-        return Identified(None, None, None, threshold, (), recording)
-    name, score = nearest[0]
-    margin = score - nearest[1][1] if len(nearest) > 1 else None
-    return Identified(name if score >= threshold else None, score, margin, threshold, nearest, recording)
-
-
-def _units(vectors: Array) -> Array:
-    """Vectors (K, D) at length 1; a vector of zeros stays."""
-    units: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return units
-
-
 def _file_name(recording: Given) -> str:
     return Path(os.fspath(recording)).name if isinstance(recording, str | PathLike) else ""
 
 
 def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
+    """The text with escapes for what cannot be printed, such as a name that is no UTF-8."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _now() -> str:

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxfield.cli.completion import embedders
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import AUTO, Report
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
+from voxfield.cli.options import (
+    AsJson,
+    Inputs,
+    Jobs,
+    Offline,
+    Overwrite,
+    Quiet,
+    Raw,
+    SkipExisting,
+    SpeakerModel,
+    Threads,
+)
 from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
 from voxfield.errors import InputError
 
@@ -35,12 +45,13 @@ def command(
     max_speakers: Annotated[
         int | None, typer.Option("--max-speakers", help="At most so many, with auto; 10 if not given.", metavar="N")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.", autocompletion=embedders
-        ),
+    book: Annotated[
+        Path | None, typer.Option("--book", help="File of a speaker book, whose names are given.", metavar="FILE")
     ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="Score from which on a name is given; else the book's own.", metavar="X")
+    ] = None,
+    model: SpeakerModel = None,
     raw: Raw = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page to see and hear who speaks when.", metavar="FILE.html")
@@ -55,7 +66,7 @@ def command(
 ) -> None:
     """Say who speaks when: one line of RTTM a turn, or with --json the turns and the seconds of each speaker.
 
-    Speakers are called speaker1, speaker2 ... by their first turn.
+    Speakers are called speaker1, speaker2 ... by their first turn, or by their names in a --book.
 
     Examples:
 
@@ -63,9 +74,8 @@ def command(
 
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
-    from voxfield.tasks.diarization import SpeakerCount
+    from voxfield.tasks.diarization import SpeakerCount, diarizing_engine
     from voxfield.tasks.diarization_report import check_page
-    from voxfield.tasks.embedding import embedding_engine
 
     if report is not None:
         check_page(report)
@@ -73,8 +83,9 @@ def command(
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     planned = _planned(inputs, out)
     check([replace(job, output=Path("unused")) if job.output == PIPE else job for job in planned], choices)
-    embedding_engine(model, threads=threads)  # a model that cannot be had is said before any file is opened
-    raise typer.Exit(work_through(planned, DiarizeWork(model, count, threads, choices), choices))
+    diarizing_engine(model, book, threshold, threads=threads)  # what cannot be had is said before any file is opened
+    work = DiarizeWork(model, count, book, threshold, threads, choices)
+    raise typer.Exit(work_through(planned, work, choices))
 
 
 @dataclass(frozen=True)
@@ -83,19 +94,22 @@ class DiarizeWork:
 
     model: str | None
     count: "SpeakerCount"
+    book: Path | None
+    threshold: float | None
     threads: int
     choices: Choices
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.diarization import diarize_source
+        from voxfield.tasks.diarization import diarize_source, diarizing_engine
         from voxfield.tasks.diarization_report import Listened, write_page
-        from voxfield.tasks.embedding import embedding_engine
 
-        engine = embedding_engine(self.model, threads=self.threads)
+        engine, book = diarizing_engine(self.model, self.book, self.threshold, threads=self.threads)
         with open_input(job.input, self.choices.raw) as source:
             heard = Listened(source.rate_hz) if self.choices.report is not None else None
-            shown = progress_of(source, report)
-            made, work = diarize_source(source, engine, self.count, progress=shown, watcher=heard)
+            made, work = diarize_source(
+                source, engine, self.count, book=book, threshold=self.threshold, progress=progress_of(source, report),
+                watcher=heard,
+            )  # fmt: skip
         if job.output != PIPE:
             made.save(job.output, overwrite=self.choices.overwrite)
         elif not self.choices.as_json:

@@ -11,15 +11,13 @@ from voxfield.cli.options import AsJson, Book, Inputs, Offline, Raw, SpeakerMode
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.tasks.speaker_book import Identified
+    from voxfield.tasks.identification import Identified
 
 
 def command(
     inputs: Inputs,
     book: Book = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="Score from which on a name is given; else the book's own.", metavar="X")
-    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Score from which on a name is given.", metavar="X")] = None,
     model: SpeakerModel = None,
     raw: Raw = None,
     threads: Threads = 1,
@@ -28,8 +26,8 @@ def command(
 ) -> None:
     """Say who of the speaker book speaks in each recording, or that it is nobody of them.
 
-    The score is the mean cosine with a speaker's samples; the margin is what the second nearest lacks. `voxfield
-    threshold` chooses the score from which on a name is given.
+    The score is the cosine with a speaker's samples; the margin is what the second nearest lacks. A name is given from
+    --threshold on, from the one that `voxfield threshold` chose, or from that of the model's card.
 
     Examples:
 

@@ -21,8 +21,9 @@ export function explanation(answer) {
 function axis(field) {
   const rows = FIELDS.map((name) => {
     if (field[name] === null) return [name, words(field.whole_input.length ? "whole-input" : "not-bounded")];
-    const ms = field[`${name}_ms`];
-    return [name, `${number(field[name])}${ms === undefined || ms === null ? "" : ` = ${number(ms)} ms`}`];
+    const count = words(field.axis === "time" ? "samples" : "positions", { count: number(field[name]) });
+    const ms = field[`${name}_ms`] ?? null;
+    return [name, ms === null ? count : `${count} = ${number(ms)} ms`];
   });
   const rate = field.rate_hz ? ` @ ${number(field.rate_hz)} Hz` : "";
   return table(element("h4", {}, say(element("span"), `axis-${field.axis}`), rate), rows);
@@ -75,4 +76,4 @@ function distinct(fields) {
   return [...found.values()];
 }
 
-const number = (value) => Number(Number(value).toPrecision(6)).toLocaleString("en");
+const number = (value) => Number(value).toLocaleString("en", { maximumSignificantDigits: Math.abs(value) < 1e6 ? 6 : 15 });

@@ -2,6 +2,8 @@
 import { byId, element } from "./dom.js";
 import { say } from "./language.js";
 
+const SCORES = { pesq: "PESQ", stoi: "STOI", estoi: "ESTOI", si_sdr_db: "SI-SDR (dB)" };
+
 /** @param {Object[]} cards of `/v1/models` */
 export function modelsView(cards) {
   byId("models-list").replaceChildren(...cards.map(shown));
@@ -42,10 +44,10 @@ function latency(card) {
   return card.latency_ms === null ? say(element("span"), "whole-recording") : `${card.latency_ms} ms`;
 }
 
-/** Scores before and after, as one line each. */
-function measured(found) {
-  const lines = Object.entries(found).filter(([, value]) => value && typeof value === "object" && !Array.isArray(value));
-  return lines
-    .map(([name, scores]) => `${name}: ${Object.entries(scores).map(([score, value]) => `${score} ${value}`).join(", ")}`)
-    .join("; ");
+/** Scores of noisy and of enhanced recordings; nothing where the card has none. */
+function measured({ noisy, enhanced }) {
+  if (!noisy || !enhanced) return null;
+  return Object.keys(noisy)
+    .map((name) => `${SCORES[name] ?? name} ${noisy[name]} → ${enhanced[name]}`)
+    .join(", ");
 }
