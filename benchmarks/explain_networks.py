@@ -70,10 +70,11 @@ CASES: dict[str, Case] = {
         name.lower(): network(f"{name}Model", f"{name}Config", (1, 3, 64, 64))
         for name in (
             "MobileNetV1", "MobileNetV2", "EfficientNet", "ConvNext", "ConvNextV2", "Bit", "PoolFormer", "Segformer",
-            "MobileViT", "MobileViTV2", "SwiftFormer", "FocalNet", "PvtV2", "Levit", "Cvt", "Swin", "DINOv3ConvNext", "TextNet", "ResNet",
+            "MobileViT", "MobileViTV2", "SwiftFormer", "FocalNet", "PvtV2", "Cvt", "Swin", "DINOv3ConvNext", "TextNet", "ResNet",
             "RegNet",
         )
     },
+    "levit": network("LevitModel", "LevitConfig", (1, 3, 224, 224)),
     "resnet bottleneck": network(
         "ResNetModel", "ResNetConfig", (1, 3, 64, 64), layer_type="bottleneck", depths=[2, 2, 2, 2]
     ),

@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
-LEAVES = {"errors", "formats", "files", "samples", "protocols"}
+LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
 SIGNAL = LEAVES | {"audio", "features", "metrics", "video"}
-LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
+LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
     "files": {"errors"},
     "samples": {"errors", "protocols"},
+    "values": {"errors"},
+    "pool": {"errors"},
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
@@ -33,6 +35,7 @@ MAY_IMPORT = {  # room -> rooms
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
     "explain": {"errors", "webpage", "cards", "ort"},
     "serve": SIGNAL | {"cards", "runtime", "tasks", "explain"},
+    "batch": LEAVES | {"audio", "cards", "tasks"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
@@ -44,6 +47,8 @@ PACKAGES = {  # room -> packages besides the standard library
     "formats": set(),
     "files": set(),
     "samples": {"numpy"},
+    "values": set(),
+    "pool": set(),
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
@@ -65,6 +70,7 @@ PACKAGES = {  # room -> packages besides the standard library
         "prometheus_client",
         "websockets",
     },
+    "batch": {"filelock", "fsspec", "pyarrow", "ray"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
     "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics", "openpyxl"},

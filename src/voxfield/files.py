@@ -128,11 +128,19 @@ class PartFile:
 
 @cache  # once a folder and process
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed runs left in a folder: temporary files that nobody holds locked."""
+    remove_abandoned(folder, _SETTLED_S)
+
+
+def remove_abandoned(folder: Path, settled_s: float = 0.0) -> None:
+    """Remove what killed runs left in a folder: temporary files that nobody holds locked.
+
+    Args:
+        settled_s: files that were written to in the last so many seconds are left, as they may not be locked yet.
+    """
     with suppress(OSError):
         for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
             with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _SETTLED_S:
+                if abs(time.time() - path.stat().st_mtime) >= settled_s:  # either way: clocks may go backwards
                     with path.open("rb") as file:
                         free = _locked(file)
                     if free:

@@ -67,6 +67,14 @@ class Source(ABC):
             yield self._mend(block)
             self.read_samples += block.shape[1]
 
+    def skip(self, count_samples: int) -> int:
+        """Pass over so many samples; how many were there to be passed over."""
+        passed = 0
+        while passed < count_samples and (block := self._read(min(BLOCK_SAMPLES, count_samples - passed))) is not None:
+            passed += block.shape[1]
+            self.read_samples += block.shape[1]
+        return passed
+
     def notes(self) -> list[str]:
         """What the user should know about what was read so far."""
         if not self._mended_samples:

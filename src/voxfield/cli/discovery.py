@@ -19,6 +19,7 @@ FIRST = (
     "explain",
     "listen",
     "serve",
+    "batch",
     "models",
     "doctor",
     "train",

@@ -2,13 +2,33 @@
 
 from collections.abc import Sequence
 
+from voxfield.audio import Source
 from voxfield.errors import InputError
+from voxfield.protocols import Engine
 from voxfield.tasks.book_file import Sample
-from voxfield.tasks.embedding import Embedded
+from voxfield.tasks.calibration import Calibration
+from voxfield.tasks.embedding import Embedded, embed_source
 from voxfield.tasks.identification import Gallery
+from voxfield.tasks.window_vectors import WindowVectors, two_voices
 
 LEAST_SPEECH_S = 1.0  # below, vectors of one speaker scatter too much
 LEAST_LEVEL_DB = -65.0  # of the speech relative to full scale; below, 16 bits hold little but rounding
+
+
+def examined(source: Source, engine: Engine) -> tuple[Embedded, list[str]]:
+    """An open recording as a vector, and what the user should know before it is enrolled.
+
+    Raises:
+        InputError: it is not good enough.
+    """
+    calibration = Calibration.of(engine.card)
+    windows = None if calibration is None else WindowVectors(engine)
+    made, _ = embed_source(source, engine, listener=None if windows is None else windows.feed)
+    check_quality(made)
+    notes = list(made.notes)
+    if windows is not None and calibration is not None and two_voices(windows.speech(), calibration):
+        notes.append("two people seem to speak in it; enrol recordings of one voice alone")
+    return made, notes
 
 
 def check_quality(made: Embedded) -> None:

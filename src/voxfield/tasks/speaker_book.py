@@ -22,14 +22,13 @@ from voxfield.tasks.book_file import Made, Rows, Sample, reading, writing
 from voxfield.tasks.book_json import from_json, to_json
 from voxfield.tasks.calibration import Calibration
 from voxfield.tasks.embedding import TASK, Embedded, cosine, embed_source, embedding_engine
-from voxfield.tasks.enrolment import check_quality, comparison_notes
+from voxfield.tasks.enrolment import comparison_notes, examined
 from voxfield.tasks.identification import Gallery, Identified
 from voxfield.tasks.speaker_name import clean_name
 from voxfield.tasks.speech_meter import Speech
 from voxfield.tasks.threshold import Chosen, choose_threshold, scores_of_samples, scores_of_trials
 from voxfield.tasks.trials import Trial
 from voxfield.tasks.verification import check_threshold
-from voxfield.tasks.window_vectors import WindowVectors, two_voices
 from voxfield.tasks.work import Model
 
 SAME_SAMPLE = 0.99999  # cosine from which on two vectors are of one recording
@@ -97,16 +96,11 @@ class SpeakerBook:
         """As `enroll`, for an open recording."""
         name = clean_name(name)
         self.check_model()  # before the work is done
-        calibration = Calibration.of(self.engine.card)
-        windows = None if calibration is None else WindowVectors(self.engine)
-        found, _ = embed_source(opened, self.engine, listener=None if windows is None else windows.feed)
-        check_quality(found)
-        speech, notes = found.speech, list(found.notes)
+        found, notes = examined(opened, self.engine)
+        speech = found.speech
         sample = Sample(
             0, name, found.vector, speech.seconds, speech.level_db, speech.range_db, _printable(source), _now()
         )
-        if windows is not None and calibration is not None and two_voices(windows.speech(), calibration):
-            notes.append("two people seem to speak in it; enrol recordings of one voice alone")
         with writing(self.path) as rows:
             made, samples = self._made(rows), rows.samples()
             own = [cosine(found.vector, other.vector) for other in samples if other.name == name]
@@ -274,7 +268,9 @@ class SpeakerBook:
         made, samples = from_json(Path(path))
         with writing(self.path) as rows:
             own, here = rows.made(), rows.samples()
-            if own is not None and here and own.fingerprint != made.fingerprint:
+            if own is None or not here:
+                rows.set_made(made)
+            elif own.fingerprint != made.fingerprint:
                 raise InputError(
                     f"{path} was made with {made.model}, and {self.path} with {own.model}, so their vectors cannot be "
                     "compared; import it into a new book (--book FILE)"
@@ -282,11 +278,9 @@ class SpeakerBook:
             both = sorted({sample.name for sample in here} & {sample.name for sample in samples})
             if both and not merge:
                 raise InputError(
-                    f"{', '.join(both[:5])}{' and others' if both[5:] else ''} {'is' if len(both) == 1 else 'are'} in "
-                    f"{self.path} already; add their samples with --merge (merge=True), or rename them first"
+                    f"{self.path} has {', '.join(both[:5])}{' and others' if both[5:] else ''} already; --merge "
+                    "(merge=True) adds their samples, or rename them first"
                 )
-            if own is None or not here:
-                rows.set_made(made)
             known = {(sample.name, sample.vector.tobytes()) for sample in here}
             new = [sample for sample in samples if (sample.name, sample.vector.tobytes()) not in known]
             for sample in new:

@@ -20,7 +20,7 @@ from voxfield.models import architecture
 from voxfield.train import checkpoint
 from voxfield.train.head import Head
 from voxfield.train.recipe import Recipe
-from voxfield.train.values import build
+from voxfield.values import build
 
 
 class RunState:

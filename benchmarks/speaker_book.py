@@ -1,0 +1,122 @@
+"""How well the speaker book names speakers, turns strangers away, and notices two voices in an enrolment.
+
+    python benchmarks/speaker_book.py data/MANIFEST.csv --model speakers.onnx
+
+Every other speaker of the split is enrolled, with 1, 3 and 5 recordings; five more of each, and five of each stranger,
+are identified with the threshold on the model's card, or with --threshold. Enrolments of one voice, and of two who take
+turns, are joined of recordings: 8, 15 and 25 s, of which the second has a half, a third or a fifth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+import voxfield as vf
+from voxfield.audio import read
+from voxfield.tasks.calibration import Calibration
+from voxfield.tasks.window_vectors import WindowVectors, two_voices
+
+RATE_HZ = 16000
+TURN_S = 3.0
+TESTS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path, help=".csv with path, kind, corpus, speaker, split")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--split", default="valid")
+    parser.add_argument("--threshold", type=float)
+    parser.add_argument("--joined", type=int, default=100, help="enrolments of one voice, and as many of two")
+    arguments = parser.parse_args()
+    speakers = recordings_of(arguments.manifest, arguments.split)
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (1, 3, 5):
+            book = vf.SpeakerBook(Path(folder, f"{count}.book"), model=arguments.model)
+            print(f"{count} recordings a speaker: {named(book, speakers, count, arguments.threshold)}")
+    if (calibration := Calibration.of(vf.load_engine(arguments.model).card)) is None:
+        print("two voices in an enrolment are noticed with a calibration on the card only, and this model has none")
+        return
+    rng = np.random.default_rng(0)
+    for seconds in (8, 15, 25):
+        found = {}
+        for share in (0.0, 0.5, 0.35, 0.2):
+            warned = [
+                has_two(joined(speakers, seconds, share, rng), arguments.model, calibration)
+                for _ in range(-(-arguments.joined // (3 if share == 0 else 9)))
+            ]
+            found[share] = f"{100 * np.mean(warned):.0f} % of {len(warned)}"
+        print(f"{seconds} s: warned of one voice in {found.pop(0.0)}; of two in", end=" ")
+        print(", ".join(f"{rate} (share {share:g})" for share, rate in found.items()))
+
+
+def recordings_of(manifest: Path, split: str) -> dict[str, list[Path]]:
+    """Recordings of each speaker of a split who has ten or more."""
+    found = defaultdict(list)
+    with manifest.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if (row["kind"], row["split"]) == ("speech", split):
+                found[row["speaker"]].append(manifest.parent / row["path"])
+    return {speaker: paths for speaker, paths in sorted(found.items()) if len(paths) >= 2 * TESTS}
+
+
+def named(book: vf.SpeakerBook, speakers: dict[str, list[Path]], count: int, threshold: float | None) -> str:
+    """What became of the recordings of enrolled speakers, and of strangers."""
+    enrolled = list(speakers)[::2]
+    for speaker in enrolled:
+        for path in speakers[speaker][TESTS:]:
+            if len(book.samples(speaker) if book.path.exists() and speaker in book.names() else []) < count:
+                try:
+                    book.enroll(speaker, path)
+                except vf.VoxfieldError:  # too little speech in it
+                    continue
+    answers = {
+        speaker: [book.identify(path, threshold=threshold).name for path in paths[:TESTS]]
+        for speaker, paths in speakers.items()
+    }
+    own = [(name, speaker) for speaker in enrolled for name in answers[speaker]]
+    strangers = [name for speaker in speakers if speaker not in enrolled for name in answers[speaker]]
+    right, wrong = (np.mean([name == speaker for name, speaker in own]), np.mean([n not in (None, s) for n, s in own]))
+    return (
+        f"of {len(own)} recordings of {len(enrolled)} speakers {100 * right:.1f} % get their name and "
+        f"{100 * wrong:.1f} % another; of {len(strangers)} of strangers "
+        f"{100 * np.mean([name is not None for name in strangers]):.1f} % get one"
+    )
+
+
+def joined(speakers: dict[str, list[Path]], seconds: float, share: float, rng: np.random.Generator) -> np.ndarray:
+    """(N,) of one speaker, or of two who take turns, of whom the second has a share."""
+    names = rng.choice(len(speakers), 2, replace=False)
+    first, second = (speech_of(list(speakers.values())[at], rng) for at in names)
+    until = round(share * seconds * RATE_HZ)
+    parts = [first[: round(seconds * RATE_HZ) - until], second[:until]]
+    turns = [np.array_split(part, max(1, round(len(part) / TURN_S / RATE_HZ))) for part in parts]
+    longest = max(len(pieces) for pieces in turns)
+    return np.concatenate([pieces[at] for at in range(longest) for pieces in turns if at < len(pieces)])
+
+
+def speech_of(paths: list[Path], rng: np.random.Generator) -> np.ndarray:
+    """(N,) of half a minute of a speaker's recordings."""
+    order, made, length = rng.permutation(len(paths)), [], 0
+    for at in order:
+        made.append(read(paths[at], rate_hz=RATE_HZ, mono=True)[0])
+        length += len(made[-1])
+        if length > 30 * RATE_HZ:
+            break
+    return np.concatenate(made)
+
+
+def has_two(samples: np.ndarray, model: str, calibration: Calibration) -> bool:
+    windows = WindowVectors(vf.load_engine(model))
+    windows.feed(samples)
+    return two_voices(windows.speech(), calibration)
+
+
+if __name__ == "__main__":
+    main()
