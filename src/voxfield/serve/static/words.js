@@ -92,8 +92,8 @@ const en = {
   undecided: "Score {score}, from −1 to 1. This model comes without a threshold.",
   "diarize-title": "Who spoke when",
   "diarize-lead": "A conversation becomes a timeline with one line a speaker.",
-  speaker: "Speaker {name}: {share} % of the time",
-  turns: "{count} turns of {speakers} speakers.",
+  speaker: "{name}: {seconds} s, {share} % of the speech",
+  turns: "{speakers} speakers, {count} turns.",
 
   "explain-title": "What does this network see?",
   "explain-lead": "Paste layers or a line of Keras or torch. Receptive field, latency and cost come back in figures and in words. Code is read, never run.",
@@ -242,7 +242,7 @@ const zh = {
   undecided: "得分 {score}（−1 到 1）。此模型没有给出阈值。",
   "diarize-title": "谁在什么时候说话",
   "diarize-lead": "一段对话变成时间轴，每个说话人一行。",
-  speaker: "说话人 {name}：占 {share}% 的时间",
+  speaker: "{name}：{seconds} 秒，占语音的 {share}%",
   turns: "{speakers} 个说话人，共 {count} 段。",
 
   "explain-title": "这个网络看到多少？",
