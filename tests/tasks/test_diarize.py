@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import soundfile as sf
 from embedders import embedder
 
 import voxfield as vf
-from voxfield.audio import resample
+from voxfield.audio import open_source, resample
 from voxfield.cards import features_to_embedding
 from voxfield.cli.app import run
 from voxfield.errors import AudioError, InputError, OutputError
@@ -342,3 +343,20 @@ def test_speakers_of_a_book_are_called_by_name(conversation, engine, tmp_path):
         vf.diarize(samples, 16000, model=engine, threshold=0.5)
     with pytest.raises(InputError, match=r"no book|enroll"):
         vf.diarize(samples, 16000, book=tmp_path / "none.book", model=engine)
+
+
+def test_the_service_says_who_speaks_when(conversation, engine):
+    verbs = pytest.importorskip("voxfield.serve.verbs", reason="the service needs voxfield[serve]")
+    verb = next(verb for verb in verbs.VERBS if verb.name == "diarize")
+
+    class Asked:
+        catalogue = SimpleNamespace(engine_for=lambda task, name: engine if task == "embed" else None)
+
+        def source(self, name):
+            return open_source(conversation[0], 16000)
+
+    answer = verb.work(Asked(), verb.query(speakers=2))
+    assert set(answer) == set(verb.example) and json.dumps(answer)
+    assert answer["turns"] == vf.diarize(conversation[0], 16000, model=engine, speakers=2).to_dict()["turns"]
+    with pytest.raises(InputError, match="leave one out"):
+        verb.check(verb.query(speakers=2, max_speakers=3), Asked.catalogue)

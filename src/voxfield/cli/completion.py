@@ -32,6 +32,11 @@ def spotters(incomplete: str) -> list[str]:
     return model_names("spot", incomplete)
 
 
+def representers(incomplete: str) -> list[str]:
+    """Names of models that turn a recording into frames of features."""
+    return model_names("represent", incomplete)
+
+
 def embedders(incomplete: str) -> list[str]:
     """Names of models that turn a recording into an embedding."""
     return model_names("embed", incomplete)

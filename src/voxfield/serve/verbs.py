@@ -17,6 +17,7 @@ from voxfield.tasks import (
     separate_into,
     separating_engine,
 )
+from voxfield.tasks.diarization import SpeakerCount, diarize_source
 from voxfield.tasks.embedding import Embedded, embed_source
 from voxfield.tasks.separation import AUTO, check_noise
 from voxfield.tasks.verification import check_threshold, compared
@@ -57,6 +58,14 @@ class VerifyQuery(Options):
     """Options of `verify`."""
 
     threshold: float | None = Field(None, description="Cosine from which on the answer is: the same speaker.")
+
+
+class DiarizeQuery(Options):
+    """Options of `diarize`."""
+
+    speakers: int | None = Field(None, description="How many there are; found without it.", examples=[2])
+    min_speakers: int | None = Field(None, description="At least so many, where the number is found.")
+    max_speakers: int | None = Field(None, description="At most so many, where the number is found; 10 without it.")
 
 
 class Asked(Protocol):
@@ -147,6 +156,16 @@ def _verify(asked: Asked, query: VerifyQuery) -> Mapping[str, Any]:
     return compared(first, second, query.threshold).to_dict()
 
 
+def _diarizing(query: DiarizeQuery, catalogue: Catalogue) -> Any:
+    return _embedding(query, catalogue), SpeakerCount.of(query.speakers, query.min_speakers, query.max_speakers)
+
+
+def _diarize(asked: Asked, query: DiarizeQuery) -> Mapping[str, Any]:
+    engine, count = _diarizing(query, asked.catalogue)
+    with asked.source("file") as source:
+        return diarize_source(source, engine, count)[1].to_dict()
+
+
 _WORK = {
     "model": "crn-small.v2",
     "sample_rate_hz": 16000,
@@ -202,6 +221,22 @@ VERBS = (
         _verify,
         {"score": 0.71, "same": True, "threshold": 0.5, "model": "ecapa.v1", "first": _ONE, "second": _ONE},
         files=("first", "second"),
+    ),
+    Verb(
+        "diarize",
+        "Who speaks when.",
+        DiarizeQuery,
+        _diarizing,
+        _diarize,
+        {
+            **_WORK,
+            "model": "ecapa.v1",
+            "duration_s": 3.0,
+            "speakers": [{"name": "speaker1", "speech_s": 2.5, "share": 1.0}],
+            "overlap_s": 0.0,
+            "turns": [{"start_s": 0.2, "end_s": 2.7, "speaker": "speaker1"}],
+            "notes": [],
+        },
     ),
 )
 

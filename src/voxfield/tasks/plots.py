@@ -29,6 +29,7 @@ font-size:.8rem;margin-right:.6rem}
 .plot .frame{fill:none;stroke:var(--line)}
 .plot .playhead{stroke:#fff;stroke-width:1.5;mix-blend-mode:difference}
 .levels{--high:180px}
+.timeline{--high:130px}
 .curve{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .removed{stroke-dasharray:4 3}
 .span{fill:var(--c1);opacity:.18}

@@ -33,8 +33,8 @@ class SpotMix:
     videos: tuple[str, ...] = ()  # folders, see `voxfield.train.expressions`; without any, made clips
     kind: Literal["", "micro", "macro"] = ""  # of the expressions in them
     left_out: str = ""  # subject to validate on; without one every fifth subject
-    made_clips: int = 160
-    made_valid_clips: int = 24
+    made_clips: int = 60
+    made_valid_clips: int = 16
     lasts_s: float = 0.4  # of an expression, about; frames half as far apart are compared
     positives: float = 0.35  # share of pairs from expressions
     mirrored: float = 0.5
