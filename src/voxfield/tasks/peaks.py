@@ -73,9 +73,9 @@ def expressions_in(
         first = int(before[-1]) + 1 if len(before) else 0
         last = peak + int(after[0]) - 1 if len(after) else len(smooth) - 1
         half = min(apart / 2, max(0.0, (last - first) / 2 - 1))
-        one = Expression(
-            (first + half) / rate_hz, peak / rate_hz, (last - half) / rate_hz, min(1.0, float(smooth[peak]))
-        )
+        inside = np.arange(first, last + 1)
+        apex = float((inside * smooth[inside]).sum() / smooth[inside].sum())  # of equal scores the middle
+        one = Expression(*((at / rate_hz) for at in (first + half, apex, last - half)), min(1.0, float(smooth[peak])))
         if found and one.onset_s < found[-1].offset_s:  # two peaks of one expression
             better = max(found[-1], one, key=lambda each: each.confidence)
             found[-1] = better._replace(

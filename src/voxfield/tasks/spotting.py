@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from voxfield.cards import cards
 from voxfield.errors import InputError
 from voxfield.files import path_of, written_whole
 from voxfield.protocols import Array, Engine
@@ -34,6 +33,7 @@ from voxfield.video import (
 )
 
 TASK = "spot"
+DEFAULT_MODEL = "mean-spot"
 AUTO, WHOLE = "auto", "whole"
 LOOK_AGAIN_S = 1.0  # so often the face is searched anew
 MOVED = 0.12  # of its width: a face that moved less keeps its crop, which the flow needs still
@@ -97,7 +97,7 @@ def spot(
     video: str | PathLike[str] | Video,
     *,
     rate_hz: float | None = None,
-    model: Model | None = None,
+    model: Model = DEFAULT_MODEL,
     face: str = AUTO,
     lasts_s: float = 0.4,
     peaks: PeakOptions = DEFAULT_PEAKS,
@@ -109,7 +109,7 @@ def spot(
     Args:
         video: a file, a folder of pictures, or an open video, which is read to its end.
         rate_hz: frames a second; for a folder of pictures, and only for one.
-        model: a published name, an .onnx file, or an engine; the first published one if None.
+        model: a published name, an .onnx file, or an engine.
         face: `auto` finds the largest face; `whole` takes each frame for a face that was cut out before;
             `X,Y,WIDTH,HEIGHT` in pixels says where it is.
         lasts_s: how long an expression lasts, about: 0.4 for micro-expressions, 1 or more for others. Frames half as
@@ -186,18 +186,13 @@ def centred(scores: Array, apart: int) -> Array:
     return moved
 
 
-def spotting_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
-    """The engine of a model that scores images of flow; the first published one if None.
+def spotting_engine(model: Model = DEFAULT_MODEL, *, threads: int = 1) -> Engine:
+    """The engine of a model that scores images of flow.
 
     Raises:
-        InputError: none is published, or the model is for another task or other images.
+        InputError: the model is for another task or takes other images.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if model is None:
-        published = [card.name for card in cards() if card.task == TASK]
-        if not published:
-            raise InputError("no model to spot expressions comes with this version: name one with --model (model=...)")
-        model = published[0]
     engine = engine_for(model, TASK, threads=threads)
     if engine.card.interface.input.shape != (3, IMAGE_PX, IMAGE_PX):
         raise InputError(

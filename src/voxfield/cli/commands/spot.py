@@ -30,8 +30,8 @@ def command(
     least: Annotated[float, typer.Option(help="Lowest score of an expression, 0 to 1.", metavar="SCORE")] = 0.4,
     fps: Annotated[float | None, typer.Option(help="Frames a second of a folder of pictures.", metavar="HZ")] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=spotters)
-    ] = None,
+        str, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=spotters)
+    ] = "mean-spot",
     report: Annotated[
         Path | None, typer.Option(help="Write a page with the scores over time.", metavar="FILE.html")
     ] = None,
