@@ -3,8 +3,8 @@
     python scripts/fit_noise_kinds.py recipes/tokens/noise-kinds.toml MANIFEST.csv --tokenizer noise-vqvae.onnx \\
         -o noise-kinds.onnx --name noise-kinds.v1
 
-Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them with
-speech over them at 0 to 15 dB; these are kept in the cache. A label gives at most 45 seconds.
+Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them
+with speech over them at 0 to 15 dB; these are kept in the cache. A label gives at most 45 seconds.
 """
 
 import argparse

@@ -58,7 +58,7 @@ PACKAGES = {  # room -> packages besides the standard library
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "scipy"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "PIL", "scipy"},
     "explain": {"numpy", "onnx", "torch"},
     "serve": {
         "numpy",

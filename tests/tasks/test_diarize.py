@@ -104,6 +104,17 @@ def test_the_number_of_speakers_is_found(speakers):
         assert np.allclose(np.linalg.norm(centres, axis=1), 1)
 
 
+def test_parts_of_one_mean_direction_are_one_speaker():
+    rng = np.random.default_rng(0)
+    voice, halves = rng.standard_normal(64), rng.standard_normal((2, 64))
+    moods = unit(unit(voice) + 0.3 * unit(halves))[np.arange(60) // 30]  # of one speaker, first calm and then not
+    vectors = unit(moods + 0.1 * rng.standard_normal((60, 64)) / 8).astype(np.float32)
+    assert 0.85 < moods[0] @ moods[-1] < 0.95
+    assert len(clustered(vectors)[1]) == 1
+    assert same_partition(clustered(vectors, 2, 2)[0], np.arange(60) // 30)
+    assert len(clustered(vectors, 2, 10)[1]) == 2
+
+
 def test_bounds_for_the_number_are_kept():
     vectors, truth = of_two(np.random.default_rng(0), 90, speakers=3, size=64)
     assert len(clustered(vectors, 1, 2)[1]) == 2

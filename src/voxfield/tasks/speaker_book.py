@@ -227,11 +227,12 @@ class SpeakerBook:
         """Choose a threshold for a wished rate of false accepts, and keep it in the book.
 
         Args:
-            trials: pairs of recordings like those to be identified; None for all pairs of samples in the book.
+            trials: pairs of recordings like those to be identified; None for the samples of the book, see
+                `scores_of_samples`.
             wanted: share of different speakers that may be taken for the same one.
 
         Raises:
-            InputError: pairs of one speaker or of two are missing, or no rate was given; AudioError where it is a
+            InputError: trials of one speaker or of two are missing, or no rate was given; AudioError where it is a
                 recording.
         """
         if trials is None:

@@ -13,6 +13,7 @@ WINDOW_S, STEP_S = 1.6, 0.8
 LEAST_WINDOWS = 4
 MOST_WINDOWS = 150  # two minutes
 LEAST_SHARE = 0.12  # of the windows; fewer are outliers rather than somebody else
+BEFOREHAND = -1.5  # logarithm of how much rarer two voices in an enrolment are than one, before it was looked at
 PAUSE_DB = 15.0  # windows that far under the loud ones hold little speech
 
 
@@ -78,6 +79,6 @@ def likeness(vectors: Array) -> float | None:
 
 
 def two_voices(vectors: Array, calibration: Calibration) -> bool:
-    """Whether the two groups are less alike than two windows of one speaker, and two people are likelier."""
+    """Whether the two groups are so unlike one another that two people are likelier than one, rare as that is."""
     alike = likeness(vectors)
-    return alike is not None and calibration.ratio(alike, WINDOW_S) < 0
+    return alike is not None and calibration.ratio(alike, WINDOW_S) < BEFOREHAND
