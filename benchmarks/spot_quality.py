@@ -1,10 +1,10 @@
-"""F1 of spotted expressions, as in MEGC (overlap of half), on made clips that no training saw; and what each network costs.
+"""F1 of spotted expressions, as in MEGC (overlap of half), on made clips that no training saw; and what it costs.
 
     python benchmarks/spot_quality.py             # needs `pip install "voxfield[dev]"`
     python benchmarks/spot_quality.py --markdown --clips 40 --model mean-spot --model mine.onnx
 
-Whole frames of 640 x 480 go the way that users' videos go: the face is found, aligned, its flow scored, intervals made of
-the scores. Milliseconds are processor time on one thread: of the network alone, and of everything, a frame.
+Whole frames of 640 x 480 go the way that users' videos go: the face is found, aligned, its flow scored, intervals made
+of the scores. Milliseconds are processor time on one thread: of the network alone, and of everything, a frame.
 """
 
 from __future__ import annotations
@@ -80,8 +80,10 @@ def main() -> None:
             total, ms = scored(model, dataclasses.replace(AS_TRAINED, **change), given.clips)
             each_ms.append(ms)
             f1 = f"{total.f1:.2f}" if total.found + total.missed else ""
-            rows.append([card.short_name, name, str(total.found + total.missed), str(total.found), str(total.invented), f1])  # fmt: skip
-        costs.append([card.short_name, f"{card.parameters:,}", f"{card.macs / 1e6:.2f} M", f"{network_ms(model):.2f}", f"{np.median(each_ms):.1f}"])  # fmt: skip
+            counts = [str(total.found + total.missed), str(total.found), str(total.invented)]
+            rows.append([card.short_name, name, *counts, f1])
+        macs, alone_ms = f"{card.macs / 1e6:.2f} M", f"{network_ms(model):.2f}"
+        costs.append([card.short_name, f"{card.parameters:,}", macs, alone_ms, f"{np.median(each_ms):.1f}"])
     print(table(["network", "clips", "expressions", "found", "made up", "F1"], rows, markdown=given.markdown))
     print()
     print(

@@ -97,5 +97,5 @@ def test_of_a_damaged_video_what_can_be_read_is_read(tmp_path):
     times, _, _ = shades(path)
     assert 5 < len(times) < 40
     path.write_bytes(content[:700])
-    with pytest.raises(InputError, match="not a video|damaged before|no frame"), open_video(path) as video:
+    with pytest.raises(InputError, match=r"not a video|damaged before|no frame"), open_video(path) as video:
         list(video.frames())

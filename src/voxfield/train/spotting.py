@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from voxfield.errors import RecipeError
-from voxfield.metrics.spotting import spots
+from voxfield.errors import CheckpointError, RecipeError
+from voxfield.metrics.spotting import Spots, spots
 from voxfield.protocols import Array
 from voxfield.tasks.peaks import expressions_in
 from voxfield.tasks.spotting import TASK, centred
+from voxfield.train import checkpoint
 from voxfield.train.expressions import Labelled, made, read_videos
 from voxfield.train.flow_bank import FlowClip, flow_clips
-from voxfield.train.recipe import Recipe
+from voxfield.train.recipe import Recipe, from_dict
 from voxfield.train.task import Scores, TrainingTask
+from voxfield.train.tasks import task_class
 from voxfield.train.torch_engine import TorchEngine, card_for
 from voxfield.video.made_faces import CLOSE
 
@@ -159,3 +162,20 @@ class SpotTask(TrainingTask):
 
     def _clips(self, which: str) -> list[FlowClip]:
         return flow_clips(self._parts[which], self.recipe.mix.lasts_s, self.recipe.data.cache)
+
+
+def subject_spots(path: Path) -> Spots:
+    """Right and wrong intervals of the averaged weights of a checkpoint on all videos of its validation.
+
+    Raises:
+        CheckpointError: it cannot be read, or is of another task.
+    """
+    parts, about = checkpoint.load(path)
+    recipe = from_dict(about["recipe"])
+    task = task_class(recipe.task)(recipe)
+    if not isinstance(task, SpotTask):
+        raise CheckpointError(f"{path} is of the task '{recipe.task}', not of 'spot'")
+    net = task.network().eval()
+    checkpoint.restore(net, parts["ema"], str(path))
+    rows = [task.score(net, task.validation.mix(0, number)) for number in range(len(task.validation.clips))]
+    return Spots(*(round(sum(row[name] for row in rows)) for name in Spots._fields))
