@@ -10,6 +10,7 @@ import sys
 import time
 
 import numpy as np
+from table import table
 
 from voxfield.runtime import Turn, load_engine, take
 from voxfield.runtime.lane import Stepper
@@ -51,11 +52,17 @@ def same_bits(name: str, together: int = 24) -> bool:
     return True
 
 
+def main() -> None:
+    names = [word for word in sys.argv[1:] if word != "--markdown"] or ["crn-tiny", "crn-small"]
+    rows = []
+    for name in names:
+        costs = [cost_us(name, together) for together in TOGETHER]
+        bits = "the same" if same_bits(name) else "OTHERS"
+        for together, cost in zip(TOGETHER, costs, strict=True):
+            rows.append([name, str(together), f"{cost:.0f}", f"{costs[0] / cost:.2f}", bits])
+    head = ["network", "sessions a step", "µs a hop and session", "times as cheap", "bits as alone"]
+    print(table(head, rows, markdown="--markdown" in sys.argv))
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("crn-tiny", "crn-small"):
-        rate = load_engine(name).card.interface.sample_rate_hz / load_engine(name).card.interface.hop_samples
-        print(f"\n{name}: {'the same bits' if same_bits(name) else 'OTHER BITS'} as alone")
-        print("| sessions a step | us a hop and session | sessions on one core |\n| ---: | ---: | ---: |")
-        for together in TOGETHER:
-            cost = cost_us(name, together)
-            print(f"| {together} | {cost:.0f} | {1e6 / cost / rate:.0f} |")
+    main()
