@@ -112,13 +112,19 @@ def plug_in(monkeypatch):
 
 
 def save_foreign_checkpoint(path):
-    """A small network as Keras stores it, or asteroid."""
+    """A small network as Keras stores it, or fairseq, or asteroid."""
     if path.suffix == ".keras":
         shutil.copy(ROOT / "tests" / "export" / "keras" / path.name, path)
         return
     import torch
     from export import foreign_tensors
 
+    if "wav2vec" in path.name:
+        with np.load(ROOT / "tests" / "export" / "fairseq_wav2vec.npz") as file:
+            names = [name for name in file.files if name.startswith("paper/state/")]
+            tensors = {name.removeprefix("paper/state/"): torch.from_numpy(file[name]) for name in names}
+        torch.save({"args": None, "model": tensors}, path)
+        return
     torch.save({"state_dict": foreign_tensors.asteroid(2)}, path)
 
 
