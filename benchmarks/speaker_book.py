@@ -21,7 +21,9 @@ import voxfield as vf
 from voxfield.audio import read
 from voxfield.protocols import Engine
 from voxfield.tasks.calibration import Calibration
-from voxfield.tasks.window_vectors import WindowVectors, two_voices
+from voxfield.tasks.one_voice import two_voices
+from voxfield.tasks.speech_detector import FRAME_S
+from voxfield.tasks.speech_windows import WINDOW_FRAMES, SpeechWindows
 
 RATE_HZ = 16000
 TURN_S = 3.0
@@ -124,9 +126,9 @@ def speech_of(paths: list[Path], rng: np.random.Generator) -> np.ndarray:
 
 
 def has_two(samples: np.ndarray, engine: Engine, calibration: Calibration) -> bool:
-    windows = WindowVectors(engine)
+    windows = SpeechWindows(engine, RATE_HZ)
     windows.feed(samples)
-    return two_voices(windows.speech(), calibration)
+    return two_voices(windows.finish().vectors, FRAME_S * WINDOW_FRAMES, calibration)
 
 
 if __name__ == "__main__":

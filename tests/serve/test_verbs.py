@@ -3,18 +3,26 @@
 import io
 import json
 import urllib.request
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from embedders import exported
 from service import MODEL, noise, running, stored
 
 import voxfield as vf
+from voxfield.export import export_network
+from voxfield.export.onnx_file import export_parts
+from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
+from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.serve import ServiceError
 from voxfield.serve.verbs import VERBS
 from voxfield.tasks.diarization import diarize
+from voxfield.tasks.noise_timeline import noise as noise_in
 from voxfield.tasks.speaker_book import SpeakerBook
+from voxfield.tasks.tokenizing import tokenize
 
 PART = b"--b\r\nContent-Disposition: form-data; name="
 KINDS = {"WAV": "PCM_16", "FLAC": "PCM_24", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
@@ -81,6 +89,29 @@ def test_speakers_as_python_tells_them(tmp_path, speech):
         found = service.client.call("identify", {"file": second}, threshold=0.2)
         assert found == book.identify(second, threshold=0.2).to_dict()
         assert any(card["name"] == made["model"] for card in service.client.models())
+
+
+def test_noise_and_tokens_as_python_gives_them(tmp_path):
+    tokenizer, kinds = tmp_path / "tokens.onnx", tmp_path / "kinds.onnx"
+    torch.manual_seed(0)
+    net = Vqvae2(Vqvae2Config(bands=64, channels=8, block_channels=4, code_size=8, codes=32))
+    with torch.no_grad():
+        net.train().rebuild(torch.randn(net.interface().block_shape(64, 4)))
+    about = {"summary": "", "licence": "", "data": (), "config": {}, "architecture": "vqvae2"}
+    card = export_parts(
+        net, tokenizer, about | {"name": "tiny-tokens.v1", "task": "tokens", "interface": net.interface()}
+    )
+    config = CodeHistogramConfig(labels=("hiss", "hum", "other"), codes=32, tokenizer=card.measured["weights"])
+    probe = CodeHistogram(config)
+    about |= {"name": "tiny-kinds.v1", "task": "name-noise", "architecture": "code-histogram"}
+    export_network(probe, kinds, about | {"interface": probe.interface(), "config": asdict(config)})
+    content = stored(noise(seconds=5))
+    with running(models=(str(tokenizer), str(kinds))) as service:
+        said = service.client.call("noise", {"file": content}, tokenizer="tiny-tokens", kinds="tiny-kinds.v1")
+        whole = noise_in(content, model=MODEL, tokenizer=tokenizer, kinds=kinds)
+        assert {key: said[key] for key in whole.to_dict()} == whole.to_dict() and said["duration_s"] == 5.009
+        codes = service.client.call("tokens", {"file": content}, model="tiny-tokens")["codes"]
+        assert codes == tokenize(content, model=tokenizer).codes[0].tolist()
 
 
 def test_without_enrolled_speakers_nobody_is_identified(service):

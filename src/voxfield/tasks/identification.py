@@ -1,6 +1,5 @@
 """Who of several enrolled speakers a vector belongs to, or nobody of them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -98,9 +97,8 @@ class Gallery:
         if calibration is not None:
             own = self._speech[ranks[0]]
             at_zero, ratio, at_one = (calibrated(calibration, x, speech or own, own) for x in (0.0, score, 1.0))
-            if threshold is None:  # the cosine at which the ratio, a line over it, reaches what is asked for
-                least = calibration.threshold + math.log(len(scores))  # a stranger is tried against everybody
-                threshold = min(max((least - at_zero) / max(at_one - at_zero, 1e-9), -1.0), 1.0)
+            if threshold is None:  # the cosine at which the ratio, a line over it, reaches the card's
+                threshold = min(max((calibration.threshold - at_zero) / max(at_one - at_zero, 1e-9), -1.0), 1.0)
         if threshold is None:
             raise InputError("a threshold is needed where the model's card holds no calibration")
         margin = score - nearest[1][1] if len(nearest) > 1 else None
