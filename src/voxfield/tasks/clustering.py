@@ -13,6 +13,7 @@ MOST_NODES = 1500  # of the graph; of more embeddings every second, third ... ma
 NEAREST_SHARE = 0.1  # of all embeddings that each keeps an edge to
 USUAL_SPEAKERS = 10  # at least so many eigenvalues are looked at
 ONE_SPEAKER = 0.85  # cosine of two mean directions from which on they are of one speaker
+TWO_SPEAKERS = 0.6  # cosine of the mean directions of two parts below which they are not of one
 _LEAST_NEAREST = 8
 _LEAST_MEMBERS = 3  # embeddings of a speaker, where the number of speakers is not given
 _ROUNDS = 20
@@ -63,7 +64,13 @@ def _parts(nodes: np.ndarray, least: int, most: int) -> np.ndarray:
     values, rows = np.linalg.eigh(scale[:, None] * weights * scale)  # ascending
     values, rows = values[::-1], rows[:, ::-1]
     falls = -np.diff(values[: max(most, USUAL_SPEAKERS) + 1])
-    parts = min(max(least, 1 + int(falls.argmax()) if len(falls) else 1), most)
+    parts = 1 + int(falls.argmax()) if len(falls) else 1
+    if parts == 1 and len(falls) > 1 and most > 1:
+        halves = _k_means(unit(rows[:, :2]), 2)
+        first, second = (nodes[halves == one].sum(axis=0) for one in (0, 1))
+        if unit(first) @ unit(second) < TWO_SPEAKERS:
+            parts = 2 + int(falls[1:].argmax())
+    parts = min(max(least, parts), most)
     return _k_means(unit(rows[:, :parts]), parts) if parts > 1 else np.zeros(count, int)
 
 
