@@ -1,6 +1,5 @@
 """What becomes of rows, written down as they come: values to parts, entries to the ledger, failures to errors.jsonl."""
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from voxfield.batch import parts, storage
 from voxfield.batch.job import Job
 from voxfield.batch.ledger import Ledger
 from voxfield.batch.report import Errors, Tally
-from voxfield.batch.work import DONE, FAILED, OUTPUT, WITHDRAWN, Outcome
+from voxfield.batch.work import DONE, FAILED, OUTPUT, WITHDRAWN, Outcome, files_of
 from voxfield.errors import OutputError
 from voxfield.files import PartFile
 
@@ -61,7 +60,7 @@ class Recorder:
     def _withdraw(self, outcomes: Sequence[Outcome]) -> None:
         names = defaultdict(list)
         for one in outcomes:
-            for part, _ in json.loads(one.todo.there):
+            for part, _ in files_of(one.todo.there):
                 if part not in {name for name, _ in one.files}:
                     names[part].append(one.todo.row.name)
         for part, gone in names.items():
