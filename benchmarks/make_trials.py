@@ -4,11 +4,11 @@
     voxfield evaluate trials/all --model speakers.onnx
     voxfield evaluate trials/test --calibrate trials/fit --model speakers.onnx --json > scores.json
 
-A list holds the trials of one corpus and one duration of the test recording: whole recordings, and pieces of 1, 2 and
-5 s of those that are not enrolled, joined where they are shorter, which are written beside the lists. Each recording
-enrolled is tried against the tests of its speaker and of all others of the same gender and corpus; speakers with few
-recordings are impostors only. `fit` and `test` hold the trials among one half of the speakers and among the other,
-`all` those among all of them.
+A list holds the trials of one corpus and one duration of the test recording: whole recordings; pieces of 1, 2 and 5 s
+of those that are not enrolled, joined where they are shorter, which are written beside the lists; and, where there is
+noise, those of 5 s again with noise at an SNR of 0 to 15 dB. Each recording enrolled is tried against the tests of its
+speaker and of all others of the same gender and corpus; speakers with few recordings are impostors only. `fit` and
+`test` hold the trials among one half of the speakers and among the other, `all` those among all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from voxfield.train.mixing import active_level
+
 SECONDS = (1, 2, 5)
+NOISY_SECONDS = 5
+SNR_DB = (0, 15)
+SUFFIXES = ("", *(f"-{seconds}s" for seconds in SECONDS), f"-{NOISY_SECONDS}s-noisy")
 
 
 def main() -> None:
@@ -34,14 +39,16 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=8, help="test recordings of each speaker and duration, at most")
     arguments = parser.parse_args()
     with arguments.manifest.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["kind"], row["split"]) == ("speech", arguments.split)]
+        every = [row for row in csv.DictReader(file) if row["split"] == arguments.split]
+    rows = [row for row in every if row["kind"] == "speech"]
+    noises = [arguments.manifest.parent / row["path"] for row in every if row["kind"] == "noise"]
     if not rows:
         parser.error(f"{arguments.manifest} holds no speech of split '{arguments.split}'")
     for corpus in sorted({corpus_of(row) for row in rows}):
         speakers = speakers_of([row for row in rows if corpus_of(row) == corpus], arguments.manifest.parent)
         tests = {
             speaker: test_recordings(
-                arguments.out / "recordings", speaker, paths[arguments.enrolled :] or paths, arguments.tests
+                arguments.out / "recordings", speaker, paths[arguments.enrolled :] or paths, noises, arguments.tests
             )
             for speaker, (_, paths) in speakers.items()
         }
@@ -77,29 +84,48 @@ def half_of(speakers: Speakers, half: str) -> Speakers:
     return {name: speakers[name] for name in chosen}
 
 
-def test_recordings(folder: Path, speaker: str, paths: Sequence[Path], most: int) -> dict[str, list[Path]]:
+def test_recordings(
+    folder: Path, speaker: str, paths: Sequence[Path], noises: Sequence[Path], most: int
+) -> dict[str, list[Path]]:
     """Test recordings by the end of their list's name: whole ones, and written pieces of each duration."""
-    found = {"": list(paths[:most])}
+    found = {suffix: list[Path]() for suffix in SUFFIXES} | {"": list(paths[:most])}
     read = [soundfile.read(path, dtype="float32") for path in paths]
-    rate_hz = read[0][1]
-    joined = np.concatenate([samples for samples, _ in read])
+    rate_hz, joined = read[0][1], np.concatenate([samples for samples, _ in read])
     for seconds in SECONDS:
         pieces = min(most, len(joined) // (seconds * rate_hz))
-        found[f"-{seconds}s"] = []
         for number in range(pieces):
             start = number * (len(joined) // pieces)
-            path = folder / f"{speaker}-{seconds}s-{number}.flac"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, joined[start : start + seconds * rate_hz], rate_hz)
-            found[f"-{seconds}s"].append(path)
+            piece = joined[start : start + seconds * rate_hz]
+            found[f"-{seconds}s"].append(write(folder / f"{speaker}-{seconds}s-{number}.flac", piece, rate_hz))
+            if seconds == NOISY_SECONDS and noises:
+                rng = np.random.default_rng([number, *speaker.encode()])
+                noisy = behind_noise(rng, piece, noises[int(rng.integers(len(noises)))])
+                name = f"{speaker}-{seconds}s-noisy-{number}.flac"
+                found[f"-{seconds}s-noisy"].append(write(folder / name, noisy, rate_hz))
     return found
+
+
+def behind_noise(rng: np.random.Generator, speech: np.ndarray, path: Path) -> np.ndarray:
+    """Speech with a part of a noise, repeated where it is short, at a random SNR on active frames."""
+    noise, _ = soundfile.read(path, dtype="float32")
+    noise = np.resize(np.roll(noise, -int(rng.integers(len(noise)))), len(speech))
+    gain = active_level(speech) / max(active_level(noise), 1e-6) * 10 ** (-rng.uniform(*SNR_DB) / 20)
+    mixed = speech + gain * noise
+    return np.asarray(mixed * min(1.0, 0.99 / float(np.abs(mixed).max())), np.float32)
+
+
+def write(path: Path, samples: np.ndarray, rate_hz: int) -> Path:
+    """The path, after it was written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate_hz)
+    return path
 
 
 def write_lists(
     folder: Path, corpus: str, speakers: Speakers, tests: Mapping[str, Mapping[str, list[Path]]], enrolled: int
 ) -> None:
     """One list for each duration; none where trials of one speaker or of two are missing."""
-    for suffix in ("", *(f"-{seconds}s" for seconds in SECONDS)):
+    for suffix in SUFFIXES:
         lines = [
             f"{int(one == other)} {_beside(enrol, folder)} {_beside(test, folder)}\n"
             for one, (gender, paths) in speakers.items()

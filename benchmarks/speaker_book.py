@@ -19,8 +19,11 @@ import numpy as np
 
 import voxfield as vf
 from voxfield.audio import read
+from voxfield.protocols import Engine
 from voxfield.tasks.calibration import Calibration
-from voxfield.tasks.window_vectors import WindowVectors, two_voices
+from voxfield.tasks.one_voice import two_voices
+from voxfield.tasks.speech_detector import FRAME_S
+from voxfield.tasks.speech_windows import WINDOW_FRAMES, SpeechWindows
 
 RATE_HZ = 16000
 TURN_S = 3.0
@@ -36,11 +39,15 @@ def main() -> None:
     parser.add_argument("--joined", type=int, default=100, help="enrolments of one voice, and as many of two")
     arguments = parser.parse_args()
     speakers = recordings_of(arguments.manifest, arguments.split)
+    engine = vf.load_engine(arguments.model)
+    tests = {speaker: [vf.embed(path, model=engine) for path in paths[:TESTS]] for speaker, paths in speakers.items()}
     with tempfile.TemporaryDirectory() as folder:
+        book, enrolled = vf.SpeakerBook(Path(folder, "a.book"), model=engine), list(speakers)[::2]
         for count in (1, 3, 5):
-            book = vf.SpeakerBook(Path(folder, f"{count}.book"), model=arguments.model)
-            print(f"{count} recordings a speaker: {named(book, speakers, count, arguments.threshold)}")
-    if (calibration := Calibration.of(vf.load_engine(arguments.model).card)) is None:
+            for speaker in enrolled:
+                enroll(book, speaker, speakers[speaker][TESTS:], count)
+            print(f"{count} recordings a speaker: {named(book, enrolled, tests, arguments.threshold)}")
+    if (calibration := Calibration.of(engine.card)) is None:
         print("two voices in an enrolment are noticed with a calibration on the card only, and this model has none")
         return
     rng = np.random.default_rng(0)
@@ -48,7 +55,7 @@ def main() -> None:
         found = {}
         for share in (0.0, 0.5, 0.35, 0.2):
             warned = [
-                has_two(joined(speakers, seconds, share, rng), arguments.model, calibration)
+                has_two(joined(speakers, seconds, share, rng), engine, calibration)
                 for _ in range(-(-arguments.joined // (3 if share == 0 else 9)))
             ]
             found[share] = f"{100 * np.mean(warned):.0f} % of {len(warned)}"
@@ -66,23 +73,29 @@ def recordings_of(manifest: Path, split: str) -> dict[str, list[Path]]:
     return {speaker: paths for speaker, paths in sorted(found.items()) if len(paths) >= 2 * TESTS}
 
 
-def named(book: vf.SpeakerBook, speakers: dict[str, list[Path]], count: int, threshold: float | None) -> str:
+def enroll(book: vf.SpeakerBook, speaker: str, paths: list[Path], count: int) -> None:
+    """Enrol a speaker until there are so many samples."""
+    for path in paths:
+        try:
+            if not book.path.exists() or sum(sample.name == speaker for sample in book.samples()) < count:
+                book.enroll(speaker, path)
+        except vf.VoxfieldError:  # too little speech in it
+            continue
+
+
+def named(
+    book: vf.SpeakerBook, enrolled: list[str], tests: dict[str, list[vf.Embedded]], threshold: float | None
+) -> str:
     """What became of the recordings of enrolled speakers, and of strangers."""
-    enrolled = list(speakers)[::2]
-    for speaker in enrolled:
-        for path in speakers[speaker][TESTS:]:
-            if len(book.samples(speaker) if book.path.exists() and speaker in book.names() else []) < count:
-                try:
-                    book.enroll(speaker, path)
-                except vf.VoxfieldError:  # too little speech in it
-                    continue
-    answers = {
-        speaker: [book.identify(path, threshold=threshold).name for path in paths[:TESTS]]
-        for speaker, paths in speakers.items()
-    }
-    own = [(name, speaker) for speaker in enrolled for name in answers[speaker]]
-    strangers = [name for speaker in speakers if speaker not in enrolled for name in answers[speaker]]
-    right, wrong = (np.mean([name == speaker for name, speaker in own]), np.mean([n not in (None, s) for n, s in own]))
+    answers = [
+        (speaker, book.identify_vector(made.vector, threshold=threshold, speech=made.speech).name)
+        for speaker, recordings in tests.items()
+        for made in recordings
+    ]
+    own = [(speaker, name) for speaker, name in answers if speaker in enrolled]
+    strangers = [name for speaker, name in answers if speaker not in enrolled]
+    right = np.mean([name == speaker for speaker, name in own])
+    wrong = np.mean([name not in (None, speaker) for speaker, name in own])
     return (
         f"of {len(own)} recordings of {len(enrolled)} speakers {100 * right:.1f} % get their name and "
         f"{100 * wrong:.1f} % another; of {len(strangers)} of strangers "
@@ -112,10 +125,10 @@ def speech_of(paths: list[Path], rng: np.random.Generator) -> np.ndarray:
     return np.concatenate(made)
 
 
-def has_two(samples: np.ndarray, model: str, calibration: Calibration) -> bool:
-    windows = WindowVectors(vf.load_engine(model))
+def has_two(samples: np.ndarray, engine: Engine, calibration: Calibration) -> bool:
+    windows = SpeechWindows(engine, RATE_HZ)
     windows.feed(samples)
-    return two_voices(windows.speech(), calibration)
+    return two_voices(windows.finish().vectors, FRAME_S * WINDOW_FRAMES, calibration)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import torch
 
+from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 
 SMALL = {"channels": 8, "block_channels": 4, "code_size": 4, "codes": 16}
@@ -12,6 +13,9 @@ TOKENIZERS = {
     "vqvae2, sound": lambda: Vqvae2(Vqvae2Config(bands=16, **SMALL)),
     "vqvae2, sound, gradient": lambda: Vqvae2(Vqvae2Config(bands=16, update="gradient", **SMALL)),
     "vqvae2, sound, one code": lambda: Vqvae2(Vqvae2Config(bands=16, **(SMALL | {"codes": 1}))),
+}
+PROBES = {
+    "code-histogram": lambda: CodeHistogram(CodeHistogramConfig(labels=("rain", "wind", "other"), codes=16, ranges=2)),
 }
 
 

@@ -14,6 +14,7 @@ _HOMES = {
     "Embedded": "voxfield.tasks",
     "Enhanced": "voxfield.tasks",
     "Enhancer": "voxfield.tasks",
+    "Represented": "voxfield.tasks",
     "Separated": "voxfield.tasks",
     "Separator": "voxfield.tasks",
     "SpeakerBook": "voxfield.tasks",
@@ -26,6 +27,7 @@ _HOMES = {
     "enhance_file": "voxfield.tasks",
     "explain": "voxfield.explain",
     "load_engine": "voxfield.runtime",
+    "represent": "voxfield.tasks",
     "separate": "voxfield.tasks",
     "verify": "voxfield.tasks",
 }
@@ -36,6 +38,7 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "Embedded",
     "Enhanced",
     "Enhancer",
+    "Represented",
     "Separated",
     "Separator",
     "SpeakerBook",
@@ -48,6 +51,7 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "enhance_file",
     "explain",
     "load_engine",
+    "represent",
     "separate",
     "verify",
 ]
@@ -62,6 +66,7 @@ if TYPE_CHECKING:
         Embedded,
         Enhanced,
         Enhancer,
+        Represented,
         Separated,
         Separator,
         SpeakerBook,
@@ -70,6 +75,7 @@ if TYPE_CHECKING:
         embed,
         enhance,
         enhance_file,
+        represent,
         separate,
         verify,
     )

@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ OPTIONS = (
 )
 WATCH = """
 window.violations = [];
-addEventListener("securitypolicyviolation", event => violations.push(`${event.effectiveDirective} ${event.blockedURI}`));
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
+  violations.push(`${effectiveDirective} ${blockedURI}`));
 window.taps = {};  // what the microphone gives and what is played: the last 32768 samples
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (to, ...rest) {
@@ -143,14 +145,14 @@ class Page:
         return said + list(self.value("violations"))
 
 
-@pytest.fixture(scope="session")
-def service() -> Iterator[str]:
-    """The address of a running service."""
+@contextmanager
+def running(*options: str) -> Iterator[str]:
+    """The address of `voxfield serve` with these options."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen([sys.executable, "-m", "voxfield", "serve", "--port", str(port)])
+    process = subprocess.Popen([sys.executable, "-m", "voxfield", "serve", "--port", str(port), *options])
     try:
         for _ in range(600):
             try:
@@ -163,6 +165,19 @@ def service() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def start_service() -> Callable[..., AbstractContextManager[str]]:
+    """Starts a service with further options."""
+    return running
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[str]:
+    """The address of the service that most tests share."""
+    with running() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

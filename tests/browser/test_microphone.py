@@ -123,3 +123,19 @@ def test_without_leave_the_page_says_what_to_do(page):
     page.click("#live-start")
     page.until("document.getElementById('live-status').textContent.includes('allow it')")
     assert not page.value("document.getElementById('live-start').disabled")
+
+
+def test_a_service_that_ends_is_noticed_and_the_recording_kept(page, start_service):
+    with start_service() as address:
+        page.address = address
+        page.open("live")
+        page.click("#live-start")
+        page.until("/\\d/.test(document.getElementById('measured').textContent)")
+        page.click("#live-record")
+        page.until("new Promise(done => setTimeout(() => done(true), 1000))")
+    page.until("!('on' in document.getElementById('live').dataset)")
+    page.until("document.getElementById('live-status').textContent.includes('The service ended the session')")
+    page.until("'drawn' in document.getElementById('live-result').dataset")
+    page.click("#live-start")
+    page.until("document.getElementById('live-status').textContent.includes('is voxfield serve still running?')")
+    page.forget("ERR_CONNECTION_REFUSED")

@@ -152,7 +152,7 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path):
         (["conv1.weight", "layer1.0.conv1.weight"], "ResNet"),
         (["feature_extractor.conv_layers.0.0.weight"], "wav2vec"),
         (["conv1.weight", "lstm1.lstm_list1.0.weight_hh_l0"], "recurrent"),
-        (["enc_b.blocks.0.weight", "quantize_t.embed"], "VQ-VAE-2"),
+        (["enc_b.blocks.0.weight", "quantize_t.embed"], "rosinality"),
         (["separator.dual_rnn.0.intra.weight"], "dual-path"),
     ],
 )

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from token_networks import TOKENIZERS, made
+from token_networks import PROBES, TOKENIZERS, made
 
 from voxfield.cards import WHOLE_INPUT
 from voxfield.explain import explain
-from voxfield.export.onnx_file import export_parts
+from voxfield.export.onnx_file import export_network, export_parts
 from voxfield.runtime import OnnxEngine
 
 ABOUT = {
@@ -37,9 +37,13 @@ def test_the_files_give_the_codes_and_the_numbers_of_the_network(network, tmp_pa
     x = example(network)
     tokens, _ = there.step(x.numpy(), ())
     rebuilt, _ = back.step(tokens, ())
-    assert np.array_equal(tokens, network.parts()[""](x).numpy()) and tokens.dtype == np.int64
+    first, second = network.parts().values()
+    assert tokens.dtype == np.int64 and (tokens == first(x).numpy()).mean() > 0.99
+    assert first.excess(x, torch.from_numpy(tokens)) <= 1e-5 and first.excess(x, first(x)) == 0
+    wrong = torch.from_numpy((tokens + 1) % network.config.codes)
+    assert network.config.codes == 1 or first.excess(x, wrong) > 1e-3
     assert tokens.min() >= 0 and tokens.max() < there.card.interface.codes == network.config.codes
-    wanted = network(x).numpy()
+    wanted = second(torch.from_numpy(tokens)).numpy()
     assert rebuilt.shape == x.shape and np.abs(rebuilt - wanted).max() <= 1e-5 * np.abs(wanted).max()
 
 
@@ -56,6 +60,24 @@ def test_the_figures_on_the_cards_are_those_that_explain_reads(network, tmp_path
         assert not report.unknown and report.costs.macs.value > 0 and card.macs > 0
         assert report.costs.params.value == card.parameters
         assert (card.field_samples == WHOLE_INPUT) == (not network.config.bands) and card.states == ()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", PROBES)
+def test_a_probe_of_codes_is_its_file(name, tmp_path):
+    torch.manual_seed(0)
+    net = PROBES[name]().eval()
+    about = ABOUT | {"architecture": name, "task": "name-noise", "interface": net.interface()}
+    card = export_network(net, tmp_path / "net.onnx", about)
+    tokens = torch.randint(
+        card.interface.codes, card.interface.input.batched(9), generator=torch.Generator().manual_seed(1)
+    )
+    got, _ = OnnxEngine(tmp_path / "net.onnx").step(tokens.numpy(), ())
+    np.testing.assert_allclose(got, net(tokens).numpy(), atol=1e-5)
+    np.testing.assert_allclose(np.exp(got).sum(1), 1, atol=1e-5)
+    assert card.field_samples == WHOLE_INPUT and card.parameters >= net.scores.weight.numel() and card.macs > 0
+    part = net.histogram(tokens)[:, : 2 * 16].square()
+    assert torch.allclose(part.reshape(2, 16).sum(1), torch.ones(2))  # shares of each range
 
 
 @torch.no_grad()

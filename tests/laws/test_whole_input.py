@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from embedders import EMBEDDERS
-from token_networks import TOKENIZERS
+from token_networks import PROBES, TOKENIZERS
 
 from voxfield.cards import WHOLE_INPUT
 from voxfield.errors import InputError
@@ -87,5 +87,7 @@ def test_every_weight_has_a_use(network):
 def test_no_architecture_is_left_out():
     """Those that stream are in test_streaming_contract.py, the others in test_embedders.py and test_tokenizers.py."""
     whole = {kind for name in ARCHITECTURES if not issubclass(kind := architecture(name)[1], Streaming)}
-    covered = {type(make()) for make in (*NETWORKS.values(), *EMBEDDERS.values(), *TOKENIZERS.values())}
+    covered = {
+        type(make()) for make in (*NETWORKS.values(), *EMBEDDERS.values(), *TOKENIZERS.values(), *PROBES.values())
+    }
     assert whole - covered == set(), "add these to NETWORKS, EMBEDDERS or TOKENIZERS"

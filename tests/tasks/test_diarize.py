@@ -6,6 +6,7 @@ from dataclasses import replace
 from io import BytesIO, TextIOWrapper
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import soundfile as sf
 from embedders import embedder
 
 import voxfield as vf
-from voxfield.audio import resample
+from voxfield.audio import open_source, resample
 from voxfield.cards import features_to_embedding
 from voxfield.cli.app import run
 from voxfield.errors import AudioError, InputError, OutputError
@@ -103,6 +104,17 @@ def test_the_number_of_speakers_is_found(speakers):
         assert np.allclose(np.linalg.norm(centres, axis=1), 1)
 
 
+def test_parts_of_one_mean_direction_are_one_speaker():
+    rng = np.random.default_rng(0)
+    voice, halves = rng.standard_normal(64), rng.standard_normal((2, 64))
+    moods = unit(unit(voice) + 0.3 * unit(halves))[np.arange(60) // 30]  # of one speaker, first calm and then not
+    vectors = unit(moods + 0.1 * rng.standard_normal((60, 64)) / 8).astype(np.float32)
+    assert 0.85 < moods[0] @ moods[-1] < 0.95
+    assert len(clustered(vectors)[1]) == 1
+    assert same_partition(clustered(vectors, 2, 2)[0], np.arange(60) // 30)
+    assert len(clustered(vectors, 2, 10)[1]) == 2
+
+
 def test_bounds_for_the_number_are_kept():
     vectors, truth = of_two(np.random.default_rng(0), 90, speakers=3, size=64)
     assert len(clustered(vectors, 1, 2)[1]) == 2
@@ -117,7 +129,7 @@ def test_bounds_for_the_number_are_kept():
 
 
 def test_many_windows_are_clustered_in_bounded_memory_and_time(monkeypatch):
-    monkeypatch.setattr("voxfield.tasks.clustering.MOST_NODES", 700)
+    monkeypatch.setattr("voxfield.tasks.clustering.MOST_NODES", 100)
     vectors, truth = of_two(np.random.default_rng(0), 2003, speakers=3, size=64)
     assert same_partition(clustered(vectors)[0], truth)
 
@@ -321,7 +333,7 @@ def test_evaluate_prints_the_error_rate_of_rttm(recordings, model, capsys):
     assert found["recordings"] == 1 and found["model"] == "tiny-speakers.v1" and found["false_alarm"] > 1
     for arguments, said in (
         ([str(truth / "2.rttm"), str(truth / "1.rttm")], "holds no recording of the names"),
-        ([str(truth), str(truth), "--measures", "pesq"], "--measures are those of"),
+        ([str(truth), str(truth), "--measures", "pesq"], "diarization has one measure"),
     ):
         assert run(["evaluate", *arguments]) == 2
         assert said in capsys.readouterr().err
@@ -342,3 +354,20 @@ def test_speakers_of_a_book_are_called_by_name(conversation, engine, tmp_path):
         vf.diarize(samples, 16000, model=engine, threshold=0.5)
     with pytest.raises(InputError, match=r"no book|enroll"):
         vf.diarize(samples, 16000, book=tmp_path / "none.book", model=engine)
+
+
+def test_the_service_says_who_speaks_when(conversation, engine):
+    verbs = pytest.importorskip("voxfield.serve.verbs", reason="the service needs voxfield[serve]")
+    verb = next(verb for verb in verbs.VERBS if verb.name == "diarize")
+
+    class Asked:
+        catalogue = SimpleNamespace(engine_for=lambda task, name: engine if task == "embed" else None)
+
+        def source(self, name):
+            return open_source(conversation[0], 16000)
+
+    answer = verb.work(Asked(), verb.query(speakers=2))
+    assert set(answer) == set(verb.example) and json.dumps(answer)
+    assert answer["turns"] == vf.diarize(conversation[0], 16000, model=engine, speakers=2).to_dict()["turns"]
+    with pytest.raises(InputError, match="leave one out"):
+        verb.check(verb.query(speakers=2, max_speakers=3), Asked.catalogue)

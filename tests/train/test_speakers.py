@@ -50,6 +50,15 @@ def test_shipped_recipes_load(path):
     assert recipe.task == "embed" and recipe.name == path.stem
 
 
+def test_the_margin_grows_between_two_steps_or_stands(small):
+    task = SpeakersTask(small("loss.margin=0.2", "loss.margin_steps=[10, 20]"))
+    grown = []
+    for task.step in (0, 10, 12, 20, 100):
+        grown.append(task.margin())
+    assert grown[:2] == [0, 0] and 0 < grown[2] < 0.2 and grown[3:] == [0.2, 0.2]
+    assert SpeakersTask(small("loss.margin=0.4", "loss.margin_steps=[0, 0]")).margin() == 0.4
+
+
 def test_crops_repeat_and_name_their_speaker(bank):
     crops = SpeakerCrops(CropConfig(0.5, 0.5, (1.0, 0.9), noise=0, babble=0, reverberation=0, equaliser=0), bank)
     assert len(crops.classes) == 16 and crops.classes[8:10] == ["s0 x0.9", "s1 x0.9"]
@@ -136,7 +145,7 @@ def test_losses_fall_on_one_batch_and_all_gradients_are_finite(small):
         optimiser.step()
         values.append({name: float(value.detach()) for name, value in loss.items()})
     assert values[-1]["loss"] < 0.3 * values[0]["loss"] and values[-1]["accuracy"] == 1
-    assert values[0]["margin"] == 0 and values[-1]["margin"] == pytest.approx(0.2)
+    assert values[0]["margin"] == 0 and values[-1]["margin"] == pytest.approx(task.recipe.loss.margin)
 
 
 def test_masks_cover_one_stretch_of_each_axis(small):

@@ -16,6 +16,7 @@ FIRST = (
     "identify",
     "speakers",
     "threshold",
+    "represent",
     "explain",
     "listen",
     "serve",

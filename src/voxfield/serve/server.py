@@ -11,9 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from voxfield.serve.app import create_app
-from voxfield.serve.metrics import SHARED
-from voxfield.serve.settings import Limits, Settings
+from voxfield.serve.settings import SHARED, Limits, Settings
 
 SETTINGS = "VOXFIELD_SERVE"  # how the worker processes get theirs
 _JOBS_S = 10  # for the ends of requests, once the sessions are over
@@ -80,7 +78,9 @@ def configured(settings: Settings) -> "Config":
 
 
 def from_environment() -> object:
-    """The application in a worker process."""
+    """The application in a worker process; the process that looks after the workers does without it."""
+    from voxfield.serve.app import create_app
+
     return create_app(Settings.from_json(os.environ[SETTINGS]))
 
 

@@ -3,7 +3,7 @@
 Everything goes through `Enhancer` block by block, so a recording of ten hours takes the memory of one of ten seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from os import PathLike
@@ -17,8 +17,10 @@ from voxfield.files import path_of
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.band_splitter import band_notes
 from voxfield.tasks.enhancer import Enhancer, check_link, wet_share
+from voxfield.tasks.keeping import Keeper
 from voxfield.tasks.loudness import KEEP, brought_to, check_loudness
 from voxfield.tasks.loudness_sink import LoudnessSink
+from voxfield.tasks.noise_kinds import KINDS, TOKENIZER, NoiseKinds
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 DEFAULT_MODEL = "crn-small"
@@ -34,6 +36,8 @@ class EnhanceOptions:
     mono: bool = False  # mix the channels down first
     channels: str = "together"  # one gain for all channels, or each `independent`
     loudness: float | str = KEEP  # integrated loudness of the result in LUFS
+    keep: tuple[str, ...] = ()  # kinds of noise that stay
+    kinds: tuple[Model, Model] = (TOKENIZER, KINDS)  # the networks that name them
 
     def __post_init__(self) -> None:
         wet_share(self.limit_db, self.mix)  # raises where one is out of its range
@@ -79,6 +83,7 @@ def enhance(
     mono: bool = False,
     channels: str = "together",
     loudness: float | str = KEEP,
+    keep: Sequence[str] = (),
     threads: int = 1,
 ) -> Enhanced:
     """The recording enhanced: same rate, same channels, same length to the sample.
@@ -94,6 +99,7 @@ def enhance(
             `independent` each is enhanced by itself.
         loudness: integrated loudness of the result (ITU-R BS.1770) in LUFS, such as -23, as far as its peaks allow;
             `keep` leaves the level of the speech as it was.
+        keep: kinds of noise that stay where they are heard, such as `rain`; see `voxfield noise`.
         threads: threads within one step of the network.
 
     Raises:
@@ -105,10 +111,11 @@ def enhance(
     ((1, 4800), 48000)
     """
     engine = engine_for(model, "enhance", threads=threads)
-    options = EnhanceOptions(limit_db, mix, mono, channels, loudness)
+    options = EnhanceOptions(limit_db, mix, mono, channels, loudness, tuple(keep))
     with open_source(recording, rate) as source:
-        samples = np.concatenate(list(_enhanced(source, engine, options)), axis=1)
-        notes = [*source.notes(), *_band_notes(source, engine)]
+        enhancer = _enhancer(source, engine, options)
+        samples = np.concatenate(list(_enhanced(source, engine, enhancer, mono)), axis=1)
+        notes = _notes(source, engine, enhancer)
         if not isinstance(loudness, str):
             samples, done = brought_to(samples, source.rate_hz, loudness)
             notes.append(done)
@@ -162,28 +169,38 @@ def enhance_into(
     """
     clock = Clock()
     channels = 1 if options.mono else source.channels
+    enhancer = _enhancer(source, engine, options)
     with ExitStack() as stack:
         if not isinstance(options.loudness, str):
             sink = stack.enter_context(LoudnessSink(sink, options.loudness, source.rate_hz, channels))
-        for block in _enhanced(source, engine, options, watcher):
+        for block in _enhanced(source, engine, enhancer, options.mono, watcher):
             sink.write(block)
             if progress is not None:
                 progress(source.read_samples)
         sink.commit()
-    return clock.work(engine, source, channels, [*source.notes(), *_band_notes(source, engine), *sink.notes()])
+    return clock.work(engine, source, channels, [*_notes(source, engine, enhancer), *sink.notes()])
 
 
-def _enhanced(
-    source: Source, engine: Engine, options: EnhanceOptions, watcher: Watcher | None = None
-) -> Iterator[Array]:
-    """Enhanced pieces (C, M) of a recording; together as long as the recording."""
-    face, channels = engine.card.interface, 1 if options.mono else source.channels
+def _enhancer(source: Source, engine: Engine, options: EnhanceOptions) -> Enhancer | Keeper:
+    """What the recording goes through."""
+    channels = 1 if options.mono else source.channels
     enhancer = Enhancer(
         engine, source.rate_hz, channels, limit_db=options.limit_db, mix=options.mix, link=options.channels
     )
+    if not options.keep:
+        return enhancer
+    return Keeper(enhancer, NoiseKinds(*options.kinds), options.keep, source.rate_hz, channels)
+
+
+def _enhanced(
+    source: Source, engine: Engine, enhancer: Enhancer | Keeper, mono: bool, watcher: Watcher | None = None
+) -> Iterator[Array]:
+    """Enhanced pieces (C, M) of a recording; together as long as the recording."""
+    face = engine.card.interface
     block_samples = min(1 << 18, -(-_BLOCK_HOPS * face.hop_samples * source.rate_hz // face.sample_rate_hz))
-    return pieces(source, enhancer, mono=options.mono, block_samples=block_samples, watcher=watcher)
+    return pieces(source, enhancer, mono=mono, block_samples=block_samples, watcher=watcher)
 
 
-def _band_notes(source: Source, engine: Engine) -> list[str]:
-    return band_notes(engine.card.name, engine.card.interface.sample_rate_hz, source.rate_hz)
+def _notes(source: Source, engine: Engine, enhancer: Enhancer | Keeper) -> list[str]:
+    bands = band_notes(engine.card.name, engine.card.interface.sample_rate_hz, source.rate_hz)
+    return [*source.notes(), *bands, *(enhancer.notes() if isinstance(enhancer, Keeper) else [])]

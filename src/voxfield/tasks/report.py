@@ -28,13 +28,14 @@ def check_report(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_report(
-    path: Path, comparison: Comparison, *, title: str, facts: dict[str, str], overwrite: bool = False
+    path: Path, comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "", overwrite: bool = False
 ) -> None:
     """Write the page, or for .png the spectrograms alone, one above another, the recording first.
 
     Args:
         title: what was compared, such as the name of the recording.
         facts: what else to say, shown as a table in this order.
+        more: markup that the page shows behind the spectrograms.
 
     Raises:
         InputError, OutputError: see `check_report`, or it cannot be written.
@@ -43,7 +44,7 @@ def write_report(
     if path.suffix.lower() == ".png":
         content = png(stacked(_shaded(comparison)))
     else:
-        content = page(comparison, title=title, facts=facts).encode(errors="replace")
+        content = page(comparison, title=title, facts=facts, more=more).encode(errors="replace")
     part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,8 +56,8 @@ def write_report(
         part.unlink(missing_ok=True)
 
 
-def page(comparison: Comparison, *, title: str, facts: dict[str, str]) -> str:
-    """The page as text; it loads nothing from anywhere. Title and facts are plain text."""
+def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "") -> str:
+    """The page as text; it loads nothing from anywhere. Title and facts are plain text, `more` is markup."""
     rate_hz, tracks = comparison.rate_hz, comparison.tracks
     duration_s = comparison.count_samples / rate_hz
     played_s = min(duration_s, comparison.excerpt_samples / rate_hz)
@@ -85,7 +86,7 @@ def page(comparison: Comparison, *, title: str, facts: dict[str, str]) -> str:
 {"".join(figures)}
 <small>Colour: level in dB, one scale for all; 0 dB is exceeded by 0.5 % of the points of the first.</small>
 {plots.colour_scale()}
-<h2>Level over time</h2>
+{more}<h2>Level over time</h2>
 {plots.level_curves(curves, duration_s)}
 <h2>Levels</h2>
 {_levels_table(rows)}

@@ -59,6 +59,9 @@ def command(
             help="Loudness of the result (ITU-R BS.1770), as far as peaks allow, or keep.", metavar="keep|LUFS"
         ),
     ] = "keep",
+    keep: Annotated[
+        str, typer.Option(help="Kinds of noise that stay, such as rain,birds; see `voxfield noise`.", metavar="KINDS")
+    ] = "",
     raw: Raw = None,
     report: Annotated[
         Path | None,
@@ -89,22 +92,28 @@ def command(
 
       voxfield enhance talk.wav --loudness -16
 
+      voxfield enhance garden.wav --keep rain,birds
+
       arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
     """
     from voxfield.audio import OutputFormat
     from voxfield.tasks import EnhanceOptions, engine_for
     from voxfield.tasks.loudness import KEEP
     from voxfield.tasks.loudness_sink import PIPED
+    from voxfield.tasks.noise_kinds import NoiseKinds
 
     wanted = OutputFormat(format, bitrate, rate)
     planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     check(planned, choices)
-    options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness))
+    kept = tuple(name.strip() for name in keep.split(",") if name.strip())
+    options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness), kept)
     if options.loudness != KEEP and any(job.output == PIPE for job in planned):
         raise InputError(PIPED)
     work = EnhanceWork(model, options, wanted, threads, choices)
     engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened
+    if kept:
+        NoiseKinds().check(kept)
     raise typer.Exit(work_through(planned, work, choices))
 
 

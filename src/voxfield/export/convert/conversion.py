@@ -129,9 +129,10 @@ def write(net: nn.Module, about: Mapping[str, Any], out: Path, onnx: bool) -> tu
             content = safetensors.torch.save(weights, {"voxfield.card": json.dumps(lone)})
             (Path(folder) / names[0]).write_bytes(content)
             if onnx:
-                from voxfield.export.onnx_file import export_network
+                from voxfield.export.onnx_file import export_parts, part_path, parts_of
 
-                exported = export_network(net, Path(folder) / names[2], about)
+                exported = export_parts(net, Path(folder) / names[2], about)
+                names[2:] = [part_path(Path(names[2]), ending).name for ending in parts_of(net)]
                 card = json.dumps(json.loads(exported.to_json()), indent=2)
             (Path(folder) / names[1]).write_text(card + "\n", encoding="utf-8")
             for name in names:

@@ -2,25 +2,27 @@
 import { byId } from "./dom.js";
 import { dropPlace, dropTarget } from "./drop.js";
 import { explainView } from "./explain.js";
-import { choose, current, preferred, say } from "./language.js";
+import { choose, current, preferred, say, words } from "./language.js";
 import { liveView } from "./live.js";
 import { fillChoices, modelsView } from "./models.js";
 import { enhanceView, separateView } from "./recordings.js";
 import { askJson, useToken } from "./service.js";
 import { speakersView } from "./speakers.js";
 
-const sections = [...document.querySelectorAll("main > section")];
+const links = [...document.querySelectorAll("nav a")];
+
+const linkTo = (view) => links.find(({ hash }) => hash === `#${view}`);
 
 /** Show the view that the address names, and let a keyboard go on from there. */
 function show(focus) {
-  const wanted = sections.find(({ id }) => `#${id}` === location.hash) ?? sections[0];
-  for (const section of sections) section.hidden = section !== wanted;
-  for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${wanted.id}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+  const link = links.find(({ hash, hidden }) => hash === location.hash && !hidden) ?? links[0];
+  for (const other of links) {
+    byId(other.hash.slice(1)).hidden = other !== link;
+    other.removeAttribute("aria-current");
   }
+  link.setAttribute("aria-current", "page");
   if (!focus) return;
-  const title = wanted.querySelector("h1");
+  const title = byId(link.hash.slice(1)).querySelector("h1");
   title.tabIndex = -1;
   title.focus();
   scrollTo(0, 0);
@@ -44,15 +46,21 @@ function givenToken() {
   return given;
 }
 
+function speak(language) {
+  choose(language);
+  byId("language").lang = language === "en" ? "zh-CN" : "en"; // of what the button says
+}
+
 async function start() {
   useToken(givenToken(), askToken);
-  choose(preferred());
-  byId("language").addEventListener("click", () => choose(current() === "en" ? "zh" : "en"));
+  speak(preferred());
+  byId("language").addEventListener("click", () => speak(current() === "en" ? "zh" : "en"));
   addEventListener("hashchange", () => show(true));
   show(false);
   let models = [];
   liveView(() => {
     const chosen = models.find(({ name }) => name === byId("live-model").value);
+    if (!chosen) throw new Error(words("unreachable"));
     return { name: chosen.name, rate: chosen.interface.sample_rate_hz };
   });
   const enhance = enhanceView(() => byId("file-model").value);
@@ -70,8 +78,9 @@ async function start() {
     fillChoices(models);
     modelsView(models);
     const offers = (verb, task) => `/v1/${verb}` in paths && models.some((card) => card.task === task);
-    document.querySelector("nav a[href='#voices']").hidden = !offers("separate", "separate");
-    document.querySelector("nav a[href='#speakers']").hidden = !speakersView(offers);
+    linkTo("voices").hidden = !offers("separate", "separate");
+    linkTo("speakers").hidden = !speakersView(offers);
+    show(false);
   } catch (error) {
     for (const name of ["live", "models"]) say(byId(`${name}-status`), "failed", { reason: error.message });
   }

@@ -52,21 +52,28 @@ export function liveView(model) {
   }
 
   async function stop() {
-    const rate = microphone.rate;
-    const statistics = await microphone.stop();
+    const { rate } = microphone;
+    let said;
+    try {
+      const { fed_samples } = await microphone.stop();
+      said = ["stopped", { seconds: (fed_samples / rate).toFixed(1) }];
+    } catch (error) {
+      said = ["failed", { reason: error.message }];
+    }
     await end();
-    if (statistics) say(byId("live-status"), "stopped", { seconds: (statistics.fed_samples / rate).toFixed(1) });
+    say(byId("live-status"), ...said);
   }
 
   /** What is left to do when the session is over, whoever ended it. */
   async function end() {
-    const rate = microphone.rate;
-    await microphone.release();
+    if (!microphone) return;
+    const ended = microphone;
     microphone = null;
+    await ended.release();
     delete view.dataset.on;
     say(byId("live-start"), "start");
     for (const name of ["meter-in", "meter-out"]) meter(byId(name), FLOOR_DB, true);
-    if (recorder) await showRecording(rate);
+    if (recorder) await showRecording(ended.rate);
   }
 
   function report({ inputPower, outputPower, latencySamples, underruns }) {
@@ -138,14 +145,13 @@ export function liveView(model) {
   byId("live-start").addEventListener("click", once(() => (microphone ? stop() : start())));
   byId("live-enhanced").addEventListener("change", ({ target }) => microphone && (microphone.bypass = !target.checked));
   byId("live-record").addEventListener("click", record);
-  byId("live-input").addEventListener("change", restart);
-  byId("live-output").addEventListener("change", restart);
+  for (const id of ["live-input", "live-output", "live-model"]) byId(id).addEventListener("change", restart);
   navigator.mediaDevices?.addEventListener("devicechange", list);
 }
 
 function meter(host, level, spoken) {
   const shown = Math.min(0, Math.max(FLOOR_DB, level));
-  host.firstElementChild.style.transform = `scaleX(${1 - shown / FLOOR_DB})`;
+  host.firstElementChild.style.clipPath = `inset(0 ${(100 * shown) / FLOOR_DB}% 0 0)`;
   if (spoken) host.setAttribute("aria-valuenow", Math.round(shown));
 }
 

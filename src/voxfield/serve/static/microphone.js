@@ -40,12 +40,13 @@ export class Microphone {
         { rate: this.context.sampleRate, model },
         {
           audio: (block) => this.give(block),
-          dropped: (hole) => this.holes.push(hole),
+          dropped: (hole) => (this.holes = [...this.holes, hole].sort((a, b) => a.at_sample - b.at_sample)),
           lost: (error) => this.on.lost(error),
         },
       );
       this.connect();
       await this.context.resume();
+      if (this.session.over) throw this.session.error;
     } catch (error) {
       await this.release();
       throw error;
@@ -88,7 +89,7 @@ export class Microphone {
     this.node.port.postMessage({ bypass: on });
   }
 
-  /** End the session and give the device back. Returns the statistics of the service. */
+  /** End the session and give the device back. Returns the counts of the service. */
   async stop() {
     this.stream.getTracks().forEach((track) => track.stop());
     this.node.port.onmessage = null;

@@ -29,7 +29,8 @@ export class Player {
     this.host = host;
     this.tracks = [];
     this.sources = [];
-    host.closest("section").addEventListener("keydown", (event) => this.key(event));
+    const view = host.closest("section");
+    document.addEventListener("keydown", (event) => !view.hidden && this.key(event));
   }
 
   /**

@@ -28,15 +28,17 @@ export class Recorder {
   /** Both recordings, as long as the shorter one. */
   finish() {
     const count = Math.min(this.counts.before, this.counts.after);
-    const joined = (parts) => {
-      const whole = new Float32Array(this.counts.before + this.counts.after);
-      let at = 0;
-      for (const part of parts) {
-        whole.set(part, at);
-        at += part.length;
-      }
-      return whole.slice(0, count);
-    };
-    return { before: joined(this.parts.before), after: joined(this.parts.after) };
+    return { before: joined(this.parts.before, count), after: joined(this.parts.after, count) };
   }
+}
+
+/** The first samples of parts in a row. */
+function joined(parts, count) {
+  const whole = new Float32Array(count);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part.subarray(0, count - at), at);
+    at = Math.min(count, at + part.length);
+  }
+  return whole;
 }

@@ -2,7 +2,8 @@
 import { words } from "./language.js";
 
 let token = null; // lives as long as the page
-let askToken = async () => null;
+let askToken;
+let asking = null; // the token that the user is being asked for
 
 /** What the service, or the way to it, says against a request. */
 export class ServiceError extends Error {}
@@ -35,7 +36,7 @@ export async function ask(path, request = {}) {
       throw new ServiceError(words("unreachable"));
     }
     if (response.ok) return response;
-    if (response.status === 401 && (token = await askToken())) continue;
+    if (response.status === 401 && (await newToken())) continue;
     throw new ServiceError(await reason(response));
   }
 }
@@ -58,6 +59,12 @@ export function post(verb, body, { accept = "audio/wav", query = {}, signal } = 
 export async function ticket() {
   if (!token) return null;
   return (await askJson("/v1/ticket", { method: "POST" })).ticket;
+}
+
+/** Requests that are refused at the same time ask the user once. */
+async function newToken() {
+  asking ??= askToken().finally(() => (asking = null));
+  return (token = await asking);
 }
 
 async function reason(response) {

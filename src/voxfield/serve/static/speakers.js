@@ -1,7 +1,7 @@
 /** The view of speakers: are two recordings of one, and who spoke when. It shows what the service offers. */
 import { byId, element } from "./dom.js";
 import { dropPlace } from "./drop.js";
-import { say } from "./language.js";
+import { label, say } from "./language.js";
 import { axis } from "./player.js";
 import { post } from "./service.js";
 
@@ -10,7 +10,7 @@ import { post } from "./service.js";
  * @returns {boolean} whether there is anything to show
  */
 export function speakersView(offers) {
-  const both = { verify: offers("verify", "embed"), diarize: offers("diarize", "diarize") };
+  const both = { verify: offers("verify", "embed"), diarize: offers("diarize", "embed") };
   for (const [name, offered] of Object.entries(both)) byId(name).hidden = !offered;
   if (both.verify) verifyView();
   if (both.diarize) diarizeView();
@@ -56,9 +56,8 @@ function diarizeView() {
     say(status, "sending", { file: file.name });
     try {
       const found = await (await post("diarize", file, { accept: "application/json" })).json();
-      const speakers = [...new Set(found.turns.map(({ speaker }) => speaker))].sort();
-      say(status, "turns", { count: found.turns.length, speakers: speakers.length });
-      byId("diarize-result").append(timeline(found.turns, speakers, found.audio_s));
+      say(status, "turns", { count: found.turns.length, speakers: found.speakers.length });
+      byId("diarize-result").append(timeline(found));
     } catch (error) {
       say(status, "failed", { reason: error.message });
     }
@@ -66,21 +65,19 @@ function diarizeView() {
 }
 
 /** One line a speaker, with a bar for each turn. */
-function timeline(turns, speakers, lengthS) {
+function timeline({ turns, speakers, duration_s }) {
   const host = element("div", { class: "timeline" });
-  for (const speaker of speakers) {
-    const own = turns.filter((turn) => turn.speaker === speaker);
-    const spokenS = own.reduce((sum, turn) => sum + turn.end_s - turn.start_s, 0);
+  for (const { name, speech_s, share } of speakers) {
     const lane = element("div", { class: "lane", role: "img" });
-    for (const { start_s, end_s } of own) {
+    for (const { start_s, end_s } of turns.filter(({ speaker }) => speaker === name)) {
       const bar = element("i");
-      bar.style.left = `${(100 * start_s) / lengthS}%`;
-      bar.style.width = `${(100 * (end_s - start_s)) / lengthS}%`;
+      bar.style.left = `${(100 * start_s) / duration_s}%`;
+      bar.style.width = `${(100 * (end_s - start_s)) / duration_s}%`;
       lane.append(bar);
     }
-    const share = Math.round((100 * spokenS) / lengthS);
-    host.append(say(element("span"), "speaker", { name: speaker, share }), lane);
+    const shown = { name, seconds: speech_s.toFixed(1), share: Math.round(100 * share) };
+    host.append(say(element("span"), "speaker", shown), label(lane, "speaker", shown));
   }
-  host.append(axis("x", lengthS, 10));
+  host.append(axis("x", duration_s, 10));
   return host;
 }

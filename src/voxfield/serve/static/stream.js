@@ -27,16 +27,15 @@ export class Session {
     this.socket = socket;
     this.waiting = new Map(); // type of an awaited message -> what to do with it
     socket.binaryType = "arraybuffer";
-    this.opened = new Promise((done, failed) => {
-      socket.onopen = done;
-      this.waiting.set("open", { done, failed });
-    });
+    this.opened = this.answer("open");
+    socket.onopen = () => this.settle("open");
     this.closed = new Promise((done) => {
       socket.onclose = (event) => {
-        const error = this.error ?? new ServiceError(words("closed", { code: event.code, reason: event.reason }));
-        for (const { failed } of this.waiting.values()) failed(error);
+        const closed = words("closed", { code: event.code, reason: event.reason });
+        this.error ??= new ServiceError(this.waiting.has("open") ? words("unreachable") : closed);
+        for (const { failed } of this.waiting.values()) failed(this.error);
         this.waiting.clear();
-        if (event.code !== DONE && this.ready) on.lost(error);
+        if (event.code !== DONE && this.ready) on.lost(this.error);
         done();
       };
     });
@@ -45,27 +44,36 @@ export class Session {
       const message = JSON.parse(data);
       if (message.type === "error") this.error = new ServiceError(message.message);
       if (message.type === "dropped") on.dropped(message);
-      this.waiting.get(message.type)?.done(message);
-      this.waiting.delete(message.type);
+      this.settle(message.type, message);
     };
+  }
+
+  get over() {
+    return this.socket.readyState !== WebSocket.OPEN;
   }
 
   tell(message) {
     this.socket.send(JSON.stringify(message));
   }
 
+  /** The message of a type, once it comes. */
   answer(type) {
     return new Promise((done, failed) => this.waiting.set(type, { done, failed }));
   }
 
-  /** @param {Float32Array} block any number of samples */
-  send(block) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(block);
+  settle(type, message) {
+    this.waiting.get(type)?.done(message);
+    this.waiting.delete(type);
   }
 
-  /** End the session: its tail arrives as audio, then this resolves to the statistics of the service. */
+  /** @param {Float32Array} block any number of samples */
+  send(block) {
+    if (!this.over) this.socket.send(block);
+  }
+
+  /** End the session: its tail arrives as audio, then this resolves to the counts of the service. */
   async stop() {
-    if (this.socket.readyState !== WebSocket.OPEN) return null;
+    if (this.over) throw this.error;
     const stopped = this.answer("stopped");
     this.tell({ type: "stop" });
     const statistics = await stopped;

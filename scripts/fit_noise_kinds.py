@@ -1,0 +1,86 @@
+"""Fit the probe that names noise on the codes of a tokenizer, and write it as ONNX + card.
+
+    python scripts/fit_noise_kinds.py recipes/tokens/noise-kinds.toml MANIFEST.csv --tokenizer noise-vqvae.onnx \\
+        -o noise-kinds.onnx --name noise-kinds.v1
+
+Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them
+with speech over them at 0 to 15 dB; these are kept in the cache. A label gives at most 45 seconds.
+"""
+
+import argparse
+import dataclasses
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from voxfield.export import export_network
+from voxfield.features.log_mel import LogMel
+from voxfield.models.code_histogram import CodeHistogramConfig
+from voxfield.runtime import load_engine
+from voxfield.train.banks import AudioBank
+from voxfield.train.noise_kinds import fit, kind_of, left_over, segments, tokens_of
+from voxfield.train.sources import read_source
+
+MOST_S, LEFT_S = 45.0, 10.0  # of a label; of a clip with speech over it
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("manifest")
+    parser.add_argument("--tokenizer", default="noise-vqvae")
+    parser.add_argument("--enhancer", default="crn-small")
+    parser.add_argument("--cache", default="runs/cache")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--name", default="noise-kinds.v1")
+    given = parser.parse_args()
+    recipe = tomllib.loads(given.recipe.read_text(encoding="utf-8"))
+    tokenizer, enhancer = load_engine(given.tokenizer), load_engine(given.enhancer)
+    face = tokenizer.card.interface
+    features = LogMel(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.window_samples)
+    config = CodeHistogramConfig(
+        labels=(*recipe["kinds"], "other"),
+        bands=features.bands,
+        levels=int(tokenizer.card.config["levels"]),
+        codes=face.codes,
+        tokenizer=str(tokenizer.card.measured["weights"]),
+    )
+    noise = AudioBank(read_source(given.manifest, "noise", "train"), face.sample_rate_hz, given.cache)
+    speech = AudioBank(read_source(given.manifest, "speech", "train"), face.sample_rate_hz, given.cache)
+    tokens, kinds, clips, used = [], [], [], Counter()
+    for number, clip in enumerate(noise.clips):
+        if used[clip.group] >= MOST_S:
+            continue
+        audio = noise.clip(number)
+        used[clip.group] += len(audio) / face.sample_rate_hz
+        stored = Path(given.cache) / f"left-{enhancer.card.name}" / f"{number}.npy"
+        if not stored.exists():
+            rng = np.random.default_rng(number)
+            talk = np.concatenate([speech.clip(int(at)) for at in rng.integers(len(speech), size=2)])
+            seconds = min(max(len(audio) / face.sample_rate_hz, 2.1), LEFT_S)
+            talk, under = (np.resize(sound, round(seconds * face.sample_rate_hz)) for sound in (talk, audio))
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            np.save(stored, left_over(under, talk, rng.uniform(0, 15), enhancer, face.sample_rate_hz))
+        left = np.load(stored)
+        for sound in (audio, left):
+            made = tokens_of(tokenizer, segments(sound, features, config.segment_frames))
+            tokens.append(made)
+            kinds += [kind_of(clip.group, recipe["kinds"])] * len(made)
+            clips += [number] * len(made)
+    net = fit(config, np.concatenate(tokens), kinds, np.array(clips))
+    about = {
+        "name": given.name,
+        "task": "name-noise",
+        "architecture": "code-histogram",
+        **recipe["card"],
+        "config": dataclasses.asdict(net.config),
+        "interface": net.interface(),
+        "measured": {"segments": len(kinds), "clips": len(set(clips))},
+    }
+    print(export_network(net, given.out, about).to_toml())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""VQ-VAE-2 of rosinality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from voxfield.errors import InputError, RecipeError
+from voxfield.export.convert.checkpoint import Checkpoint
+from voxfield.export.convert.program import Made, Program, relative_difference
+from voxfield.export.convert.speakers import numbered, renamed
+from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
+from voxfield.train.checkpoint import restore
+from voxfield.train.recipe import build, parse_override
+
+STACKS = {"enc_b": "encoders.0", "enc_t": "encoders.1", "dec_t": "hints.0", "dec": "decoder"}
+NAMES = [
+    *(
+        row
+        for theirs, ours in STACKS.items()
+        for row in (
+            (rf"{theirs}\.blocks\.(\d+)\.conv\.1", f"{ours}.{{0}}.wide"),
+            (rf"{theirs}\.blocks\.(\d+)\.conv\.3", f"{ours}.{{0}}.narrow"),
+            (rf"{theirs}\.blocks\.(\d+)", f"{ours}.{{0}}"),
+        )
+    ),
+    (r"quantize_conv_b", "joins.0"),
+    (r"quantize_conv_t", "joins.1"),
+    (r"upsample_t", "ups.0"),
+]
+CODEBOOK = {"embed": "entries", "embed_avg": "sums", "cluster_size": "counts"}
+FAR = 1e3  # from where on an entry is one that was never used: see `voxfield.nn.quantise`
+
+
+def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
+    """The network of a checkpoint; stored cases are images and what they are rebuilt as."""
+    first, codebook = content.tensor("enc_b.blocks.0.weight", 4), content.tensor("quantize_t.embed", 2)
+    known = {
+        "image_channels": first.shape[1],
+        "channels": content.tensor("enc_b.blocks.4.weight", 4).shape[0],
+        "blocks": numbered(content.tensors, r"^enc_t\.blocks\.(\d+)\.conv\.") - 3,
+        "block_channels": content.tensor("enc_t.blocks.3.conv.1.weight", 4).shape[0],
+        "code_size": codebook.shape[0],
+        "codes": codebook.shape[1],
+    }
+    try:
+        given = dict(parse_override(override) for override in overrides)
+        config: Any = build(Vqvae2Config, asdict(Vqvae2Config()) | known | given, "--set")
+    except RecipeError as error:
+        raise InputError(str(error)) from error
+    net = Vqvae2(config).eval()
+    restore(net, _ours(content.tensors, net), str(content.path))
+    with torch.no_grad():
+        proofs = {what: relative_difference(net(x), y) for what, x, y in content.pairs("image", "reconstruction")}
+    card = {
+        "task": "tokens",
+        "architecture": "vqvae2",
+        "summary": f"images of {config.image_px} x {config.image_px} as codes, VQ-VAE-2 converted from rosinality",
+    }
+    assumed = () if "image_px" in given else (f"image_px={config.image_px}",)
+    return Made(net, card, proofs, assumed, _notes(content))
+
+
+def _ours(theirs: dict[str, Tensor], net: Vqvae2) -> dict[str, Tensor]:
+    """Their codebooks are turned: (D, K)."""
+    plain, codebooks = {}, {}
+    for name, tensor in theirs.items():
+        layer, _, part = name.rpartition(".")
+        if layer in ("quantize_b", "quantize_t") and part in CODEBOOK:
+            level = int(layer == "quantize_t")
+            codebooks[f"codebooks.{level}.{CODEBOOK[part]}"] = tensor.T.contiguous() if tensor.ndim == 2 else tensor
+            codebooks[f"codebooks.{level}.started"] = torch.tensor(True)
+        else:
+            plain[name] = tensor
+    return codebooks | renamed(plain, NAMES, net.state_dict())
+
+
+def _notes(content: Checkpoint) -> tuple[str, ...]:
+    notes = []
+    for level in ("t", "b"):
+        entries = content.tensor(f"quantize_{level}.embed", 2)
+        if far := int((entries.abs().amax(0) > FAR).sum()):
+            notes.append(
+                f"{far} of {entries.shape[1]} entries of quantize_{level} were never used: they lie beyond {FAR:g}"
+            )
+    return tuple(notes)
+
+
+ROSINALITY = Program(r"^quantize_[tb]\.embed$", make)
