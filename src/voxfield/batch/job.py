@@ -103,7 +103,7 @@ class Job:
             return name
         folder, slash, last = name.rpartition("/")
         stem, dot, suffix = last.rpartition(".") if "." in last[1:] else (last, "", "")
-        ending = self.output.suffix or result_suffix(f"{dot}{suffix}") or ".wav"
+        ending = self.verb.suffix or self.output.suffix or result_suffix(f"{dot}{suffix}") or ".wav"
         return f"{folder}{slash}{stem}_{self.verb.ending}{ending}"
 
 

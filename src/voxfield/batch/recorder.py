@@ -23,7 +23,7 @@ class Recorder:
     def __init__(self, job: Job, ledger: Ledger, tally: Tally, errors: Errors) -> None:
         self._job, self._ledger, self._tally, self._errors = job, ledger, tally, errors
         self._waiting: list[Outcome] = []
-        self._since_s = time.monotonic()
+        self._filling, self._since_s = parts.Filling(), time.monotonic()
 
     def take(self, outcome: Outcome) -> None:
         """Write down what became of a row.
@@ -36,7 +36,7 @@ class Recorder:
             self._errors.add(outcome.todo.row, outcome.kind, outcome.error)
         if outcome.values:
             self._waiting.append(outcome)
-            if len(self._waiting) >= parts.PART_ROWS or time.monotonic() - self._since_s > _PART_AGE_S:
+            if self._filling.add(outcome.values) or time.monotonic() - self._since_s > _PART_AGE_S:
                 self.flush()
             return
         self.append([outcome])
@@ -49,7 +49,7 @@ class Recorder:
             part = parts.new_name(self._ledger.run)
             done = in_part(self._job, part, self._waiting)
             self.append(done)
-        self._waiting, self._since_s = [], time.monotonic()
+        self._waiting, self._filling, self._since_s = [], parts.Filling(), time.monotonic()
 
     def append(self, outcomes: Sequence[Outcome], *, earlier: bool = False) -> None:
         """Enter outcomes whose values are in parts, after taking the rows they replace out of theirs."""
