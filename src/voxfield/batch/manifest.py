@@ -77,6 +77,16 @@ def rows(manifest: str, *, below: str = "", ending: str = "") -> Iterator[Row]:
         )
 
 
+def count_rows(manifest: str, *, below: str = "", ending: str = "") -> int | None:
+    """How many rows there are, for showing progress; None where counting would mean to fetch them."""
+    if storage.is_url(manifest):
+        return None
+    if PurePosixPath(manifest).suffix.lower() in _LINES:
+        with storage.opened(manifest) as file:
+            return sum(not line.isspace() for line in file)
+    return sum(1 for _ in rows(manifest, below=below, ending=ending))
+
+
 def _lines(manifest: str, parse: Any) -> Iterator[Row]:
     base = storage.parent(manifest)
     with storage.opened(manifest) as file:
