@@ -69,7 +69,7 @@ def main() -> None:
             tokens.append(made)
             kinds += [kind_of(clip.group, recipe["kinds"])] * len(made)
             clips += [number] * len(made)
-    net = fit(config, np.concatenate(tokens), kinds, np.array(clips))
+    net = fit(config, np.concatenate(tokens), kinds)
     about = {
         "name": given.name,
         "task": "name-noise",
