@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each makes its own virtual environment.
 PYTHON ?= python3
 
-.PHONY: demo test check clean
+.PHONY: demo test test-browser test-batch test-ray check clean
 
 .venv-demo/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-demo
@@ -18,6 +18,16 @@ demo: .venv-demo/ready  ## enhance and separate the bundled recordings, print sc
 
 test: .venv/ready  ## run every test
 	scripts/test
+
+test-browser: .venv/ready  ## the page of `voxfield serve` in Chromium; skipped with a reason where there is none
+	scripts/test tests/browser -m browser
+
+test-batch: .venv/ready  ## 2000 recordings, killed a hundred times
+	scripts/test -m full tests/batch
+
+test-ray: .venv/ready  ## the batch on Ray
+	.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	scripts/test -m ray tests/batch
 
 check: .venv/ready  ## format, lint, types and the import contract
 	scripts/check

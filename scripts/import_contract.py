@@ -13,17 +13,20 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
-LEAVES = {"errors", "formats", "files", "samples", "protocols"}
-SIGNAL = LEAVES | {"audio", "features", "metrics"}
-LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "cli"}
+LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
+SIGNAL = LEAVES | {"audio", "features", "metrics", "video"}
+LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
     "files": {"errors"},
     "samples": {"errors", "protocols"},
+    "values": {"errors"},
+    "pool": {"errors"},
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
+    "video": LEAVES,
     "features": LEAVES,
     "metrics": LEAVES | {"ort"},
     "cards": {"errors", "files"},
@@ -31,30 +34,46 @@ MAY_IMPORT = {  # room -> rooms
     "runtime": LEAVES | {"features", "cards", "ort"},
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
     "explain": {"errors", "webpage", "cards", "ort"},
+    "serve": SIGNAL | {"cards", "runtime", "tasks", "explain"},
+    "batch": LEAVES | {"audio", "cards", "tasks"},
     "nn": {"features", "errors"},
     "models": {"nn", "cards", "errors"},
     "train": SIGNAL | {"cards", "runtime", "tasks", "nn", "models"},
     "export": LEAVES | {"features", "cards", "runtime", "explain", "ort", "nn", "models", "train"},
-    "cli": LIGHT | {"train", "export"},
+    "cli": LIGHT | {"serve", "train", "export"},
 }
 PACKAGES = {  # room -> packages besides the standard library
     "errors": set(),
     "formats": set(),
     "files": set(),
     "samples": {"numpy"},
+    "values": set(),
+    "pool": set(),
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
+    "video": {"numpy", "av", "cv2"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow", "PIL"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "PIL", "scipy"},
     "explain": {"numpy", "onnx", "torch"},
+    "serve": {
+        "numpy",
+        "fastapi",
+        "starlette",
+        "pydantic",
+        "uvicorn",
+        "python_multipart",
+        "prometheus_client",
+        "websockets",
+    },
+    "batch": {"filelock", "fsspec", "pyarrow", "ray"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
-    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},
+    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics", "openpyxl"},
     "export": {"numpy", "torch", "safetensors", "onnx", "h5py"},
     "cli": {"typer", "rich", "click"},
 }

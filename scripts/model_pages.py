@@ -34,13 +34,23 @@ def section(card: Card) -> Iterator[str]:
 
 
 def scores(measured: Any) -> Iterator[str]:
-    """Noisy beside enhanced where the card holds both; whatever else was measured as it is."""
+    """Noisy beside enhanced and lists of trials as tables; whatever else was measured as it is."""
     before, after = measured.get("noisy"), measured.get("enhanced")
     if before and after:
         yield f"\nMeasured on {measured['recordings']} pairs of the validation split:\n"
         yield "| | " + " | ".join(before) + " |\n| --- |" + " ---: |" * len(before)
         for name, row in (("noisy", before), ("enhanced", after)):
             yield f"| {name} | " + " | ".join(f"{row[key]:.3f}" for key in before) + " |"
+    if trials := measured.get("trials"):
+        yield "\nMeasured on trials of speakers of the validation split, by the cosine; Cllr after calibration:\n"
+        yield "| trials | targets | impostors | EER (%) | minDCF (0.01) | Cllr |\n| --- |" + " ---: |" * 5
+        for row in trials:
+            numbers = (
+                f"{100 * row['eer']:.2f}",
+                f"{row['min_dcf']:.3f}",
+                f"{row['cllr']:.3f}" if "cllr" in row else "",
+            )
+            yield f"| {row['list']} | {row['targets']} | {row['impostors']} | {' | '.join(numbers)} |"
     rest = {
         key: value for key, value in measured.items() if isinstance(value, int | float | str) and key != "recordings"
     }

@@ -1,4 +1,5 @@
-"""Makes docs/images/report-{light,dark,phone}.png: the report of examples/rain.wav in headless Chromium.
+"""Makes pictures of reports in headless Chromium: docs/images/report-{light,dark,phone}.png of examples/rain.wav, and
+docs/images/timeline.png of examples/conversation.ogg.
 
 python scripts/screenshots.py        (needs Chromium or Chrome, and Pillow, which comes with tensorboard)
 """
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ROOT = Path(__file__).parent.parent
+_BOX = "document.querySelector({}).getBoundingClientRect()"
 VIEWS = {"light": ("light", 860), "dark": ("dark", 860), "phone": ("light", 360)}  # colours, width in pixels
 
 
@@ -31,14 +33,19 @@ def find_browser() -> str | None:
 
 
 class Browser:
-    """Headless Chromium with one page, steered over a pipe (Chrome DevTools Protocol); a context manager."""
+    """Headless Chromium with one page, steered over a pipe (Chrome DevTools Protocol); a context manager.
 
-    def __init__(self, program: str) -> None:
+    Args:
+        program: path of the browser.
+        more_options: further ones of its command line.
+    """
+
+    def __init__(self, program: str, *more_options: str) -> None:
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         asked, self._ask = os.pipe()
         self._hear, told = os.pipe()
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
-        options += [f"--user-data-dir={self._folder.name}", "--remote-debugging-pipe", "about:blank"]
+        options += [f"--user-data-dir={self._folder.name}", "--remote-debugging-pipe", *more_options, "about:blank"]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{asked} 4>&{told}', "bash", program, *options],
             pass_fds=(asked, told),
@@ -93,15 +100,15 @@ class Browser:
         line, _, self._pending = self._pending.partition(b"\0")
         return dict(json.loads(line))
 
-    def open(self, page: Path, *, colours: str = "light", width: int = 1000, height: int = 800) -> None:
-        """Load a page in a window of that width; `colours` are those that it prefers, light or dark."""
+    def open(self, page: Path | str, *, colours: str = "light", width: int = 1000, height: int = 800) -> None:
+        """Load a file or an address in a window of that width; `colours` are those it prefers, light or dark."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": colours}])
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         self.call("Emulation.setScrollbarsHidden", hidden=True)
         self.events.clear()
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
@@ -120,28 +127,37 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", key=key, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
-    def picture(self) -> bytes:
-        """PNG file of the whole page."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+    def picture(self, element: str = "html") -> bytes:
+        """PNG file of what a CSS selector finds, of the whole page if none is given."""
+        box = self.value(f"(({{x, y, width, height}}) => [x, y, width, height])({_BOX.format(json.dumps(element))})")
+        clip = {**dict(zip(("x", "y", "width", "height"), box, strict=True)), "scale": 1}
         return base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"])
 
 
 def main() -> None:
-    from PIL import Image
-
     program = find_browser()
     if program is None:
         sys.exit("no chromium and no google-chrome on the path: install one of them")
     with tempfile.TemporaryDirectory() as folder, Browser(program) as browser:
-        page = Path(folder) / "report.html"
-        words = ["enhance", str(ROOT / "examples/rain.wav"), "-o", f"{folder}/out.wav", "--report", str(page)]
-        subprocess.run([sys.executable, "-m", "voxfield", *words], check=True)
+        page, talk = Path(folder) / "report.html", Path(folder) / "talk.html"
+        for words in (
+            ["enhance", str(ROOT / "examples/rain.wav"), "-o", f"{folder}/out.wav", "--report", str(page)],
+            ["diarize", str(ROOT / "examples/conversation.ogg"), "-o", f"{folder}/out.rttm", "--report", str(talk)],
+        ):
+            subprocess.run([sys.executable, "-m", "voxfield", *words], check=True)
         for name, (colours, width) in VIEWS.items():
             browser.open(page, colours=colours, width=width)
             browser.value("move(2.5)")
-            picture = Image.open(io.BytesIO(browser.picture())).convert("RGB")
-            fewer_colours(picture).save(ROOT / "docs" / "images" / f"report-{name}.png", optimize=True)
+            save(browser.picture(), f"report-{name}")
+        browser.open(talk, width=860)
+        save(browser.picture("#timeline"), "timeline")
+
+
+def save(picture: bytes, name: str) -> None:
+    from PIL import Image
+
+    opened = Image.open(io.BytesIO(picture)).convert("RGB")
+    fewer_colours(opened).save(ROOT / "docs" / "images" / f"{name}.png", optimize=True)
 
 
 def fewer_colours(picture: "Image.Image") -> "Image.Image":

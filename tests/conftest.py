@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from voxfield.cards import METADATA_KEY, Card, example_card, samples
+from voxfield.cards import METADATA_KEY, WHOLE_INPUT, Card, example_card, features_to_embedding, samples
 
 MakeModel = Callable[..., Path]
 
@@ -100,6 +100,28 @@ def sample_model(path: Path, *, sources: int = 1, **changes: object) -> Path:
     return write_model(path, card, nodes, weights)
 
 
+def spread_model(path: Path, *, squared: bool = True, **changes: object) -> Path:
+    """Features to how much each band varies, above or below the mean of the bands: spectra differ, and so do voices."""
+    card = example_card(
+        **{
+            "name": "tiny-spread.v1",
+            "task": "embed",
+            "interface": features_to_embedding("kaldi-hamming", 80, 80),
+            "field_samples": WHOLE_INPUT,
+            **changes,
+        }
+    )
+    nodes = [
+        helper.make_node("Mul", ["input", "input"], ["size"])
+        if squared
+        else helper.make_node("Abs", ["input"], ["size"]),
+        helper.make_node("ReduceMean", ["size"], ["spread"], axes=[2], keepdims=0),
+        helper.make_node("ReduceMean", ["spread"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Sub", ["spread", "mean"], ["output"]),
+    ]
+    return write_model(path, card, nodes, {})
+
+
 @pytest.fixture(scope="session")
 def make_spectral_model() -> MakeModel:
     """`spectral_model(path, free_batch=..., **card fields)`."""
@@ -136,6 +158,18 @@ def tiny_separator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return sample_model(tmp_path_factory.mktemp("models") / "tiny-separator.onnx", sources=2)
 
 
+@pytest.fixture(scope="session")
+def make_spread_model() -> MakeModel:
+    """`spread_model(path, squared=..., **card fields)`."""
+    return spread_model
+
+
+@pytest.fixture(scope="session")
+def tiny_embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File of a model whose embeddings tell voices of different spectra apart."""
+    return spread_model(tmp_path_factory.mktemp("models") / "tiny-spread.onnx")
+
+
 @pytest.fixture
 def speech() -> Callable[..., np.ndarray]:
     """`speech(channels, samples, rate_hz=16000, seed=0)`: (C, N) float32 of harmonics that come and go, and noise."""
@@ -147,5 +181,22 @@ def speech() -> Callable[..., np.ndarray]:
         syllables = np.clip(np.sin(2 * np.pi * 3 * time_s), 0, 1)
         noise = rng.standard_normal((channels, count_samples))
         return (0.1 * voice * syllables + 0.03 * noise).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture
+def voice() -> Callable[..., np.ndarray]:
+    """`voice("anna", seed, count_samples)`: (N,) float32 at 16 kHz of Anna or Ben, whom `tiny_embedder` tells apart."""
+    bands_hz = {"anna": (220, 300, 3000), "ben": (110, 1500, 6000)}  # pitch, lowest and highest harmonic
+
+    def make(speaker: str, seed: int = 0, count_samples: int = 48_000) -> np.ndarray:
+        pitch_hz, lowest_hz, highest_hz = bands_hz[speaker]
+        time_s = np.arange(count_samples) / 16000
+        harmonics = range(-(-lowest_hz // pitch_hz), highest_hz // pitch_hz + 1)
+        tone = sum(np.sin(2 * np.pi * pitch_hz * k * time_s + seed * k) for k in harmonics)
+        syllables = np.clip(np.sin(2 * np.pi * 3 * time_s + seed), 0, 1)
+        noise = np.random.default_rng(seed).standard_normal(count_samples)
+        return (0.01 * tone * syllables + 0.003 * noise).astype(np.float32)
 
     return make

@@ -12,11 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Self
 
-from voxfield.errors import OutputError
+from voxfield.errors import InputError, OutputError
 
 PREFIX, SUFFIX = ".voxfield-", ".part"
 _SETTLED_S = 60.0  # a younger temporary file may not be locked yet
 _PROBE_BYTES = 1 << 20
+
+
+def path_of(given: object) -> Path:
+    """What a caller gave as the name of a file or folder, `~` spelt out.
+
+    Raises:
+        InputError: it is no name.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise InputError(f"a file is named by a str or a path, not by {given!r}")
+    return Path(os.fsdecode(given)).expanduser()
 
 
 @contextmanager
@@ -117,11 +128,19 @@ class PartFile:
 
 @cache  # once a folder and process
 def _remove_abandoned(folder: Path) -> None:
-    """Remove what killed runs left in a folder: temporary files that nobody holds locked."""
+    remove_abandoned(folder, _SETTLED_S)
+
+
+def remove_abandoned(folder: Path, settled_s: float = 0.0) -> None:
+    """Remove what killed runs left in a folder: temporary files that nobody holds locked.
+
+    Args:
+        settled_s: files that were written to in the last so many seconds are left, as they may not be locked yet.
+    """
     with suppress(OSError):
         for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
             with suppress(OSError):
-                if time.time() - path.stat().st_mtime > _SETTLED_S:
+                if abs(time.time() - path.stat().st_mtime) >= settled_s:  # either way: clocks may go backwards
                     with path.open("rb") as file:
                         free = _locked(file)
                     if free:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from voxfield.cards import cards, resolve
+from voxfield.cards.card import example_card
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -60,3 +61,12 @@ def test_the_page_of_models_is_what_the_cards_say():
     script = runpy.run_path(str(SCRIPTS / "model_pages.py"))
     made = script["HEAD"] + "\n".join(line for card in cards() for line in script["section"](card)) + "\n"
     assert script["PAGE"].read_text(encoding="utf-8") == made
+
+
+def test_the_page_shows_trials_and_calibration_of_a_speaker_model():
+    script = runpy.run_path(str(SCRIPTS / "model_pages.py"))
+    trials = [{"list": "read-2s", "targets": 8, "impostors": 72, "eer": 0.0625, "min_dcf": 0.5, "cllr": 0.25}]
+    card = example_card(task="embed", measured={"trials": trials}, calibration={"bias": -4.5, "threshold": 2.5})
+    page = "\n".join(script["section"](card))
+    assert "| read-2s | 8 | 72 | 6.25 | 0.500 | 0.250 |" in page
+    assert "| calibration | bias -4.5, threshold 2.5 |" in page

@@ -110,6 +110,14 @@ def test_very_short_recordings(model, tmp_path, count):
     assert sf.info(tmp_path / "short_speaker1.wav").frames == count
 
 
+def test_only_what_was_written_is_listed_not_what_an_earlier_run_left(model, tmp_path, capsys):
+    path, earlier = tmp_path / "quiet.wav", tmp_path / "quiet_speaker2.wav"
+    for name in (path, earlier):
+        sf.write(name, np.zeros(16000), 16000)
+    assert run(["separate", str(path), "--model", model, "--speakers", "auto", "--overwrite", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["outputs"] == [] and earlier.exists()
+
+
 def test_silence_with_speakers_auto_leaves_no_voice(model, tmp_path, capsys):
     path = tmp_path / "quiet.wav"
     sf.write(path, np.zeros(16000), 16000)

@@ -292,3 +292,28 @@ def test_code_is_told_from_words():
     assert looks_like_code("x = Conv2D(1, 2)(x)")
     assert looks_like_code("nn.Foo(3)")
     assert not looks_like_code("crn-small")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "x = keras.Input((42, 42, 3)); y = keras.ops.max(x, axis=-1, keepdims=True); z = layers.Conv2D(4, 3)(y)",
+        "x = torch.zeros(1, 3, 42, 42); y, _ = torch.max(x, 1, keepdim=True); z = nn.Conv2d(1, 4, 3)(y)",
+        "x = torch.zeros(1, 3, 42, 42); y = x.max(1, keepdim=True).values; z = nn.Conv2d(1, 4, 3)(y)",
+        "x = torch.zeros(1, 3, 42, 42); y = torch.max(x, 1, keepdim=True)[0]; z = nn.Conv2d(1, 4, 3)(y)",
+    ],
+)
+def test_the_largest_along_a_dim(code):
+    assert explain(code).costs.params.value == 4 * 9 + 4
+
+
+def test_code_in_a_file_is_headed_by_its_name_and_every_layer_has_a_field(tmp_path):
+    gate = "g = layers.Dense(1)(layers.GlobalAveragePooling2D(keepdims=True)({0}))\n"
+    file = tmp_path / "two_gates.py"
+    file.write_text(
+        "a = layers.Input((8, 8, 1))\n" + gate.format("a") + "x = layers.Multiply()([a, g])\n"
+        "b = layers.Input((8, 8, 1))\n" + gate.format("b") + "y = layers.Multiply()([b, g])\n"
+        "model = keras.Model([a, b], layers.Add()([x, y]))\n"
+    )
+    shown = str(explain(file))
+    assert shown.startswith("two_gates.py\n") and " ? " not in shown

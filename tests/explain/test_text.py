@@ -110,3 +110,9 @@ def test_words_are_not_layers():
     assert looks_like_layers("10/5 8/4:2 ^4/2@64 max3/2 3*3")
     assert not looks_like_layers("hello world")
     assert not looks_like_layers("nn.Conv1d(1, 2, 3)")
+
+
+def test_an_input_shape_that_is_none_is_refused():
+    for shape in (5, "a"):
+        with pytest.raises(ExplainError, match="One input shape"):
+            explain("10/5 8/4", input_shape=shape)

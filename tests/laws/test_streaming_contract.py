@@ -15,6 +15,7 @@ from voxfield.models import ARCHITECTURES, architecture
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig, Masker, TcnBlock
 from voxfield.models.crn import Crn, CrnConfig, CrnEnhancer
 from voxfield.models.crn_band import BandBlock, BandCrn, BandCrnConfig
+from voxfield.models.wav2vec import Block, Wav2Vec, Wav2VecConfig
 from voxfield.nn.conv import CausalConv1d, CausalConv2d, CausalConvTranspose1d, CausalConvTranspose2d
 from voxfield.nn.depthwise import CausalSeparable1d, CausalSeparable2d
 from voxfield.nn.level import MovingLevel
@@ -30,6 +31,10 @@ CUMULATIVE = replace(TASNET, norm="cumulative", first_norm="cumulative")
 CRN = CrnConfig(window_samples=126, hop_samples=63, filters=(2, 3, 4))
 CRN = replace(CRN, time_kernels=(2, 1, 2), recurrent_layers=2)
 BAND = BandCrnConfig(window_samples=64, hop_samples=32, channels=6, bands=3, hidden=5, blocks=2, level_frames=7)
+WAV2VEC = Wav2VecConfig(
+    channels=5, encoder_kernels=(6, 4), encoder_strides=(3, 2), context_kernels=(3, 2), norm="cumulative", causal=True,
+    padding="zeros",
+)  # fmt: skip
 LAYERS = {  # name: (layer, shape, layout)
     "conv": (lambda: CausalConv1d(3, 4, 5), (2, 3, 36), "BCT"),
     "conv, dilated": (lambda: CausalConv1d(3, 4, 3, dilation=4), (2, 3, 36), "BCT"),
@@ -64,6 +69,7 @@ LAYERS = {  # name: (layer, shape, layout)
     "block of a separator": (lambda: TcnBlock(CUMULATIVE, 2, True, False), (2, 4, 36), "BCT"),
     "masker": (lambda: Masker(TASNET), (2, 8, 36), "BCT"),
     "block of bands": (lambda: BandBlock(3, 5), (36, 2, 3, 5), "TBFC"),
+    "block of features": (lambda: Block(CausalConv1d(4, 4, 6, 2), 4, "cumulative", skip=True), (2, 4, 72), "BCT"),
     "crn, magnitudes": (lambda: Crn(replace(CRN, zero_first_frame=True, elu_skips=True)), (2, 1, 64, 36), "BCFT"),
 }
 NETWORKS = {
@@ -78,6 +84,12 @@ NETWORKS = {
     "conv-tasnet, batch, one stride": (
         lambda: ConvTasNet(replace(TASNET, norm="batch", kernel_samples=4)),
         (2, 1, 4 * 36),
+        "BCT",
+    ),
+    "wav2vec": (lambda: Wav2Vec(WAV2VEC), (2, 1, 6 * 36), "BCT"),
+    "wav2vec, frame": (
+        lambda: Wav2Vec(replace(WAV2VEC, norm="frame", encoder_skip=True, skip=False, bias=False)),
+        (2, 1, 6 * 36),
         "BCT",
     ),
 }

@@ -10,6 +10,7 @@ from voxfield.export.onnx_file import to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.models.crn import CrnConfig, CrnEnhancer
 from voxfield.models.crn_band import BandCrn, BandCrnConfig
+from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 
 SMALL = {"filters": 8, "bottleneck": 4, "hidden": 8, "skip": 4, "blocks": 2, "repeats": 2}
 NETWORKS = {  # name: (network, blocks of its hop to look at)
@@ -20,6 +21,14 @@ NETWORKS = {  # name: (network, blocks of its hop to look at)
     "conv-tasnet, cumulative": (
         lambda: ConvTasNet(ConvTasNetConfig(**SMALL, norm="cumulative", first_norm="cumulative", causal=True)),
         60,
+    ),
+    "wav2vec, frame": (
+        lambda: Wav2Vec(Wav2VecConfig(channels=4, norm="frame", causal=True, padding="zeros", prediction_steps=1)),
+        30,
+    ),
+    "wav2vec, cumulative": (
+        lambda: Wav2Vec(Wav2VecConfig(channels=4, norm="cumulative", causal=True, padding="zeros", prediction_steps=1)),
+        30,
     ),
 }
 

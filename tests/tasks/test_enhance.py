@@ -175,3 +175,17 @@ def test_choices_of_channels(tiny_spectral):
         EnhanceOptions(channels="stereo")
     with pytest.raises(InputError, match="must be a number"):
         enhance(np.zeros(10), 16000, model=tiny_spectral, mix="a")
+
+
+def test_arguments_of_another_kind_are_named(tiny_spectral, tmp_path):
+    silence = np.zeros(10, np.float32)
+    for call in (
+        lambda: enhance(silence, "a", model=tiny_spectral),
+        lambda: Enhancer(tiny_spectral, "a"),
+        lambda: Enhancer(tiny_spectral, None),
+        lambda: enhance(silence, 16000, model=tiny_spectral).save(5),
+        lambda: enhance_file("a.wav", 5, model=tiny_spectral),
+        lambda: enhance_file("a.wav", tmp_path / "b.wav", model=tiny_spectral, options={"mix": 1}),
+    ):
+        with pytest.raises(InputError, match=r"must be a number|named by a str or a path|options are"):
+            call()

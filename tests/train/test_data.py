@@ -11,7 +11,7 @@ from voxfield.train.data import open_banks
 from voxfield.train.enhance import make_mixer
 from voxfield.train.mixing import MixConfig
 from voxfield.train.recipe import DataConfig
-from voxfield.train.sources import Clip, without_held_out
+from voxfield.train.sources import Clip, read_source, without_held_out
 
 
 def clips(groups, each):
@@ -67,3 +67,44 @@ def test_missing_data_is_named(sounds, tmp_path):
     (tmp_path / "list.csv").write_text(f"path,dynamic_db\n{wav},12\n{wav},20\n")
     with pytest.raises(RecipeError, match=r"none of 1 recordings.*min_dynamic_db"):
         open_banks(DataConfig((str(tmp_path / "list.csv"),), cache=str(tmp_path)), 16000, "train")
+
+
+def test_a_data_folder_of_kaldi_names_speakers_and_cuts(sounds, tmp_path):
+    one = sounds / "speech" / "s0" / "0.wav"
+    (tmp_path / "wav.scp").write_text(f"r1 {one}\nr2 {sounds / 'speech' / 's1' / '0.wav'}\n")
+    (tmp_path / "utt2spk").write_text("r1 anna\nr2 bo\n")
+    first = read_source(tmp_path, "speech")[0]
+    assert (first.path, first.group) == (str(one), "anna")
+    (tmp_path / "utt2spk").write_text("u1 anna\nu2 anna\n")
+    (tmp_path / "segments").write_text("u1 r1 0.1 0.3\nu2 r2 0 0.5\n")
+    data = DataConfig((str(tmp_path),), valid_split="", cache=str(tmp_path / "cache"))
+    bank = open_banks(data, 16000, "").speech
+    assert [bank.samples(0), bank.samples(1), len(bank.groups)] == [3200, 8000, 1]
+    assert np.array_equal(bank.clip(0), np.float32(soundfile.read(one)[0][1600:4800]))
+
+
+@pytest.mark.parametrize(
+    ("scp", "segments", "message"),
+    [
+        ("r1 touch {folder}/ran |\n", "", "is not run"),
+        ("r2 a.wav\n", "", "no recording r1"),
+        ("r1 a.wav\n", "r1 r1 soon 2\n", "no recording, start and end of r1"),
+    ],
+)
+def test_a_data_folder_of_kaldi_that_cannot_be_used_is_refused(scp, segments, message, tmp_path):
+    (tmp_path / "wav.scp").write_text(scp.format(folder=tmp_path))
+    (tmp_path / "utt2spk").write_text("r1 anna\n")
+    if segments:
+        (tmp_path / "segments").write_text(segments)
+    with pytest.raises(InputError, match=message):
+        read_source(tmp_path, "speech")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_speakers_are_the_folders_of_a_level(tmp_path):
+    path = tmp_path / "id1" / "video" / "1.wav"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, np.zeros(800), 16000)
+    assert [read_source(tmp_path, "speech", level=level)[0].group for level in (0, 1, 2)] == ["video", "id1", "video"]
+    with pytest.raises(InputError, match="lies 2 folders below"):
+        read_source(tmp_path, "speech", level=3)

@@ -1,12 +1,13 @@
 """Files, pipes and arrays to float32 samples and back: read, write, resample, in blocks."""
 
+from voxfield.audio.limits import check_layout
 from voxfield.audio.opener import Given, open_source
 from voxfield.audio.pipe import PipeSink, PipeSource, RawFormat, open_pipe, pipe_sink
 from voxfield.audio.queue import SampleQueue
 from voxfield.audio.resampler import Resampler, resample
 from voxfield.audio.sink import FileSink, Sink, file_sink, save
 from voxfield.audio.sound_file import FileSource
-from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source
+from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source, without_faults
 from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
 from voxfield.audio.target import OutputFormat, storage
 from voxfield.audio.whole import load, read
@@ -28,6 +29,7 @@ __all__ = [
     "Sink",
     "Source",
     "Stored",
+    "check_layout",
     "file_sink",
     "load",
     "open_pipe",
@@ -37,4 +39,5 @@ __all__ = [
     "resample",
     "save",
     "storage",
+    "without_faults",
 ]

@@ -21,6 +21,7 @@ from voxfield.audio.wav import OtherEncodingError, WavFormat, read_header, write
 from voxfield.errors import AudioError, InputError, OutputError
 from voxfield.protocols import Array
 
+_MEMORY_BYTES = 32 << 20  # of a stream that has to be sought in
 _SPOOLED = (  # how formats begin that have to be sought in
     *(b"fLaC", b"riff", b"RIFX", b"NIST", b"OggS", b"ID3", b"FORM", b"caff", b".snd"),
     *(b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b"\xff\xfa"),
@@ -188,8 +189,11 @@ class PipeSink:
             raise OutputError(f"the output stream cannot be written: {error.strerror}") from error
 
 
-def open_pipe(stream: BinaryIO, raw: RawFormat | None = None) -> Source:
+def open_pipe(stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "standard input") -> Source:
     """Standard input or another stream as a recording: wav and raw live, other formats once they have arrived whole.
+
+    Those are kept in memory up to 32 MB, and beyond that in a temporary file without a name. Messages call the stream
+    by `name`.
 
     Raises:
         AudioError: the stream is empty, or begins like no format that can be read.
@@ -205,11 +209,11 @@ def open_pipe(stream: BinaryIO, raw: RawFormat | None = None) -> Source:
         except OtherEncodingError as error:  # mu-law and the like: libsndfile reads them from a file
             return open_file(_spooled(stream, error.head), "-")
     if not start:
-        raise AudioError("standard input is empty")
+        raise AudioError(f"{name} is empty")
     if not start.startswith(_SPOOLED) and not is_container(start):
         raise AudioError(
-            f"standard input begins with {start[:4]!r}, which is no sound format; "
-            f"describe raw samples with --raw RATE,CHANNELS,ENCODING"
+            f"{name} begins with {start[:4]!r}, which is no sound format; "
+            f"describe raw samples with {'--raw ' if name == 'standard input' else 'raw='}RATE,CHANNELS,ENCODING"
         )
     return open_file(_spooled(stream, start), "-")
 
@@ -236,8 +240,8 @@ def pipe_sink(
 
 
 def _spooled(stream: BinaryIO, start: bytes) -> Any:
-    """A temporary file with all of the stream: its format has to be sought in."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the source reads from it, and it goes when the source goes
+    """All of the stream, to be sought in: in memory, or in a temporary file where it is large."""
+    file = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115 - the source reads from it, and it goes when the source goes
     file.write(start)
     while data := stream.read(1 << 20):
         file.write(data)

@@ -83,7 +83,7 @@ class FileSink:
         expected_samples: int | None = None,
     ) -> None:
         self.path, self.target = path, target
-        self.clipped_samples = 0
+        self.clipped_samples, self.committed = 0, False
         self._counts_clipped = target.subtype not in ("FLOAT", "DOUBLE", "pcm_f32le")
         self._extras = () if target.container else stored.extras
         self._resampler = Resampler(rate_hz, target.rate_hz, target.channels)
@@ -116,6 +116,7 @@ class FileSink:
         except (sf.SoundFileError, OSError, ValueError) as error:
             raise self._failed(error) from error
         self._part.commit()
+        self.committed = True
 
     def notes(self) -> list[str]:
         """What the user should know about the output: what was clipped, not kept, or stored otherwise."""

@@ -67,6 +67,14 @@ class Source(ABC):
             yield self._mend(block)
             self.read_samples += block.shape[1]
 
+    def skip(self, count_samples: int) -> int:
+        """Pass over so many samples; how many were there to be passed over."""
+        passed = 0
+        while passed < count_samples and (block := self._read(min(BLOCK_SAMPLES, count_samples - passed))) is not None:
+            passed += block.shape[1]
+            self.read_samples += block.shape[1]
+        return passed
+
     def notes(self) -> list[str]:
         """What the user should know about what was read so far."""
         if not self._mended_samples:
@@ -92,13 +100,25 @@ class Source(ABC):
         """The next block (C, N), or None at the end."""
 
     def _mend(self, block: Array) -> Array:
-        if bool(np.abs(block).max(initial=0) <= LARGEST):  # false for NaN as well
+        clean = without_faults(block)
+        if clean is block:
             return block
         sound = np.abs(block) <= LARGEST
         if not self._mended_samples:
             self._first_mended = self.read_samples + int(np.argmin(sound.all(axis=0)))
         self._mended_samples += int((~sound).sum())
-        return np.where(sound, block, np.float32(0))
+        return clean
+
+
+def without_faults(block: Array) -> Array:
+    """A block (C, N) with zeros where it is not finite or out of all bounds; the block itself where it is sound.
+
+    >>> without_faults(np.array([[0.5, np.nan]], np.float32)).tolist()
+    [[0.5, 0.0]]
+    """
+    if bool(np.abs(block).max(initial=0) <= LARGEST):  # false for NaN as well
+        return block
+    return np.where(np.abs(block) <= LARGEST, block, np.float32(0))
 
 
 class ArraySource(Source):

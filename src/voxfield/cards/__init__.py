@@ -2,7 +2,18 @@
 
 from voxfield.cards.card import METADATA_KEY, UNBOUNDED_PAST, WHOLE_INPUT, Card, FileRecord, StateShape, example_card
 from voxfield.cards.integrity import file_record, verify
-from voxfield.cards.interface import KINDS, TIME, Interface, Port, features_to_embedding, image, samples, spectrum
+from voxfield.cards.interface import (
+    KINDS,
+    TIME,
+    Interface,
+    Layer,
+    Port,
+    features_to_embedding,
+    image,
+    samples,
+    samples_to_features,
+    spectrum,
+)
 from voxfield.cards.registry import REGISTRY, WEIGHTS, cards, find, lone_file, place, read, resolve
 
 __all__ = [
@@ -16,6 +27,7 @@ __all__ = [
     "Card",
     "FileRecord",
     "Interface",
+    "Layer",
     "Port",
     "StateShape",
     "cards",
@@ -29,6 +41,7 @@ __all__ = [
     "read",
     "resolve",
     "samples",
+    "samples_to_features",
     "spectrum",
     "verify",
 ]

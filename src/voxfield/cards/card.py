@@ -62,12 +62,14 @@ class Card:
     states: tuple[StateShape, ...] = ()
     field_samples: int | str = UNBOUNDED_PAST  # receptive field: samples, "unbounded past" or "whole input"
     measured: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)  # of scores; see `voxfield.tasks.calibration`
     file: FileRecord | None = None  # only in the registry
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__  # the only way to tidy a frozen dataclass
         set_(self, "config", _plain(self.config, "config"))
         set_(self, "measured", _plain(self.measured, "measured"))
+        set_(self, "calibration", _plain(self.calibration, "calibration"))
         set_(self, "data", tuple(self.data))
         set_(self, "states", tuple(StateShape(name, tuple(shape)) for name, shape in self.states))
         _check(self)
@@ -88,11 +90,13 @@ class Card:
         return sum(math.prod(state.shape) for state in self.states)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON and TOML; `file` is left out while there is none."""
+        """Plain values for JSON and TOML; `calibration` and `file` are left out where there is none."""
         values: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         values["interface"] = self.interface.to_dict()
         values["data"] = list(self.data)
         values["states"] = [{"name": state.name, "shape": list(state.shape)} for state in self.states]
+        if not self.calibration:
+            del values["calibration"]
         file = values.pop("file")
         return values if file is None else values | {"file": {k: v for k, v in file._asdict().items() if v != ""}}
 
@@ -125,7 +129,7 @@ class Card:
         needed = [item.name for item in fields(cls) if item.default is MISSING and item.default_factory is MISSING]
         if absent := [key for key in needed if key not in values]:
             raise CardError(f"a card lacks {', '.join(repr(key) for key in absent)}")
-        for key in ("config", "measured"):
+        for key in ("config", "measured", "calibration"):
             if not isinstance(values.get(key, {}), Mapping):
                 raise CardError(f"'{key}' on a card must be a table, not {values[key]!r}")
         arguments = dict(values) | {"interface": Interface.from_dict(values["interface"])}

@@ -83,6 +83,18 @@ class Port:
         return (batch, *(steps if size == TIME else int(size) for size in self.shape))
 
 
+class Layer(NamedTuple):
+    """Channels of an output of features that belong together: frames of one layer of the network.
+
+    Frame t of every layer ends with sample `least_steps + t * hop_samples` of the recording, and is made of the
+    `field_samples` before; what norms remember of the recording is not counted.
+    """
+
+    name: str
+    channels: int
+    field_samples: int
+
+
 @dataclass(frozen=True)
 class Interface:
     """What a network takes and gives, in which steps, and how much later.
@@ -94,6 +106,7 @@ class Interface:
         window_samples: of the analysis behind a spectrum or features; 0 otherwise.
         window: kind of that window; see `voxfield.features.analysis_window`.
         features: name of input features, such as those of `voxfield.features.named`; empty for other inputs.
+        layers: of an output of features, the layers that its channels hold one after the other; else empty.
         multiple_of: the input is a multiple of so many steps along its free axis.
         codes: tokens are whole numbers from 0 to below this; 0 where nothing says so.
         lookahead_samples: future samples that an output sample depends on beyond its own hop; None where the network
@@ -115,10 +128,12 @@ class Interface:
     not_streaming_because: str = ""
     window: str = WINDOWS[0]
     features: str = ""
+    layers: tuple[Layer, ...] = ()
     multiple_of: int = 1
     codes: int = 0
 
     def __post_init__(self) -> None:
+        self._check_layers()
         for key in ("sample_rate_hz", "hop_samples", "window_samples", "codes"):
             self._need(_whole(getattr(self, key)) and getattr(self, key) >= 0, key, "a whole number, 0 or more")
         for key in ("least_steps", "multiple_of"):
@@ -139,6 +154,21 @@ class Interface:
         self._need(self.input.free_axis is not None, "input", "free along time where the network streams")
         if self.input.kind == "spectrum":
             self._check_spectrum(int(ahead or 0))
+
+    def _check_layers(self) -> None:
+        try:
+            layers = tuple(Layer(*layer) for layer in self.layers)
+        except TypeError:
+            layers = (Layer("", 0, 0),)
+        object.__setattr__(self, "layers", layers)
+        counts = [count for layer in layers for count in layer[1:]]
+        sound = all(_whole(count) and count > 0 for count in counts) and all(
+            isinstance(layer.name, str) and layer.name for layer in layers
+        )
+        self._need(sound, "layers", "names, numbers of channels and fields above 0")
+        if layers:
+            sums = sum(layer.channels for layer in layers) == self.output.shape[0]
+            self._need(sums and self.output.kind == "features", "layers", "all channels of an output of features")
 
     def _check_spectrum(self, ahead: int) -> None:
         window, hop = self.window_samples, self.hop_samples
@@ -195,6 +225,10 @@ class Interface:
         steps = hops * max(self.hop_samples, 1) // max(self.step_samples, 1)
         return self.input.batched(-(-max(steps, self.least_steps) // self.multiple_of) * self.multiple_of, batch)
 
+    def frames(self, count_samples: int) -> int:
+        """Frames of features that a recording of so many samples gives: none before `least_steps`, then one a hop."""
+        return max((count_samples - self.least_steps) // self.hop_samples + 1, 0)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without those that are as they are by default."""
         values: dict[str, Any] = {
@@ -203,6 +237,8 @@ class Interface:
         }
         if self.lookahead_samples is not None:
             values["lookahead_samples"] = self.lookahead_samples
+        if self.layers:
+            values["layers"] = [layer._asdict() for layer in self.layers]
         return values | {key: value for key in _PLAIN if (value := getattr(self, key)) != getattr(Interface, key)}
 
     @classmethod
@@ -219,7 +255,7 @@ class Interface:
         if unknown or missing:
             raise CardError(f"interface {'has no key' if unknown else 'lacks'} '{(unknown or missing)[0]}'")
         ports = {key: _port(key, values[key]) for key in ("input", "output")}
-        return cls(**(dict(values) | ports))
+        return cls(**(dict(values) | ports | {"layers": _layers(values.get("layers", []))}))
 
 
 def spectrum(
@@ -253,6 +289,32 @@ def samples(
         lookahead_samples,
         least_samples,
         not_streaming_because,
+    )
+
+
+def samples_to_features(
+    sample_rate_hz: int,
+    hop_samples: int,
+    layers: tuple[Layer, ...],
+    least_samples: int,
+    not_streaming_because: str = "",
+) -> Interface:
+    """Samples in, a frame of features every hop out, the first one after `least_samples`; without look-ahead where it
+    streams.
+
+    >>> samples_to_features(16000, 160, (Layer("z", 512, 465),), 465, "it needs the whole recording").frames(16000)
+    98
+    """
+    return Interface(
+        Port("samples", (1, TIME)),
+        Port("features", (sum(layer.channels for layer in layers), TIME)),
+        sample_rate_hz,
+        hop_samples,
+        0,
+        None if not_streaming_because else 0,
+        least_samples,
+        not_streaming_because,
+        layers=layers,
     )
 
 
@@ -294,6 +356,13 @@ def _port(key: str, value: Any) -> Port:
     ):
         raise CardError(f"interface: {key} must be a table of kind and shape, not {value!r}")
     return Port(value["kind"], tuple(value["shape"]))
+
+
+def _layers(values: Any) -> tuple[Layer, ...]:
+    rows = values if isinstance(values, list | tuple) else [values]
+    if not all(isinstance(row, Mapping) and set(row) == set(Layer._fields) for row in rows):
+        raise CardError(f"interface: layers must be tables of {', '.join(Layer._fields)}, not {values!r}")
+    return tuple(Layer(**row) for row in rows)
 
 
 def _whole(value: object) -> bool:

@@ -27,6 +27,8 @@ def facts(card: Card) -> dict[str, list[str]]:
         "streaming state": f"{card.state_floats:,} floats" if face.streaming else "none",
         "licence": card.licence,
     }
+    if card.calibration:
+        found["calibration"] = in_words(card.calibration)
     return {label: [text] for label, text in found.items()} | {"training data": list(card.data) or ["not stated"]}
 
 

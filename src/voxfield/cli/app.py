@@ -60,8 +60,11 @@ def build(names: tuple[str, ...]) -> typer.Typer:
     )
     app.callback()(_root)
     for name in names:
-        function: Any = command(name)
-        app.command(name, cls=Command)(function)
+        made: Any = command(name)
+        if isinstance(made, typer.Typer):  # a group of commands
+            app.add_typer(made, name=name)
+        else:
+            app.command(name, cls=Command)(made)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Which commands there are: each is a file in `commands` that defines `command`."""
+"""Which commands there are: each is a file in `commands` that defines `command`, a function or a group of them."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -11,8 +11,16 @@ FIRST = (
     "separate",
     "embed",
     "verify",
+    "diarize",
+    "enroll",
+    "identify",
+    "speakers",
+    "threshold",
+    "represent",
     "explain",
     "listen",
+    "serve",
+    "batch",
     "models",
     "doctor",
     "train",
@@ -29,5 +37,5 @@ def installed() -> tuple[str, ...]:
 
 
 def command(name: str) -> Any:
-    """The function behind a command, imported now."""
+    """The function behind a command, or the typer application behind a group of them, imported now."""
     return import_module(f"{commands.__name__}.{name}").command

@@ -5,22 +5,22 @@ error. Several processes share the jobs where there are enough of them; messages
 """
 
 import json
-import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
 from typing import Any
 
+from voxfield.cli.bar import Bar, progress_bar
 from voxfield.cli.inputs import PIPE, Job, exists
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 AUTO = "auto"
+_END = Job(PIPE, PIPE)  # after the last of several jobs
 _WORTH_PROCESSES = 8  # jobs from which `auto` starts processes, which take half a second each
 Report = Callable[[int, int | None, int], None]  # samples done, samples in all where known, sample rate
 Work = Callable[[Job, Report], Mapping[str, Any]]  # gives what the job's JSON line shall say
@@ -51,19 +51,20 @@ def run_jobs(
     code = ALL_DONE
     attempt = partial(_attempt, work=work, overwrite=overwrite, skip_existing=skip_existing)
     try:
-        with _ended_like_an_interrupt(signal.SIGTERM), _progress(len(jobs), quiet or as_json) as bar:
+        with ended_like_an_interrupt(signal.SIGTERM), progress_bar(len(jobs), quiet or as_json) as bar:
             results = _in_turn(jobs, attempt, bar) if processes == 1 else _together(jobs, attempt, bar, processes)
-            for result in results:
-                tried.append(result)
-                _say(result, as_json=as_json, quiet=quiet)
+            with closing(results):
+                for result in results:
+                    tried.append(result)
+                    _say(result, as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
-        _print(f"voxfield: interrupted; {len(tried)} of {len(jobs)} were tried")
+        say(f"voxfield: interrupted; {len(tried)} of {len(jobs)} were tried")
         code = INTERRUPTED
     failed = [result for result in tried if result["status"] == "failed"]
     if failed and len(jobs) > 1:
-        _print(f"{len(failed)} of {len(jobs)} failed:")
+        say(f"{len(failed)} of {len(jobs)} failed:")
         for result in failed:
-            _print(f"  {result['input']}: {result['error']}")
+            say(f"  {result['input']}: {result['error']}")
     return code or (SOME_FAILED if failed else ALL_DONE)
 
 
@@ -75,14 +76,12 @@ def processes_for(wanted: str, jobs: Sequence[Job]) -> int:
     """
     files = sum(PIPE not in (job.input, job.output) for job in jobs)
     if wanted == AUTO:
-        return min(_processors(), files) if files >= _WORTH_PROCESSES else 1
+        from voxfield.pool import available_processors
+
+        return min(available_processors(), files) if files >= _WORTH_PROCESSES else 1
     if not wanted.isdecimal() or int(wanted) < 1:
         raise InputError(f"--jobs takes a number of processes from 1 on, or auto, not '{wanted}'")
     return min(int(wanted), files) if files == len(jobs) and files else 1
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_existing: bool) -> dict[str, Any]:
@@ -99,36 +98,40 @@ def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_exis
     except BrokenPipeError:
         raise
     except VoxfieldError as error:
-        return result | {"status": "failed", "error": str(error).removeprefix(f"{job.input} ")}
+        return _failed(job, str(error).removeprefix(f"{job.input} "))
     except Exception as error:  # a fault of ours, which must not cost the other files either
-        return result | {"status": "failed", "error": f"unexpected {type(error).__name__}: {error}"}
+        return _failed(job, f"unexpected {type(error).__name__}: {error}")
 
 
-def _in_turn(jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: "_Bar") -> Iterator[dict[str, Any]]:
+def _in_turn(
+    jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: Bar
+) -> Generator[dict[str, Any], None, None]:
     for job in jobs:
-        yield attempt(job, partial(bar.show, job))
-        bar.passed(job)
+        result = attempt(job, partial(bar.show, job.input.name))
+        bar.passed(job.input.name, result.get("audio_s", 0.0))
+        yield result
 
 
 def _together(
-    jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: "_Bar", processes: int
-) -> Iterator[dict[str, Any]]:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: Bar, processes: int
+) -> Generator[dict[str, Any], None, None]:
+    """Results in the order of the jobs, whichever is done first."""
+    from voxfield.pool import Lost, Pool
 
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), initializer=_follow)
-    try:
-        started = [pool.submit(attempt, job, _silent) for job in jobs]
-        for job, future in zip(jobs, started, strict=True):
-            yield future.result()
-            bar.passed(job)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    done: dict[Job, dict[str, Any]] = {}
+    waiting = iter(jobs)
+    job = next(waiting)
+    with Pool(partial(attempt, report=_silent), processes) as pool:
+        for one, result in pool.results(jobs):
+            done[one] = _failed(one, result.reason) if isinstance(result, Lost) else result
+            bar.passed(one.input.name, done[one].get("audio_s", 0.0))
+            while job in done:
+                yield done.pop(job)
+                job = next(waiting, _END)
 
 
-def _follow() -> None:
-    """In a process of the pool: an interrupt ends the job under way, and the parent does the talking."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _failed(job: Job, reason: str) -> dict[str, Any]:
+    return {"input": str(job.input), "output": str(job.output), "status": "failed", "error": reason}
 
 
 def _silent(done: int, total: int | None, rate_hz: int) -> None:
@@ -139,21 +142,21 @@ def _say(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print(json.dumps(result), flush=True)  # in ASCII: a file name may be in no encoding at all
     if result["status"] == "failed":
-        _print(f"voxfield: {result['input']}: {result['error']}")
+        say(f"voxfield: {result['input']}: {result['error']}")
     elif not quiet:
         name = " -> ".join("pipe" if result[end] == "-" else result[end] for end in ("input", "output"))
         if result["status"] == "skipped":
-            _print(f"{name}  exists, skipped")
+            say(f"{name}  exists, skipped")
             return
         speed = ""
         if "audio_s" in result:
             speed = f"  {result['audio_s']:.1f} s in {result['seconds']:.2f} s (RTF {result['real_time_factor']:.4f})"
-        _print(f"{name}{speed}")
+        say(f"{name}{speed}")
         for note in result.get("notes", ()):
-            _print(f"  note: {note}")
+            say(f"  note: {note}")
 
 
-def _print(text: str) -> None:
+def say(text: str) -> None:
     """To standard error; where that is closed, to nobody: the results matter more than the talk."""
     try:
         print(visible(text), file=sys.stderr)
@@ -161,54 +164,8 @@ def _print(text: str) -> None:
         return
 
 
-class _Bar:
-    """Progress that nobody sees."""
-
-    def show(self, job: Job, done: int, total: int | None, rate_hz: int) -> None:
-        """So many samples of a job are done."""
-
-    def passed(self, job: Job) -> None:
-        """A job is over."""
-
-
-class _TerminalBar(_Bar):
-    """One bar over all jobs, with the file under way and how much faster than real time it goes."""
-
-    def __init__(self, count: int, progress: Any) -> None:
-        self._count, self._passed, self._progress = count, 0, progress
-        self._task = progress.add_task("", total=float(count))
-        self._job: Job | None = None
-        self._began_s = 0.0
-
-    def show(self, job: Job, done: int, total: int | None, rate_hz: int) -> None:
-        if job is not self._job:
-            self._job, self._began_s = job, time.monotonic()
-        seconds = max(time.monotonic() - self._began_s, 1e-3)
-        words = f"{self._passed + 1}/{self._count} {visible(job.input.name)}  {done / rate_hz / seconds:.0f}x real time"
-        share = min(done / total, 1.0) if total else 0.0
-        self._progress.update(self._task, description=words, completed=self._passed + share)
-
-    def passed(self, job: Job) -> None:
-        self._passed += 1
-        words = f"{self._passed}/{self._count} {visible(job.input.name)}"
-        self._progress.update(self._task, description=words, completed=self._passed)
-
-
 @contextmanager
-def _progress(count: int, hidden: bool) -> Iterator[_Bar]:
-    """A bar on a terminal, and nothing elsewhere."""
-    if hidden or sys.stderr is None or not sys.stderr.isatty():
-        yield _Bar()
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        yield _TerminalBar(count, progress)
-
-
-@contextmanager
-def _ended_like_an_interrupt(number: int) -> Iterator[None]:
+def ended_like_an_interrupt(number: int) -> Iterator[None]:
     """Turn a request to end into KeyboardInterrupt, so that unfinished outputs are taken away."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

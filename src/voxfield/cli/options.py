@@ -3,9 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from voxfield.cli.completion import embedders
 
 Raw = Annotated[
     str | None,
@@ -28,6 +31,17 @@ Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate of the res
 Threads = Annotated[
     int,
     typer.Option(help="Threads within one step; 1 is fastest but for large networks.", min=1, metavar="N"),
+]
+SpeakerModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.",
+        autocompletion=embedders,
+    ),
+]  # fmt: skip
+Book = Annotated[
+    Path | None,
+    typer.Option("--book", help="File of the speaker book; VOXFIELD_BOOK names another default.", metavar="FILE"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")]

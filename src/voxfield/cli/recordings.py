@@ -81,8 +81,13 @@ def finish(
         return done.to_dict()
     from voxfield.tasks.report import write_report
 
-    rows = {"Model": done.model, **facts}
-    rows["Work"] = f"{done.seconds:.2f} s (real-time factor {done.real_time_factor:.4f})"
-    rows |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(done.notes)}
+    rows = work_rows(done, facts)
     write_report(choices.report, comparison, title=title, facts=rows, overwrite=choices.overwrite)
     return done.to_dict() | {"report": str(choices.report)}
+
+
+def work_rows(done: "Done", facts: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a report says of the work: the model, other facts, the time, and each note."""
+    rows = {"Model": done.model, **(facts or {})}
+    rows["Work"] = f"{done.seconds:.2f} s (real-time factor {done.real_time_factor:.4f})"
+    return rows | {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(done.notes)}

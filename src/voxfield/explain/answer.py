@@ -73,12 +73,14 @@ def report_on(
     run_file: bool = False,
     edits: Sequence[str] = (),
     language: str = "en",
+    files: bool = True,
 ) -> Answer:
     """The answer on whatever describes a network; the arguments are those of `explain`, and the frames it reads.
 
     Args:
         hop_samples, window_samples: frames of a network on features; `rate_hz` is then the rate of the samples.
         edits: changes, weighed one after the other on top of each other.
+        files: False for text of strangers, which then never names a file of this machine.
 
     Raises:
         ExplainError: `what` cannot be read, or an option does not fit.
@@ -91,7 +93,7 @@ def report_on(
     if isinstance(what, str | Path):
         from .what import settled
 
-        stated = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file)
+        stated = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file, files=files)
         what, input_shape, layout = stated.what, stated.input_shape, stated.layout
         rate, frames, title = stated.rate_hz, frames or stated.frames, stated.title
         asked = stated.asked

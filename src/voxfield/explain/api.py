@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,7 @@ def explain(
     (465, 29.0625, 10.0)
     """
     check_rate(rate_hz)
+    check_shape(input_shape)
     title = None
     if isinstance(what, str | Path):
         from .what import settled
@@ -94,6 +95,16 @@ def check_rate(rate_hz: float | None) -> None:
     """
     if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
         raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
+
+
+def check_shape(input_shape: object) -> None:
+    """Return when it can be the shape of an input, or several; what fits the network is the reader's matter.
+
+    Raises:
+        ExplainError: it is neither.
+    """
+    if input_shape is not None and (isinstance(input_shape, str) or not isinstance(input_shape, Iterable)):
+        raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
 
 
 def titled(graph: Graph, title: str | None) -> Graph:

@@ -108,8 +108,12 @@ def explained(field: AxisField, output: int, found: Stretch) -> bool:
     Both ends must be equal, but for three cases in which the gradient may see less, though never less than the local
     path: at the border of the input, where a strided or dilated field may step over the last positions; and where
     statistics and a path both reach far, since the statistics are left out of the gradient. Before the first output of
-    a recurrence there may also be inputs that only its memory has seen.
+    a recurrence there may also be inputs that only its memory has seen. Where the axis shares a dim of the output with
+    another one, and statistics bring in all of it, the paths beside them may see any of that.
     """
+    if not field.phases and field.whole_input and found is not None and seen_by(field, output, False) is None:
+        reach = seen_by(field, output, True)
+        return reach is not None and reach[0] <= found[0] and found[1] <= reach[1]
     expected, local, last = seen_by(field, output, False), local_span(field, output), (field.in_size or 1) - 1
     if expected is None or found is None:
         return expected == found or (found is None and local is None and bool(field.phases))  # a gap

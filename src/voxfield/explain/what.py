@@ -46,6 +46,7 @@ def settled(
     layout: str | None = None,
     rate_hz: float | None = None,
     run_file: bool = False,
+    files: bool = True,
 ) -> Settled:
     """What `what` stands for, with what its card says where nothing else was given.
 
@@ -55,6 +56,7 @@ def settled(
         layout: one letter per dim of the input, such as "BCTF".
         rate_hz: positions of the time axis a second; where the input has no length, one second is taken, aloud.
         run_file: allows FILE.py:NAME, which runs that file.
+        files: False for text of strangers, which then never names a file of this machine.
 
     Raises:
         ExplainError: nothing here can read it, or the reader that can found a fault in it.
@@ -68,6 +70,8 @@ def settled(
             raise ExplainError(f"Nothing was given to explain. {FORMS}")
         if looks_like_layers(text):
             return replace(given, what=_text(text, input_shape, rate_hz))
+        if not files:
+            return with_card(given, *_published(text)) if _is_published(text) else _pasted(what, given)
         if not _is_file(text) and ("\n" in text or SPOKEN.search(text)) and not _names_a_file(text):
             return _pasted(what, given)
     path = Path(what)
@@ -77,7 +81,8 @@ def settled(
         found = _file(path, input_shape, layout)
         if isinstance(found, str):
             layers = looks_like_layers(found)
-            return replace(given, what=_text(found, input_shape, rate_hz)) if layers else _pasted(found, given)
+            read = replace(given, what=_text(found, input_shape, rate_hz)) if layers else _pasted(found, given)
+            return replace(read, title=path.name)
         return replace(given, what=found) if isinstance(found, Graph) else with_card(given, found, _card_inside(found))
     if (
         isinstance(what, str)
@@ -210,6 +215,19 @@ def _card_inside(path: Path) -> Card | None:
         return None if text is None else Card.from_json(text)
     except CardError:
         return None
+
+
+def _is_published(name: str) -> bool:
+    from ..cards import cards
+
+    return any(name in (card.name, card.short_name) for card in cards())
+
+
+def _published(name: str) -> tuple[Path, Card | None]:
+    from ..cards import find
+
+    card, file = _card(find(name).name)
+    return file, card
 
 
 def _card(name: str) -> tuple[Card | None, Path]:

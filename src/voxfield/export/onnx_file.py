@@ -38,7 +38,7 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
         checkpoint: `checkpoint.safetensors` of a run.
         out: the .onnx file to write; a file there is replaced.
         name: full name for the card, `architecture-variant.tag`.
-        measured: scores for the card, as `voxfield evaluate --json` prints them.
+        measured: scores for the card, as `voxfield evaluate --json` prints them, a `calibration` among them.
 
     Raises:
         CheckpointError: not a checkpoint, or its ONNX form gives other numbers than the network.
@@ -63,7 +63,8 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             "licence": publication.licence,
             "data": publication.data,
             "config": dataclasses.asdict(model),
-            "measured": {key: value for key, value in (measured or {}).items() if key != "model"}
+            "calibration": (measured or {}).get("calibration", {}),
+            "measured": {k: value for k, value in (measured or {}).items() if k not in ("model", "calibration")}
             | {"training_steps": about["step"], "hours_of_mixtures": round(seen(about)[2], 1)},
             "interface": net.interface(),
         },
@@ -142,6 +143,12 @@ def to_onnx(net: nn.Module, face: Interface) -> tuple[bytes, list[str]]:
     outputs = ["output", *(f"next.{name}" for name in names)]
     ports = (("input", face.input), ("output", face.output))
     free = {name: {port.free_axis: "time"} for name, port in ports if port.free_axis is not None}
+    if free_batch(net):
+        free |= {name: {**free.get(name, {}), 0: "batch"} for name, _ in ports}
+        several = [leaf.shape for _, leaf in flatten(initial(net, 2))]
+        for name, (_, leaf), shape in zip(names, named, several, strict=True):
+            axis = next(at for at, size in enumerate(leaf.shape) if size != shape[at])
+            free |= {f"{way}.{name}": {axis: "batch"} for way in ("state", "next")}
     file: Any = io.BytesIO()  # which the exporter takes, whatever its annotation says
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation of this exporter and tracer notes; parity is shown instead
@@ -158,6 +165,11 @@ def to_onnx(net: nn.Module, face: Interface) -> tuple[bytes, list[str]]:
     return file.getvalue(), names
 
 
+def free_batch(net: nn.Module) -> bool:
+    """Whether the network's file takes any batch: its class says so."""
+    return bool(getattr(net, "free_batch", False))
+
+
 def parity(net: nn.Module, content: bytes, names: list[str], face: Interface) -> float:
     """Largest difference, relative to the largest output, between network and file over blocks of several sizes.
 
@@ -165,30 +177,31 @@ def parity(net: nn.Module, content: bytes, names: list[str], face: Interface) ->
     than the nearest entry of a codebook the ones chosen are: rounding decides between two that are equally near.
     """
     session = open_session(content, "the exported file")
-    state: State = initial(net, 1)
-    fed = [leaf.numpy() for _, leaf in flatten(state)]
     worst, largest = 0.0, 1e-9
     ten_seconds = 10 * face.hops_per_second  # errors that grow with length show there
-    for hops in (1, 7, 1, 64, 3, ten_seconds):
-        block = example_block(face, hops)
-        with torch.no_grad():
-            wanted, state = run(net, block, state)
-        got, *fed = session.run(
-            None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)}
-        )
-        if got.shape != tuple(wanted.shape) or got.dtype != wanted.numpy().dtype:
-            raise CheckpointError(
-                f"the ONNX form gives {got.dtype} {got.shape}, the network {wanted.dtype} {tuple(wanted.shape)}"
+    for batch in (1, 3) if free_batch(net) else (1,):
+        state: State = initial(net, batch)
+        fed = [leaf.numpy() for _, leaf in flatten(state)]
+        for hops in (1, 7, 1, 64, 3, ten_seconds):
+            block = example_block(face, hops, batch)
+            with torch.no_grad():
+                wanted, state = run(net, block, state)
+            got, *fed = session.run(
+                None, {"input": block.numpy()} | {f"state.{n}": s for n, s in zip(names, fed, strict=True)}
             )
-        if not wanted.is_floating_point():
-            largest = max(largest, 1.0)
-            if not np.array_equal(got, wanted.numpy()):
-                worst = max(worst, excess(net, block, torch.from_numpy(got)))
-            continue
-        worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
-        largest = max(largest, float(wanted.abs().max()))
-        if not isinstance(net, Streaming) or not names:
-            state, fed = initial(net, 1), []
+            if got.shape != tuple(wanted.shape) or got.dtype != wanted.numpy().dtype:
+                raise CheckpointError(
+                    f"the ONNX form gives {got.dtype} {got.shape}, the network {wanted.dtype} {tuple(wanted.shape)}"
+                )
+            if not wanted.is_floating_point():
+                largest = max(largest, 1.0)
+                if not np.array_equal(got, wanted.numpy()):
+                    worst = max(worst, excess(net, block, torch.from_numpy(got)))
+                continue
+            worst = max(worst, float(np.abs(got - wanted.numpy()).max()))
+            largest = max(largest, float(wanted.abs().max()))
+            if not isinstance(net, Streaming) or not names:
+                state, fed = initial(net, batch), []
     return worst / largest
 
 
@@ -200,12 +213,12 @@ def excess(net: Any, x: Tensor, tokens: Tensor) -> float:
         return float(net.excess(x, tokens))
 
 
-def example_block(face: Interface, hops: int) -> Tensor:
+def example_block(face: Interface, hops: int, batch: int = 1) -> Tensor:
     """Noise of the shape that the interface takes, or tokens, different for each number of hops."""
     random = torch.Generator().manual_seed(hops)
     if face.input.kind == "tokens":
-        return torch.randint(max(face.codes, 1), face.block_shape(hops), generator=random)
-    noise = torch.randn(face.block_shape(hops), generator=random)
+        return torch.randint(max(face.codes, 1), face.block_shape(hops, batch), generator=random)
+    noise = torch.randn(face.block_shape(hops, batch), generator=random)
     return 0.1 * noise if face.input.kind == "samples" else noise
 
 

@@ -17,7 +17,8 @@ from voxfield.protocols import Array
 FULL_SCALE = 32768.0  # of 16-bit samples
 PREEMPHASIS = 0.97
 FLOOR = float(np.finfo(np.float32).eps)  # the least power that the logarithm is taken of
-_FRAMES_AT_A_TIME = 128  # what they take stays in the cache, and is not handed back to the system in between
+_FRAMES_AT_A_TIME = 126  # what they take stays in the cache, and is not handed back to the system in between
+_GROUP = 6  # frames of one matrix product: larger ones OpenBLAS shares among threads, which wait for a busy processor
 
 
 @dataclass(frozen=True)
@@ -100,18 +101,20 @@ class Fbank:
         window, hop = self.window_samples, self.hop_samples
         count = max(0, 1 + (len(samples) - window) // hop)
         bands = np.empty((self.bands, count), np.float32)
-        weights = np.repeat(self.matrix, 2, axis=1)  # a bin is two numbers: power = real squared + imaginary squared
+        weights = np.repeat(self.matrix.T, 2, axis=0)  # a bin is two numbers: power = real squared + imaginary squared
         shape = (analysis_window(window, self.window) * FULL_SCALE).astype(np.float32)
-        buffer = np.zeros((min(count, _FRAMES_AT_A_TIME), self.fft_samples), np.float32)
+        buffer = np.zeros((min(-(-count // _GROUP) * _GROUP, _FRAMES_AT_A_TIME), self.fft_samples), np.float32)
         for start in range(0, count, _FRAMES_AT_A_TIME):
             stop = min(count, start + _FRAMES_AT_A_TIME)
             part = np.ascontiguousarray(samples[start * hop : (stop - 1) * hop + window], np.float32)
             frames = buffer[: stop - start]
             self._emphasised(part, frames[:, :window])
             frames[:, :window] *= shape
-            spectrum = np.fft.rfft(frames).astype(np.complex64, copy=False).view(np.float32)
+            used = buffer[: -(-len(frames) // _GROUP) * _GROUP]
+            spectrum = np.fft.rfft(used).astype(np.complex64, copy=False).view(np.float32)
             np.square(spectrum, out=spectrum)
-            bands[:, start:stop] = weights @ spectrum.T
+            powers = spectrum.reshape(-1, _GROUP, spectrum.shape[1]) @ weights
+            bands[:, start:stop] = powers.reshape(-1, self.bands)[: len(frames)].T
         np.maximum(bands, FLOOR, out=bands)
         return np.log(bands, out=bands)
 

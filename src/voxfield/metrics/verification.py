@@ -34,7 +34,7 @@ def equal_errors(scores: np.ndarray, targets: np.ndarray) -> EqualErrors:
     >>> equal_errors(np.array([0.9, 0.8, 0.2, 0.7, 0.1, 0.0]), np.array([1, 1, 1, 0, 0, 0])).rate.__round__(3)
     0.333
     """
-    missed, accepted, thresholds = _errors(scores, targets)
+    missed, accepted, thresholds = error_rates(scores, targets)
     gap = missed - accepted  # from -1 up to 1
     after = int(np.argmax(gap >= 0))
     share = gap[after] / (gap[after] - gap[after - 1])
@@ -53,7 +53,7 @@ def min_dcf(
     """
     if not 0 < target_rate < 1:
         raise InputError(f"the rate of targets must lie between 0 and 1, not {target_rate}")
-    missed, accepted, _ = _errors(scores, targets)
+    missed, accepted, _ = error_rates(scores, targets)
     costs = miss_cost * target_rate * missed + accept_cost * (1 - target_rate) * accepted
     always = min(miss_cost * target_rate, accept_cost * (1 - target_rate))
     return float(costs.min() / always)
@@ -94,21 +94,23 @@ def as_norm(scores: np.ndarray, first: np.ndarray, second: np.ndarray, top: int 
         raise InputError(f"scores (E, T) and cohort scores (E, K) and (T, K) are needed, not {shapes}")
     if min(first.shape[1], second.shape[1], top) < 2:
         raise InputError("a cohort of two speakers or more is needed to normalise scores")
-    (first_mean, first_spread), (second_mean, second_spread) = (_nearest(side, top) for side in (first, second))
+    (first_mean, first_spread), (second_mean, second_spread) = (
+        cohort_statistics(side, top) for side in (first, second)
+    )
     normalised: np.ndarray = 0.5 * (
         (scores - first_mean[:, None]) / first_spread[:, None] + (scores - second_mean[None]) / second_spread[None]
     )
     return normalised
 
 
-def _nearest(side: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over the highest scores of each row."""
+def cohort_statistics(side: np.ndarray, top: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the `top` highest cohort scores of each row of (N, K)."""
     highest = np.sort(side, axis=1)[:, -top:]
     return highest.mean(axis=1), np.maximum(highest.std(axis=1), 1e-9)
 
 
-def _errors(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(Targets missed, impostors accepted, highest score rejected), from nothing to everything rejected.
+def error_rates(scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(Targets missed, impostors accepted, highest score rejected), each (M,), from nothing to everything rejected.
 
     Trials of equal score are rejected together, as no threshold lies between them.
     """

@@ -16,6 +16,7 @@ ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network
     "code-histogram": ("code_histogram", "CodeHistogramConfig", "CodeHistogram"),
     "vqvae2": ("vqvae2", "Vqvae2Config", "Vqvae2"),
     "resnet": ("resnet", "ResNetConfig", "ResNet"),
+    "wav2vec": ("wav2vec", "Wav2VecConfig", "Wav2Vec"),
 }
 
 

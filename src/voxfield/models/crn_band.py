@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from voxfield.cards import Interface, spectrum
 from voxfield.nn.level import MovingLevel
 from voxfield.nn.recurrent import Gru
-from voxfield.nn.streaming import State, Streaming, initial
+from voxfield.nn.streaming import State, Streaming, initial, zeros
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class BandCrnConfig:
 class BandBlock(Streaming):
     """Along time (a GRU for each band, weights shared), then across bands and channels. (T, B, bands, H) -> the same.
 
-    State (1, B * bands, H): the GRU's hidden vector.
+    State (B, bands, H): the GRU's hidden vectors.
     """
 
     time_axis, batch_axis = 0, 1
@@ -65,24 +65,27 @@ class BandBlock(Streaming):
         self.narrow = nn.Linear(2 * hidden, hidden)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
-        return self.gru.initial_state(batch * self.bands, like)
+        return zeros(batch, self.bands, self.gru.hidden_size, like=like)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        B, K, H = int(x.shape[1]), self.bands, self.hidden  # int: constants of the exported graph, only T is free
-        y, state = self.gru(self.norm_time(x).reshape(-1, B * K, H), state)
-        x = x + y.reshape(-1, B, K, H)
+        K, H = self.bands, self.hidden
+        normed = self.norm_time(x)  # T and B stay free in the exported graph
+        y, state = self.gru(normed.reshape(normed.shape[0], -1, H), state.reshape(1, -1, H))
+        x = x + y.reshape(y.shape[0], -1, K, H)
         y = torch.matmul(self.mix, self.norm_bands(x))
-        return x + self.narrow(F.relu(self.widen(y))), state
+        return x + self.narrow(F.relu(self.widen(y))), state.reshape(-1, K, H)
 
 
 class BandCrn(Streaming):
     """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> the same.
 
-    State: the level's window, then one hidden vector a block. Inside, frequency is the last axis, because convolutions
-    run along it; bin 0 (0 Hz) is left out of the network and takes the mask of bin 1.
+    The batch axis of its file is free, so one step may serve many recordings. State: the level's window, then one
+    hidden vector a block. Inside, frequency is the last axis, because convolutions run along it; bin 0 (0 Hz) is left
+    out of the network and takes the mask of bin 1.
     """
 
     turn: Tensor
+    free_batch = True
 
     def __init__(self, config: BandCrnConfig) -> None:
         super().__init__()
@@ -119,7 +122,7 @@ class BandCrn(Streaming):
         spectrum = x.transpose(2, 3)  # (B, 2, T, F)
         magnitude = (spectrum.square().sum(1, keepdim=True) + 1e-12).sqrt()
         compressed = magnitude.pow(self.config.exponent)
-        level, level_state = self.level(compressed.mean(3), state[0])  # (B, 1, T)
+        level, level_state = self.level(_mean(compressed), state[0])  # (B, 1, T)
         loudness = compressed / level[..., None]
         h = torch.cat([loudness, spectrum * (loudness / magnitude)], dim=1)[..., 1:]
 
@@ -142,6 +145,16 @@ class BandCrn(Streaming):
 
         turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
         return (spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Mean over the last axis, of rows filled up to whole vectors of 16 floats.
+
+    onnxruntime adds up such rows in the same order wherever they lie, so what a stream gives does not depend on how
+    many frames and sessions share a step, to the last bit.
+    """
+    count = x.shape[-1]
+    return F.pad(x, (0, -count % 16)).sum(-1) / count
 
 
 def _conv_block(channels: int) -> nn.Sequential:

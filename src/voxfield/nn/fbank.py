@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from voxfield.features import Fbank, analysis_window
@@ -28,8 +27,7 @@ class FilterBank(nn.Module):
         frames = frames - frames.mean(-1, keepdim=True)
         before = torch.cat([frames[..., :1], frames[..., :-1]], -1)
         windowed = (frames - PREEMPHASIS * before) * self.window
-        power = (
-            torch.fft.rfft(F.pad(windowed, (0, self.config.fft_samples - self.config.window_samples))).abs().square()
-        )
+        spectrum = torch.fft.rfft(windowed, self.config.fft_samples)
+        power = torch.view_as_real(spectrum).square().sum(-1)
         bands: Tensor = self.matrix @ power.transpose(1, 2)
         return bands.clamp(min=FLOOR).log()

@@ -81,8 +81,7 @@ class CumulativeNorm(_ScaleAndOffset, Streaming):
     def step(self, x: Tensor, state: Any, counted: Tensor | None = None) -> tuple[Tensor, State]:
         """Normalised block and new state; frames where `counted` (B, 1, T) is 0 leave the statistics alone."""
         frames_before, mean_before, variance_before = _join(state)
-        variance, mean = torch.var_mean(x, dim=1, correction=0)  # of each frame: (B, T)
-        variance, mean = variance.double(), mean.double()
+        mean, variance = (moment.double() for moment in _frame_moments(x))
         weight = torch.ones_like(mean) if counted is None else counted[:, 0].double()
         frames = frames_before + weight.cumsum(-1)
         divisor = frames.clamp(min=1)
@@ -94,6 +93,16 @@ class CumulativeNorm(_ScaleAndOffset, Streaming):
         scale = torch.rsqrt(variance + self.eps).to(x)[:, None]
         y = (x - mean.to(x)[:, None]) * scale * self.weight[:, None] + self.bias[:, None]
         return y, _split(frames[:, -1:], mean[:, -1:], variance[:, -1:])
+
+
+def _frame_moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance (B, T) over the channels of each frame.
+
+    Twice as fast as `torch.var_mean`, for which channels lie apart in memory. The mean that the variance is about needs
+    no gradient: deviations from it add up to zero.
+    """
+    mean = x.mean(1)
+    return mean, (x - mean.detach()[:, None]).square().mean(1)
 
 
 def _mean(x: Tensor) -> Tensor:
@@ -116,7 +125,7 @@ def _split(frames: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-KINDS: dict[str, Callable[[int], nn.Module]] = {
+KINDS: dict[str, Callable[..., nn.Module]] = {
     "global": GlobalNorm,
     "channel": ChannelNorm,
     "cumulative": CumulativeNorm,
@@ -126,8 +135,8 @@ KINDS: dict[str, Callable[[int], nn.Module]] = {
 WHOLE_INPUT = {"global", "channel"}
 
 
-def norm_layer(kind: str, channels: int) -> nn.Module:
-    """The normalisation called `kind`: one of global, channel, cumulative, frame, batch."""
+def norm_layer(kind: str, channels: int, eps: float | None = None) -> nn.Module:
+    """The normalisation called `kind`: one of global, channel, cumulative, frame, batch; with its own eps if None."""
     if kind not in KINDS:
         raise InputError(f"there is no norm '{kind}'; choose one of {', '.join(KINDS)}")
-    return KINDS[kind](channels)
+    return KINDS[kind](channels) if eps is None else KINDS[kind](channels, eps=eps)

@@ -9,7 +9,7 @@ import numpy as np
 
 from voxfield.cards import METADATA_KEY, Card, FileRecord, Port, find, lone_file, read
 from voxfield.errors import CardError, InputError
-from voxfield.ort import open_session
+from voxfield.ort import hash_graph, open_session
 from voxfield.protocols import Array, Engine, State
 from voxfield.runtime.foreign import foreign_engine
 
@@ -29,7 +29,9 @@ class OnnxEngine:
 
     def __init__(self, path: str | PathLike[str], *, threads: int = 1, content: bytes | None = None) -> None:
         _check_threads(threads)
-        self._session = open_session(_read(Path(path)) if content is None else content, str(path), threads=threads)
+        content = _read(Path(path)) if content is None else content
+        self._session = open_session(content, str(path), threads=threads)
+        self.graph_sha256 = hash_graph(content)
         metadata = self._session.get_modelmeta().custom_metadata_map
         if METADATA_KEY not in metadata:
             raise CardError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from voxfield.cards import WHOLE_INPUT, Card, features_to_embedding
 from voxfield.errors import CardError
-from voxfield.ort import count_weights, open_session
+from voxfield.ort import count_weights, hash_graph, open_session
 from voxfield.protocols import Array, State
 
 FEATURES = "kaldi-hamming"
@@ -24,6 +24,7 @@ class WespeakerEngine:
 
     def __init__(self, path: Path, content: bytes, threads: int) -> None:
         self._session = open_session(content, str(path), threads=threads)
+        self.graph_sha256 = hash_graph(content)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shapes = [tuple(item.shape) for item in (*inputs, *outputs)]
         named = [item.name for item in inputs] == ["feats"] and "embs" in [item.name for item in outputs]

@@ -1,27 +1,17 @@
 """Samples in, samples out, in chunks of any size: one recording running through an engine."""
 
-from dataclasses import dataclass
 from os import PathLike
 
 import numpy as np
 
 from voxfield.errors import CardError, InputError
-from voxfield.features import Stft
-from voxfield.protocols import Array, Engine, State
+from voxfield.protocols import Array, Engine
 from voxfield.runtime.engine import load_engine
+from voxfield.runtime.lane import Stepper, Turn, Turns, run
 from voxfield.runtime.linked import Linked
 from voxfield.samples import block_of
 
 STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
-
-
-@dataclass
-class _Lane:
-    """What one call of the engine carries on from: all channels at once, or one of them."""
-
-    state: State
-    analysis: Array
-    synthesis: Array
 
 
 class Stream:
@@ -61,12 +51,12 @@ class Stream:
         self._channels = channels
         self._face = face
         self._block_samples = max_block_hops * face.hop_samples
-        self._stft = Stft(face.window_samples, face.hop_samples, face.window) if face.input.kind == "spectrum" else None
-        in_step = self._stft is not None and face.lookahead_samples == self._stft.delay_samples  # frame for frame
-        linked = linked and channels > 1 and in_step
-        self._engine = engine = Linked(engine, channels) if linked else engine
+        in_step = face.lookahead_samples == face.window_samples - face.hop_samples  # frame for frame
+        linked = linked and channels > 1 and face.input.kind == "spectrum" and in_step
+        engine = Linked(engine, channels) if linked else engine
         width = channels if engine.free_batch else 1
-        self._lanes = [self._lane(width) for _ in range(channels // width)]
+        self._stepper = Stepper(engine)
+        self._lanes = [self._stepper.lane(width) for _ in range(channels // width)]
         self._pending = np.zeros((channels, 0), np.float32)
         self._late_samples = face.lookahead_samples or 0  # still to be dropped from the front of the output
         self._fed_samples = 0
@@ -87,6 +77,10 @@ class Stream:
             InputError: wrong number of channels, no finite numbers, or a stream that was flushed.
             CardError: the model gave something that is not a number.
         """
+        return run(self.feeding(samples))
+
+    def feeding(self, samples: Array) -> Turns:
+        """`feed` in turns, for who takes those of many streams together."""
         if self._flushed:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
         block = block_of(samples, self._channels)
@@ -95,11 +89,15 @@ class Stream:
             at = self._fed_samples + int(np.argmin(np.isfinite(samples).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
         self._fed_samples += samples.shape[1]
-        return self._advance(samples)
+        return (yield from self._advance(samples))
 
     def flush(self) -> Array:
         """The rest, in the shape that `feed` gave: afterwards as many samples have come out as went in. The stream ends
         here."""
+        return run(self.flushing())
+
+    def flushing(self) -> Turns:
+        """`flush` in turns."""
         if self._flushed:
             raise InputError("this stream was flushed already")
         self._flushed = True
@@ -108,15 +106,18 @@ class Stream:
             return self._shaped(np.zeros((self._channels, self._face.sources, 0), np.float32))
         ahead = self._face.lookahead_samples or 0
         silence = ahead + -(self._fed_samples + ahead) % self._face.hop_samples
-        return self._advance(np.zeros((self._channels, silence), np.float32))[..., :missing]
+        rest = yield from self._advance(np.zeros((self._channels, silence), np.float32))
+        return rest[..., :missing]
 
-    def _advance(self, samples: Array) -> Array:
+    def _advance(self, samples: Array) -> Turns:
         hop = self._face.hop_samples
         ready = np.concatenate([self._pending, samples], axis=1) if self._pending.shape[1] else samples
         whole = ready.shape[1] // hop * hop
         self._pending = ready[:, whole:].copy()
         starts = range(0, whole, self._block_samples)
-        outputs = [self._step(ready[:, start : min(start + self._block_samples, whole)]) for start in starts]
+        outputs = []
+        for start in starts:
+            outputs.append((yield from self._step(ready[:, start : min(start + self._block_samples, whole)])))
         if len(outputs) == 1:
             output = outputs[0]
         else:
@@ -129,33 +130,19 @@ class Stream:
         self._given_samples += output.shape[2]
         return self._shaped(output)
 
-    def _step(self, block: Array) -> Array:
+    def _step(self, block: Array) -> Turns:
         """(C, N) of whole hops to (C, S, N)."""
         width = self._channels // len(self._lanes)
-        parts = [self._step_lane(lane, block[at * width : (at + 1) * width]) for at, lane in enumerate(self._lanes)]
+        parts = []
+        for at, lane in enumerate(self._lanes):
+            parts.append((yield Turn(self._stepper, lane, block[at * width : (at + 1) * width])))
         output = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        name = self._engine.card.name
+        name = self._stepper.engine.card.name
         if output.shape != (self._channels, self._face.sources, block.shape[1]):
             raise CardError(f"{name} turned {block.shape} samples into {output.shape}; its file is not usable")
         if not np.isfinite(output).all():
             raise CardError(f"{name} gave values that are not numbers; its file is not usable")
         return output
-
-    def _step_lane(self, lane: _Lane, block: Array) -> Array:
-        if self._stft is None:
-            output, lane.state = self._engine.step(block[:, None], lane.state)
-            return output
-        spectrum, lane.analysis = self._stft.analyse(block, lane.analysis)
-        masked, lane.state = self._engine.step(spectrum, lane.state)
-        if masked.shape != spectrum.shape:
-            raise CardError(f"{self._engine.card.name} turned a spectrum of {spectrum.shape} into {masked.shape}")
-        samples, lane.synthesis = self._stft.synthesise(masked, lane.synthesis)
-        return samples[:, None]
-
-    def _lane(self, width: int) -> _Lane:
-        none = np.zeros((width, 0), np.float32)
-        tail = none if self._stft is None else self._stft.initial_state(width)
-        return _Lane(self._engine.initial_state(width), tail, tail)
 
     def _shaped(self, output: Array) -> Array:
         output = output[:, 0] if self._face.sources == 1 else output

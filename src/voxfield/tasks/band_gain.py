@@ -48,7 +48,8 @@ class BandGain:
         whole = self._pending.shape[1] // self._hop_samples * self._hop_samples
         ready, self._pending = self._pending[:, :whole], self._pending[:, whole:]
         spectrum, self._state = self._stft.analyse(ready, self._state)
-        sums = np.hypot(spectrum[:, 0, self._bins], spectrum[:, 1, self._bins]).sum(axis=1)  # (2 C, T)
+        magnitudes = np.hypot(spectrum[:, 0, self._bins], spectrum[:, 1, self._bins])
+        sums = np.ascontiguousarray(magnitudes.transpose(0, 2, 1)).sum(axis=2)  # (2 C, T), added up alike for any T
         sums_before, sums_after = np.split(sums, 2)
         gains = np.empty_like(sums_before)
         for at in range(gains.shape[1]):
@@ -73,10 +74,10 @@ class BandGain:
 
     def read(self, count_samples: int) -> Array:
         """The next gains, (C, count), between the points along straight lines."""
-        at = (self._read_samples + np.arange(count_samples)) * self._ratio / self._hop_samples - self._first
+        at = (self._read_samples + np.arange(count_samples)) * self._ratio / self._hop_samples
         self._read_samples += count_samples
         points = self._points if self._points.shape[1] else self._last[:, None]
-        places = np.arange(points.shape[1])
+        places = self._first + np.arange(points.shape[1])
         gains = np.stack([np.interp(at, places, row) for row in points]).astype(np.float32)
         passed = max(0, min(int(self._read_samples * self._ratio / self._hop_samples) - self._first, len(places) - 1))
         self._points, self._first = self._points[:, passed:], self._first + passed

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voxfield.audio import Resampler, SampleQueue
+from voxfield.audio import Resampler, SampleQueue, check_layout
 from voxfield.protocols import Array
 from voxfield.tasks.band_gain import BandGain
 
@@ -21,9 +21,13 @@ class BandSplitter:
         full_hz: rate of the recording.
         channels: C of the recording.
         owners: for each output signal the channel that it belongs to; output k of channel k if None.
+
+    Raises:
+        InputError: a rate that is none; AudioError where no recording of this rate and so many channels can be used.
     """
 
     def __init__(self, low_hz: int, full_hz: int, channels: int, owners: list[int] | None = None) -> None:
+        check_layout("the recording", full_hz, channels)
         self._owners = list(range(channels)) if owners is None else owners
         self._channels = channels
         self._same = low_hz == full_hz

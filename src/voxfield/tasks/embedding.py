@@ -4,6 +4,7 @@ The features are those that the network's card names, so a converted network and
 that of two minutes, whatever the duration.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,20 +69,27 @@ def embed(recording: Given, rate: int | None = None, *, model: Model | None = No
         return embed_source(source, engine)[0]
 
 
-def embed_source(source: Source, engine: Engine, progress: Progress | None = None) -> tuple[Embedded, Work]:
-    """The vector of an open recording, and what was done."""
+def embed_source(
+    source: Source,
+    engine: Engine,
+    progress: Progress | None = None,
+    listener: Callable[[Array], None] | None = None,
+) -> tuple[Embedded, Work]:
+    """The vector of an open recording, and what was done.
+
+    Args:
+        listener: called with the samples (N,) as they pass, at the network's rate.
+    """
     clock = Clock()
     pooled = _Pieces(engine)
     meter, resampler = SpeechMeter(pooled.rate_hz), Resampler(source.rate_hz, pooled.rate_hz)
+    listeners = [meter.feed, pooled.feed, *([] if listener is None else [listener])]
     for block in source.blocks(BLOCK_SAMPLES):
-        samples = resampler.feed(block.mean(axis=0, keepdims=True))[0]
-        meter.feed(samples)
-        pooled.feed(samples)
+        _pass_on(resampler.feed(block.mean(axis=0, keepdims=True))[0], listeners)
         if progress is not None:
             progress(source.read_samples)
-    rest = resampler.flush()[0]
-    meter.feed(rest)
-    vector = pooled.finish(rest)
+    _pass_on(resampler.flush()[0], listeners)
+    vector = pooled.finish()
     speech, duration_s = meter.judge(), source.read_samples / source.rate_hz
     notes = [*source.notes(), *_notes(speech, pooled)]
     done = Embedded(vector, engine.card.name, duration_s, speech, tuple(notes))
@@ -114,6 +122,22 @@ def embedding_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
         )
     features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
     return engine
+
+
+def vectors_of(engine: Engine, features: Array) -> Array:
+    """The vectors (B, D) of features (B, bands, T) that are finished.
+
+    Raises:
+        CardError: the network gives values that are not numbers.
+    """
+    batch = len(features) if engine.free_batch else 1
+    parts = [
+        engine.step(np.ascontiguousarray(features[at : at + batch]), ())[0] for at in range(0, len(features), batch)
+    ]
+    vectors = np.concatenate(parts)
+    if not np.isfinite(vectors).all():
+        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    return vectors
 
 
 def cosine(first: Array, second: Array) -> float:
@@ -150,9 +174,8 @@ class _Pieces:
             self._waiting, self._frames = [ready[:, PIECE_FRAMES:]], ready.shape[1] - PIECE_FRAMES
             self._embed(ready[:, :PIECE_FRAMES])
 
-    def finish(self, samples: Array) -> Array:
-        """The vector (D,), after the last (N,). What is too short for the network is padded with silence."""
-        self.feed(samples)
+    def finish(self) -> Array:
+        """The vector (D,). What is too short for the network is padded with silence."""
         kind = self._kind
         if kind.frames(self._count_samples) < self._least:
             self.padded = True
@@ -167,12 +190,15 @@ class _Pieces:
 
     def _embed(self, features: Array) -> Array:
         """Add a piece; the vector so far, which is the network's own where there is one piece."""
-        vector = self._engine.step(np.ascontiguousarray(self._kind.finished(features)[None]), ())[0][0]
-        if not np.isfinite(vector).all():
-            raise CardError(f"{self._engine.card.name} gives values that are not numbers; its weights are damaged")
+        vector = vectors_of(self._engine, self._kind.finished(features)[None])[0]
         self.pieces += 1
         self._sum += features.shape[1] * vector / max(float(np.linalg.norm(vector)), 1e-12)
         return vector if self.pieces == 1 else self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)
+
+
+def _pass_on(samples: Array, listeners: Sequence[Callable[[Array], None]]) -> None:
+    for listener in listeners:
+        listener(samples)
 
 
 def _notes(speech: Speech, pooled: _Pieces) -> list[str]:

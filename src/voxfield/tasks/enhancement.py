@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from voxfield.audio import NOT_STORED, Given, Sink, Source, Stored, file_sink, open_source, save
+from voxfield.errors import InputError
+from voxfield.files import path_of
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.band_splitter import band_notes
 from voxfield.tasks.enhancer import Enhancer, check_link, wet_share
@@ -66,7 +68,7 @@ class Enhanced:
         Raises:
             OutputError: the file exists and may not be overwritten, or cannot be written.
         """
-        path = Path(path).expanduser()
+        path = path_of(path)
         save(path, self.samples, self.sample_rate_hz, self.stored, overwrite=overwrite)
         return path
 
@@ -138,10 +140,13 @@ def enhance_file(
         OutputError: the output exists and may not be overwritten, or cannot be written.
         As for `enhance` otherwise.
     """
+    target = path_of(output)
+    if not isinstance(options, EnhanceOptions):
+        raise InputError(f"options are EnhanceOptions(limit_db=12), for example, not {options!r}")
     engine = engine_for(model, "enhance", threads=threads)
     with open_source(recording) as source:
         channels = 1 if options.mono else source.channels
-        with file_sink(Path(output).expanduser(), source, channels=channels, overwrite=overwrite) as sink:
+        with file_sink(target, source, channels=channels, overwrite=overwrite) as sink:
             return enhance_into(source, sink, engine, options, progress=progress)
 
 

@@ -1,6 +1,7 @@
 """How enhancement is scored: PESQ, STOI, ESTOI, SI-SDR and DNSMOS beside the noisy input, in all and by SNR."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from voxfield.errors import InputError
 from voxfield.metrics.enhancement import check_measures, measurable, scores
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.enhancement import enhance
-from voxfield.tasks.folders import recordings_of
+from voxfield.tasks.folders import read_with_truth, recordings_of
 
 RATE_HZ = 16000  # of PESQ-WB and of everything scored here
 SNR_EDGES_DB = (-100.0, 0.0, 5.0, 10.0, 15.0, 100.0)
@@ -26,22 +27,23 @@ class EnhancementScoring:
         measures: names of `voxfield.metrics.enhancement`; all that are installed if empty.
     """
 
-    rate_hz = RATE_HZ
-
     def __init__(self, engine: Engine, measures: Sequence[str] = ()) -> None:
         self._engine = engine
         self.measures = tuple(measures) or measurable()
         check_measures(self.measures)
 
-    def recordings(self, given: Path, truth: Path) -> Iterator[tuple[str, Path, Sequence[Path]]]:
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
         """Noisy and clean recordings of the same names up to the suffix."""
+        if truth is None:
+            raise InputError("enhancement is scored against clean recordings: name their folder after the noisy one's")
         for name, noisy, clean in pairs(given, truth):
-            yield name, noisy, [clean]
+            yield name, partial(self._score, noisy, clean)
 
-    def score(self, recording: Array, truth: Array) -> dict[str, Any]:
+    def _score(self, noisy: Path, clean: Path) -> dict[str, Any]:
         """{"snr_db", "noisy": {...}, "enhanced": {...}} of one pair."""
+        recording, (truth,) = read_with_truth(noisy, [clean], RATE_HZ)
         enhanced = enhance(recording, RATE_HZ, model=self._engine).samples[0]
-        return score_pair(recording, enhanced, truth[0], self.measures)
+        return score_pair(recording, enhanced, truth, self.measures)
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Means in all and by SNR, rounded."""

@@ -5,7 +5,7 @@ import numpy as np
 from voxfield.audio import SampleQueue
 from voxfield.errors import InputError
 from voxfield.protocols import Array
-from voxfield.runtime import Stream
+from voxfield.runtime import Stream, Turns, run
 from voxfield.samples import block_of
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.work import Model, engine_for
@@ -51,14 +51,25 @@ class Enhancer:
 
     def feed(self, samples: Array) -> Array:
         """What has become final of (C, N), or (N,) of one channel, as (C, M)."""
+        return run(self.feeding(samples))
+
+    def feeding(self, samples: Array) -> Turns:
+        """`feed` in turns of the network, for who takes those of many recordings together (`voxfield.runtime.take`)."""
         samples = block_of(samples, self._channels)
         self._dry.push(samples)
-        return self._blend(self._bands.up(self._stream.feed(self._bands.down(samples))))
+        enhanced = yield from self._stream.feeding(self._bands.down(samples))
+        return self._blend(self._bands.up(enhanced))
 
     def flush(self) -> Array:
         """The rest, (C, M): afterwards as many samples have come out as went in. The recording ends here."""
-        first = self._blend(self._bands.up(self._stream.feed(self._bands.down_rest())))
-        rest = self._blend(self._bands.up(self._stream.flush(), last=True))
+        return run(self.flushing())
+
+    def flushing(self) -> Turns:
+        """`flush` in turns."""
+        enhanced = yield from self._stream.feeding(self._bands.down_rest())
+        first = self._blend(self._bands.up(enhanced))
+        enhanced = yield from self._stream.flushing()
+        rest = self._blend(self._bands.up(enhanced, last=True))
         return np.concatenate([first, rest], axis=1)
 
     def _blend(self, enhanced: Array) -> Array:

@@ -1,33 +1,27 @@
-"""Scores of a model on folders of recordings whose truth is known; a recording that fails is a row that says why."""
+"""Scores of a model on recordings whose truth is known; a recording that fails is a row that says why."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from voxfield.audio import read
 from voxfield.errors import InputError, VoxfieldError
-from voxfield.protocols import Array, Engine
 from voxfield.runtime import load_engine
 from voxfield.tasks.enhancement_scores import EnhancementScoring
 from voxfield.tasks.separation_scores import SeparationScoring
+from voxfield.tasks.verification_scores import VerificationScoring
 from voxfield.tasks.work import Model
 
 
 class Scoring(Protocol):
     """How one task is scored."""
 
-    rate_hz: int
     measures: tuple[str, ...]
 
-    def recordings(self, given: Path, truth: Path) -> Iterator[tuple[str, Path, Sequence[Path]]]:
-        """(name, recording, its truth) of two folders."""
-        ...
-
-    def score(self, recording: Array, truth: Array) -> dict[str, Any]:
-        """Scores of one recording (N,) with its truth (S, N)."""
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+        """(name, what gives its scores when called) of each recording."""
         ...
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -39,9 +33,10 @@ class Scoring(Protocol):
         ...
 
 
-SCORINGS: dict[str, Callable[[Engine, Sequence[str]], Scoring]] = {
+SCORINGS: dict[str, Callable[..., Scoring]] = {  # called with an engine, measures, and options of its own
     "enhance": EnhancementScoring,
     "separate": SeparationScoring,
+    "embed": VerificationScoring,
 }
 
 
@@ -67,53 +62,58 @@ class Evaluation:
         return [row for row in self.rows if "error" in row]
 
 
-def scoring_for(model: Model, measures: Sequence[str] = ()) -> Scoring:
+def scoring_for(model: Model, measures: Sequence[str] = (), options: Mapping[str, Any] | None = None) -> Scoring:
     """The way a model is scored, by the task on its card; all measures that are installed if none is named.
 
+    Args:
+        model, measures: as for `evaluate`.
+        options: what only the scoring of this task takes, such as the `cohort` of `VerificationScoring`.
+
     Raises:
-        InputError: a measure that there is none of, or a task that is not scored.
+        InputError: a measure or an option that there is none of, or a task that is not scored.
         UnknownModelError, CardError: the model cannot be had.
     """
     engine = load_engine(model)
     task = engine.card.task
     if task not in SCORINGS:
         raise InputError(f"there are no scores for models to {task}; there are for: {', '.join(SCORINGS)}")
-    return SCORINGS[task](engine, measures)
+    options = options or {}
+    if unknown := [name for name in options if name not in signature(SCORINGS[task]).parameters]:
+        raise InputError(f"--{unknown[0]} has no meaning for {engine.card.name}, a model to {task}")
+    return SCORINGS[task](engine, measures, **options)
 
 
 def evaluate(
     given: Path,
-    truth: Path,
+    truth: Path | None,
     model: Model,
     measures: Sequence[str] = (),
     *,
     limit: int = 0,
     progress: Callable[[str], None] = lambda name: None,
+    options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """Scores of a model on a folder of recordings and the folder of what they hold.
+    """Scores of a model on recordings whose truth is known.
 
     Args:
-        given: folder of noisy recordings, or of mixtures.
-        truth: folder of clean recordings of the same names, or the folder that holds the voices `s1`, `s2` ...
+        given: folder of noisy recordings, or of mixtures; for a speaker model a list of trials, or a folder of lists.
+        truth: folder of clean recordings of the same names, or the folder that holds the voices `s1`, `s2` ...; None
+            for trials, which say the truth themselves.
         model: a published name, an .onnx file, or an engine.
         measures: which scores; all that are installed if none is named.
         limit: only the first so many recordings; 0 for all.
         progress: called with the name of each recording before it is scored.
+        options: as for `scoring_for`.
 
     Raises:
         InputError: folders or names that do not fit one another, or no recording could be scored.
     """
-    scoring = scoring_for(model, measures)
+    scoring = scoring_for(model, measures, options)
     rows: list[Mapping[str, Any]] = []
-    for number, (name, path, parts) in enumerate(scoring.recordings(given, truth), start=1):
-        if limit and number > limit:
-            break
+    for name, score in islice(scoring.items(given, truth), limit or None):
         progress(name)
         try:
-            sounds = [read(one, rate_hz=scoring.rate_hz, mono=True)[0] for one in (path, *parts)]
-            n = min(len(sound) for sound in sounds)
-            truths = np.stack([sound[:n] for sound in sounds[1:]])
-            rows.append({"name": name, **scoring.score(sounds[0][:n], truths)})
+            rows.append({"name": name, **score()})
         except VoxfieldError as error:
             rows.append({"name": name, "error": str(error)})
     scored = [row for row in rows if "error" not in row]

@@ -36,13 +36,14 @@ def _section(noise: Noise, duration_s: float) -> str:
     stretches = noise.stretches
     if not stretches:
         return ""
-    lanes = plots.lanes([(stretch.start_s, stretch.end_s, stretch.kind) for stretch in stretches], duration_s)
+    kinds = dict.fromkeys(stretch.kind for stretch in stretches)
+    lanes = [(kind, [(each.start_s, each.end_s) for each in stretches if each.kind == kind]) for kind in kinds]
     rows = "".join(map(_row, stretches[:_MOST_ROWS]))
     more = len(stretches) - _MOST_ROWS
     rest = f"<p><small>{more} more stretches are not listed.</small></p>" if more > 0 else ""
     heads = "".join(f"<th class=n>{head}</th>" for head in ("Share", "Level (dBFS)", "SNR (dB)"))
     return f"""<h2>What noise was there when</h2>
-{lanes}
+{plots.timeline(lanes, max(duration_s, 1e-9))}
 <div class="wide"><table><tr><th>Time (s)</th><th>Noise</th>{heads}</tr>{rows}</table></div>{rest}
 """
 

@@ -43,16 +43,18 @@ def controls(names: Sequence[str], gains_db: Sequence[float], played_s: float, d
         for number, (name, gain_db) in enumerate(zip(names, gains_db, strict=True))
     )
     gains = ", ".join(f"{letter(number)} {_gain(gain_db)}" for number, gain_db in enumerate(gains_db))
-    keys = " ".join(f"<kbd>{letter(number)}</kbd>" for number in range(len(names)))
+    several = len(names) > 1
+    keys = " ".join(f"<kbd>{letter(number)}</kbd>" for number in range(len(names))) + " switch," if several else ""
     part = "" if played_s >= duration_s else f" The first {played_s:.0f} seconds can be played."
     return f"""<section id="player" aria-label="Player" hidden
  data-played-s="{played_s:.4f}" data-duration-s="{duration_s:.4f}">
 <div class="row"><button id="play" type="button">Play</button>
 <input id="seek" type="range" min="0" max="{played_s:.2f}" step="0.01" value="0" aria-label="Position in seconds">
 <span id="clock" class="soft">0.0 / {played_s:.1f} s</span></div>
-<div class="row"><div id="tracks" role="radiogroup" aria-label="Sound that is played">{choices}</div>
+<div class="row"{"" if several else " hidden"}>
+<div id="tracks" role="radiogroup" aria-label="Sound that is played">{choices}</div>
 <label><input id="match" type="checkbox"> Match loudness <span class="soft">({gains})</span></label></div>
-<small><kbd>Space</kbd> plays and pauses, {keys} switch,
+<small><kbd>Space</kbd> plays and pauses, {keys}
 <kbd>←</kbd> <kbd>→</kbd> move by 2 seconds.{part}</small>
 <span id="status" role="status"></span></section>"""
 
@@ -69,7 +71,7 @@ def letter(number: int) -> str:
 STYLE = """
 #player{position:sticky;top:0;z-index:1;background:var(--panel);border:1px solid var(--line);border-radius:8px;
 padding:.7rem 1rem;margin:1rem 0}
-#player[hidden]{display:none}
+#player[hidden],.row[hidden]{display:none}
 .row{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 1rem;margin-bottom:.5rem}
 #play{font:inherit;min-width:5.5rem;padding:.3rem 1rem;color:var(--paper);background:var(--accent);border:0;
 border-radius:6px;cursor:pointer}

@@ -29,9 +29,10 @@ font-size:.8rem;margin-right:.6rem}
 .plot .frame{fill:none;stroke:var(--line)}
 .plot .playhead{stroke:#fff;stroke-width:1.5;mix-blend-mode:difference}
 .levels{--high:180px}
-.lanes{--high:130px}.lane{stroke-width:11}
+.timeline{--high:130px}
 .curve{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .removed{stroke-dasharray:4 3}
+.span{fill:var(--c1);opacity:.18}
 .key{display:inline-flex;align-items:center;gap:.4em;margin-right:1.2em}
 .key svg{width:1.6em;height:1em}
 .scale{display:block;width:min(24rem,100% - 5rem);height:2.4rem;margin:.3rem 0 0 3.6rem;font-size:.8rem;
@@ -41,6 +42,8 @@ overflow:visible}
 @media(prefers-color-scheme:dark){:root{--c0:#9ba8b6;--c1:#6db3f0;--c2:#f0985a;--c3:#6fc792;--c4:#c79be0;--cr:#ef8a80}}
 .c0{stroke:var(--c0)}.c1{stroke:var(--c1)}.c2{stroke:var(--c2)}.c3{stroke:var(--c3)}.c4{stroke:var(--c4)}
 .removed{stroke:var(--cr)}
+.bar.c0{fill:var(--c0)}.bar.c1{fill:var(--c1)}.bar.c2{fill:var(--c2)}.bar.c3{fill:var(--c3)}.bar.c4{fill:var(--c4)}
+.bar{stroke:none}
 @media(max-width:520px){.plot{--high:150px;margin-right:.2rem}.odd{display:none}}
 """
 
@@ -83,32 +86,55 @@ def level_curves(curves: Sequence[tuple[str, str, Sequence[float]]], duration_s:
     return f'<p>{keys}</p><div class="levels">{_plot(inner, said, duration_s, "Level (dBFS)", ticks)}</div>'
 
 
-def lanes(stretches: Sequence[tuple[float, float, str]], duration_s: float) -> str:
-    """What was there when: a lane for each name, in the order in which they come, and a key.
+def score_curve(scores: Sequence[float], spans: Sequence[tuple[float, float]], least: float, duration_s: float) -> str:
+    """Scores from 0 to 1 over time with their axes; the spans that were found are shaded, and `least` is a line.
 
     Args:
-        stretches: beginning and end in seconds, and the name; plain text.
+        scores: at even times from 0 to `duration_s`; what lies beyond 0 to 1 is drawn at the edge.
+        spans: from and to, in seconds.
+        least: the score that a span needs.
+    """
+    shaded = "".join(
+        f'<rect class="span" x="{100 * begin / duration_s:.3f}%" width="{100 * (end - begin) / duration_s:.3f}%" '
+        f'height="100%"><title>{begin:.2f} s to {end:.2f} s</title></rect>'
+        for begin, end in spans
+    )
+    line = f'<line class="grid" x2="100%" y1="{100 - 100 * least:.1f}%" y2="{100 - 100 * least:.1f}%"/>'
+    values = [FLOOR_DB * (min(1.0, max(0.0, score)) - 1) for score in scores]
+    curve = f'<polyline class="curve c1" points="{_points(values)}"/>'
+    inner = f'{shaded}{line}<svg viewBox="0 0 {_POINTS} {FLOOR_DB}" preserveAspectRatio="none">{curve}</svg>'
+    said = f"Score over time, 0 to {duration_s:.2f} s, with {len(spans)} intervals"
+    ticks = [(share / 5, f"{share / 5:g}") for share in range(6)]
+    return f'<div class="levels">{_plot(inner, said, duration_s, "Score", ticks)}</div>'
+
+
+def timeline(lanes: Sequence[tuple[str, Sequence[tuple[float, float]]]], duration_s: float) -> str:
+    """Who or what is there from when to when: a lane each, with bars along a time axis.
+
+    Args:
+        lanes: of each its name, in plain text, and (start, end) of its bars in seconds; from top to bottom.
         duration_s: what the right edge stands for.
     """
-    names = list(dict.fromkeys(name for _, _, name in stretches))
-    place = {name: (f"c{number % 5}", 100 * (number + 0.5) / len(names)) for number, name in enumerate(names)}
-    whole_s = max(duration_s, 1e-9)
+    high = 100 / max(1, len(lanes))
     bars = "".join(
-        f'<line class="curve lane {place[name][0]}" x1="{100 * start_s / whole_s:.2f}%" '
-        f'x2="{100 * end_s / whole_s:.2f}%" y1="{place[name][1]:.1f}%" y2="{place[name][1]:.1f}%">'
-        f"<title>{escape(name)}, {start_s:.1f} to {end_s:.1f} s</title></line>"
-        for start_s, end_s, name in stretches
+        f'<rect class="bar {lane_colour(at)}" x="{100 * start_s / duration_s:.3f}%" y="{(at + 0.15) * high:.2f}%" '
+        f'width="{100 * (end_s - start_s) / duration_s:.3f}%" height="{0.7 * high:.2f}%">'
+        f"<title>{escape(name)}, {start_s:.2f} to {end_s:.2f} s</title></rect>"
+        for at, (name, spans) in enumerate(lanes)
+        for start_s, end_s in spans
     )
-    keys = "".join(
-        f'<span class="key"><svg aria-hidden="true"><line class="curve {place[name][0]}" x2="100%" y1="50%" y2="50%"/>'
-        f"</svg>{escape(name)}</span>"
-        for name in names
-    )
-    ticks = [(1 - place[name][1] / 100, str(number + 1)) for number, name in enumerate(names)]
-    said = "What was there when: " + "; ".join(
-        f"{name} from {start:.0f} to {end:.0f} s" for start, end, name in stretches[:40]
-    )
-    return f'<p>{keys}</p><div class="lanes">{_plot(bars, said, duration_s, "Kind", ticks)}</div>'
+    names = [(1 - (at + 0.5) / len(lanes), escape(_shortened(name))) for at, (name, _) in enumerate(lanes)]
+    said = f"Timeline of {', '.join(name for name, _ in lanes)}"
+    return f'<div class="timeline">{_plot(bars, said, duration_s, "", names)}</div>'
+
+
+def lane_colour(number: int) -> str:
+    """Class of the colour of a lane, from 0 on."""
+    return f"c{(number + 1) % 5}"
+
+
+def _shortened(name: str, most: int = 14) -> str:
+    return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def colour_scale() -> str:

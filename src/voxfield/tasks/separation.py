@@ -13,6 +13,7 @@ import numpy as np
 from voxfield.audio import NOT_STORED, Given, Sink, Source, Stored, open_source, save
 from voxfield.cards import cards
 from voxfield.errors import InputError
+from voxfield.files import path_of
 from voxfield.formats import result_suffix
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.activity import Activity
@@ -52,11 +53,9 @@ class Separated:
         Raises:
             OutputError: a file exists and may not be overwritten, or cannot be written.
         """
-        own = Path(self.stored.name)
+        folder, own = path_of(folder), Path(self.stored.name)
         stem, suffix = stem or own.stem, suffix or result_suffix(own.suffix) or ".wav"
-        paths = [
-            Path(folder).expanduser() / f"{stem}_speaker{number}{suffix}" for number in range(1, len(self.voices) + 1)
-        ]
+        paths = [folder / f"{stem}_speaker{number}{suffix}" for number in range(1, len(self.voices) + 1)]
         for voice, path in zip(self.voices, paths, strict=True):
             save(path, voice, self.sample_rate_hz, self.stored, overwrite=overwrite)
         return paths

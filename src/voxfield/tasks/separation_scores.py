@@ -1,6 +1,7 @@
 """How separation is scored: SI-SDR and SDR with their gains, PESQ, STOI, and how often two voices changed places."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from voxfield.errors import InputError
 from voxfield.metrics.enhancement import NEEDS, pesq_wb, stoi
 from voxfield.metrics.separation import best_order, count_swaps, separation_scores
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.folders import recordings_of
+from voxfield.tasks.folders import read_with_truth, recordings_of
 from voxfield.tasks.separation import separate
 
 MEASURES = ("si_sdr", "sdr", "pesq", "stoi", "swaps")
@@ -35,10 +36,12 @@ class SeparationScoring:
         installed = [name for name in MEASURES if name not in _PACKAGES or find_spec(_PACKAGES[name])]
         self.measures = tuple(measures) or tuple(installed)
         self._engine = engine
-        self.rate_hz = engine.card.interface.sample_rate_hz
+        self._rate_hz = engine.card.interface.sample_rate_hz
 
-    def recordings(self, given: Path, truth: Path) -> Iterator[tuple[str, Path, Sequence[Path]]]:
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
         """Mixtures and their voices in `s1`, `s2` ...: `mix_clean` of LibriMix, `mix` of WSJ0-2mix."""
+        if truth is None:
+            raise InputError("separation is scored against the voices: name the folder that holds s1, s2 ...")
         folders = [truth / f"s{number}" for number in range(1, self._engine.card.interface.sources + 1)]
         for folder in folders:
             if not folder.is_dir():
@@ -49,12 +52,13 @@ class SeparationScoring:
             parts = [folder / path.name for folder in folders]
             if absent := [part for part in parts if not part.is_file()]:
                 raise InputError(f"{path} lacks the voice {absent[0]}")
-            yield path.stem, path, parts
+            yield path.stem, partial(self._score, path, parts)
 
-    def score(self, recording: Array, truth: Array) -> dict[str, Any]:
+    def _score(self, mixture: Path, parts: Sequence[Path]) -> dict[str, Any]:
         """Scores of one mixture."""
-        estimates = separate(recording, self.rate_hz, model=self._engine).voices[:, 0]
-        return score_voices(recording, estimates, truth, self.rate_hz, self.measures)
+        recording, voices = read_with_truth(mixture, parts, self._rate_hz)
+        estimates = separate(recording, self._rate_hz, model=self._engine).voices[:, 0]
+        return score_voices(recording, estimates, voices, self._rate_hz, self.measures)
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Means over the mixtures, and the share of them that gained less than 1 dB."""

@@ -23,11 +23,13 @@ class Speech:
             goes counts as well.
         level_db: of its loud frames, mean square relative to full scale.
         silent: nothing is louder than `SILENT_DB`.
+        range_db: from its quiet frames, those of the noise, up to its loud ones; 0 for silence.
     """
 
     seconds: float
     level_db: float
     silent: bool
+    range_db: float = 0.0
 
 
 class SpeechMeter:
@@ -57,8 +59,8 @@ class SpeechMeter:
         if loud <= SILENT_DB:
             return Speech(0.0, loud, True)
         if loud - quiet < LEAST_SPREAD_DB:
-            return Speech(0.0, loud, False)
+            return Speech(0.0, loud, False, loud - quiet)
         least = max(loud - _RANGE_DB, quiet + _SHARE * (loud - quiet))
         steps = np.diff(np.flatnonzero(levels >= least))  # from each frame of speech to the next
         count = 1 + int(steps[steps <= _PAUSE_FRAMES].sum() + (steps > _PAUSE_FRAMES).sum())
-        return Speech(self._frame_s * count, loud, False)
+        return Speech(self._frame_s * count, loud, False, loud - quiet)

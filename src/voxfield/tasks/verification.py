@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from voxfield.audio import Given, open_source
 from voxfield.errors import InputError
+from voxfield.tasks.calibration import Calibration, probability
 from voxfield.tasks.embedding import Embedded, cosine, embed_source, embedding_engine
+from voxfield.tasks.speech_meter import Speech
 from voxfield.tasks.work import Model
 
 
@@ -15,9 +17,13 @@ class Verified:
 
     Attributes:
         score: cosine of their vectors, -1 to 1, higher for one speaker; None where one of them is silent.
-        same: whether the score reaches the threshold; None without a threshold or a score.
+        same: whether the score reaches the threshold, or, without one, the ratio that of the model's card; None where
+            there is neither, or no score.
         threshold: as it was given.
         first, second: the recordings.
+        ratio: natural logarithm of how much likelier one speaker is than two, by the calibration on the model's card;
+            None without one, or without a score.
+        least_ratio: from which on the card's answer is one speaker; None without a calibration.
     """
 
     score: float | None
@@ -25,6 +31,13 @@ class Verified:
     threshold: float | None
     first: Embedded
     second: Embedded
+    ratio: float | None = None
+    least_ratio: float | None = None
+
+    @property
+    def probability(self) -> float | None:
+        """How likely one speaker is, where one and two are as likely beforehand; None without a ratio."""
+        return None if self.ratio is None else probability(self.ratio)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -41,6 +54,8 @@ class Verified:
             "score": None if self.score is None else round(self.score, 6),
             "same": self.same,
             "threshold": self.threshold,
+            "log_likelihood_ratio": None if self.ratio is None else round(self.ratio, 4),
+            "probability": None if self.probability is None else round(self.probability, 6),
             "model": self.first.model,
             "first": self.first.to_dict(),
             "second": self.second.to_dict(),
@@ -62,8 +77,8 @@ def verify(
         first, second: as for `voxfield.embed`.
         rate: sample rate in Hz of both; for arrays, and only for arrays.
         model: as for `voxfield.embed`.
-        threshold: score from which on the answer is "the same"; no answer is given without one, as the right one
-            depends on the model and on how the recordings were made.
+        threshold: cosine from which on the answer is "the same"; that of the model's calibration if None. A model
+            without one gives no answer then, as the right threshold depends on the model and on the recordings.
         threads: threads within the network.
 
     Raises:
@@ -76,11 +91,18 @@ def verify(
     for recording in (first, second):
         with open_source(recording, rate) as source:
             made.append(embed_source(source, engine)[0])
-    return compared(made[0], made[1], threshold)
+    return compared(made[0], made[1], threshold, Calibration.of(engine.card))
 
 
-def compared(first: Embedded, second: Embedded, threshold: float | None = None) -> Verified:
+def compared(
+    first: Embedded, second: Embedded, threshold: float | None = None, calibration: Calibration | None = None
+) -> Verified:
     """The comparison of two recordings that are vectors already.
+
+    Args:
+        first, second: of one model.
+        threshold: as for `verify`.
+        calibration: of the model.
 
     Raises:
         InputError: the vectors are of two models.
@@ -90,10 +112,22 @@ def compared(first: Embedded, second: Embedded, threshold: float | None = None) 
         raise InputError(
             f"vectors of {first.model} and of {second.model} cannot be compared; embed both with one model"
         )
-    silent = first.speech.silent or second.speech.silent
-    score = None if silent else cosine(first.vector, second.vector)
-    same = None if score is None or threshold is None else score >= threshold
-    return Verified(score, same, threshold, first, second)
+    least = None if calibration is None else calibration.threshold
+    if first.speech.silent or second.speech.silent:
+        return Verified(None, None, threshold, first, second, None, least)
+    score = cosine(first.vector, second.vector)
+    ratio = None if calibration is None else calibrated(calibration, score, first.speech, second.speech)
+    if threshold is not None:
+        same: bool | None = score >= threshold
+    else:
+        same = None if ratio is None or least is None else ratio >= least
+    return Verified(score, same, threshold, first, second, ratio, least)
+
+
+def calibrated(calibration: Calibration, score: float, first: Speech, second: Speech) -> float:
+    """Log-likelihood ratio of two recordings by their cosine and what their level says of their speech."""
+    shorter, worse = min(first.seconds, second.seconds), min(first.range_db, second.range_db)
+    return calibration.ratio(score, shorter, worse)
 
 
 def check_threshold(threshold: float | None) -> None:

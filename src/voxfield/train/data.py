@@ -64,7 +64,7 @@ def open_banks(data: DataConfig, sample_rate_hz: int, split: str) -> Banks:
 def _clips(data: DataConfig, sources: Sequence[str], kind: str, split: str) -> list[Clip]:
     found: list[Clip] = []
     for source in sources:
-        clips = read_source(source, kind, split)
+        clips = read_source(source, kind, split, data.speaker_level if kind == "speech" else 0)
         if split and not any(clip.split for clip in clips):
             training, validation = without_held_out(clips)
             clips = validation if split == data.valid_split else training

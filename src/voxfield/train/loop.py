@@ -25,6 +25,7 @@ from voxfield.train.log import Log
 from voxfield.train.precision import in_bfloat16
 from voxfield.train.processes import Processes, chosen_device, joined
 from voxfield.train.recipe import Recipe, TrainConfig
+from voxfield.train.shared_norm import share_statistics
 from voxfield.train.state import RunState
 from voxfield.train.task import Scores, TrainingTask, mean_scores
 from voxfield.train.tasks import task_class
@@ -73,12 +74,15 @@ def train(
     with joined(config.batch, device) as processes:
         torch.manual_seed(config.seed)
         task = task_class(recipe.task)(recipe)
-        state = RunState(recipe, task.network(), device)
+        state = RunState(recipe, task.network(), device, task.head)
+        said = ""
         if resume:
             state.resume(path)
         elif init is not None:
-            state.start_from(Path(init))
+            said = state.start_from(Path(init))
         task.to(device)
+        if processes.count > 1:
+            share_statistics(state.trained, processes.count)
         log = Log(folder, quiet=not processes.first)
         validation = Validation(task, state, folder / BEST, log, resume) if processes.first else None
         log.say(
@@ -86,6 +90,8 @@ def train(
             f"{'bfloat16' if in_bfloat16(config.bfloat16, device) else 'float32'}, from step {state.step} and "
             f"{state.hours_of_mixtures:.1f} hours of mixtures"
         )
+        if said:
+            log.say(said)
         began = state.step
         deadline = math.inf if max_minutes is None else started + 60 * max_minutes
         try:
@@ -121,11 +127,12 @@ def _steps(
     for batch in _batches(task, state, processes):
         for group in state.optimiser.param_groups:
             group["lr"] = config.learning_rate * schedule(config, state.step)
+        task.step = state.step
         losses = task.losses(net, [tensor.to(state.device, non_blocking=True) for tensor in batch])
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(losses["loss"])
-        stop = processes.average(net, bool(asked_to_stop) or time.monotonic() > deadline)
-        norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip_norm)
+        stop = processes.average(state.trained, bool(asked_to_stop) or time.monotonic() > deadline)
+        norm = nn.utils.clip_grad_norm_(state.trained.parameters(), config.clip_norm)
         infinite = (~torch.isfinite(norm)).float()
         state.optimiser.found_inf = infinite  # type: ignore[attr-defined]  # such a step is left out, on the device
         state.optimiser.step()

@@ -16,18 +16,19 @@ from typing import Any, Literal
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
 from voxfield.train.tasks import task_class
-from voxfield.train.values import build, override, parse_override, refuse_unknown
+from voxfield.values import build, override, parse_override, refuse_unknown
 
 __all__ = ["CardConfig", "DataConfig", "Recipe", "TrainConfig", "build", "from_dict", "load", "parse_override"]
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Training data: folders, `.jsonl` or `.csv` manifests."""
+    """Training data: folders, those of Kaldi too, `.jsonl` or `.csv` manifests."""
 
     speech: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
+    speaker_level: int = 0  # of the folder that names the speaker, 1 right below a source; 0 for that of the recording
     simulated_rooms: int = 0  # made-up rooms beside the measured ones; needs the extra [rooms]
     train_split: str = "train"  # of manifests that have a `split` column; of other sources, all but every tenth
     valid_split: str = "valid"

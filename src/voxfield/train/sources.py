@@ -1,6 +1,7 @@
-"""Where training data comes from: folders, JSON lines and CSV manifests.
+"""Where training data comes from: folders, Kaldi's data folders, JSON lines and CSV manifests.
 
-A source is a folder (every audio file below it; the speaker or label is the name of the file's folder), a `.jsonl`
+A source is a folder (every audio file below it; the speaker or label is the name of the file's folder, or of one above
+it), a folder of Kaldi (`wav.scp` and `utt2spk`, and `segments` where recordings are cut), a `.jsonl`
 manifest (`audio_filepath`, and optionally `speaker`, `label`, `split`, `kind`, `offset`, `duration`), or a `.csv`
 manifest (`path`, and optionally the same columns). Paths are relative to the manifest.
 
@@ -32,21 +33,24 @@ class Clip:
     split: str = ""  # of a manifest
 
 
-def read_source(source: str | Path, kind: str, split: str = "") -> list[Clip]:
+def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) -> list[Clip]:
     """The clips of a folder or manifest, in a fixed order.
 
     Args:
         source: folder, `.jsonl` or `.csv`.
         kind: rows of a manifest that have a `kind` column must have this one (`speech`, `noise`, `rir`).
         split: rows that have a `split` column must have this one; empty takes all.
+        level: of the folder that names the speaker or label, 1 right below the source; 0 for the one of the file.
 
     Raises:
         InputError: nothing there, or a row that cannot be read (named by its line).
     """
     source = Path(source)
-    if source.is_dir():
+    if (source / "wav.scp").exists():
+        clips = _of_kaldi(source)
+    elif source.is_dir():
         paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
-        clips = [Clip(str(path), path.parent.name) for path in paths]
+        clips = [Clip(str(path), _folder(path, source, level)) for path in paths]
     elif source.suffix == ".jsonl" and source.exists():
         rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
         clips = _rows(source, rows, "audio_filepath", kind, split)
@@ -112,3 +116,41 @@ def _rows(source: Path, rows: Sequence[Mapping[str, Any]], column: str, kind: st
             )
         )
     return clips
+
+
+def _folder(path: Path, source: Path, level: int) -> str:
+    """Name of the folder of a level below the source, or of the file's own."""
+    above = path.relative_to(source).parts[:-1]
+    if level > len(above):
+        raise InputError(f"{path} lies {len(above)} folders below {source}; its speaker was to be folder {level}")
+    return above[level - 1] if level else path.parent.name
+
+
+def _of_kaldi(folder: Path) -> list[Clip]:
+    """The utterances of a data folder of Kaldi, in the order of `utt2spk`. Commands in `wav.scp` are not run."""
+    recordings = _table(folder / "wav.scp")
+    segments = _table(folder / "segments") if (folder / "segments").exists() else {}
+    clips = []
+    for utterance, speaker in _table(folder / "utt2spk").items():
+        name, offset_s, duration_s = utterance, 0.0, None
+        if segments:
+            try:
+                name, start, end = segments[utterance].split()
+                offset_s, duration_s = float(start), float(end) - float(start)
+            except (KeyError, ValueError) as error:
+                raise InputError(f"{folder}/segments has no recording, start and end of {utterance}") from error
+        path = recordings.get(name, "")
+        if not path or path.endswith("|"):
+            wanted = f"no recording {name}" if not path else f"a command for {name}, which is not run: {path}"
+            raise InputError(f"{folder}/wav.scp has {wanted}; give the path of a sound file")
+        clips.append(Clip(str(folder / path) if (folder / path).exists() else path, speaker, offset_s, duration_s))
+    return clips
+
+
+def _table(path: Path) -> dict[str, str]:
+    """Lines of a name and what follows it."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return {words[0]: words[1].strip() for line in lines if len(words := line.split(maxsplit=1)) == 2}

@@ -18,14 +18,16 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from voxfield.errors import CheckpointError, RecipeError
 from voxfield.models import architecture
 from voxfield.train import checkpoint
+from voxfield.train.head import Head
 from voxfield.train.recipe import Recipe
-from voxfield.train.values import build
+from voxfield.values import build
 
 
 class RunState:
     """A run at its first step.
 
     Attributes:
+        trained: network and head, all that the optimiser changes.
         step: steps made.
         items: mixtures drawn in this run, by all processes; the number of the next one.
         epoch_items: mixtures of an epoch, kept for the whole run, so that no later change of the batch repeats one.
@@ -33,13 +35,14 @@ class RunState:
         random: torch's random state after the last step.
     """
 
-    def __init__(self, recipe: Recipe, network: nn.Module, device: torch.device) -> None:
+    def __init__(self, recipe: Recipe, network: nn.Module, device: torch.device, head: Head | None = None) -> None:
         config = recipe.train
         self.recipe, self.device = recipe, device
-        self.net = network.to(device)
+        self.net, self.head = network.to(device), (head or Head()).to(device)
+        self.trained = nn.ModuleList([self.net, self.head])
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), config.learning_rate, (0.9, 0.98), weight_decay=config.weight_decay, fused=True
+            self.trained.parameters(), config.learning_rate, (0.9, 0.98), weight_decay=config.weight_decay, fused=True
         )
         self.step, self.items, self.epoch_items = 0, 0, config.epoch_steps * config.batch
         self.hours_of_mixtures = 0.0
@@ -68,14 +71,16 @@ class RunState:
         parts = {
             "net": self.net.state_dict(),
             "ema": self.average.state_dict(),
+            "head": self.head.state_dict(),
             "optimiser": checkpoint.optimiser_tensors(self.optimiser),
             "random": self.random,
         }
         checkpoint.save(path, parts, self._about())
 
     def save_average(self, path: Path, scores: Mapping[str, float]) -> None:
-        """The averaged weights alone, with their scores: enough to export or to start from, not to resume."""
-        checkpoint.save(path, {"ema": self.average.state_dict()}, {**self._about(), "scores": dict(scores)})
+        """The averaged weights and the head, with their scores: enough to export or to start from, not to resume."""
+        parts = {"ema": self.average.state_dict(), "head": self.head.state_dict()}
+        checkpoint.save(path, parts, {**self._about(), "scores": dict(scores)})
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint of the same network.
@@ -94,19 +99,30 @@ class RunState:
             raise RecipeError(
                 f"{path} is of another network than the recipe's [model]; choose another folder with --run"
             )
+        own = self.head.about()
+        if {key: about.get(key) for key in own} != own:
+            raise RecipeError(
+                f"{path} is of other {' and '.join(own)} than the recipe's [data] and [mix] give; start a new run from "
+                "its weights with --init"
+            )
         checkpoint.restore(self.net, parts["net"], str(path))
         checkpoint.restore(self.average, parts["ema"], str(path))
+        checkpoint.restore(self.head, parts.get("head", {}), str(path))
         checkpoint.restore_optimiser(self.optimiser, parts["optimiser"])
         restore_random_state(parts.get("random", {}))
         self.step, self.random = about["step"], random_state()
         self.items, self.epoch_items, self.hours_of_mixtures = seen(about)
 
-    def start_from(self, path: Path) -> None:
-        """Take the averaged weights of a checkpoint; steps count from zero, the optimiser starts anew."""
+    def start_from(self, path: Path) -> str:
+        """Take the averaged weights of a checkpoint, and of its head what fits, which is said in a line for the log.
+
+        Steps count from zero, and the optimiser starts anew.
+        """
         parts, about = checkpoint.load(path)
         checkpoint.restore(self.net, parts["ema"], str(path))
         checkpoint.restore(self.average, parts["ema"], str(path))
         self.hours_of_mixtures = seen(about)[2]
+        return self.head.start_from(parts.get("head", {}), about)
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -115,6 +131,7 @@ class RunState:
             "epoch_items": self.epoch_items,
             "hours_of_mixtures": round(self.hours_of_mixtures, 6),
             "recipe": self.recipe.to_dict(),
+            **self.head.about(),
         }
 
 
@@ -126,7 +143,7 @@ def seen(about: Mapping[str, Any]) -> tuple[int, int, float]:
     train, mix = about["recipe"]["train"], about["recipe"]["mix"]
     items = about.get("items", about["step"] * train["batch"])
     epoch_items = about.get("epoch_items", train["epoch_steps"] * train["batch"])
-    return items, epoch_items, about.get("hours_of_mixtures", items * mix["duration_s"] / 3600)
+    return items, epoch_items, about.get("hours_of_mixtures", items * mix.get("duration_s", 0) / 3600)
 
 
 def random_state() -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from voxfield.models import architecture
 from voxfield.protocols import Array
+from voxfield.train.head import Head
 from voxfield.train.precision import in_bfloat16
 from voxfield.train.recipe import Recipe
 
@@ -34,6 +35,7 @@ class TrainingTask(ABC):
     """Mixtures, losses and scores of one kind of network.
 
     `mix_config` and `loss_config` are the dataclasses of the recipe's [mix] and [loss]; [mix] has a `duration_s`.
+    `head` is what is trained beside the network, and `step` how many steps were made, which the loop sets.
     """
 
     mix_config: ClassVar[type]
@@ -41,6 +43,7 @@ class TrainingTask(ABC):
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        self.head, self.step = Head(), 0
         self.mixer = self.make_mixer(recipe.mix, recipe.train.seed, recipe.data.train_split)
 
     @cached_property
@@ -89,8 +92,12 @@ class TrainingTask(ABC):
 
     def run(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Output of the network in training, computed in the recipe's precision and given back in float32."""
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=in_bfloat16(self.recipe.train.bfloat16, x.device)):
+        with self.precision(x.device):
             return network(x).float()
+
+    def precision(self, device: torch.device) -> torch.autocast:
+        """Within it, torch computes in the recipe's precision."""
+        return torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(self.recipe.train.bfloat16, device))
 
 
 def mean_scores(task: TrainingTask, rows: Sequence[Scores]) -> Scores:

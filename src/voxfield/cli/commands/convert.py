@@ -17,7 +17,7 @@ def command(
         typer.Option(
             "--from",
             help="Program that made it.",
-            metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|keras|wespeaker|speechbrain|taoruijie|rosinality",
+            metavar="asteroid|torchaudio|kaituoxu|naplab|tan-wang|keras|wespeaker|speechbrain|taoruijie|fairseq|rosinality",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", metavar="DIR")],
@@ -33,7 +33,7 @@ def command(
     """Convert a network that another program trained: safetensors and a card, and ONNX with --onnx.
 
     Conv-TasNet of four programs, the CRN of its authors, speaker networks of WeSpeaker, SpeechBrain and TaoRuijie,
-    of Keras MobileNet, ResNet, MEAN_Spot and the CRN, and rosinality's VQ-VAE-2.
+    wav2vec (v1) of fairseq, rosinality's VQ-VAE-2, and of Keras MobileNet, ResNet, MEAN_Spot and the CRN.
 
     The configuration is read off the tensors; what they cannot say is taken from the settings stored beside them, or
     assumed, and what was assumed is said. Nothing in the checkpoint is run.

@@ -3,34 +3,63 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.completion import all_models
 from voxfield.cli.options import Offline
 from voxfield.cli.printable import visible
+from voxfield.errors import InputError
+
+if TYPE_CHECKING:
+    from voxfield.tasks.evaluation import Evaluation
 
 
 def command(
-    recordings: Annotated[Path, typer.Argument(help="Folder of noisy recordings, or of mixtures.")],
-    truth: Annotated[Path, typer.Argument(help="Folder of clean recordings of the same names, or with s1/, s2/ ...")],
+    recordings: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of noisy recordings, of mixtures or talks; RTTM; a list of trials or a folder of lists."
+        ),
+    ],
+    truth: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of clean recordings of the same names, or with s1/, s2/ ...; RTTM; none for trials."
+        ),
+    ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Name of a model, or an .onnx file.", autocompletion=all_models)
-    ] = "crn-small",
+        str | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name of a model, or an .onnx file; crn-small, or for RTTM the speaker model.",
+            autocompletion=all_models,
+        ),
+    ] = None,
     measures: Annotated[
         str,
         typer.Option(
             help="Comma-separated; all that are installed if not given. Of enhancement: pesq, stoi, estoi, si_sdr_db, "
-            "dnsmos; of separation: si_sdr, sdr, pesq, stoi, swaps."
+            "dnsmos; of separation: si_sdr, sdr, pesq, stoi, swaps; of speakers: eer, min_dcf, cllr."
         ),
     ] = "",
     limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
+    cohort: Annotated[
+        Path | None, typer.Option(help="Other speakers' vectors, of `voxfield embed -o FILE.npz`, to normalise with.")
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Trials of other speakers to fit a calibration on, for Cllr and for a card.")
+    ] = None,
+    det: Annotated[Path | None, typer.Option(help="An .svg for the errors over all thresholds (DET).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     offline: Offline = False,
 ) -> None:
-    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture.
+    """Score a model: enhancement by SNR beside the noisy input, separation beside the mixture, speakers by trials,
+    diarization by its error rate (DER).
 
+    A trial is a line of a text file: `1 enrol.wav test.wav` for one speaker, `0 enrol.wav test.wav` for two.
     A recording that cannot be scored is named at the end, and the exit code is 1.
 
     Examples:
@@ -38,18 +67,24 @@ def command(
       voxfield evaluate test/noisy test/clean --model crn-small --json
 
       voxfield evaluate Libri2Mix/test/mix_clean Libri2Mix/test --model conv-tasnet-small
-    """
-    from voxfield.metrics.enhancement import NEEDS
-    from voxfield.tasks.evaluation import evaluate, scoring_for
 
-    chosen = tuple(measures.split(",")) if measures else ()
-    used = scoring_for(model, chosen).measures
-    if not measures and (absent := [name for name in NEEDS if name not in used]):
-        print(
-            f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
-            file=sys.stderr,
-        )
-    found = evaluate(recordings, truth, model, chosen, limit=limit, progress=_show)
+      voxfield evaluate trials/test/ --calibrate trials/fit/ --det det.svg --model speakers.onnx --json
+
+      voxfield evaluate found.rttm truth.rttm
+    """
+    from voxfield.tasks.diarization_scores import evaluate_turns, is_rttm
+
+    given = {"cohort": cohort, "calibrate": calibrate, "det": det}
+    options = {name: path for name, path in given.items() if path is not None}
+    turns = truth is not None and is_rttm(truth)
+    if truth is not None and turns:
+        if measures or options:
+            raise InputError(
+                "diarization has one measure, which is given; --measures and the like are those of other tasks"
+            )
+        found = evaluate_turns(recordings, truth, model, limit=limit, progress=_show)
+    else:
+        found = _evaluated(recordings, truth, model or "crn-small", measures, limit, options)
     print(file=sys.stderr)
     for row in found.failed:
         print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
@@ -59,11 +94,27 @@ def command(
         from rich.console import Console
         from rich.table import Table
 
-        grid = Table(*found.head, title=f"{found.model} on {recordings}")
+        grid = Table(*found.head, title=f"{found.model} on {truth if turns else recordings}")
         for cells in found.cells:
             grid.add_row(*cells)
         Console().print(grid)
     raise typer.Exit(1 if found.failed else 0)
+
+
+def _evaluated(
+    recordings: Path, truth: Path | None, model: str, measures: str, limit: int, options: dict[str, Path]
+) -> "Evaluation":
+    from voxfield.metrics.enhancement import NEEDS
+    from voxfield.tasks.evaluation import evaluate, scoring_for
+
+    chosen = tuple(measures.split(",")) if measures else ()
+    used = scoring_for(model, chosen, options).measures
+    if not measures and "eer" not in used and (absent := [name for name in NEEDS if name not in used]):
+        print(
+            f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
+            file=sys.stderr,
+        )
+    return evaluate(recordings, truth, model, chosen, limit=limit, progress=_show, options=options)
 
 
 def _show(name: str) -> None:

@@ -105,6 +105,7 @@ class SeparateWork:
     choices: Choices
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        from voxfield.audio import FileSink
         from voxfield.tasks.comparison import Comparison
         from voxfield.tasks.separation import separate_into, separating_engine
 
@@ -115,10 +116,7 @@ class SeparateWork:
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []
             auto = self.speakers == "auto" and not piped  # the recording itself may get the first voice's name
-            for path in [
-                *paths,
-                *paths[:auto],
-            ]:  # each is entered before the next is opened, so that none is left half-written
+            for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
                 sink = open_output(
                     path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
                 )
@@ -140,7 +138,8 @@ class SeparateWork:
                 "Levels": ", ".join(f"{level:.1f} dB" for level in made["levels_db"]) + " under the loudest",
             }
             line = finish(done, self.choices, comparison, f"{job.input.name} separated", facts)
-            return line if piped else line | {"outputs": [str(path) for path in paths if path.exists()]}
+            written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
+            return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
 
 
 def _number(speakers: str | None) -> int | str | None:

@@ -2,27 +2,28 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import embedders
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Offline, Threads
+from voxfield.cli.options import AsJson, Offline, SpeakerModel, Threads
 from voxfield.cli.printable import visible
+
+if TYPE_CHECKING:
+    from voxfield.tasks.verification import Verified
 
 
 def command(
     first: Annotated[Path, typer.Argument(help="A recording.", metavar="A")],
     second: Annotated[Path, typer.Argument(help="Another one.", metavar="B")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.", autocompletion=embedders
-        ),
-    ] = None,
+    model: SpeakerModel = None,
     threshold: Annotated[
-        float | None, typer.Option(help="Cosine from which on the answer is: the same speaker.", metavar="X")
+        float | None,
+        typer.Option(
+            help="Cosine from which on the answer is: the same speaker; the model's own decision if not given.",
+            metavar="X",
+        ),
     ] = None,
     threads: Threads = 1,
     offline: Offline = False,
@@ -30,8 +31,8 @@ def command(
 ) -> None:
     """Compare the speakers of two recordings.
 
-    The score is the cosine of their vectors, -1 to 1. Without --threshold there is no decision: the right threshold
-    depends on the model and on how the recordings were made.
+    The score is the cosine of their vectors, -1 to 1. A model with a calibration on its card decides by it, and gives
+    a probability for the case that one speaker and two are as likely beforehand. Others decide with --threshold only.
 
     Examples:
 
@@ -39,6 +40,7 @@ def command(
 
       voxfield verify a.wav b.wav --model converted/ --threshold 0.5 --json
     """
+    from voxfield.tasks.calibration import Calibration
     from voxfield.tasks.embedding import embed_source, embedding_engine
     from voxfield.tasks.verification import check_threshold, compared
 
@@ -48,19 +50,24 @@ def command(
     for path in (first, second):
         with open_input(path) as source:
             made.append(embed_source(source, engine)[0])
-    found = compared(made[0], made[1], threshold)
+    found = compared(made[0], made[1], threshold, Calibration.of(engine.card))
     if as_json:
         print(json.dumps({"inputs": [str(first), str(second)], **found.to_dict()}))
         return
-    if found.score is None:
-        print("score: none, as a recording is silent")
-    elif threshold is None:
-        print(f"score: {found.score:.3f}; no decision without --threshold")
-    else:
-        print(
-            f"score: {found.score:.3f}; {'the same speaker' if found.same else 'different speakers'} at {threshold:g}"
-        )
+    print(_in_words(found))
     for path, one in zip((first, second), made, strict=True):
         print(visible(f"{path}: {one.duration_s:.1f} s, {one.speech.seconds:.1f} s of speech"))
         for note in one.notes:
             print(f"  note: {note}")
+
+
+def _in_words(found: "Verified") -> str:
+    if found.score is None:
+        return "score: none, as a recording is silent"
+    if found.same is None:
+        return f"score: {found.score:.3f}; no decision without --threshold"
+    answer = "the same speaker" if found.same else "different speakers"
+    if found.probability is None:
+        return f"score: {found.score:.3f}; {answer} at {found.threshold:g}"
+    by = "" if found.threshold is None else f" at {found.threshold:g}"
+    return f"score: {found.score:.3f}; {answer}{by}; probability of one speaker {100 * found.probability:.1f} %"

@@ -99,6 +99,8 @@ class CodeCalls:
             return tuple(self.net.shape(value.name))
         if isinstance(value, Tensor) and name == "T":
             return code_functions.permute(self, value, list(reversed(range(self.net.rank(value.name)))), line)
+        if isinstance(value, tuple) and name == "values":  # of the pair that torch's max along a dim gives
+            return value[0]
         return Method(value, name)
 
     def join(self, function: str, operands: Sequence[Any], line: int) -> Any:
@@ -358,7 +360,7 @@ class CodeCalls:
             raise at(line, f"'{function.path}(...)' is never run; paste the layers alone.")
         if kind in PASS_THROUGH and args:
             return args[0]
-        found = code_functions.functional(self, kind, args, named, line)
+        found = code_functions.functional(self, kind, args, named, line, torch=function.root == "torch")
         if found is not None:
             return self._noted(found)
         if kind[:1].isupper() and function.path != kind and _holds_no_tensor(args) and kind not in {"Adam", "Variable"}:
@@ -433,7 +435,7 @@ class CodeCalls:
         if isinstance(owner, Tensor):
             if name in PASS_THROUGH or name in {"to", "cuda", "cpu"}:
                 return owner
-            found = code_functions.functional(self, name, [owner, *args], named, line)
+            found = code_functions.functional(self, name, [owner, *args], named, line, torch=True)
             if found is not None:
                 return self._noted(found)
             raise at(line, f"the tensor method '{name}' cannot be followed.")

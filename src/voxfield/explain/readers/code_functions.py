@@ -54,9 +54,13 @@ JOINS = {
 REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min", "std": "std", "var": "var"}
 REDUCTIONS.update({f"reduce_{name}": name for name in ("mean", "sum", "max", "min", "std", "variance")})
 
+EXTREMES = {"max", "min"}  # of an array along a dim; of two arrays, value by value
 
-def functional(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Any:
-    """What the function called `name` gives, or None when it is not one of these."""
+
+def functional(
+    calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int, *, torch: bool = False
+) -> Any:
+    """What the function called `name` gives, or None when it is not one of these; `torch` where it is one of torch."""
     if name in ELEMENTWISE:
         return _one(calls, name, args, line, lambda x, o: calls.net.elementwise([x], o, name))
     if name in JOINS:
@@ -64,6 +68,12 @@ def functional(calls: CodeCalls, name: str, args: list[Any], named: dict[str, An
         return calls.join(JOINS[name], [v for v in listed if not isinstance(v, str)], line)
     if name in REDUCTIONS:
         return _reduce(calls, REDUCTIONS[name], args, named, line)
+    if name in EXTREMES:
+        if len(args) > 1 and isinstance(args[1], Tensor):
+            return functional(calls, f"{name}imum", args, named, line)
+        found = functional(calls, f"a{name}", args, named, line)
+        along = len(args) > 1 or "dim" in named
+        return (found, Missing("indices", line)) if torch and along else found
     operation = OPERATIONS.get(name)
     return None if operation is None else operation(calls, name, args, named, line)
 

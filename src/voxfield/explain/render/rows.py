@@ -253,8 +253,9 @@ def layer_texts(layer: LayerReport, report: Report, axes: Sequence[str]) -> dict
         "state": "?" if layer.state.value is None else plain(layer.state.value),
     }
     for axis in axes:
-        field = next((f for f in layer.fields if f.axis == axis and f.hop is not None), None)
-        field = field or next((f for f in layer.fields if f.axis == axis), None)
+        along = [f for f in layer.fields if f.axis == axis]  # one an input, of which the layer may read but one
+        moving = [f for f in along if f.hop is not None]
+        field = next(iter(moving or [f for f in along if field_text(f) != "?"] or along), None)
         cells[f"field {axis}"] = field_text(field)
         cells[f"hop {axis}"] = "" if field is None or field.hop is None else plain(field.hop)
     return cells

@@ -1,8 +1,9 @@
 """Reads checkpoint files of other programs without running anything in them.
 
 Such files are pickles, and a pickle may call any function. torch's restricted reader refuses all but tensors and plain
-values; published files hold three harmless things more, for which it is given stand-ins that cannot do anything else:
-numbers of numpy, the version of torch, and the wrapper object that the authors of the CRN put around their weights.
+values; published files hold four harmless things more, for which it is given stand-ins that cannot do anything else:
+numbers of numpy, the version of torch, the settings of a command line as Python's argparse keeps them, and the wrapper
+object that the authors of the CRN put around their weights.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ def read(path: str | Path) -> Checkpoint:
         raise CheckpointError(f"{path} holds a {type(content).__name__}; a state dict of named tensors is needed")
     settings = {str(key): value for key, value in content.items() if isinstance(value, str | int | float | bool)}
     for key in STORED_SETTINGS:
-        if isinstance(content.get(key), Mapping):
-            settings |= content[key]
+        settings |= _settings(content.get(key))
+    settings |= _settings(_settings(content.get("cfg")).get("model"))
     tensors: Mapping[Any, Any] = content
     for key in CONTAINERS:
         if isinstance(content.get(key), Mapping) and any(torch.is_tensor(value) for value in content[key].values()):
@@ -96,6 +97,12 @@ def read(path: str | Path) -> Checkpoint:
             found = {name.removeprefix(prefix): value for name, value in found.items()}
     cases = content.get("cases")
     return Checkpoint(path, found, settings, cases if isinstance(cases, list) else [])
+
+
+def _settings(value: Any) -> dict[str, Any]:
+    """What a table or the settings of a command line hold by name; nothing of anything else."""
+    value = vars(value) if isinstance(value, _Namespace) else value
+    return {str(key): part for key, part in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _content(path: Path) -> Any:
@@ -129,6 +136,10 @@ class _Wrapper:
     """Stands in for `CheckPoint`, in which the authors of the CRN keep `net_state_dict` beside the optimiser's."""
 
 
+class _Namespace:
+    """Stands in for `argparse.Namespace`, the settings of a command line."""
+
+
 class _Version(str):
     """Stands in for `TorchVersion`, a text."""
 
@@ -152,6 +163,7 @@ def _number(kind: _Kind, content: bytes) -> Any:
 
 _STAND_INS: tuple[tuple[Callable[..., Any], str], ...] = (
     (_Wrapper, "utils.models.CheckPoint"),
+    (_Namespace, "argparse.Namespace"),
     (_Version, "torch.torch_version.TorchVersion"),
     (_Kind, "numpy.dtype"),
     (_number, "numpy.core.multiarray.scalar"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from voxfield.export.convert.asteroid import ASTEROID
+from voxfield.export.convert.fairseq import FAIRSEQ
 from voxfield.export.convert.kaituoxu import KAITUOXU
 from voxfield.export.convert.keras import KERAS
 from voxfield.export.convert.naplab import NAPLAB
@@ -27,6 +28,7 @@ PROGRAMS: dict[str, Program] = {
     "wespeaker": WESPEAKER,
     "speechbrain": SPEECHBRAIN,
     "taoruijie": TAORUIJIE,
+    "fairseq": FAIRSEQ,
     "rosinality": ROSINALITY,
 }
 OTHERS = (  # a name that gives it away -> what it is
@@ -36,7 +38,8 @@ OTHERS = (  # a name that gives it away -> what it is
     ),
     (r"dual_?(path|rnn)|intra_RNN|intra_rnn", "a dual-path network (DPRNN or SepFormer)"),
     (r"^layer4\..*se_res2block|Res2Conv|^blocks\.\d+\.res2net_block|se_res2block", "an ECAPA-TDNN speaker network"),
-    (r"^feature_extractor\.conv_layers|^feature_aggregator\.", "a wav2vec network"),
+    (r"^(\w+\.)*feature_extractor\.conv_layers", "a wav2vec 2.0 network, a transformer"),
+    (r"^feature_aggregator\.0\.weight", "a wav2vec with a recurrent context network"),
     (r"(^|\.)lstm.*weight_hh_l0$", "a recurrent (CRN-like) enhancer"),
     (r"^layer[1-4]\.\d+\.conv\d\.weight$", "a ResNet"),
     (r"^encoder\.\d+\.\d+\.weight$", "a Demucs-like waveform U-Net"),

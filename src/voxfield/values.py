@@ -1,4 +1,4 @@
-"""Frozen dataclasses from the tables of a recipe: an unknown key or a value of another type is an error."""
+"""Frozen dataclasses from the tables of a recipe or a job: an unknown key or a value of another type is an error."""
 
 from __future__ import annotations
 

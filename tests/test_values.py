@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from voxfield.errors import RecipeError
-from voxfield.train.values import convert
+from voxfield.values import convert
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""Diarization error rates on conversations built of single utterances, speech detection, speed and peak memory.
+
+    python benchmarks/diarization.py MANIFEST.csv                     # error rates, on speakers of the split `valid`
+    python benchmarks/diarization.py MANIFEST.csv --detection         # of speech, beside the level alone
+    python benchmarks/diarization.py MANIFEST.csv --hour              # one hour: seconds and peak memory
+
+How conversations are made is in conversations.py; they are the same at every call. Speaker numbers are found (auto)
+unless it says `given`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from conversations import RATE_HZ, Conversation, Material, Style, conversation
+from table import table
+
+import voxfield as vf
+from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarization_errors
+from voxfield.tasks.speech_detector import PAUSE_S, SpeechDetector, joined, runs
+from voxfield.tasks.speech_meter import SpeechMeter
+
+NUMBERS = (2, 3, 4)
+SNRS_DB = (None, 20.0, 10.0)
+COLLAR_S = 0.25
+
+
+def conversations(
+    material: Material, number: int, snr_db: float | None, count: int, seconds: float
+) -> list[Conversation]:
+    """The conversations of one condition."""
+    noise = 0 if snr_db is None else round(snr_db)
+    style = Style(speakers=number, seconds=seconds, snr_db=snr_db)
+    return [conversation(material, style, 10_000 * number + 100 * noise + index) for index in range(count)]
+
+
+def error_rates(material: Material, chosen: argparse.Namespace) -> None:
+    """Print a row a condition, and all together."""
+    total = [NO_ERRORS] * 4
+    rows = []
+    engine = vf.load_engine(chosen.model) if chosen.model else None
+    for number in NUMBERS:
+        for snr_db in SNRS_DB:
+            sums, counts = [NO_ERRORS] * 4, []
+            for one in conversations(material, number, snr_db, chosen.count, chosen.seconds):
+                auto = vf.diarize(one.samples, RATE_HZ, model=engine)
+                given = vf.diarize(one.samples, RATE_HZ, model=engine, speakers=number)
+                pairs = [(made, collar) for made in (auto, given) for collar in (0.0, COLLAR_S)]
+                errors = [diarization_errors(one.turns, made.turns, collar_s=collar) for made, collar in pairs]
+                sums = [a + b for a, b in zip(sums, errors, strict=True)]
+                counts.append(len(auto.speakers))
+            total = [a + b for a, b in zip(total, sums, strict=True)]
+            noise = "none" if snr_db is None else f"{snr_db:g} dB"
+            rows.append([f"{number}, {noise}", *cells(sums), f"{sum(c == number for c in counts)}/{len(counts)}"])
+    rows.append(["all", *cells(total), ""])
+    head = ["speakers, SNR", "missed", "false alarm", "confusion", "DER", f"DER, collar {COLLAR_S}", "DER, given",
+            "given, collar", "number right"]  # fmt: skip
+    print(table(head, rows, markdown=chosen.markdown))
+
+
+def cells(sums: list[DiarizationErrors]) -> list[str]:
+    """Shares of the first, and all rates, in percent."""
+    first = sums[0]
+    shares = [value / first.speech_s for value in (first.missed_s, first.false_alarm_s, first.confusion_s)]
+    return [f"{100 * share:.1f}" for share in (*shares, *(errors.rate for errors in sums))]
+
+
+def detection(material: Material, chosen: argparse.Namespace) -> None:
+    """Print the errors of speech detection: missed and false frames relative to those of speech."""
+    rows = []
+    for snr_db in SNRS_DB:
+        errors = np.zeros((2, 2))
+        for number in NUMBERS:
+            for one in conversations(material, number, snr_db, chosen.count, chosen.seconds):
+                truth = np.zeros(len(one.samples) // 160, bool)
+                for turn in one.turns:
+                    truth[round(100 * turn.start_s) : round(100 * turn.end_s)] = True
+                for way, found in enumerate(
+                    (by_enhancer(one.samples, truth.shape), by_level(one.samples, truth.shape))
+                ):
+                    errors[way] += np.array([(truth & ~found).sum(), (found & ~truth).sum()]) / truth.sum()
+        errors *= 100 / (len(NUMBERS) * chosen.count)
+        noise = "none" if snr_db is None else f"{snr_db:g} dB"
+        for name, (missed, false) in zip(("enhancer's estimate", "level alone"), errors, strict=True):
+            rows.append([f"{name}, SNR {noise}", f"{missed:.1f}", f"{false:.1f}", f"{missed + false:.1f}"])
+    print(table(["speech detection", "missed", "false alarm", "error"], rows, markdown=chosen.markdown))
+
+
+def by_enhancer(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Frames of 10 ms in which `SpeechDetector` finds speech."""
+    detector, found = SpeechDetector(), np.zeros(shape, bool)
+    for start, end in [*detector.feed(samples), *detector.flush()]:
+        found[start:end] = True
+    return found
+
+
+def by_level(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The same for the levels of `SpeechMeter` with its rule, in frames of 10 ms."""
+    meter = SpeechMeter(RATE_HZ)
+    meter.feed(samples)
+    levels = np.repeat(np.concatenate(meter._levels), 2)[: shape[0]]
+    quiet, loud = np.percentile(levels, [10, 95])
+    found = np.zeros(shape, bool)
+    for start, end in joined(runs(levels >= max(loud - 30, quiet + 0.3 * (loud - quiet))), round(100 * PAUSE_S)):
+        found[start:end] = True
+    return found
+
+
+def hour(material: Material, chosen: argparse.Namespace) -> None:
+    """Print what `voxfield diarize` takes for one hour with four speakers."""
+    one = conversation(material, Style(speakers=4, seconds=3600.0, snr_db=20.0), 1)
+    with tempfile.TemporaryDirectory() as folder:
+        sf.write(f"{folder}/hour.wav", one.samples[: 3600 * RATE_HZ], RATE_HZ)
+        words = [sys.executable, "-m", "voxfield", "diarize", f"{folder}/hour.wav", "-o", f"{folder}/hour.rttm", "-q"]
+        began_s = time.perf_counter()
+        subprocess.run([*words, *(["--model", chosen.model] if chosen.model else [])], check=True)
+        took_s = time.perf_counter() - began_s
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cells = [f"{took_s:.1f}", f"{used.ru_utime + used.ru_stime:.1f}", f"{used.ru_maxrss / 1024:.0f}"]
+    print(table(["one hour", "s", "processor s", "peak MB"], [["voxfield diarize", *cells]], markdown=chosen.markdown))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifest", type=Path, help="with paths relative to it")
+    parser.add_argument("--model", help="speaker model; the published one if not given")
+    parser.add_argument("--split", default="valid")
+    parser.add_argument("--count", type=int, default=5, help="conversations of each condition")
+    parser.add_argument("--seconds", type=float, default=120.0, help="of each conversation")
+    parser.add_argument("--detection", action="store_true")
+    parser.add_argument("--hour", action="store_true")
+    parser.add_argument("--markdown", action="store_true")
+    chosen = parser.parse_args()
+    material = Material.of(chosen.manifest, chosen.split)
+    work = detection if chosen.detection else hour if chosen.hour else error_rates
+    work(material, chosen)
+
+
+if __name__ == "__main__":
+    main()

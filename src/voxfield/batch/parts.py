@@ -1,0 +1,96 @@
+"""Rows of values as Parquet files, each written whole; every row is in one of them once."""
+
+import secrets
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from voxfield.batch import storage
+from voxfield.errors import InputError, MissingExtraError
+from voxfield.files import written_whole
+
+PATTERN = "part-*.parquet"
+PART_ROWS = 1024
+NAME = "name"
+
+
+def check_installed() -> None:
+    """Return when Parquet can be written.
+
+    Raises:
+        MissingExtraError: it cannot.
+    """
+    _parquet()
+
+
+def new_name(run: int) -> str:
+    """The name of a part, unlike any before."""
+    return f"part-{run:04d}-{secrets.token_hex(6)}.parquet"
+
+
+def write_part(out: str, part: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows, each with a `name`; arrays become lists of float32.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    pyarrow = _parquet()
+    columns: dict[str, Any] = {}
+    for key in rows[0]:
+        values = [row[key] for row in rows]
+        if getattr(values[0], "ndim", 0) == 1:
+            kind = pyarrow.from_numpy_dtype(values[0].dtype)
+            columns[key] = pyarrow.array([value.tolist() for value in values], pyarrow.list_(kind))
+        else:
+            columns[key] = pyarrow.array(values)
+    _write(out, part, pyarrow.table(columns))
+
+
+def drop_rows(out: str, part: str, names: Iterable[str]) -> None:
+    """Take rows out of a part, whose results are no longer those of their recordings.
+
+    Raises:
+        InputError: the part cannot be read.
+        OutputError: it cannot be written.
+    """
+    pyarrow = _parquet()
+    place = f"{out}/{part}"
+    if not storage.exists(place):
+        return
+    try:
+        with storage.opened(place) as file:
+            table = pyarrow.parquet.read_table(file)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"{place} is damaged ({error}); remove it, and its rows are made again") from error
+    gone = set(names)
+    kept = [name not in gone for name in table.column(NAME).to_pylist()]
+    _write(out, part, table.filter(pyarrow.array(kept)))
+
+
+def remove_orphans(out: str, known: set[str]) -> None:
+    """Remove the parts that no entry names: their run was cut off before it could say what is in them."""
+    for part in storage.matching(out, PATTERN):
+        if part not in known:
+            storage.remove(f"{out}/{part}")
+
+
+def _write(out: str, part: str, table: Any) -> None:
+    pyarrow = _parquet()
+    if not storage.is_url(out):
+        with written_whole(Path(out) / part) as path:
+            pyarrow.parquet.write_table(table, path)
+        return
+    with tempfile.TemporaryDirectory(prefix="voxfield-") as folder:
+        path = Path(folder) / part
+        pyarrow.parquet.write_table(table, path)
+        storage.put(path, f"{out}/{part}")
+
+
+def _parquet() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "batch", "writing Parquet") from error
+    return pyarrow

@@ -1,0 +1,142 @@
+"""The rows of a job on a Ray cluster: Ray Data reads them, actors do them, and a sink writes what became of them.
+
+    todo/*.parquet -> read_parquet -> map_batches(actors) -> write: records/*.parquet -> the ledger
+
+An actor works through a pool of one process, as the local engine does, so a recording that ends its process is a
+failure of that row and not of the actor. Results, todo and records lie in the job's folder, which all machines must
+share; a record is written whole, and is entered in the ledger, here or by the next run, before it is removed.
+"""
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from voxfield.batch import records
+from voxfield.batch.hashes import short_hash
+from voxfield.batch.job import Job
+from voxfield.batch.local_engine import outcomes, started
+from voxfield.batch.recorder import in_part
+from voxfield.batch.work import DONE, Outcome, Todo
+from voxfield.errors import InputError, MissingExtraError, VoxfieldError
+
+FOLDER = "ray"
+_SHARE = 64  # a block is at most this share of the rows before it, so that all actors get some early
+_FEWEST_ROWS, _MOST_ROWS = 16, 1024  # of a block
+_LOOK_S = 0.2  # between looks for new records
+
+
+def work_on_ray(job: Job, todo: Iterable[Todo], run: int) -> Generator[Outcome, None, None]:
+    """What becomes of each row, as its block is done.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        VoxfieldError: the cluster cannot be reached, or gave up.
+    """
+    folder = job.state.resolve() / FOLDER
+    shutil.rmtree(folder / "todo", ignore_errors=True)
+    count = _write_blocks(folder / "todo", todo)
+    if not count:
+        return
+    with _cluster(job) as actors:
+        failed: list[BaseException] = []
+        thread = threading.Thread(target=_execute, args=(job, folder, run, count, actors, failed), daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(_LOOK_S)
+            yield from collected(job)
+        yield from collected(job)
+        if failed:
+            raise VoxfieldError(f"Ray gave up: {failed[0]}") from failed[0]
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def collected(job: Job) -> Iterator[Outcome]:
+    """What records say, also those that a run before left; each is removed when all of it was taken."""
+    for path in sorted((job.state / FOLDER / "records").glob("*.parquet")):
+        yield from records.read(path)
+        path.unlink()
+
+
+class _Actor:
+    """Does blocks of rows; Ray makes as many as it has room and work for."""
+
+    def __init__(self, job: Job, run: int) -> None:
+        self._job, self._run, self._pool = job, run, started(job, 1)
+
+    def __call__(self, block: Any) -> Any:
+        todo = [records.todo_of(values) for values in block.to_pylist()]
+        done = list(outcomes(self._pool, self._job, todo))
+        made = [one for one in done if one.status == DONE and one.values]
+        if made:  # the name is that of the rows, so that a block that is done again replaces its part
+            part = f"part-{self._run:04d}-{short_hash(*(one.todo.key for one in made)).hex()}.parquet"
+            done = [one for one in done if not one.values] + in_part(self._job, part, made)
+        return records.table(done)
+
+
+def _execute(job: Job, folder: Path, run: int, blocks: int, actors: int, failed: list[BaseException]) -> None:
+    import ray
+
+    try:
+        rows = ray.data.read_parquet(str(folder / "todo"), override_num_blocks=blocks)
+        done = rows.map_batches(
+            _Actor,
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors),
+            fn_constructor_kwargs={"job": job, "run": run},
+        )
+        done.write_datasink(records.sink(folder / "records"))
+    except BaseException as error:
+        failed.append(error)
+
+
+def _write_blocks(folder: Path, todo: Iterable[Todo]) -> int:
+    """How many files the rows went to, small ones first."""
+    waiting: list[Todo] = []
+    files = 0
+    for rows, one in enumerate(todo, start=1):
+        waiting.append(one)
+        if len(waiting) >= min(max(rows // _SHARE, _FEWEST_ROWS), _MOST_ROWS):
+            records.write_todo(folder / f"{files:06d}.parquet", waiting)
+            files, waiting = files + 1, []
+    if waiting:
+        records.write_todo(folder / f"{files:06d}.parquet", waiting)
+        files += 1
+    return files
+
+
+@contextmanager
+def _cluster(job: Job) -> Iterator[int]:
+    """How many actors there shall be at most, on the cluster that is connected to."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its C++ half writes to standard error
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtraError(error.name or "ray", "ray", "--engine ray") from error
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    address = job.settings.address
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:  # one processor more, in Ray's count, to read and to write with
+            ray.init(
+                num_cpus=job.processes + 1, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
+    except Exception as error:
+        raise InputError(f"no Ray cluster at {address or 'this machine'}: {error}") from error
+    try:
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        there = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call,unused-ignore]
+        actors = max(there - 1, 1) if job.settings.jobs == "auto" else job.processes
+        yield actors
+    finally:
+        ray.shutdown()

@@ -1,0 +1,101 @@
+"""Rows to be done and what became of them as Parquet, the way they travel through Ray Data."""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from voxfield.batch.manifest import Row
+from voxfield.batch.work import Outcome, Todo
+from voxfield.files import written_whole
+
+_TODO = {
+    "key": "binary",
+    "number": "int64",
+    "path": "string",
+    "name": "string",
+    "offset_s": "float64",
+    "duration_s": "float64",
+    "problem": "string",
+    "known": "binary",
+    "there": "string",
+}
+_OUTCOME = {
+    "status": "string",
+    "mark": "binary",
+    "identity": "binary",
+    "signature": "string",
+    "kind": "string",
+    "error": "string",
+    "audio_s": "float64",
+    "work_s": "float64",
+    "cpu_s": "float64",
+}
+_LISTS = {"files": "string", "notes": "string"}  # as JSON
+
+
+def todo_of(values: dict[str, Any]) -> Todo:
+    """The row to be done of a row of a table."""
+    row = Row(*(values[name] for name in Row._fields))
+    return Todo(values["key"], row, values["known"], values["there"])
+
+
+def write_todo(path: Path, todo: Sequence[Todo]) -> None:
+    """Write rows to be done."""
+    _write(path, _table([_values(one) for one in todo], _TODO))
+
+
+def table(outcomes: Sequence[Outcome]) -> Any:
+    """What became of rows, without values, as an Arrow table."""
+    rows = [
+        {
+            **_values(one.todo),
+            **{name: getattr(one, name) for name in _OUTCOME},
+            **{name: json.dumps(getattr(one, name)) for name in _LISTS},
+        }
+        for one in outcomes
+    ]
+    return _table(rows, _TODO | _OUTCOME | _LISTS)
+
+
+def read(path: Path) -> Iterator[Outcome]:
+    """What became of the rows of a record."""
+    import pyarrow.parquet
+
+    for values in pyarrow.parquet.read_table(path).to_pylist():
+        files = tuple((name, size) for name, size in json.loads(values["files"]))
+        notes = tuple(json.loads(values["notes"]))
+        yield Outcome(todo_of(values), files=files, notes=notes, **{name: values[name] for name in _OUTCOME})
+
+
+def sink(folder: Path) -> Any:
+    """Where Ray Data writes tables of outcomes: a record a block, each written whole."""
+    from ray.data import Datasink
+
+    class Records(Datasink):  # type: ignore[misc,type-arg,unused-ignore]
+        """Writes each block to a file of its own."""
+
+        def write(self, blocks: Any, ctx: Any) -> None:
+            for block in blocks:
+                _write(folder / f"{secrets.token_hex(8)}.parquet", block)
+
+    return Records()
+
+
+def _values(todo: Todo) -> dict[str, Any]:
+    return {"key": todo.key, **todo.row._asdict(), "known": todo.known, "there": todo.there}
+
+
+def _table(rows: Sequence[dict[str, Any]], columns: dict[str, str]) -> Any:
+    import pyarrow
+
+    schema = pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in columns.items()])
+    return pyarrow.Table.from_pylist(list(rows), schema=schema)
+
+
+def _write(path: Path, content: Any) -> None:
+    import pyarrow.parquet
+
+    with written_whole(path) as partial:
+        pyarrow.parquet.write_table(content, partial)

@@ -1,0 +1,116 @@
+"""The one table of what a batch can do to a recording: a new verb is one entry.
+
+A verb makes files, named after the recording, or a row of values, which goes to Parquet. Its work is the function that
+the command of the same name calls for one recording.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from voxfield.audio import OutputFormat, Source, file_sink
+from voxfield.errors import InputError
+from voxfield.protocols import Engine
+from voxfield.tasks.embedding import embed_source, embedding_engine
+from voxfield.tasks.enhancement import DEFAULT_MODEL, EnhanceOptions, enhance_into
+from voxfield.tasks.separation import AUTO, check_noise, separate_into, separating_engine
+from voxfield.tasks.work import Work, engine_for
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of one recording.
+
+    Attributes:
+        files: that were written.
+        values: the row, of a verb that makes rows: numbers, text, and arrays of one axis.
+    """
+
+    work: Work
+    files: Sequence[Path] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb.
+
+    Attributes:
+        ending: of the first file's name, `{recording}_{ending}`; empty where rows are made.
+        options: frozen dataclass of what may be chosen under [options].
+        engine: (model or None, options) to the engine; raises where they do not go together.
+        work: (recording, engine, options, where the first file shall be, its format) to what was made of it.
+    """
+
+    ending: str
+    options: type
+    engine: Callable[[str | None, Any], Engine]
+    work: Callable[[Source, Engine, Any, Path, OutputFormat], Made]
+
+
+@dataclass(frozen=True)
+class SeparateOptions:
+    """What a user may choose of `separate`."""
+
+    speakers: int | str | None = None
+    noise: str = "drop"
+
+    def __post_init__(self) -> None:
+        check_noise(self.noise)
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Nothing to choose."""
+
+
+def _enhance(source: Source, engine: Engine, options: EnhanceOptions, path: Path, wanted: OutputFormat) -> Made:
+    channels = 1 if options.mono else source.channels
+    with file_sink(path, source, channels=channels, overwrite=True, wanted=wanted) as sink:
+        return Made(enhance_into(source, sink, engine, options), [path])
+
+
+def _separate(source: Source, engine: Engine, options: SeparateOptions, path: Path, wanted: OutputFormat) -> Made:
+    stem = path.stem.removesuffix("1")
+    paths = [path.with_name(f"{stem}{number + 1}{path.suffix}") for number in range(engine.card.interface.sources)]
+    auto = options.speakers == AUTO  # the recording itself may get the first voice's name
+    with ExitStack() as stack:
+        sinks = [
+            stack.enter_context(file_sink(one, source, channels=source.channels, overwrite=True, wanted=wanted))
+            for one in [*paths, *paths[:auto]]
+        ]
+        alone = sinks.pop() if auto else None
+        for one in paths:
+            one.unlink(missing_ok=True)  # of an earlier try with another number of voices
+        work = separate_into(source, sinks, engine, alone=alone, speakers=options.speakers, noise=options.noise)
+    return Made(work, [one for one in paths if one.exists()])
+
+
+def _embed(source: Source, engine: Engine, options: NoOptions, path: Path, wanted: OutputFormat) -> Made:
+    made, work = embed_source(source, engine)
+    values = {"embedding": made.vector, "duration_s": made.duration_s, "speech_s": made.speech.seconds}
+    return Made(work, values=values | {"model": made.model})
+
+
+VERBS = {
+    "enhance": Verb(
+        "enhance", EnhanceOptions, lambda model, _: engine_for(model or DEFAULT_MODEL, "enhance"), _enhance
+    ),
+    "separate": Verb(
+        "speaker1", SeparateOptions, lambda model, options: separating_engine(model, options.speakers), _separate
+    ),
+    "embed": Verb("", NoOptions, lambda model, _: embedding_engine(model), _embed),
+}
+
+
+def verb_named(name: str) -> Verb:
+    """The verb of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in VERBS:
+        raise InputError(f"a batch cannot '{name}'; it can {', '.join(VERBS)}")
+    return VERBS[name]

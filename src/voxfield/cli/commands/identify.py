@@ -1,0 +1,58 @@
+"""`voxfield identify`: who of the speaker book speaks in a recording."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.inputs import expand
+from voxfield.cli.options import AsJson, Book, Inputs, Offline, Raw, SpeakerModel, Threads
+
+if TYPE_CHECKING:
+    from voxfield.audio import Source
+    from voxfield.tasks.identification import Identified
+
+
+def command(
+    inputs: Inputs,
+    book: Book = None,
+    threshold: Annotated[float | None, typer.Option(help="Score from which on a name is given.", metavar="X")] = None,
+    model: SpeakerModel = None,
+    raw: Raw = None,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say who of the speaker book speaks in each recording, or that it is nobody of them.
+
+    The score is the cosine with a speaker's samples; the margin is what the second nearest lacks. A name is given from
+    --threshold on, from the one that `voxfield threshold` chose, or from that of the model's card.
+
+    Examples:
+
+      voxfield identify caller.wav
+
+      voxfield identify calls/ --threshold 0.5 --json
+    """
+    from voxfield.tasks.speaker_book import SpeakerBook
+
+    speakers = SpeakerBook(book, model=model, threads=threads)
+    if (note := speakers.check_threshold(threshold)) and not as_json:
+        print(f"note: {note}", file=sys.stderr)
+
+    def work(source: "Source", path: Path) -> Answer:
+        found = speakers.identify_source(source, threshold=threshold)
+        return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
+
+    raise typer.Exit(one_by_one(expand(inputs, "identify"), work, raw=raw, as_json=as_json))
+
+
+def _words(found: "Identified") -> str:
+    if found.score is None:
+        return "unknown: there is no voice in it"
+    if found.name is None:
+        return f"unknown: {found.nearest[0][0]} is nearest, with {found.score:.2f} of {found.threshold:.2f}"
+    above = "" if found.margin is None else f", {found.margin:.2f} above {found.nearest[1][0]}"
+    return f"{found.name} (score {found.score:.2f}{above})"

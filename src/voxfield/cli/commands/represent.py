@@ -1,0 +1,86 @@
+"""`voxfield represent`: recordings as frames of features."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.completion import representers
+from voxfield.cli.inputs import expand
+from voxfield.cli.options import AsJson, Inputs, Offline, Overwrite, Quiet, Raw, Threads
+from voxfield.cli.printable import visible
+
+if TYPE_CHECKING:
+    from voxfield.audio import Source
+
+
+def command(
+    inputs: Inputs,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File for the frames: .npz or .parquet.", metavar="FILE")
+    ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="Such as z, of the encoder, or c, of the context network; the last one if not given."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=representers)
+    ] = None,
+    raw: Raw = None,
+    overwrite: Overwrite = False,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn recordings into frames of features, a hundred a second, with the time that each is made of.
+
+    -o FILE holds the frames of all recordings; without it they are counted. A recording that cannot be read is named,
+    and the exit code is 1.
+
+    Examples:
+
+      voxfield represent talk.wav -o talk.npz
+
+      voxfield represent calls/ -o calls.parquet --layer z
+
+      voxfield represent talk.wav --model converted/ -o talk.npz
+    """
+    from voxfield.tasks.features_file import FeaturesFile
+    from voxfield.tasks.representation import represent_into, representing_engine
+    from voxfield.tasks.representer import layer_named
+
+    items = expand(inputs, "represent")
+    engine = representing_engine(model, threads=threads)
+    wanted = layer_named(engine.card.interface, engine.card.name, layer)
+    done = 0
+    with ExitStack() as stack:
+        file = stack.enter_context(FeaturesFile(out, engine.card, wanted, overwrite=overwrite)) if out else None
+
+        def work(source: "Source", path: Path) -> Answer:
+            nonlocal done
+            try:
+                made = represent_into(source, engine, _forget if file is None else file.take, wanted.name)
+            except BaseException:
+                if file is not None:
+                    file.drop()
+                raise
+            if file is not None:
+                file.keep(str(path))
+            done += 1
+            words = f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {wanted.name}"
+            return Answer(made.to_dict(), words, made.notes)
+
+        code = one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr)
+        if file is not None and done:
+            file.save()
+            if not quiet:
+                print(visible(f"frames of {done} recordings -> {out}"), file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _forget(_: object) -> None:
+    """Nobody asked for the frames."""

@@ -1,0 +1,58 @@
+"""What the service says when it refuses: one shape for HTTP and WebSocket."""
+
+from voxfield.errors import (
+    AudioError,
+    CardError,
+    DownloadError,
+    ExplainError,
+    InputError,
+    MissingExtraError,
+    UnknownModelError,
+    VoxfieldError,
+)
+
+_CODES: tuple[tuple[type[Exception], str, int], ...] = (  # the first that fits
+    (AudioError, "bad_audio", 422),
+    (InputError, "bad_request", 422),
+    (ExplainError, "not_explained", 422),
+    (UnknownModelError, "unknown_model", 404),
+    (MissingExtraError, "missing_extra", 501),
+    (DownloadError, "no_weights", 503),
+    (CardError, "bad_model", 500),
+    (VoxfieldError, "failed", 500),
+)
+_CLOSES = {401: 1008, 403: 1008, 408: 1008, 413: 1009, 429: 1013, 500: 1011, 501: 1011, 503: 1013}
+
+
+class RefusedError(Exception):
+    """An answer other than success.
+
+    Args:
+        status: of HTTP.
+        code: a word for programs.
+        message: a sentence for people: what was given, what is needed, what to do.
+    """
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.headers = headers or {}
+
+    def to_dict(self) -> dict[str, dict[str, str]]:
+        """The body of the answer."""
+        return {"error": {"code": self.code, "message": self.message}}
+
+    @property
+    def close_code(self) -> int:
+        """What a WebSocket is closed with."""
+        return _CLOSES.get(self.status, 1008 if self.status in (400, 422) else 1011)
+
+
+def refusal_of(error: Exception) -> RefusedError:
+    """The refusal that an error means; what Voxfield did not raise on purpose is not told to strangers."""
+    if isinstance(error, RefusedError):
+        return error
+    for kind, code, status in _CODES:
+        if isinstance(error, kind):
+            return RefusedError(status, code, str(error))
+    return RefusedError(500, "internal", "something went wrong inside the service; its log says what")

@@ -1,0 +1,148 @@
+"""One thread that runs the network for all sessions: their hops in one batch, each session a piece in turn."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from threading import Condition, Thread
+
+from voxfield.protocols import Array
+from voxfield.runtime import Turn, Turns, take
+from voxfield.serve.metrics import Metrics
+from voxfield.serve.session import Session
+
+MOST_TOGETHER = 32  # turns in one step: more gain nothing, and the first would wait for the last
+_FILES_BESIDE_LIVE = 1  # sessions with files that get a turn in each round of the live ones
+
+
+class Scheduler:
+    """Rounds: every live session that has sound gets one turn, and sessions with files share what is left.
+
+    Turns of the same network and of as many samples are taken in one step, where its file has a free batch axis. How
+    many there are follows from the load: while a step runs, the sound for the next one comes in.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
+        self._loop, self._metrics = loop, metrics
+        self._changed = Condition()
+        self._sessions: list[Session] = []
+        self._over = self._pending = False
+        self._next_file = 0
+        self._thread = Thread(target=self._run, name="voxfield-hops", daemon=True)
+        self._thread.start()
+
+    @property
+    def sessions(self) -> list[Session]:
+        """Those that take part."""
+        return self._sessions
+
+    def add(self, session: Session) -> None:
+        """Take part."""
+        self._sessions = [*self._sessions, session]
+
+    def remove(self, session: Session) -> None:
+        """Leave."""
+        self._sessions = [one for one in self._sessions if one is not session]
+
+    def notify(self) -> None:
+        """A session has something to do."""
+        if not self._pending:
+            with self._changed:
+                self._pending = True
+                self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._over = self._pending = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending)
+                if self._over:
+                    return
+                self._pending = False
+            while not self._over and self._round():
+                pass
+
+    def _round(self) -> bool:
+        """Whether there was something to do."""
+        sessions = self._sessions
+        begun = [way for session in sessions if session.live and (way := self._begun(session))]
+        files = [session for session in sessions if not session.live]
+        most = _FILES_BESIDE_LIVE if begun else MOST_TOGETHER
+        for step in range(len(files)):
+            if most and (way := self._begun(files[(self._next_file + step) % len(files)])):
+                begun.append(way)
+                most -= 1
+                if not most:
+                    self._next_file = (self._next_file + step + 1) % len(files)
+        answers: list[tuple[Session, Turns, Array | None]] = [(session, turns, None) for session, turns in begun]
+        while answers:
+            waiting = self._advanced(answers)
+            answers = []
+            for group in _alike(waiting):
+                answers += self._taken(group)
+        return bool(begun)
+
+    def _begun(self, session: Session) -> tuple[Session, Turns] | None:
+        try:
+            turns = session.begin()
+        except Exception as error:
+            self._fail([session], error)
+            return None
+        return None if turns is None else (session, turns)
+
+    def _advanced(self, answers: Iterable[tuple[Session, Turns, Array | None]]) -> list[tuple[Session, Turns, Turn]]:
+        """Those that want another turn; the others are done."""
+        waiting, done = [], []
+        for session, turns, answer in answers:
+            try:
+                waiting.append((session, turns, turns.send(answer)))  # type: ignore[arg-type]
+            except StopIteration as over:
+                session.finish(over.value)
+                done.append(session)
+            except Exception as error:
+                self._fail([session], error)
+        self._wake(done)
+        return waiting
+
+    def _taken(self, group: list[tuple[Session, Turns, Turn]]) -> list[tuple[Session, Turns, Array | None]]:
+        began_s = time.perf_counter()
+        try:
+            outputs = take([turn for _, _, turn in group])
+        except Exception as error:
+            self._fail([session for session, _, _ in group], error)
+            return []
+        self._metrics.step(len(group), time.perf_counter() - began_s)
+        return [(session, turns, output) for (session, turns, _), output in zip(group, outputs, strict=True)]
+
+    def _fail(self, sessions: list[Session], error: Exception) -> None:
+        for session in sessions:
+            session.error = error
+        self._wake(sessions)
+
+    def _wake(self, sessions: list[Session]) -> None:
+        if sessions:
+            self._loop.call_soon_threadsafe(_wake, sessions)
+
+
+def _alike(waiting: list[tuple[Session, Turns, Turn]]) -> list[list[tuple[Session, Turns, Turn]]]:
+    """Turns that may be taken in one step, together."""
+    groups: dict[tuple[int, int, int], list[tuple[Session, Turns, Turn]]] = {}
+    for at, item in enumerate(waiting):
+        turn = item[2]
+        own = 0 if turn.stepper.engine.free_batch else at + 1
+        groups.setdefault((id(turn.stepper.engine), turn.block.shape[1], own), []).append(item)
+    return [
+        group[start : start + MOST_TOGETHER]
+        for group in groups.values()
+        for start in range(0, len(group), MOST_TOGETHER)
+    ]
+
+
+def _wake(sessions: list[Session]) -> None:
+    for session in sessions:
+        session.wake()

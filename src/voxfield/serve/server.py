@@ -1,0 +1,103 @@
+"""Running the service: sockets, worker processes, and an end that leaves nobody without a tail."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+from voxfield.serve.settings import SHARED, Limits, Settings
+
+SETTINGS = "VOXFIELD_SERVE"  # how the worker processes get theirs
+_JOBS_S = 10  # for the ends of requests, once the sessions are over
+
+
+def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object] = print) -> None:
+    """Run until a signal ends it.
+
+    Args:
+        settings: of the service.
+        workers: processes that share the port, and the sessions.
+        ready: is called with the address once the port is open.
+    """
+    with tempfile.TemporaryDirectory(prefix="voxfield-serve-") as folder:
+        if workers > 1:
+            os.environ[SHARED] = folder
+            settings = replace(
+                settings, shared=folder, ticket_key=secrets.token_hex(), limits=shared(settings.limits, workers)
+            )
+        os.environ[SETTINGS] = settings.to_json()
+        config = configured(settings)
+        config.workers = workers
+        port = config.bind_socket()
+        host, number = port.getsockname()[:2]
+        ready(f"http://{f'[{host}]' if ':' in host else host}:{number}")
+        if workers > 1:
+            Multiprocess(config, [port]).run()
+        else:
+            uvicorn.Server(config).run([port])
+
+
+def shared(limits: Limits, workers: int) -> Limits:
+    """The share of the limits that each of several workers gets."""
+    return replace(
+        limits,
+        sessions=-(-limits.sessions // workers),
+        sessions_a_key=-(-limits.sessions_a_key // workers),
+        connections=-(-limits.connections // workers),
+        jobs=max(1, limits.jobs // workers),
+    )
+
+
+def configured(settings: Settings) -> "Config":
+    """How uvicorn shall run it: without a log of requests, whose addresses may hold tickets."""
+    config = Config(
+        "voxfield.serve.server:from_environment",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        http=Punctual,
+        ws="websockets-sansio",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        ws_max_size=settings.limits.frame_bytes,
+        ws_ping_interval=None,  # a slow session is not a dead one; silence is judged by its own limit
+        ws_per_message_deflate=False,
+        limit_concurrency=settings.limits.connections,
+        timeout_graceful_shutdown=_JOBS_S,
+    )
+    config.first_s = settings.limits.first_s
+    return config
+
+
+def from_environment() -> object:
+    """The application in a worker process; the process that looks after the workers does without it."""
+    from voxfield.serve.app import create_app
+
+    return create_app(Settings.from_json(os.environ[SETTINGS]))
+
+
+class Config(uvicorn.Config):
+    """uvicorn's, with the time until a first request."""
+
+    first_s = 10.0
+
+
+class Punctual(HttpToolsProtocol):
+    """Closes connections over which no whole request head comes in time."""
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        super().connection_made(transport)
+        self.loop.call_later(getattr(self.config, "first_s", Config.first_s), self._check_begun)
+
+    def _check_begun(self) -> None:
+        if self.cycle is None and not self.transport.is_closing() and self.transport.get_protocol() is self:
+            self.transport.close()

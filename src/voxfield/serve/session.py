@@ -1,0 +1,228 @@
+"""One stream of sound: what waits on its way in and out, and the network's state between."""
+
+import asyncio
+from collections import deque
+from threading import Lock
+from typing import Any
+
+from voxfield.audio import without_faults
+from voxfield.audio.pcm import ENCODINGS, decode, encode
+from voxfield.protocols import Array, Engine
+from voxfield.runtime import Turns
+from voxfield.serve.protocol import Start
+from voxfield.serve.refusal import RefusedError
+from voxfield.serve.settings import Limits
+from voxfield.tasks import Enhancer
+
+FLUSH, STOP = "flush", "stop"
+_ANSWERS = {FLUSH: "flushed", STOP: "stopped"}
+_LIVE_HOPS, _FILE_HOPS = 4, 16  # of sound in one turn, at most
+
+
+class Session:
+    """Filled and emptied by the event loop, worked on by the scheduler's thread.
+
+    What waits on either side is bounded. A live session drops the oldest sound where that is not enough; that of a
+    file takes no more until there is `room`, and is not worked on while its results wait.
+
+    Args:
+        start: what the client said.
+        engine: what enhances.
+        limits: of the service.
+
+    Attributes:
+        live: whether sound may be dropped.
+        some: set where something is ready to be sent.
+        room: set where more may be pushed.
+        error: what ended the work.
+        fed_samples, given_samples, dropped_samples: counts a channel.
+    """
+
+    def __init__(self, start: Start, engine: Engine, limits: Limits) -> None:
+        self._start, self._engine = start, engine
+        face = engine.card.interface
+        hop_samples = -(-face.hop_samples * start.rate // face.sample_rate_hz)
+        self.live = start.mode == "live"
+        self._frame_bytes = start.channels * ENCODINGS[start.format]
+        self._piece_bytes = (_LIVE_HOPS if self.live else _FILE_HOPS) * hop_samples * self._frame_bytes
+        self._most_bytes = max(self._frame_bytes, int(limits.queue_s * start.rate) * self._frame_bytes)
+        self._longest_samples = int(limits.duration_s * start.rate)
+        self._lock = Lock()
+        self._waiting: deque[bytes | memoryview | str] = deque()
+        self._waiting_bytes = 0
+        self._ready: deque[bytes | dict[str, Any]] = deque()
+        self._ready_bytes = 0
+        self._taken_samples = self._passed_samples = 0  # of what was fed: gone from waiting, gone from ready
+        self._holes: deque[tuple[int, int]] = deque()  # between the two: where sound was dropped, and how much
+        self._drops: list[dict[str, Any]] = []  # not said yet
+        self._ending = ""  # the control that the present turns are for
+        self._enhancer = self._fresh()
+        self.fed_samples = self.given_samples = self.dropped_samples = 0
+        self.some, self.room = asyncio.Event(), asyncio.Event()
+        self.room.set()
+        self.error: Exception | None = None
+
+    def push(self, data: bytes) -> None:
+        """Append sound. In the event loop.
+
+        Raises:
+            RefusedError: no whole samples, or the session has lasted too long.
+        """
+        count, odd = divmod(len(data), self._frame_bytes)
+        if odd:
+            raise RefusedError(
+                400,
+                "bad_frame",
+                f"a frame of {len(data)} bytes is no whole number of samples: {self._frame_bytes} bytes are one of all "
+                "channels",
+            )
+        with self._lock:
+            self.fed_samples += count
+            if self.fed_samples > self._longest_samples:
+                raise RefusedError(
+                    413, "too_long", f"{self._longest_samples / self._start.rate:g} s are all a session may last"
+                )
+            self._waiting.append(data)
+            self._waiting_bytes += len(data)
+            if self._waiting_bytes > self._most_bytes:
+                if self.live:
+                    self._drop_waiting()
+                else:
+                    self.room.clear()
+
+    def push_control(self, kind: str) -> None:
+        """Append the end of a recording. In the event loop."""
+        with self._lock:
+            self._waiting.append(kind)
+
+    def pop(self) -> list[bytes | dict[str, Any]]:
+        """What is ready to be sent, sound in few pieces. In the event loop."""
+        with self._lock:
+            ready, self._ready = self._ready, deque()
+            self._ready_bytes = 0
+            self.some.clear()
+            said: list[bytes | dict[str, Any]] = [*self._drops]
+            self._drops.clear()
+            self._pass(sum(len(item) for item in ready if isinstance(item, bytes)) // self._frame_bytes)
+        parts: list[bytes] = []
+        for item in ready:
+            if isinstance(item, bytes):
+                parts.append(item)
+                continue
+            said += [b"".join(parts), item] if parts else [item]
+            parts = []
+        return [*said, b"".join(parts)] if parts else said
+
+    def wake(self) -> None:
+        """Something was done. In the event loop."""
+        if self._waiting_bytes <= self._most_bytes:
+            self.room.set()
+        if self._ready or self._drops or self.error is not None:
+            self.some.set()
+
+    def begin(self) -> Turns | None:
+        """The network's next turns for this session, or None where there is nothing to do. In the thread."""
+        with self._lock:
+            if self.error is not None or not self._waiting or (not self.live and self._ready_bytes > self._most_bytes):
+                return None
+            data = self._piece()
+            self._ending = "" if data else str(self._waiting.popleft())
+        if self._ending:
+            return self._enhancer.flushing()
+        return self._enhancer.feeding(without_faults(decode(data, self._start.format, self._start.channels)))
+
+    def finish(self, made: Array) -> None:
+        """Take what the turns gave, (C, N). In the thread."""
+        data = encode(made, self._start.format)
+        if self._ending:
+            self._enhancer = self._fresh()
+        with self._lock:
+            self.given_samples += made.shape[1]
+            if data:
+                self._ready.append(data)
+                self._ready_bytes += len(data)
+            if self.live:
+                self._drop_ready()
+            if self._ending:
+                self._ready.append({"type": _ANSWERS[self._ending], **self.counts()})
+
+    def counts(self) -> dict[str, int]:
+        """What happened so far."""
+        return {
+            "fed_samples": self.fed_samples,
+            "given_samples": self.given_samples,
+            "dropped_samples": self.dropped_samples,
+        }
+
+    @property
+    def queued_s(self) -> float:
+        """Sound that waits to be worked on."""
+        return self._waiting_bytes / self._frame_bytes / self._start.rate
+
+    def _fresh(self) -> Enhancer:
+        start = self._start
+        return Enhancer(
+            self._engine, start.rate, start.channels, limit_db=start.limit_db, mix=start.mix, link=start.link
+        )
+
+    def _piece(self) -> bytes:
+        """The oldest sound, so much of it as one turn takes; nothing where a control is next."""
+        parts, missing = [], self._piece_bytes
+        while missing > 0 and self._waiting and not isinstance(self._waiting[0], str):
+            part = memoryview(self._waiting.popleft())  # type: ignore[arg-type]
+            if len(part) > missing:
+                self._waiting.appendleft(part[missing:])
+                part = part[:missing]
+            parts.append(part)
+            missing -= len(part)
+        self._waiting_bytes -= self._piece_bytes - missing
+        self._taken_samples += (self._piece_bytes - missing) // self._frame_bytes
+        return b"".join(parts)
+
+    def _drop_waiting(self) -> None:
+        """Bring what waits back to its bound; the end of a recording is never dropped."""
+        surplus = self._waiting_bytes - self._most_bytes
+        kept: list[str] = []
+        while surplus > 0:
+            part = self._waiting.popleft()
+            if isinstance(part, str):
+                kept.append(part)
+                continue
+            taken = min(len(part), -(-surplus // self._frame_bytes) * self._frame_bytes)
+            if taken < len(part):
+                self._waiting.appendleft(memoryview(part)[taken:])
+            surplus -= taken
+            count = taken // self._frame_bytes
+            self._drop(self._taken_samples, count)
+            self._holes.append((self._taken_samples, count))
+            self._taken_samples += count
+            self._pass(0)
+            self._waiting_bytes -= taken
+        self._waiting.extendleft(reversed(kept))
+
+    def _drop_ready(self) -> None:
+        while self._ready_bytes > self._most_bytes:
+            at = next(at for at, item in enumerate(self._ready) if isinstance(item, bytes))
+            oldest = self._ready[at]
+            del self._ready[at]
+            self._ready_bytes -= len(oldest)
+            left = len(oldest) // self._frame_bytes
+            while left:  # it goes on behind what was dropped before the network
+                count = min(left, self._holes[0][0] - self._passed_samples) if self._holes else left
+                self._drop(self._passed_samples, count)
+                self._pass(count)
+                left -= count
+
+    def _pass(self, count_samples: int) -> None:
+        """So much of what was ready is gone, and with it what was dropped before what comes next."""
+        self._passed_samples += count_samples
+        while self._holes and self._holes[0][0] <= self._passed_samples:
+            self._passed_samples += self._holes.popleft()[1]
+
+    def _drop(self, at_sample: int, count_samples: int) -> None:
+        """Note what is dropped; what follows on the last drop is one with it."""
+        self.dropped_samples += count_samples
+        if self._drops and self._drops[-1]["at_sample"] + self._drops[-1]["samples"] == at_sample:
+            self._drops[-1]["samples"] += count_samples
+        else:
+            self._drops.append({"type": "dropped", "samples": count_samples, "at_sample": at_sample})
