@@ -79,7 +79,7 @@ def main() -> None:
         "interface": net.interface(),
         "measured": {"segments": len(kinds), "clips": len(set(clips))},
     }
-    print(export_network(net, given.out, about).to_toml())
+    print(export_network(net, given.out, about, half=True).to_toml())
 
 
 if __name__ == "__main__":
