@@ -70,10 +70,11 @@ CASES: dict[str, Case] = {
         name.lower(): network(f"{name}Model", f"{name}Config", (1, 3, 64, 64))
         for name in (
             "MobileNetV1", "MobileNetV2", "EfficientNet", "ConvNext", "ConvNextV2", "Bit", "PoolFormer", "Segformer",
-            "MobileViT", "FocalNet", "PvtV2", "HGNetV2", "Levit", "Cvt", "Swin", "DINOv3ConvNext", "TextNet", "ResNet",
-            "RegNet",
+            "MobileViT", "MobileViTV2", "SwiftFormer", "FocalNet", "PvtV2", "Cvt", "Swin", "DINOv3ConvNext",
+            "TextNet", "ResNet", "RegNet",
         )
     },
+    "levit": network("LevitModel", "LevitConfig", (1, 3, 224, 224)),
     "resnet bottleneck": network(
         "ResNetModel", "ResNetConfig", (1, 3, 64, 64), layer_type="bottleneck", depths=[2, 2, 2, 2]
     ),
@@ -94,7 +95,9 @@ CASES: dict[str, Case] = {
     ),
     "encodec encoder": network("EncodecModel", "EncodecConfig", (1, 1, 6400), "encoder", num_filters=4, hidden_size=16),
     "dac encoder": network("DacModel", "DacConfig", (1, 1, 4096), "encoder", encoder_hidden_size=8, hidden_size=32),
-    "mimi encoder": network("MimiModel", "MimiConfig", (1, 1, 9600), "encoder", num_filters=4, hidden_size=32),
+    "mimi encoder": network(
+        "MimiModel", "MimiConfig", (1, 1, 9600), "encoder", num_filters=4, hidden_size=32, upsample_groups=32
+    ),
     "audio spectrogram transformer": network(
         "ASTModel", "ASTConfig", (1, 128, 64), hidden_size=48, num_hidden_layers=1, num_attention_heads=4,
         intermediate_size=64, max_length=128, num_mel_bins=64,

@@ -3,8 +3,8 @@
     python scripts/fit_noise_kinds.py recipes/tokens/noise-kinds.toml MANIFEST.csv --tokenizer noise-vqvae.onnx \\
         -o noise-kinds.onnx --name noise-kinds.v1
 
-Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them with
-speech over them at 0 to 15 dB; these are kept in the cache. A label gives at most 45 seconds.
+Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them
+with speech over them at 0 to 15 dB; these are kept in the cache. A label gives at most 45 seconds.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def main() -> None:
             tokens.append(made)
             kinds += [kind_of(clip.group, recipe["kinds"])] * len(made)
             clips += [number] * len(made)
-    net = fit(config, np.concatenate(tokens), kinds, np.array(clips))
+    net = fit(config, np.concatenate(tokens), kinds)
     about = {
         "name": given.name,
         "task": "name-noise",
@@ -79,7 +79,7 @@ def main() -> None:
         "interface": net.interface(),
         "measured": {"segments": len(kinds), "clips": len(set(clips))},
     }
-    print(export_network(net, given.out, about).to_toml())
+    print(export_network(net, given.out, about, half=True).to_toml())
 
 
 if __name__ == "__main__":

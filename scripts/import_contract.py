@@ -14,7 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
-SIGNAL = LEAVES | {"audio", "features", "metrics"}
+SIGNAL = LEAVES | {"audio", "features", "metrics", "video"}
 LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
@@ -26,6 +26,7 @@ MAY_IMPORT = {  # room -> rooms
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
+    "video": LEAVES,
     "features": LEAVES,
     "metrics": LEAVES | {"ort"},
     "cards": {"errors", "files"},
@@ -51,12 +52,13 @@ PACKAGES = {  # room -> packages besides the standard library
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
+    "video": {"numpy", "av", "cv2"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "PIL", "scipy"},
     "explain": {"numpy", "onnx", "torch"},
     "serve": {
         "numpy",
@@ -68,10 +70,10 @@ PACKAGES = {  # room -> packages besides the standard library
         "prometheus_client",
         "websockets",
     },
-    "batch": {"filelock", "fsspec", "pyarrow", "ray"},
+    "batch": {"numpy", "filelock", "fsspec", "pyarrow", "ray"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
-    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics"},
+    "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics", "openpyxl"},
     "export": {"numpy", "torch", "safetensors", "onnx", "h5py"},
     "cli": {"typer", "rich", "click"},
 }

@@ -1,5 +1,7 @@
 """Small speaker networks of every architecture and variant, for the laws and the tests."""
 
+from pathlib import Path
+
 import torch
 
 from voxfield.models.ds_tdnn import DsTdnn, DsTdnnConfig
@@ -38,3 +40,16 @@ def embedder(name: str) -> torch.nn.Module:
     """A network of `EMBEDDERS`, the same at every call."""
     torch.manual_seed(0)
     return seasoned(EMBEDDERS[name]())
+
+
+def exported(path: Path, name: str = "tiny-speakers.v1", architecture: str = "ecapa-tdnn") -> Path:
+    """A network of `EMBEDDERS` as a file, with a card of this name."""
+    from voxfield.export import export_network
+
+    net = embedder(architecture)
+    about = {
+        "name": name, "task": "embed", "architecture": "ecapa-tdnn", "summary": "tiny", "config": {},
+        "licence": "Apache-2.0", "data": (), "interface": net.interface(),
+    }  # fmt: skip
+    export_network(net, path, about)
+    return path

@@ -2,7 +2,8 @@
 
 What a reader has and a test has not is stood in for: recordings by excerpts of the examples, a microphone by one of
 them, `train.start` by reading the recipe. Of `pip`, `make` and `python` it is checked that extras, targets and scripts
-exist. docs/explain.md is left to tests/explain/test_docs.py, which compares what its commands print. A snippet
+exist. docs/explain.md is left to tests/explain/test_docs.py, which compares what its commands print, and docs/serve.md
+to tests/serve/test_docs.py, where a service runs. A snippet
 that cannot run here is preceded by `<!-- not run: why -->`.
 """
 
@@ -26,7 +27,7 @@ from voxfield.cli.app import run
 ROOT = Path(__file__).parents[1]
 PAGES = [
     ROOT / "README.md",
-    *sorted(page for page in (ROOT / "docs").glob("*.md") if not re.search(r"explain|\.in\.", page.name)),
+    *sorted(page for page in (ROOT / "docs").glob("*.md") if not re.search(r"explain|serve|\.in\.", page.name)),
 ]
 _BLOCK = re.compile(r"(<!-- not run: .+? -->\n+)?^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -86,6 +87,8 @@ def voxfield(words, given, monkeypatch):
         import voxfield.train
 
         monkeypatch.setattr(voxfield.train, "start", lambda recipe, *_, **__: recipe)
+    if words[0] == "serve":
+        monkeypatch.setattr("voxfield.serve.server.serve", lambda settings, **_: None)
     if words[0] == "listen":
         plug_in(monkeypatch)
     if words[0] == "convert":

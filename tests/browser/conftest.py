@@ -1,4 +1,4 @@
-"""The page of `voxfield serve` in headless Chromium, with a microphone that hears a recording.
+"""The page of `voxfield serve` in headless Chromium, with a microphone fed from a recording.
 
 `make test-browser` runs these; `make test` leaves them out. They are skipped where there is no Chromium, no Chrome, or
 not the extra `serve`.

@@ -54,7 +54,7 @@ def heard_as(page, name, stream):
 
 
 def test_what_comes_back_is_the_enhanced_microphone(live):
-    while len(streams(live)[0]) < 9 * RATE_HZ:  # the recording that the microphone hears, and some of it again
+    while len(streams(live)[0]) < 9 * RATE_HZ:  # the recording once, and some of it again
         live.until("true")
     assert live.value("taps.input.context.sampleRate") == RATE_HZ  # no time is lost by resampling
     stop(live)

@@ -140,3 +140,18 @@ def test_a_file_dropped_anywhere_is_compared(page):
     page.until("document.getElementById('file-status').textContent !== ''")
     page.until("!/Working/.test(document.getElementById('file-status').textContent)")
     page.forget("status of 422")
+
+
+def test_a_long_recording_says_how_far_it_is(page, tmp_path):
+    path = tmp_path / "long.wav"
+    sf.write(path, np.zeros((6_144_000, 1), np.float32), 192_000, subtype="FLOAT")
+    page.open("file")
+    page.value(
+        """const status = document.getElementById("file-status");
+        window.said = new Set();
+        new MutationObserver(() => said.add(status.textContent)).observe(status, { childList: true });"""
+    )
+    page.upload("#file-drop input", path)
+    page.until("'drawn' in document.getElementById('file-result').dataset")
+    said = page.value("[...said]")
+    assert any("MB are here" in words for words in said) and "32.0 s" in said[-1]

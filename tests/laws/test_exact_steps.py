@@ -1,4 +1,4 @@
-"""What an enhancing network gives depends neither on how a recording is cut nor on who shares its steps: not one bit."""
+"""What an enhancing network gives depends neither on how a recording is cut nor on who shares its steps: bit by bit."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from voxfield.errors import InputError
-from voxfield.tasks.threshold import Rate, choose_threshold
+from voxfield.tasks.book_file import Sample
+from voxfield.tasks.embedding import cosine
+from voxfield.tasks.threshold import Rate, choose_threshold, scores_of_samples
 from voxfield.tasks.trials import read_trials
 
 
@@ -37,7 +39,7 @@ def test_the_threshold_of_known_distributions():
 
 def test_too_few_trials_are_said():
     notes = choose_threshold(np.array([0.9, 0.8, 0.1, 0.2]), np.array([1, 1, 0, 0]), 0.001).notes
-    assert "3000 or more" in notes[0] and "2 pairs of two speakers" in notes[0] and "30 or more" in notes[1]
+    assert "3000 or more" in notes[0] and "2 trials of two speakers" in notes[0] and "30 or more" in notes[1]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,21 @@ def test_a_rate_is_needed(wanted):
 def test_pairs_of_both_kinds_are_needed():
     with pytest.raises(InputError, match="all of these are of one kind"):
         choose_threshold(np.array([0.9, 0.1]), np.array([1, 1]))
+
+
+def test_samples_are_tried_with_the_rest_of_the_book():
+    axes = np.eye(4, dtype=np.float32)
+    of = {"Anna": [axes[0], axes[0] + axes[1], axes[0] - axes[1]], "Ben": [axes[0] + axes[2]], "Cleo": [axes[3]]}
+    samples = [Sample(0, name, vector, 5.0, -20.0, 30.0, "", "") for name, own in of.items() for vector in own]
+    scores, same = scores_of_samples(samples)
+    a = np.sqrt(0.5)
+    against_rest = [1, cosine(axes[0] + axes[1], axes[0] + a * (axes[0] - axes[1])), 0]
+    against_rest[2] = against_rest[1]
+    assert scores[same] == pytest.approx(against_rest, abs=1e-6)
+    assert scores[~same] == pytest.approx([a, 0.5, 0.5, a, 0], abs=1e-6)
+    for few in (samples[:3], samples[2:]):
+        with pytest.raises(InputError, match="must hold two speakers or more, one of them with two samples"):
+            scores_of_samples(few)
 
 
 def test_trials_are_read_beside_their_list(tmp_path):

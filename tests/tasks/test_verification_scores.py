@@ -143,6 +143,32 @@ def test_the_command_with_a_cohort_and_a_det_plot(network, trials, tmp_path, cap
     assert run(arguments) == 0 and "EER (%)" in capsys.readouterr().out
 
 
+def test_verify_says_what_the_calibration_on_the_card_makes_of_it(network, trials, tmp_path, capsys):
+    import torch
+    from embedders import embedder
+
+    from voxfield.export import export_network
+
+    torch.manual_seed(0)
+    net = embedder("ds-tdnn")
+    found = evaluate(trials, None, network, options={"calibrate": trials / "b.txt"})
+    about = {
+        "name": "tiny-speakers.v2", "task": "embed", "architecture": "ds-tdnn", "summary": "tiny", "config": {},
+        "licence": "Apache-2.0", "data": (), "interface": net.interface(), "calibration": found.summary["calibration"],
+    }  # fmt: skip
+    export_network(net, tmp_path / "net.onnx", about)
+    pair = [str(trials / "0-0.wav"), str(trials / "0-1.wav")]
+    assert run(["verify", *pair, "--model", str(tmp_path / "net.onnx"), "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert 0 < line["probability"] < 1 and line["same"] is (
+        line["log_likelihood_ratio"] >= found.summary["calibration"]["threshold"]
+    )
+    assert run(["verify", *pair, "--model", str(tmp_path / "net.onnx")]) == 0
+    assert f"probability of one speaker {100 * line['probability']:.1f} %" in capsys.readouterr().out
+    assert run(["verify", *pair, "--model", str(network)]) == 0
+    assert "no decision without --threshold" in capsys.readouterr().out
+
+
 def test_what_cannot_be_scored_is_refused_or_named(engine, trials, tmp_path, tiny_spectral):
     with pytest.raises(InputError, match="say themselves who speaks"):
         evaluate(trials, trials, engine)

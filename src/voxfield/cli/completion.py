@@ -27,6 +27,11 @@ def separators(incomplete: str) -> list[str]:
     return model_names("separate", incomplete)
 
 
+def spotters(incomplete: str) -> list[str]:
+    """Names of models that score images of optical flow."""
+    return model_names("spot", incomplete)
+
+
 def representers(incomplete: str) -> list[str]:
     """Names of models that turn a recording into frames of features."""
     return model_names("represent", incomplete)

@@ -79,8 +79,9 @@ class BandBlock(Streaming):
 class BandCrn(Streaming):
     """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> the same.
 
-    The batch axis of its file is free, so one step may serve many recordings. State: the level's window, then one hidden vector a block. Inside, frequency is the last axis, because convolutions
-    run along it; bin 0 (0 Hz) is left out of the network and takes the mask of bin 1.
+    The batch axis of its file is free, so one step may serve many recordings. State: the level's window, then one
+    hidden vector a block. Inside, frequency is the last axis, because convolutions run along it; bin 0 (0 Hz) is left
+    out of the network and takes the mask of bin 1.
     """
 
     turn: Tensor

@@ -132,17 +132,28 @@ class Vqvae2(nn.Module):
         y: Tensor = self.decoder(known)
         return y[:, 0] if self.config.bands else y
 
+    def excess(self, x: Tensor, codes: Sequence[Tensor]) -> Tensor:
+        """Scalar: how much further than the nearest entries these codes are at most, relative to the sizes of both.
+
+        Each level is judged by what the codes above it stand for. 0 for the codes of `encode`.
+        """
+        maps, known, worst = self._maps(x), None, x.new_zeros(())
+        for level, of_level in zip(reversed(range(self.config.levels)), codes, strict=True):
+            y = maps[level] if known is None else torch.cat([self.hints[level](known), maps[level]], dim=1)
+            y, codebook = self.joins[level](y), self._codebook(level)
+            nearest, chosen = (codebook.lookup(c) for c in (codebook.nearest(y.permute(0, 2, 3, 1)), of_level))
+            further = (y - chosen).square().sum(1) - (y - nearest).square().sum(1)
+            worst = torch.maximum(worst, (further / (y.square().sum(1) + chosen.square().sum(1) + 1e-9)).max())
+            known = self._joined(level, known, chosen)
+        return worst
+
     def parts(self) -> dict[str, Tokenizer | Detokenizer]:
         """What is exported: ending of the file's name -> network with `task` and `interface()`."""
         return {"": Tokenizer(self), "-decoder": Detokenizer(self)}
 
     def _quantise(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """(Values of all levels at the bottom's size, loss of the codebooks, codes from the top down)."""
-        maps = []
-        y = x[:, None] if self.config.bands else x
-        for encoder in self.encoders:
-            y = encoder(y)
-            maps.append(y)
+        maps = self._maps(x)
         losses, codes, known = [], [], None
         for level in reversed(range(self.config.levels)):
             y = maps[level] if known is None else torch.cat([self.hints[level](known), maps[level]], dim=1)
@@ -152,6 +163,15 @@ class Vqvae2(nn.Module):
             codes.append(found.codes)
         assert known is not None
         return known, torch.stack(losses).sum(), codes
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        """What the encoders make, the bottom level first."""
+        maps = []
+        y = x[:, None] if self.config.bands else x
+        for encoder in self.encoders:
+            y = encoder(y)
+            maps.append(y)
+        return maps
 
     def _joined(self, level: int, above: Tensor | None, values: Tensor) -> Tensor:
         """What is known from the top down to a level: (B, D or 2 D, H, W)."""
@@ -194,6 +214,10 @@ class Tokenizer(_Part):
 
     def forward(self, x: Tensor) -> Tensor:
         return packed(self.net.encode(x), self.net.config)
+
+    def excess(self, x: Tensor, tokens: Tensor) -> Tensor:
+        """Scalar: see `Vqvae2.excess`."""
+        return self.net.excess(x, unpacked(tokens, self.net.config))
 
 
 class Detokenizer(_Part):

@@ -195,8 +195,8 @@ class Running(Response):
             await self._job(scope, receive, watched)
         except Exception as error:
             refusal = said(error, self._state.metrics)
-            if begun:  # too late for a status: breaking off is what tells the client that something is missing
-                raise
+            if begun:  # too late for a status: an answer that breaks off is what tells the client
+                return
             await JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)(scope, receive, send)
 
 

@@ -69,8 +69,8 @@ class Form:
     """
 
     def __init__(self, boundary: bytes, inlets: Mapping[str, Inlet]) -> None:
-        self._inlets, self._seen = inlets, set[str]()
-        self._name, self._field, self._value = "", b"", b""
+        self._inlets, self._seen, self._whole = inlets, set[str](), set[str]()
+        self._name, self._field, self._value = "", b"", b""  # of the part that is being read
         self._ready: list[tuple[Inlet, bytes | None]] = []  # what one call of the parser found
         callbacks: dict[str, Callable[..., None]] = {
             "on_part_begin": self._begin,
@@ -102,15 +102,13 @@ class Form:
         Raises:
             RefusedError: the form broke off, or a file is missing.
         """
-        try:
-            self._parser.finalize()
-        except MultipartParseError as error:
-            raise RefusedError(400, "bad_form", f"the form ends before its end: {error}") from error
+        if self._seen != self._whole:
+            raise RefusedError(400, "bad_form", "the form breaks off before its closing boundary")
         if missing := [name for name in self._inlets if name not in self._seen]:
             raise RefusedError(400, "bad_form", f"the form has no file called {' and '.join(missing)}")
 
     def _begin(self) -> None:
-        self._name = self._field = self._value = ""  # type: ignore[assignment]
+        self._name = ""
         self._field = self._value = b""
 
     def _take_field(self, data: bytes, start: int, end: int) -> None:
@@ -144,4 +142,5 @@ class Form:
         self._ready.append((self._inlets[self._name], data[start:end]))
 
     def _close(self) -> None:
+        self._whole.add(self._name)
         self._ready.append((self._inlets[self._name], None))

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from voxfield.cards import Card, cards, find
+from voxfield.errors import InputError
 from voxfield.protocols import Engine
 from voxfield.runtime import load_engine
+from voxfield.tasks.speaker_book import SpeakerBook
 
 
 class Catalogue:
@@ -13,9 +15,11 @@ class Catalogue:
     Args:
         default: what enhances where no model is named: a published name or a file.
         files: .onnx files to offer besides, under the names on their cards.
+        book: a file of enrolled speakers; empty for none.
     """
 
-    def __init__(self, default: str, files: Sequence[str] = ()) -> None:
+    def __init__(self, default: str, files: Sequence[str] = (), book: str = "") -> None:
+        self._book = book
         self._default = load_engine(default)
         self._own: dict[str, Engine] = {}
         for engine in (self._default, *(load_engine(file) for file in files)):
@@ -44,3 +48,15 @@ class Catalogue:
     def engine_or_default(self, task: str, name: str | None) -> Engine:
         """The engine of a name, or what does the task where none is named."""
         return self.engine_for(task, name) or self._default
+
+    def book(self, model: str | None) -> SpeakerBook:
+        """The enrolled speakers.
+
+        Raises:
+            InputError: the service was started without them.
+        """
+        if not self._book:
+            raise InputError(
+                "this service knows no speakers: start it with --book FILE, a file that `voxfield enroll` made"
+            )
+        return SpeakerBook(self._book, model=self.engine_for("embed", model))

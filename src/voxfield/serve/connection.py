@@ -27,7 +27,7 @@ class Connection:
     def __init__(self, socket: WebSocket, state: State) -> None:
         self._socket, self._state = socket, state
         self._session: Session | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[Any]] = []
         self._refusal: RefusedError | None = None
         self._close_code = 1000
         self._last_s = time.monotonic()
@@ -65,10 +65,7 @@ class Connection:
 
     async def _talk(self) -> None:
         limits = self._state.settings.limits
-        try:
-            first = await asyncio.wait_for(self._socket.receive(), limits.first_s)
-        except TimeoutError:
-            raise RefusedError(408, "idle", f"no first frame came for {limits.first_s:g} s") from None
+        first = await self._first(limits.first_s)
         if first["type"] == "websocket.disconnect":
             return
         start = start_of(first.get("text"))
@@ -82,6 +79,18 @@ class Connection:
         finally:
             self._state.scheduler.remove(session)
             self._state.metrics.dropped.inc(session.dropped_samples)
+
+    async def _first(self, most_s: float) -> Any:
+        """The first message."""
+        receiving: asyncio.Task[Any] = asyncio.create_task(self._socket.receive())
+        self._tasks = [receiving]
+        done, _ = await asyncio.wait({receiving}, timeout=most_s)
+        if self._refusal is not None:
+            raise self._refusal
+        if not done:
+            receiving.cancel()
+            raise RefusedError(408, "idle", f"no first frame came for {most_s:g} s")
+        return receiving.result()
 
     async def _pass_on(self, session: Session) -> None:
         """Until the session has stopped, the client has gone or something went wrong."""

@@ -1,12 +1,13 @@
 """`POST /v1/explain`: a network as text or as an ONNX file; figures, words and drawings come back."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from voxfield.explain import Answer, report_on
-from voxfield.explain.render import cone, costs, page, report_text
 from voxfield.serve.refusal import RefusedError
+
+if TYPE_CHECKING:
+    from voxfield.explain import Answer  # loaded with the first question: the service is ready sooner
 
 SVG, HTML, TEXT, JSON = "image/svg+xml", "text/html", "text/plain", "application/json"
 
@@ -29,12 +30,14 @@ class Question(BaseModel):
     drawings: bool = Field(False, description="Add drawings of the receptive field and the costs, as SVG text.")
 
 
-def answered(question: Question, what: str | bytes) -> Answer:
+def answered(question: Question, what: str | bytes) -> "Answer":
     """The answer; text is never taken for the name of a file.
 
     Raises:
         ExplainError: it cannot be read.
     """
+    from voxfield.explain import report_on
+
     return report_on(
         what,
         rate_hz=question.rate_hz,
@@ -48,8 +51,10 @@ def answered(question: Question, what: str | bytes) -> Answer:
     )
 
 
-def rendered(answer: Answer, question: Question, kind: str) -> str | dict[str, Any]:
+def rendered(answer: "Answer", question: Question, kind: str) -> str | dict[str, Any]:
     """The answer as one of the types that it can be had in."""
+    from voxfield.explain.render import cone, costs, page, report_text
+
     language, frames = question.language, answer.frames
     if kind == SVG:
         return cone(answer.report, answer.graph, language=language, frames=frames)

@@ -26,9 +26,8 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self._tokens = {_digest(token): f"key-{at + 1}" for at, token in enumerate(settings.tokens)}
         self._origins = set(settings.origins)
-        self._hosts: set[str | None] = {*_LOCAL_NAMES, settings.host} | {
-            urlsplit(origin).hostname for origin in settings.origins
-        }
+        named = (urlsplit(origin).hostname or "" for origin in settings.origins)
+        self._hosts = {*_LOCAL_NAMES, settings.host, *named}
         self._any_host = not settings.local and not settings.origins
         self.tickets = Tickets(settings.ticket_key, settings.ticket_s, settings.shared)
 

@@ -53,8 +53,8 @@ class LiveSession:
         self._socket = self._open.enter_context(
             connect(address, additional_headers=dict(headers), open_timeout=timeout_s, compression=None, max_size=None)
         )
-        self._socket.send(json.dumps(start))
         Thread(target=self._receive, daemon=True).start()
+        self._send(json.dumps(start))
         self.ready = self._until("ready")[1]
 
     def feed(self, samples: Array) -> Array:
@@ -63,7 +63,7 @@ class LiveSession:
         Raises:
             SessionError: the service ended the session.
         """
-        self._socket.send(encode(block_of(samples, self._channels), self._format))
+        self._send(encode(block_of(samples, self._channels), self._format))
         parts: list[bytes] = []
         while True:
             try:
@@ -85,7 +85,7 @@ class LiveSession:
 
     def keepalive(self) -> None:
         """Say that the session is still wanted, where nothing is fed for longer than `ready["limits"]["idle_s"]`."""
-        self._socket.send(json.dumps({"type": "keepalive"}))
+        self._send(json.dumps({"type": "keepalive"}))
 
     def close(self) -> None:
         """End the session at once."""
@@ -98,10 +98,18 @@ class LiveSession:
         self.close()
 
     def _ended(self, request: str, answer: str) -> Array:
-        self._socket.send(json.dumps({"type": request}))
+        self._send(json.dumps({"type": request}))
         sound, found = self._until(answer)
         self.counts = {key: value for key, value in found.items() if key != "type"}
         return sound
+
+    def _send(self, data: str | bytes) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            self._socket.send(data)
+        except ConnectionClosed:
+            self._until("nothing")  # what the service said before it closed is on its way here
 
     def _until(self, kind: str) -> tuple[Array, dict[str, Any]]:
         """The sound that comes before a message of this kind, and the message."""

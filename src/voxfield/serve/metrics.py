@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from voxfield.serve.settings import SHARED
+
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _TURNS = (1, 2, 4, 8, 16, 32)
-SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where worker processes keep their figures
 
 
 class Metrics:

@@ -11,9 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from voxfield.serve.app import create_app
-from voxfield.serve.metrics import SHARED
-from voxfield.serve.settings import Limits, Settings
+from voxfield.serve.settings import SHARED, Limits, Settings
 
 SETTINGS = "VOXFIELD_SERVE"  # how the worker processes get theirs
 _JOBS_S = 10  # for the ends of requests, once the sessions are over
@@ -80,7 +78,9 @@ def configured(settings: Settings) -> "Config":
 
 
 def from_environment() -> object:
-    """The application in a worker process."""
+    """The application in a worker process; the process that looks after the workers does without it."""
+    from voxfield.serve.app import create_app
+
     return create_app(Settings.from_json(os.environ[SETTINGS]))
 
 
@@ -96,8 +96,19 @@ class Punctual(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         super().connection_made(transport)
-        self.loop.call_later(getattr(self.config, "first_s", Config.first_s), self._check_begun)
+        first_s = getattr(self.config, "first_s", Config.first_s)
+        self._waiting = self.loop.call_later(first_s, self._check_begun)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """It goes on as a WebSocket, whose first frame has a limit of its own."""
+        self._waiting.cancel()
+        super().handle_websocket_upgrade()
 
     def _check_begun(self) -> None:
-        if self.cycle is None and not self.transport.is_closing() and self.transport.get_protocol() is self:
+        if self.cycle is None and not self.transport.is_closing():
             self.transport.close()

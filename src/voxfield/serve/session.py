@@ -52,7 +52,9 @@ class Session:
         self._waiting_bytes = 0
         self._ready: deque[bytes | dict[str, Any]] = deque()
         self._ready_bytes = 0
-        self._new_dropped_samples = 0  # not said yet
+        self._taken_samples = self._passed_samples = 0  # of what was fed: gone from waiting, gone from ready
+        self._holes: deque[tuple[int, int]] = deque()  # between the two: where sound was dropped, and how much
+        self._drops: list[dict[str, Any]] = []  # not said yet
         self._ending = ""  # the control that the present turns are for
         self._enhancer = self._fresh()
         self.fed_samples = self.given_samples = self.dropped_samples = 0
@@ -99,10 +101,9 @@ class Session:
             ready, self._ready = self._ready, deque()
             self._ready_bytes = 0
             self.some.clear()
-            said: list[bytes | dict[str, Any]] = []
-            if self._new_dropped_samples:
-                said.append({"type": "dropped", "samples": self._new_dropped_samples})
-                self._new_dropped_samples = 0
+            said: list[bytes | dict[str, Any]] = [*self._drops]
+            self._drops.clear()
+            self._pass(sum(len(item) for item in ready if isinstance(item, bytes)) // self._frame_bytes)
         parts: list[bytes] = []
         for item in ready:
             if isinstance(item, bytes):
@@ -116,7 +117,7 @@ class Session:
         """Something was done. In the event loop."""
         if self._waiting_bytes <= self._most_bytes:
             self.room.set()
-        if self._ready or self._new_dropped_samples or self.error is not None:
+        if self._ready or self._drops or self.error is not None:
             self.some.set()
 
     def begin(self) -> Turns | None:
@@ -175,6 +176,7 @@ class Session:
             parts.append(part)
             missing -= len(part)
         self._waiting_bytes -= self._piece_bytes - missing
+        self._taken_samples += (self._piece_bytes - missing) // self._frame_bytes
         return b"".join(parts)
 
     def _drop_waiting(self) -> None:
@@ -190,7 +192,11 @@ class Session:
             if taken < len(part):
                 self._waiting.appendleft(memoryview(part)[taken:])
             surplus -= taken
-            self._count_dropped(taken)
+            count = taken // self._frame_bytes
+            self._drop(self._taken_samples, count)
+            self._holes.append((self._taken_samples, count))
+            self._taken_samples += count
+            self._pass(0)
             self._waiting_bytes -= taken
         self._waiting.extendleft(reversed(kept))
 
@@ -200,8 +206,23 @@ class Session:
             oldest = self._ready[at]
             del self._ready[at]
             self._ready_bytes -= len(oldest)
-            self._count_dropped(len(oldest))
+            left = len(oldest) // self._frame_bytes
+            while left:  # it goes on behind what was dropped before the network
+                count = min(left, self._holes[0][0] - self._passed_samples) if self._holes else left
+                self._drop(self._passed_samples, count)
+                self._pass(count)
+                left -= count
 
-    def _count_dropped(self, count_bytes: int) -> None:
-        self.dropped_samples += count_bytes // self._frame_bytes
-        self._new_dropped_samples += count_bytes // self._frame_bytes
+    def _pass(self, count_samples: int) -> None:
+        """So much of what was ready is gone, and with it what was dropped before what comes next."""
+        self._passed_samples += count_samples
+        while self._holes and self._holes[0][0] <= self._passed_samples:
+            self._passed_samples += self._holes.popleft()[1]
+
+    def _drop(self, at_sample: int, count_samples: int) -> None:
+        """Note what is dropped; what follows on the last drop is one with it."""
+        self.dropped_samples += count_samples
+        if self._drops and self._drops[-1]["at_sample"] + self._drops[-1]["samples"] == at_sample:
+            self._drops[-1]["samples"] += count_samples
+        else:
+            self._drops.append({"type": "dropped", "samples": count_samples, "at_sample": at_sample})

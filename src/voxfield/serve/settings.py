@@ -10,6 +10,7 @@ from typing import Any
 from voxfield.errors import InputError
 
 MEGA = 1 << 20
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # where worker processes keep their figures
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Settings:
         origins: besides the service's own page, what pages may use it, such as "https://example.org".
         model: what enhances where a client names no model.
         models: .onnx files that clients may name besides the published models, by the names on their cards.
+        book: a file of enrolled speakers, for `identify`.
         ticket_s: how long a ticket may be used.
         ticket_key: what tickets are signed with, shared by the workers.
         shared: a folder of the workers, for what they have to agree on; empty where there is one.
@@ -56,6 +58,7 @@ class Settings:
     origins: tuple[str, ...] = ()
     model: str = "crn-small"
     models: tuple[str, ...] = ()
+    book: str = ""
     ticket_s: float = 30.0
     ticket_key: str = ""
     shared: str = ""

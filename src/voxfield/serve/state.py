@@ -36,7 +36,7 @@ class State:
         self.settings = settings
         self.gate = Gate(settings)
         self.metrics = Metrics()
-        self.catalogue = Catalogue(settings.model, settings.models)
+        self.catalogue = Catalogue(settings.model, settings.models, settings.book)
         self.scheduler = Scheduler(asyncio.get_running_loop(), self.metrics)
         self.threads = ThreadPoolExecutor(settings.limits.jobs, thread_name_prefix="voxfield-job")
         self.explaining = ThreadPoolExecutor(1, thread_name_prefix="voxfield-explain")

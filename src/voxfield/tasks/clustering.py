@@ -9,10 +9,11 @@ import numpy as np
 
 from voxfield.protocols import Array
 
-MOST_NODES = 1500  # of the graph; of more embeddings neighbours in time are averaged first
+MOST_NODES = 1500  # of the graph; of more embeddings every second, third ... makes it, and the others follow
 NEAREST_SHARE = 0.1  # of all embeddings that each keeps an edge to
 USUAL_SPEAKERS = 10  # at least so many eigenvalues are looked at
-_LEAST_NEAREST = 4
+ONE_SPEAKER = 0.85  # cosine of two mean directions from which on they are of one speaker
+_LEAST_NEAREST = 8
 _LEAST_MEMBERS = 3  # embeddings of a speaker, where the number of speakers is not given
 _ROUNDS = 20
 
@@ -20,20 +21,27 @@ _ROUNDS = 20
 def clustered(vectors: Array, least: int = 1, most: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """(Number of each embedding's speaker (N,), mean direction of each speaker (K, D)), `least` <= K <= `most`.
 
-    There are fewer speakers than `least` where there are fewer embeddings. Equal bounds say the number of speakers.
+    There are fewer speakers than `least` where there are fewer embeddings. Equal bounds say the number of speakers;
+    otherwise two parts of nearly one mean direction become one speaker.
 
     Args:
-        vectors: (N, D) of length 1, neighbours in time beside one another; N may be 0.
+        vectors: (N, D) of length 1; N may be 0.
         least, most: number of speakers.
     """
     if not len(vectors):
         return np.zeros(0, int), np.zeros((0, vectors.shape[1]))
-    group = -(-len(vectors) // MOST_NODES)
-    starts = np.arange(0, len(vectors), group)
-    nodes = unit(np.add.reduceat(vectors.astype(np.float64), starts))
+    nodes = vectors[:: -(-len(vectors) // MOST_NODES)]
     least, most = min(least, len(nodes)), min(most, len(nodes))
-    found = np.repeat(_parts(nodes, least, most), group)[: len(vectors)]
-    return _settled(vectors.astype(np.float64), found, 1 if least == most else _LEAST_MEMBERS, least)
+    members = 1 if least == most else _LEAST_MEMBERS
+    _, centres = _settled(nodes, _parts(nodes.astype(np.float64), least, most), members, least)
+    found, centres = _settled(vectors, (vectors @ centres.T).argmax(axis=1), members, least)
+    while len(centres) > least and least < most:
+        cosines = centres @ centres.T - 2 * np.eye(len(centres))
+        first, second = np.unravel_index(cosines.argmax(), cosines.shape)
+        if cosines[first, second] < ONE_SPEAKER:
+            break
+        found, centres = _settled(vectors, np.where(found == second, first, found), members, least)
+    return found, centres
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

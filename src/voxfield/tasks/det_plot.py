@@ -63,14 +63,18 @@ def _ticks(rate: float) -> str:
 
 def _curve(number: int, name: str, scores: np.ndarray, targets: np.ndarray) -> str:
     missed, accepted, _ = error_rates(scores, targets)
-    points = dict.fromkeys(
-        f"{LEFT + SIDE * place(float(a)):.1f},{TOP + SIDE * (1 - place(float(m))):.1f}"
-        for m, a in zip(missed, accepted, strict=True)
+    at = np.array(
+        [[LEFT + SIDE * place(a), TOP + SIDE * (1 - place(m))] for m, a in zip(missed, accepted, strict=True)]
     )
-    colour, y = COLOURS[number % len(COLOURS)], TOP + SIDE + 52 + LINE * number
+    at = at.round(1)
+    along = np.diff(at, axis=0) != 0  # a corner is where the steps before and after do not go the same way
+    corners = np.concatenate([[True], (along[1:] != along[:-1]).any(1), [True]])
+    points = " ".join(f"{x:g},{y:g}" for x, y in at[corners])
+    colour, dashes = COLOURS[number % len(COLOURS)], "" if number < len(COLOURS) else ' stroke-dasharray="5 3"'
+    y = TOP + SIDE + 52 + LINE * number
     words = f"{escape(name)}: EER {100 * equal_errors(scores, targets).rate:.1f} %"
     return (
-        f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{" ".join(points)}"/>'
-        f'<line x1="{LEFT}" x2="{LEFT + 24}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
+        f'<polyline fill="none" stroke="{colour}" stroke-width="1.5"{dashes} points="{points}"/>'
+        f'<line x1="{LEFT}" x2="{LEFT + 24}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"{dashes}/>'
         f'<text x="{LEFT + 32}" y="{y + 4}">{words}</text>'
     )

@@ -1,6 +1,6 @@
 """Who speaks when in a recording: speech is detected, embedded window by window, and clustered by speaker.
 
-One pass over the recording; what is kept is an embedding for each 0.75 s of speech.
+One pass over the recording; what is kept is an embedding for each 0.5 s of speech.
 """
 
 import itertools

@@ -4,7 +4,7 @@ The features are those that the network's card names, so a converted network and
 that of two minutes, whatever the duration.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,22 +75,21 @@ def embed_source(
     progress: Progress | None = None,
     listener: Callable[[Array], None] | None = None,
 ) -> tuple[Embedded, Work]:
-    """The vector of an open recording, and what was done; `listener` is called with its samples (N,) as they pass, at
-    the network's rate."""
+    """The vector of an open recording, and what was done.
+
+    Args:
+        listener: called with the samples (N,) as they pass, at the network's rate.
+    """
     clock = Clock()
     pooled = _Pieces(engine)
     meter, resampler = SpeechMeter(pooled.rate_hz), Resampler(source.rate_hz, pooled.rate_hz)
+    listeners = [meter.feed, pooled.feed, *([] if listener is None else [listener])]
     for block in source.blocks(BLOCK_SAMPLES):
-        samples = resampler.feed(block.mean(axis=0, keepdims=True))[0]
-        meter.feed(samples)
-        pooled.feed(samples)
-        if listener is not None:
-            listener(samples)
+        _pass_on(resampler.feed(block.mean(axis=0, keepdims=True))[0], listeners)
         if progress is not None:
             progress(source.read_samples)
-    rest = resampler.flush()[0]
-    meter.feed(rest)
-    vector = pooled.finish(rest)
+    _pass_on(resampler.flush()[0], listeners)
+    vector = pooled.finish()
     speech, duration_s = meter.judge(), source.read_samples / source.rate_hz
     notes = [*source.notes(), *_notes(speech, pooled)]
     done = Embedded(vector, engine.card.name, duration_s, speech, tuple(notes))
@@ -175,9 +174,8 @@ class _Pieces:
             self._waiting, self._frames = [ready[:, PIECE_FRAMES:]], ready.shape[1] - PIECE_FRAMES
             self._embed(ready[:, :PIECE_FRAMES])
 
-    def finish(self, samples: Array) -> Array:
-        """The vector (D,), after the last (N,). What is too short for the network is padded with silence."""
-        self.feed(samples)
+    def finish(self) -> Array:
+        """The vector (D,). What is too short for the network is padded with silence."""
         kind = self._kind
         if kind.frames(self._count_samples) < self._least:
             self.padded = True
@@ -198,13 +196,18 @@ class _Pieces:
         return vector if self.pieces == 1 else self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)
 
 
+def _pass_on(samples: Array, listeners: Sequence[Callable[[Array], None]]) -> None:
+    for listener in listeners:
+        listener(samples)
+
+
 def _notes(speech: Speech, pooled: _Pieces) -> list[str]:
     notes = []
     if speech.silent:
         notes.append("the recording is silent; its vector says nothing about a speaker")
     elif speech.seconds == 0:
         notes.append("no speech was found: the level hardly changes, as that of noise or a tone does")
-    elif speech.seconds < GOOD_SPEECH_S:
+    elif round(speech.seconds, 1) < GOOD_SPEECH_S:
         notes.append(
             f"it holds {speech.seconds:.1f} s of speech; {GOOD_SPEECH_S:.0f} s or more tell voices apart better"
         )

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from voxfield.audio import Source
 from voxfield.errors import InputError
 from voxfield.protocols import Engine
@@ -9,7 +11,10 @@ from voxfield.tasks.book_file import Sample
 from voxfield.tasks.calibration import Calibration
 from voxfield.tasks.embedding import Embedded, embed_source
 from voxfield.tasks.identification import Gallery
-from voxfield.tasks.window_vectors import WindowVectors, two_voices
+from voxfield.tasks.one_voice import two_voices
+from voxfield.tasks.speech_detector import FRAME_S
+from voxfield.tasks.speech_meter import Speech
+from voxfield.tasks.speech_windows import WINDOW_FRAMES, SpeechWindows
 
 LEAST_SPEECH_S = 1.0  # below, vectors of one speaker scatter too much
 LEAST_LEVEL_DB = -65.0  # of the speech relative to full scale; below, 16 bits hold little but rounding
@@ -19,38 +24,42 @@ def examined(source: Source, engine: Engine) -> tuple[Embedded, list[str]]:
     """An open recording as a vector, and what the user should know before it is enrolled.
 
     Raises:
-        InputError: it is not good enough.
+        InputError: it is silent, holds too little speech, or is too quiet; the message says what is needed.
     """
-    calibration = Calibration.of(engine.card)
-    windows = None if calibration is None else WindowVectors(engine)
-    made, _ = embed_source(source, engine, listener=None if windows is None else windows.feed)
-    check_quality(made)
-    notes = list(made.notes)
-    if windows is not None and calibration is not None and two_voices(windows.speech(), calibration):
+    windows = SpeechWindows(engine, engine.card.interface.sample_rate_hz)
+    made, _ = embed_source(source, engine, listener=windows.feed)
+    found = windows.finish()
+    check_quality(made.speech, FRAME_S * float(np.diff(found.regions).sum()))
+    notes, calibration = list(made.notes), Calibration.of(engine.card)
+    if calibration is not None and two_voices(found.vectors, FRAME_S * WINDOW_FRAMES, calibration):
         notes.append("two people seem to speak in it; enrol recordings of one voice alone")
     return made, notes
 
 
-def check_quality(made: Embedded) -> None:
+def check_quality(speech: Speech, detected_s: float) -> None:
     """Return when a recording is good enough to enrol.
 
+    Args:
+        speech: what its level says.
+        detected_s: seconds of speech that the detector found, which takes noise and most music for none.
+
     Raises:
-        InputError: it is silent, too short or too quiet; the message says what is needed.
+        InputError: it is not.
     """
-    speech = made.speech
     if speech.silent:
         raise InputError("the recording is silent, so it cannot be enrolled; check the microphone")
-    if speech.seconds == 0:
-        raise InputError("no speech was found in it: its level hardly changes, as that of noise or a tone does")
-    if speech.seconds < LEAST_SPEECH_S:
-        raise InputError(
-            f"it holds {speech.seconds:.2f} s of speech, too little to enrol; {LEAST_SPEECH_S:g} s is the least, and "
-            "10 s or more are better"
-        )
     if speech.level_db < LEAST_LEVEL_DB:
         raise InputError(
             f"its speech is at {speech.level_db:.0f} dB relative to full scale, too quiet to enrol: "
             f"{LEAST_LEVEL_DB:.0f} dB are needed at least; record it louder"
+        )
+    seconds = speech.seconds if speech.seconds < LEAST_SPEECH_S else min(speech.seconds, detected_s)
+    if seconds == 0:
+        raise InputError("no speech was found in it, only what sounds like noise, tones or music")
+    if seconds < LEAST_SPEECH_S:
+        raise InputError(
+            f"it holds {seconds:.2f} s of speech, too little to enrol; {LEAST_SPEECH_S:g} s is the least, and 10 s or "
+            "more are better"
         )
 
 

@@ -21,7 +21,7 @@ class Identified:
 
     Attributes:
         name: the nearest speaker where the score reaches the threshold; None for somebody unknown, or for silence.
-        score: of the nearest speaker, see `Gallery.scores`; None for silence.
+        score: cosine with the mean direction of the nearest speaker's samples; None for silence.
         margin: how much less the second nearest has; None where the book holds one speaker, or for silence.
         threshold: the score from which on a name is given; None for silence.
         nearest: (name, score) of all speakers, the nearest first.
@@ -65,20 +65,12 @@ class Gallery:
 
     def __init__(self, samples: Sequence[Sample]) -> None:
         groups = {name: list(group) for name, group in groupby(samples, lambda sample: sample.name)}
-        units = {name: unit_vectors(np.stack([sample.vector for sample in group])) for name, group in groups.items()}
         self.names = list(groups)
-        alike = _likeness_within(list(units.values()))
-        scales = [np.sqrt((1 + (len(own) - 1) * alike) / len(own)) for own in units.values()]
-        means = unit_vectors(np.stack([own.mean(axis=0) for own in units.values()]))
-        self._directions = means * np.array(scales, np.float32)[:, None]
+        self._directions = np.stack([direction([sample.vector for sample in group]) for group in groups.values()])
         self._speech = [_typical(group) for group in groups.values()]
 
     def scores(self, vector: Array) -> list[float]:
-        """Of a vector (D,) with each speaker, on the scale of two recordings' cosine.
-
-        The cosine with the mean direction of a speaker's samples, less what the mean of so many is nearer to anybody
-        than a single one is. So one threshold serves verification and speakers with few samples and with many.
-        """
+        """Cosines of a vector (D,) with the mean direction of each speaker's samples."""
         return [float(score) for score in np.clip(self._directions @ unit_vectors(vector[None])[0], -1, 1)]
 
     def identify(
@@ -119,14 +111,10 @@ def unit_vectors(vectors: Array) -> Array:
     return units
 
 
-def _likeness_within(units: Sequence[Array]) -> float:
-    """Mean cosine of two samples of one speaker; 1 where nobody has two."""
-    total, pairs = 0.0, 0
-    for own in units:
-        count = len(own)
-        total += float(np.square(own.sum(axis=0)).sum()) - count
-        pairs += count * (count - 1)
-    return min(max(total / pairs, 0.0), 1.0) if pairs else 1.0
+def direction(vectors: Sequence[Array]) -> Array:
+    """Mean direction (D,) of vectors, at length 1."""
+    found: Array = unit_vectors(unit_vectors(np.stack(vectors)).mean(axis=0, keepdims=True))[0]
+    return found
 
 
 def _typical(samples: Sequence[Sample]) -> Speech:

@@ -32,6 +32,7 @@ font-size:.8rem;margin-right:.6rem}
 .timeline{--high:130px}
 .curve{fill:none;stroke-width:1.5;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .removed{stroke-dasharray:4 3}
+.span{fill:var(--c1);opacity:.18}
 .key{display:inline-flex;align-items:center;gap:.4em;margin-right:1.2em}
 .key svg{width:1.6em;height:1em}
 .scale{display:block;width:min(24rem,100% - 5rem);height:2.4rem;margin:.3rem 0 0 3.6rem;font-size:.8rem;
@@ -83,6 +84,28 @@ def level_curves(curves: Sequence[tuple[str, str, Sequence[float]]], duration_s:
     said = f"Level over time of {', '.join(name for name, _, _ in curves)}"
     ticks = [(1 - below / FLOOR_DB, _signed(-below)) for below in range(0, FLOOR_DB + 1, 20)]
     return f'<p>{keys}</p><div class="levels">{_plot(inner, said, duration_s, "Level (dBFS)", ticks)}</div>'
+
+
+def score_curve(scores: Sequence[float], spans: Sequence[tuple[float, float]], least: float, duration_s: float) -> str:
+    """Scores from 0 to 1 over time with their axes; the spans that were found are shaded, and `least` is a line.
+
+    Args:
+        scores: at even times from 0 to `duration_s`; what lies beyond 0 to 1 is drawn at the edge.
+        spans: from and to, in seconds.
+        least: the score that a span needs.
+    """
+    shaded = "".join(
+        f'<rect class="span" x="{100 * begin / duration_s:.3f}%" width="{100 * (end - begin) / duration_s:.3f}%" '
+        f'height="100%"><title>{begin:.2f} s to {end:.2f} s</title></rect>'
+        for begin, end in spans
+    )
+    line = f'<line class="grid" x2="100%" y1="{100 - 100 * least:.1f}%" y2="{100 - 100 * least:.1f}%"/>'
+    values = [FLOOR_DB * (min(1.0, max(0.0, score)) - 1) for score in scores]
+    curve = f'<polyline class="curve c1" points="{_points(values)}"/>'
+    inner = f'{shaded}{line}<svg viewBox="0 0 {_POINTS} {FLOOR_DB}" preserveAspectRatio="none">{curve}</svg>'
+    said = f"Score over time, 0 to {duration_s:.2f} s, with {len(spans)} intervals"
+    ticks = [(share / 5, f"{share / 5:g}") for share in range(6)]
+    return f'<div class="levels">{_plot(inner, said, duration_s, "Score", ticks)}</div>'
 
 
 def timeline(lanes: Sequence[tuple[str, Sequence[tuple[float, float]]]], duration_s: float) -> str:

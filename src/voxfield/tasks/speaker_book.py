@@ -32,6 +32,7 @@ from voxfield.tasks.verification import check_threshold
 from voxfield.tasks.work import Model
 
 SAME_SAMPLE = 0.99999  # cosine from which on two vectors are of one recording
+MANY_STRANGERS = 0.05  # of whom so large a share may get a name, it is said how to do better
 BOOK = "VOXFIELD_BOOK"  # environment variable
 
 
@@ -155,13 +156,20 @@ class SpeakerBook:
             with reading(self.path) as rows:
                 self._made(rows)
 
-    def check_threshold(self, threshold: float | None = None) -> None:
-        """Return when `identify` can answer with this threshold, or with the book's own.
+    def check_threshold(self, threshold: float | None = None) -> str:
+        """What to know about the threshold that `identify` takes; empty where there is nothing to say.
 
         Raises:
-            InputError: as `identify`.
+            InputError: it cannot answer with this threshold, or with the book's own.
         """
-        self._gallery(threshold)
+        gallery, least = self._gallery(threshold)
+        calibration, count = Calibration.of(self.engine.card), len(gallery.names)
+        if least is not None or calibration is None or count * calibration.false_accepts < MANY_STRANGERS:
+            return ""
+        return (
+            f"the threshold is that of the model, which {100 * calibration.false_accepts:g} % of strangers pass at "
+            f"each comparison, and {count} speakers are compared: `voxfield threshold` chooses one for this book"
+        )
 
     def samples(self, name: str | None = None) -> list[Sample]:
         """All samples, or those of a speaker, by name and in order of enrolment.
@@ -227,11 +235,12 @@ class SpeakerBook:
         """Choose a threshold for a wished rate of false accepts, and keep it in the book.
 
         Args:
-            trials: pairs of recordings like those to be identified; None for all pairs of samples in the book.
+            trials: pairs of recordings like those to be identified; None for the samples of the book, see
+                `scores_of_samples`.
             wanted: share of different speakers that may be taken for the same one.
 
         Raises:
-            InputError: pairs of one speaker or of two are missing, or no rate was given; AudioError where it is a
+            InputError: trials of one speaker or of two are missing, or no rate was given; AudioError where it is a
                 recording.
         """
         if trials is None:

@@ -14,7 +14,7 @@ from voxfield.tasks.embedding import vectors_of
 from voxfield.tasks.speech_detector import SpeechDetector
 
 WINDOW_FRAMES = 150  # frames of speech and of features are 10 ms
-HOP_FRAMES = 75
+HOP_FRAMES = 50
 _BATCH = 32
 
 

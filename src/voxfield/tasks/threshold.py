@@ -1,9 +1,8 @@
-"""The threshold for a wished rate of false accepts, from scores of pairs of recordings."""
+"""The threshold for a wished rate of false accepts, from scores of trials."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,10 @@ from voxfield.metrics.verification import equal_errors
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.book_file import Sample
 from voxfield.tasks.embedding import cosine, embed_source
+from voxfield.tasks.identification import direction
 from voxfield.tasks.trials import Trial
 
-FEW_SAME = 30  # pairs of one speaker, below which the rate of misses is little more than a guess
+FEW_SAME = 30  # trials of one speaker, below which the rate of misses is little more than a guess
 _DEVIATIONS = 1.96  # a normal value lies within them 95 % of the time
 
 
@@ -26,7 +26,7 @@ class Rate:
 
     Attributes:
         rate: measured, 0 to 1.
-        low, high: where the true one lies with a confidence of 95 % (Wilson's interval), if the pairs are independent.
+        low, high: where the true one lies with a confidence of 95 % (Wilson's interval), if the trials are independent.
     """
 
     rate: float
@@ -53,9 +53,9 @@ class Chosen:
     Attributes:
         threshold: the lowest at which no more than the wished share of different speakers is accepted.
         wanted: that share.
-        false_accepts, misses: of pairs of two speakers, and of one.
+        false_accepts, misses: of trials of two speakers, and of one.
         equal_error_rate: where both would be the same.
-        same, different: pairs of one speaker, and of two.
+        same, different: trials of one speaker, and of two.
         notes: what the user should know.
     """
 
@@ -77,12 +77,12 @@ def choose_threshold(scores: np.ndarray, same: np.ndarray, wanted: float = 0.01)
     """The lowest threshold that accepts no more than the wished share of different speakers.
 
     Args:
-        scores: (N,) of pairs of recordings.
-        same: (N,), true or 1 where both are of one speaker.
+        scores: (N,) of trials.
+        same: (N,), true or 1 for one speaker.
         wanted: rate of false accepts, above 0 and below 1.
 
     Raises:
-        InputError: the rate is none, or pairs of one speaker or of two are missing.
+        InputError: the rate is none, or trials of one speaker or of two are missing.
     """
     if isinstance(wanted, bool) or not isinstance(wanted, int | float) or not 0 < wanted < 1:
         raise InputError(f"the wished rate of false accepts lies between 0 and 1, such as 0.01; not {wanted!r}")
@@ -100,20 +100,30 @@ def choose_threshold(scores: np.ndarray, same: np.ndarray, wanted: float = 0.01)
 
 
 def scores_of_samples(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    """(Scores, whether both are of one speaker) of all pairs of enrolled samples.
+    """(Scores, whether it is the speaker's own) of what identifying each sample with the rest of the book would give.
+
+    Each sample is compared with its speaker's other samples, where there are any, and, as a stranger, with the nearest
+    of all other speakers.
 
     Raises:
         InputError: there are no two speakers, or nobody has two samples.
     """
-    names = [sample.name for sample in samples]
-    if len(set(names)) < 2 or len(set(names)) == len(names):
+    vectors: dict[str, list[Array]] = {}
+    for sample in samples:
+        vectors.setdefault(sample.name, []).append(sample.vector)
+    if len(vectors) < 2 or len(vectors) == len(samples):
         raise InputError(
             "to choose a threshold from the book it must hold two speakers or more, one of them with two samples or "
             "more; enrol more recordings, or give trials: a text file with lines such as `1 a.wav b.wav`"
         )
-    pairs = list(combinations(range(len(samples)), 2))
-    scores = [cosine(samples[first].vector, samples[second].vector) for first, second in pairs]
-    return np.array(scores), np.array([names[first] == names[second] for first, second in pairs])
+    directions = {name: direction(own) for name, own in vectors.items()}
+    own_scores, nearest_scores = [], []
+    for name, own in vectors.items():
+        for at, vector in enumerate(own):
+            if rest := own[:at] + own[at + 1 :]:
+                own_scores.append(cosine(vector, direction(rest)))
+            nearest_scores.append(max(cosine(vector, other) for key, other in directions.items() if key != name))
+    return np.array(own_scores + nearest_scores), np.repeat([True, False], [len(own_scores), len(nearest_scores)])
 
 
 def scores_of_trials(trials: Sequence[Trial], engine: Engine) -> tuple[np.ndarray, np.ndarray]:
@@ -138,9 +148,9 @@ def _notes(wanted: float, same: int, different: int) -> list[str]:
     notes = []
     if different < (needed := math.ceil(3 / wanted)):  # no error in that many leaves a rate of `wanted` unlikely
         notes.append(
-            f"a rate of {100 * wanted:g} % is not measured by {different} pairs of two speakers: "
+            f"a rate of {100 * wanted:g} % is not measured by {different} trials of two speakers: "
             f"{needed} or more are needed"
         )
     if same < FEW_SAME:
-        notes.append(f"{same} pairs of one speaker say little about misses: {FEW_SAME} or more are needed")
+        notes.append(f"{same} trials of one speaker say little about misses: {FEW_SAME} or more are needed")
     return notes

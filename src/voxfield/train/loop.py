@@ -25,6 +25,7 @@ from voxfield.train.log import Log
 from voxfield.train.precision import in_bfloat16
 from voxfield.train.processes import Processes, chosen_device, joined
 from voxfield.train.recipe import Recipe, TrainConfig
+from voxfield.train.shared_norm import share_statistics
 from voxfield.train.state import RunState
 from voxfield.train.task import Scores, TrainingTask, mean_scores
 from voxfield.train.tasks import task_class
@@ -80,6 +81,8 @@ def train(
         elif init is not None:
             said = state.start_from(Path(init))
         task.to(device)
+        if processes.count > 1:
+            share_statistics(state.trained, processes.count)
         log = Log(folder, quiet=not processes.first)
         validation = Validation(task, state, folder / BEST, log, resume) if processes.first else None
         log.say(

@@ -143,7 +143,7 @@ def seen(about: Mapping[str, Any]) -> tuple[int, int, float]:
     train, mix = about["recipe"]["train"], about["recipe"]["mix"]
     items = about.get("items", about["step"] * train["batch"])
     epoch_items = about.get("epoch_items", train["epoch_steps"] * train["batch"])
-    return items, epoch_items, about.get("hours_of_mixtures", items * mix["duration_s"] / 3600)
+    return items, epoch_items, about.get("hours_of_mixtures", items * mix.get("duration_s", 0) / 3600)
 
 
 def random_state() -> dict[str, Tensor]:

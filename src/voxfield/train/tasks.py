@@ -14,6 +14,7 @@ TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.enhance", "EnhanceTask"),
     "tokens": ("voxfield.train.tokens", "TokensTask"),
     "separate": ("voxfield.train.separate", "SeparateTask"),
+    "spot": ("voxfield.train.spotting", "SpotTask"),
     "embed": ("voxfield.train.speakers", "SpeakersTask"),
     "represent": ("voxfield.train.represent", "RepresentTask"),
 }

@@ -1,5 +1,6 @@
 """`voxfield identify`: who of the speaker book speaks in a recording."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,8 @@ def command(
     from voxfield.tasks.speaker_book import SpeakerBook
 
     speakers = SpeakerBook(book, model=model, threads=threads)
-    speakers.check_threshold(threshold)
+    if (note := speakers.check_threshold(threshold)) and not as_json:
+        print(f"note: {note}", file=sys.stderr)
 
     def work(source: "Source", path: Path) -> Answer:
         found = speakers.identify_source(source, threshold=threshold)

@@ -26,6 +26,9 @@ def command(
     models: Annotated[
         list[str] | None, typer.Option("--offer", help="An .onnx file that clients may name as well.", metavar="FILE")
     ] = None,
+    book: Annotated[
+        str, typer.Option(help="Enrolled speakers, for identify: a file that `voxfield enroll` made.", metavar="FILE")
+    ] = "",
     max_sessions: Annotated[int, typer.Option("--max-sessions", help="Live sessions at once.", min=1)] = 256,
     workers: Annotated[int, typer.Option(help="Processes that share the sessions; one a processor.", min=1)] = 1,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -52,7 +55,7 @@ def command(
 
     limits = Limits(sessions=max_sessions, sessions_a_key=max_sessions)
     tokens = () if token_file is None else _tokens(token_file)
-    settings = Settings(host, port, tokens, tuple(origin or ()), model, tuple(models or ()), limits=limits)
+    settings = Settings(host, port, tokens, tuple(origin or ()), model, tuple(models or ()), book, limits=limits)
 
     def ready(address: str) -> None:
         print(f"voxfield: {address} (Ctrl-C ends it)", file=sys.stderr, flush=True)

@@ -32,8 +32,9 @@ def command(
 ) -> None:
     """Choose the threshold of the speaker book for a wished rate of false accepts.
 
-    It is chosen on pairs of recordings of which it is known who speaks: TRIALS, or all pairs of samples in the book.
-    Its error rates are printed with the range in which the true ones lie.
+    It is chosen on pairs of recordings of which it is known who speaks, TRIALS; or on the samples in the book, each of
+    which is tried against the rest of its speaker's, and as a stranger against all others. Error rates are printed
+    with the range in which the true ones lie.
 
     Examples:
 
@@ -50,8 +51,10 @@ def command(
         print(json.dumps({"book": str(speakers.path), **chosen.to_dict()}))
         return
     print(visible(f"threshold {chosen.threshold:.3f}, kept in {speakers.path}"))
-    print(f"of {chosen.different} pairs of two speakers {_percent(chosen.false_accepts)} are accepted")
-    print(f"of {chosen.same} pairs of one speaker {_percent(chosen.misses)} are missed")
+    print(f"of {chosen.different} {'pairs of two speakers' if trials else 'samples tried as strangers'}", end=" ")
+    print(f"{_percent(chosen.false_accepts)} are accepted")
+    print(f"of {chosen.same} {'pairs of one speaker' if trials else 'samples tried as their speaker'}", end=" ")
+    print(f"{_percent(chosen.misses)} are missed")
     for note in chosen.notes:
         print(f"  note: {note}")
 

@@ -40,7 +40,7 @@ export class Microphone {
         { rate: this.context.sampleRate, model },
         {
           audio: (block) => this.give(block),
-          dropped: (hole) => this.holes.push(hole),
+          dropped: (hole) => (this.holes = [...this.holes, hole].sort((a, b) => a.at_sample - b.at_sample)),
           lost: (error) => this.on.lost(error),
         },
       );

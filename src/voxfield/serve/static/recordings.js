@@ -9,6 +9,7 @@ import { decode } from "./sound.js";
 import { wavFile } from "./wav.js";
 
 const MOST_BYTES = 300e6; // of a result that is shown; a larger one can be saved only
+const SAID_BYTES = 5e6; // of a result between two words about it
 
 /**
  * The view that takes noise away.
@@ -83,7 +84,7 @@ class RecordingView {
 
   async compare(file, signal) {
     const began = performance.now();
-    const blob = await (await this.ask(file, signal)).blob();
+    const blob = await this.received(await this.ask(file, signal), file.name);
     const seconds = ((performance.now() - began) / 1000).toFixed(1);
     const name = file.name.replace(/\.[^.]*$/, "");
     if (blob.size > MOST_BYTES) return this.onlySave("too-large", blob, `${name}.wav`);
@@ -101,6 +102,20 @@ class RecordingView {
       byId(`${this.name}-figures`).append(element("div", {}, say(element("dt"), title), value));
     }
     await drawn;
+  }
+
+  /** The whole result, while the page says how much of it is there. */
+  async received(response, file) {
+    const parts = [];
+    let bytes = 0;
+    for (const reader = response.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) return new Blob(parts, { type: "audio/wav" });
+      parts.push(value);
+      const before = Math.floor(bytes / SAID_BYTES);
+      bytes += value.length;
+      if (Math.floor(bytes / SAID_BYTES) > before) this.say("receiving", { file, megabytes: Math.round(bytes / 1e6) });
+    }
   }
 
   onlySave(word, file, fileName) {

@@ -1,0 +1,58 @@
+"""`voxfield detokenize`: a file of codes as a recording or an image again."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
+from voxfield.cli.printable import visible
+from voxfield.errors import OutputError
+
+
+def command(
+    tokens: Annotated[Path, typer.Argument(help="File that `voxfield tokenize` wrote.", metavar="TOKENS.npz")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Sound file or .png to write.", metavar="OUT")],
+    model: Annotated[
+        str | None, typer.Option(help="The decoder: name or .onnx file; that of the tokens' model if left out.")
+    ] = None,
+    phase: Annotated[
+        Path | None, typer.Option(help="Take the phases of this recording, such as the one that was tokenised.")
+    ] = None,
+    iterations: Annotated[int, typer.Option(help="Rounds of Griffin and Lim's method without --phase.")] = 32,
+    overwrite: Overwrite = False,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn tokens back into a recording, or an image; what was lost on the way is said.
+
+    Examples:
+
+      voxfield detokenize talk.npz -o talk_rebuilt.wav
+
+      voxfield detokenize talk.npz -o talk_rebuilt.wav --phase talk.wav
+    """
+    from voxfield.audio import save
+    from voxfield.tasks.image_tokens import SUFFIXES, image_of, save_image
+    from voxfield.tasks.token_file import load_tokens
+    from voxfield.tasks.tokenizing import detokenize
+
+    if out.exists() and not overwrite:
+        raise OutputError(f"{out} exists already; allow it to be replaced with --overwrite")
+    loaded = load_tokens(tokens)
+    if out.suffix.lower() in SUFFIXES:
+        save_image(out, image_of(loaded, model=model, threads=threads), overwrite=overwrite)
+        notes = ["lost: what the codes do not say"]
+    else:
+        made = detokenize(loaded, model=model, phase=phase, iterations=iterations, threads=threads)
+        notes = [*made.notes, *save(out, made.samples, made.sample_rate_hz, overwrite=overwrite)]
+    if as_json:
+        print(json.dumps({"input": str(tokens), "output": str(out), "status": "done", "notes": notes}))
+    if not quiet:
+        print(visible(f"{tokens} -> {out}"), file=sys.stderr)
+        for note in notes:
+            print(visible(f"  note: {note}"), file=sys.stderr)

@@ -1,0 +1,72 @@
+"""`voxfield tokenize`: recordings and images as files of codes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from voxfield.cli.inputs import PIPE, Job, expand, plan
+from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.openers import open_input
+from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
+from voxfield.cli.recordings import Choices, check, progress_of, work_through
+from voxfield.errors import InputError
+
+
+def command(
+    inputs: Inputs,
+    out: Annotated[str | None, typer.Option("--out", "-o", help=".npz file, or folder.", metavar="OUT")] = None,
+    model: Annotated[str, typer.Option(help="Network of tokens: name or .onnx file.")] = "noise-vqvae",
+    raw: Raw = None,
+    overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    jobs: Jobs = AUTO,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Turn recordings, or .png images, into tokens: codes of a few hundred bits to a few thousand a second.
+
+    The result is called NAME_tokens.npz beside NAME. `voxfield detokenize` makes a recording of it again.
+
+    Examples:
+
+      voxfield tokenize talk.wav -o talk.npz
+
+      voxfield tokenize picture.png --model vqvae2.onnx -o picture.npz
+    """
+    planned = plan(expand(inputs, "tokens", out), out, "tokens", "npz")
+    if any(job.output == PIPE for job in planned):
+        raise InputError("tokens are written to a file; name one with -o FILE.npz")
+    choices = Choices(raw, None, overwrite, skip_existing, as_json, quiet, jobs)
+    check(planned, choices)
+    raise typer.Exit(work_through(planned, TokenizeWork(model, threads, choices), choices))
+
+
+@dataclass(frozen=True)
+class TokenizeWork:
+    """One recording or image as a file of tokens."""
+
+    model: str
+    threads: int
+    choices: Choices
+
+    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
+        from voxfield.tasks.image_tokens import SUFFIXES, tokenize_image
+        from voxfield.tasks.token_file import save_tokens
+        from voxfield.tasks.tokenizing import sound_tokenizer, tokenize_source
+
+        if job.input.suffix.lower() in SUFFIXES:
+            tokens, notes = tokenize_image(job.input, model=self.model, threads=self.threads)
+            said = {**tokens.to_dict(), "notes": list(notes)}
+        else:
+            engine = sound_tokenizer(self.model, threads=self.threads)
+            with open_input(job.input, self.choices.raw) as source:
+                tokens, work = tokenize_source(source, engine, progress_of(source, report))
+            said = work.to_dict()
+        save_tokens(job.output, tokens, overwrite=self.choices.overwrite)
+        used, perplexity = tokens.use()
+        note = f"{tokens.bits:.0f} bits; {100 * used:.0f} % of the codes are used, perplexity {perplexity:.0f}"
+        return {**said, "notes": [*said["notes"], note]}

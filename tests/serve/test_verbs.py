@@ -1,0 +1,211 @@
+"""Every verb over HTTP gives what its function gives."""
+
+import io
+import json
+import urllib.request
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from embedders import exported
+from service import MODEL, noise, running, stored
+
+import voxfield as vf
+from voxfield.export import export_network
+from voxfield.export.onnx_file import export_parts
+from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
+from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
+from voxfield.serve import ServiceError
+from voxfield.serve.verbs import VERBS
+from voxfield.tasks.diarization import diarize
+from voxfield.tasks.noise_timeline import noise as noise_in
+from voxfield.tasks.speaker_book import SpeakerBook
+from voxfield.tasks.tokenizing import tokenize
+
+PART = b"--b\r\nContent-Disposition: form-data; name="
+KINDS = {"WAV": "PCM_16", "FLAC": "PCM_24", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+
+
+@pytest.mark.parametrize("format", KINDS)
+def test_enhance_as_python_does_it(service, format):
+    content = stored(noise(channels=2, seconds=0.5), 16000, format, KINDS[format])
+    given = service.client.enhance(content, limit_db=15)
+    whole = vf.enhance(content, model=MODEL, limit_db=15)
+    assert given.model == whole.model and given.sample_rate_hz == 16000
+    assert given.samples.shape == whole.samples.shape
+    assert np.abs(given.samples - whole.samples).max() <= 2**-15
+
+
+def test_floats_come_back_bit_for_bit(service):
+    content = stored(noise(48000, 1, 0.5), 48000, "WAV", "FLOAT")
+    assert np.array_equal(service.client.enhance(content).samples, vf.enhance(content, model=MODEL).samples)
+
+
+def test_a_form_and_a_raw_body_are_the_same(service):
+    content = stored(noise(seconds=0.3))
+    boundary = b"limit"
+    name = b'../../etc/passwd\\"'  # what a file is called on the client's disk plays no part
+    form = b"--limit\r\nContent-Disposition: form-data; name=file; filename=" + name + b"\r\n\r\n" + content
+    answers = [
+        posted(service, "enhance", content, "audio/wav"),
+        posted(service, "enhance", content, "application/octet-stream"),
+        posted(service, "enhance", form + b"\r\n--limit--\r\n", f"multipart/form-data; boundary={boundary.decode()}"),
+    ]
+    assert answers[0] == answers[1] == answers[2]
+
+
+def test_headerless_samples(service):
+    samples = noise(seconds=0.3)
+    given = posted(service, "enhance?raw=16000,1,f32le", samples.tobytes(), "application/octet-stream")
+    assert np.array_equal(np.frombuffer(given, np.float32), vf.enhance(samples, 16000, model=MODEL).samples[0])
+
+
+def test_json_instead_of_sound(service):
+    said = service.client.call("enhance", {"file": stored(noise(seconds=0.3))})
+    assert said["count_samples"] == 4937 and said["model"].startswith("crn-tiny") and said["notes"] == []
+
+
+def test_separate_as_python_does_it(service):
+    content = stored(noise(seconds=0.5), subtype="FLOAT")
+    assert np.array_equal(service.client.separate(content), vf.separate(content).voices)
+
+
+def test_speakers_as_python_tells_them(tmp_path, speech):
+    model = exported(tmp_path / "embedder.onnx")
+    first, second = (stored(speech(1, 56_000, seed=seed)) for seed in (1, 2))
+    book = SpeakerBook(tmp_path / "book.voxbook", model=model)
+    for name, recording in (("Anna", first), ("王芳", second)):
+        book.enroll(name, recording)
+    with running(models=(str(model),), book=str(book.path)) as service:
+        made = service.client.embed(first)
+        assert np.allclose(made["vector"], vf.embed(first, model=model).vector, atol=1e-6)
+        found = service.client.verify(first, second, threshold=0.5)
+        assert found == vf.verify(first, second, model=model, threshold=0.5).to_dict()
+        whole = diarize(first, model=model)
+        said = service.client.call("diarize", {"file": first}, max_speakers=3)
+        assert {key: said[key] for key in whole.to_dict()} == whole.to_dict() and said["model"] == made["model"]
+        found = service.client.call("identify", {"file": second}, threshold=0.2)
+        assert found == book.identify(second, threshold=0.2).to_dict()
+        assert any(card["name"] == made["model"] for card in service.client.models())
+
+
+def test_noise_and_tokens_as_python_gives_them(tmp_path):
+    tokenizer, kinds = tmp_path / "tokens.onnx", tmp_path / "kinds.onnx"
+    torch.manual_seed(0)
+    net = Vqvae2(Vqvae2Config(bands=64, channels=8, block_channels=4, code_size=8, codes=32))
+    with torch.no_grad():
+        net.train().rebuild(torch.randn(net.interface().block_shape(64, 4)))
+    about = {"summary": "", "licence": "", "data": (), "config": {}, "architecture": "vqvae2"}
+    card = export_parts(
+        net, tokenizer, about | {"name": "tiny-tokens.v1", "task": "tokens", "interface": net.interface()}
+    )
+    config = CodeHistogramConfig(labels=("hiss", "hum", "other"), codes=32, tokenizer=card.measured["weights"])
+    probe = CodeHistogram(config)
+    about |= {"name": "tiny-kinds.v1", "task": "name-noise", "architecture": "code-histogram"}
+    export_network(probe, kinds, about | {"interface": probe.interface(), "config": asdict(config)})
+    content = stored(noise(seconds=5))
+    with running(models=(str(tokenizer), str(kinds))) as service:
+        said = service.client.call("noise", {"file": content}, tokenizer="tiny-tokens", kinds="tiny-kinds.v1")
+        whole = noise_in(content, model=MODEL, tokenizer=tokenizer, kinds=kinds)
+        assert {key: said[key] for key in whole.to_dict()} == whole.to_dict() and said["duration_s"] == 5.009
+        codes = service.client.call("tokens", {"file": content}, model="tiny-tokens")["codes"]
+        assert codes == tokenize(content, model=tokenizer).codes[0].tolist()
+
+
+def test_without_enrolled_speakers_nobody_is_identified(service):
+    with pytest.raises(ServiceError, match="--book"):
+        service.client.call("identify", {"file": stored(noise())})
+
+
+def test_files_are_enhanced_in_pieces(service, tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(seconds=5)[0], 16000)
+    model = service.client.enhance_file(tmp_path / "a.wav", tmp_path / "b.wav")
+    assert model.startswith("crn-tiny")
+    given, _ = soundfile.read(tmp_path / "b.wav", dtype="float32")
+    assert np.abs(given - vf.enhance(tmp_path / "a.wav", model=MODEL).samples[0]).max() <= 2**-15
+
+
+def test_explain_in_all_its_forms(service):
+    question = {"what": "10/5 8/4 4/2", "rate_hz": 16000, "drawings": True, "edits": ["layer2.stride=2"]}
+    found = service.client.explain(**question)
+    field = vf.explain("10/5 8/4 4/2", rate_hz=16000).field("time")
+    assert found["fields"][0]["rf"] == field.rf and found["words"] and found["what_if"]
+    assert found["drawings"]["field"].startswith("<svg")
+    for kind, begin in (("text/html", b"<!doctype"), ("image/svg+xml", b"<svg"), ("text/plain", b"")):
+        body = posted(service, "explain", json.dumps(question).encode(), "application/json", kind)
+        assert body.lower().startswith(begin) and len(body) > 100
+
+
+@pytest.mark.parametrize(
+    "what", ["README.md", "/etc/passwd", "pyproject.toml", "src/voxfield/cli/app.py:run", "~/x.onnx"]
+)
+def test_explain_reads_no_file_of_the_service(service, what):
+    with pytest.raises(ServiceError) as caught:
+        service.client.explain(what)
+    assert caught.value.code == "not_explained" and "voxfield]" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "kind", "status", "code"),
+    [
+        ("enhance", b"", "audio/wav", 422, "bad_audio"),
+        ("enhance", b"no sound at all", "audio/wav", 422, "bad_audio"),
+        ("enhance", b"RIFF\0\0\0\0WAVE", "audio/wav", 422, "bad_audio"),
+        ("enhance", b"x", "text/plain", 415, "bad_type"),
+        ("enhance", b"x", "multipart/form-data", 400, "bad_form"),
+        ("enhance", PART + b"other\r\n\r\nx", "multipart/form-data; boundary=b", 400, "bad_form"),
+        ("enhance", PART + b"file\r\n\r\nRIFF", "multipart/form-data; boundary=b", 400, "bad_form"),
+        ("enhance?mix=2", b"x", "audio/wav", 422, "bad_request"),
+        ("enhance?model=/etc/passwd", b"x", "audio/wav", 404, "unknown_model"),
+        ("enhance?model=../../weights.onnx", b"x", "audio/wav", 404, "unknown_model"),
+        ("enhance?nonsense=1", b"x", "audio/wav", 422, "bad_request"),
+        ("enhance?model=conv-tasnet-small", b"x", "audio/wav", 422, "bad_request"),
+        ("separate?speakers=9", b"x", "audio/wav", 422, "bad_request"),
+        ("enhance?raw=1000000000", b"x", "audio/wav", 422, "bad_request"),
+        ("enhance?raw=16000,999", b"x", "audio/wav", 422, "bad_audio"),
+        ("explain", b"{", "application/json", 422, "bad_request"),
+        ("explain", b'{"what": "10/5", "verify": true}', "application/json", 422, "bad_request"),
+    ],
+)  # fmt: skip
+def test_wrong_requests_are_answered_in_words(service, target, body, kind, status, code):
+    with pytest.raises(ServiceError) as caught:
+        posted(service, target, body, kind)
+    assert (caught.value.status, caught.value.code) == (status, code) and len(str(caught.value)) > 15
+
+
+def test_openapi_describes_every_verb(service):
+    from fastapi.openapi.models import OpenAPI
+
+    with urllib.request.urlopen(f"{service.address}/v1/openapi.json") as answer:
+        described = json.load(answer)
+    OpenAPI.model_validate(described)
+    for verb in VERBS:
+        post = described["paths"][f"/v1/{verb.name}"]["post"]
+        assert post["summary"] == verb.summary
+        assert post["responses"]["200"]["content"]["application/json"]["example"] == json.loads(
+            json.dumps(verb.example)
+        )
+        assert set(post["requestBody"]["content"]) >= {"multipart/form-data"}
+        assert {item["name"] for item in post["parameters"]} == set(verb.query.model_fields)
+
+
+def test_models_and_health(service):
+    names = {card["short_name"] for card in service.client.models()}
+    assert {"crn-tiny", "crn-small", "conv-tasnet-small"} <= names
+    assert service.client.ready()
+    for path in ("healthz", "readyz", "metrics"):
+        with urllib.request.urlopen(f"{service.address}/{path}") as answer:
+            text = answer.read().decode()
+    assert "voxfield_sessions 0.0" in text and "voxfield_step_seconds_bucket" in text
+
+
+def posted(service, target, body, kind, accept="*/*"):
+    request = urllib.request.Request(f"{service.address}/v1/{target}", body, {"Content-Type": kind, "Accept": accept})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.read()
+    except urllib.error.HTTPError as error:
+        found = json.load(io.BytesIO(error.read()))["error"]
+        raise ServiceError(error.code, found["code"], found["message"]) from error
