@@ -1,10 +1,11 @@
-"""How well the speaker book names speakers, turns strangers away, and notices two voices in an enrolment.
+"""How well the speaker book names speakers, turns away strangers and noise, and notices two voices in an enrolment.
 
     python benchmarks/speaker_book.py data/MANIFEST.csv --model speakers.onnx
 
 Every other speaker of the split is enrolled, with 1, 3 and 5 recordings; five more of each, and five of each stranger,
 are identified with the threshold on the model's card, or with --threshold. Enrolments of one voice, and of two who take
-turns, are joined of recordings: 8, 15 and 25 s, of which the second has a half, a third or a fifth.
+turns, are joined of recordings: 8, 15 and 25 s, of which the second has a half, a third or a fifth. Recordings of noise
+and music in the manifest are offered as enrolments, and those of speech as well.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 import voxfield as vf
-from voxfield.audio import read
+from voxfield.audio import open_source, read
 from voxfield.protocols import Engine
 from voxfield.tasks.calibration import Calibration
+from voxfield.tasks.enrolment import examined
 from voxfield.tasks.one_voice import two_voices
 from voxfield.tasks.speech_detector import FRAME_S
 from voxfield.tasks.speech_windows import WINDOW_FRAMES, SpeechWindows
@@ -47,6 +49,10 @@ def main() -> None:
             for speaker in enrolled:
                 enroll(book, speaker, speakers[speaker][TESTS:], count)
             print(f"{count} recordings a speaker: {named(book, enrolled, tests, arguments.threshold)}")
+    for kind in ("speech", "noise"):
+        offered = some(arguments.manifest, kind, arguments.joined)
+        refused = [not good_enough(path, engine) for path in offered]
+        print(f"{kind}: {100 * np.mean(refused):.0f} % of {len(refused)} recordings are refused")
     if (calibration := Calibration.of(engine.card)) is None:
         print("two voices in an enrolment are noticed with a calibration on the card only, and this model has none")
         return
@@ -71,6 +77,27 @@ def recordings_of(manifest: Path, split: str) -> dict[str, list[Path]]:
             if (row["kind"], row["split"]) == ("speech", split):
                 found[row["speaker"]].append(manifest.parent / row["path"])
     return {speaker: paths for speaker, paths in sorted(found.items()) if len(paths) >= 2 * TESTS}
+
+
+def some(manifest: Path, kind: str, count: int) -> list[Path]:
+    """Recordings of a kind of two seconds or more, drawn from all splits: nothing here was trained to refuse."""
+    with manifest.open(encoding="utf-8", newline="") as file:
+        paths = [
+            manifest.parent / row["path"]
+            for row in csv.DictReader(file)
+            if row["kind"] == kind and float(row["seconds"]) >= 2
+        ]
+    return [paths[at] for at in np.random.default_rng(0).permutation(len(paths))[:count]]
+
+
+def good_enough(path: Path, engine: Engine) -> bool:
+    """Whether a recording may be enrolled."""
+    with open_source(path) as source:
+        try:
+            examined(source, engine)
+        except vf.VoxfieldError:
+            return False
+    return True
 
 
 def enroll(book: vf.SpeakerBook, speaker: str, paths: list[Path], count: int) -> None:

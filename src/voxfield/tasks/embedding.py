@@ -207,7 +207,7 @@ def _notes(speech: Speech, pooled: _Pieces) -> list[str]:
         notes.append("the recording is silent; its vector says nothing about a speaker")
     elif speech.seconds == 0:
         notes.append("no speech was found: the level hardly changes, as that of noise or a tone does")
-    elif speech.seconds < GOOD_SPEECH_S:
+    elif round(speech.seconds, 1) < GOOD_SPEECH_S:
         notes.append(
             f"it holds {speech.seconds:.1f} s of speech; {GOOD_SPEECH_S:.0f} s or more tell voices apart better"
         )

@@ -7,7 +7,7 @@ from voxfield.tasks.calibration import Calibration
 
 LEAST_WINDOWS = 4
 LEAST_SHARE = 0.12  # of the windows; fewer are outliers rather than somebody else
-BEFOREHAND = -1.5  # logarithm of how much rarer two voices in an enrolment are than one, before it was looked at
+BEFOREHAND = -2.0  # logarithm of how much rarer two voices in an enrolment are than one; warns of 1 in 20 of one voice
 
 
 def likeness(vectors: Array) -> float | None:
