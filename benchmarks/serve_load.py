@@ -1,7 +1,7 @@
 """Load on the service: many live sessions with frames of 20 ms, and how long each answer takes.
 
-    python benchmarks/serve_load.py --sessions 200 --model crn-tiny --workers 2
-    python benchmarks/serve_load.py --sessions 0 --connections 10000      # opened and dropped
+    python benchmarks/serve_load.py crn-tiny:200 crn-small:100 --workers 2
+    python benchmarks/serve_load.py crn-tiny:0 --connections 10000      # opened and dropped
 
 The answer time runs from the last sample that an output needs being sent to that output arriving; the algorithmic
 latency of the network comes on top. An answer later than a frame is an underrun for a player that holds one frame back.
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from table import table
 
 RATE_HZ, FRAME_S, LATE_S = 16000, 0.02, 0.02
 FRAME_SAMPLES = int(RATE_HZ * FRAME_S)
@@ -123,12 +124,23 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     samples = (0.1 * np.random.default_rng(0).standard_normal(50 * FRAME_SAMPLES) * 2**15).astype("<i2")
     frames = [framed(part.tobytes(), 2) for part in samples.reshape(50, FRAME_SAMPLES)]
     loop = asyncio.get_running_loop()
+
+    async def opened(many: int) -> list[Session]:
+        made = []
+        for _ in range(many):
+            _, session = await loop.create_connection(lambda: Session(model, frames), "127.0.0.1", port)
+            await session.ready
+            made.append(session)
+        return made
+
+    warm = await opened(32)  # what the process needs once is not counted
+    for session in 10 * warm:
+        session.send()
+    for session in warm:
+        session.stop()
+    await asyncio.gather(*(session.over for session in warm))
     before_kb = memory_kb(service)
-    sessions = []
-    for _ in range(count):
-        _, session = await loop.create_connection(lambda: Session(model, frames), "127.0.0.1", port)
-        await session.ready
-        sessions.append(session)
+    sessions = await opened(count)
     cpu_s, began_s = cpu(service), time.perf_counter()
     turns = int(seconds / FRAME_S)
     late_client = 0
@@ -236,35 +248,48 @@ def memory_kb(pids: list[int]) -> float:
     )
 
 
-def main() -> None:
-    """Start a service, load it, print a line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sessions", type=int, default=200)
-    parser.add_argument("--model", default="crn-tiny")
-    parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--connections", type=int, default=0)
-    given = parser.parse_args()
+def measured(model: str, sessions: int, given: argparse.Namespace) -> dict:
+    """Start a service, load it, and say how it went."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "voxfield", "serve", "--port", str(port), "--workers", str(given.workers)]
     began_s = time.perf_counter()
-    with subprocess.Popen([*command, "--model", given.model, "--max-sessions", "1024"]) as service:
+    with subprocess.Popen([*command, "--model", model, "--max-sessions", "1024"], stderr=subprocess.DEVNULL) as service:
         try:
             while not answers(port):
                 time.sleep(0.02)
             ready_s = time.perf_counter() - began_s
             time.sleep(2)  # for the other workers
             pids = processes(service.pid)
-            first_ms = asyncio.run(first_answer(port, given.model))
-            line = {"workers": given.workers, "ready_s": round(ready_s, 2), "first_audio_ms": round(first_ms, 1)}
-            if given.sessions:
-                line |= asyncio.run(load(port, given.model, given.sessions, given.seconds, pids))
+            first_ms = asyncio.run(first_answer(port, model))
+            found = {"workers": given.workers, "ready_s": round(ready_s, 2), "first_audio_ms": round(first_ms, 1)}
+            if sessions:
+                found |= asyncio.run(load(port, model, sessions, given.seconds, pids))
             if given.connections:
-                line |= asyncio.run(opened_and_dropped(port, given.connections, pids))
-            print(json.dumps(line))
+                found |= asyncio.run(opened_and_dropped(port, given.connections, pids))
+            return found
         finally:
             service.terminate()
+
+
+def main() -> None:
+    """Print a line of JSON a load, or a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("loads", nargs="*", default=["crn-tiny:200", "crn-small:100"], help="MODEL:SESSIONS")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=0)
+    parser.add_argument("--markdown", action="store_true")
+    given = parser.parse_args()
+    found = []
+    for wanted in given.loads:
+        model, _, sessions = wanted.partition(":")
+        found.append(measured(model, int(sessions), given))
+        if not given.markdown:
+            print(json.dumps(found[-1]), flush=True)
+    if given.markdown:
+        rows = [[key.replace("_", " "), *(str(one.get(key, "")) for one in found)] for key in found[0]]
+        print(table(["", *given.loads], rows, markdown=True))
 
 
 def answers(port: int) -> bool:

@@ -10,6 +10,8 @@ import torch
 
 from voxfield.cli.app import run
 from voxfield.errors import RecipeError
+from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
+from voxfield.nn.norms import CumulativeNorm, GlobalNorm
 from voxfield.train.banks import AudioBank
 from voxfield.train.contrastive import accuracy, binary_loss, choice_loss, contrastive_scores, draw_negatives
 from voxfield.train.represent import CutConfig, CutMixer
@@ -98,3 +100,28 @@ def test_a_run_learns_and_its_file_gives_features(sounds, tmp_path, capsys):
     assert run(["models", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "features, 32 x time" in shown and "10 ms" in shown
+
+
+@torch.no_grad()
+def test_frames_do_not_tell_the_time_in_training():
+    """Running moments would: of a sound that repeats itself, no two frames are alike then."""
+    torch.manual_seed(0)
+    config = Wav2VecConfig(channels=8, prediction_steps=1, norm="cumulative", causal=True, padding="zeros")
+    net = Wav2Vec(config)
+    x = torch.randn(1, 1, 1600).repeat(1, 1, 8)  # every ten frames the same
+    for training, alike in ((True, True), (False, False)):
+        z, c, _ = net.train(training).layers(x)
+        for frames in (z[..., 30:], c[..., 30:]):  # behind the field of the zeros before the first sample
+            spread = (frames[..., 10:] - frames[..., :-10]).abs().max() / frames.abs().max()
+            assert (spread < 1e-4) == alike
+
+
+def test_a_network_in_training_is_normalised_as_a_whole_and_its_state_is_left_alone():
+    x = torch.randn(2, 4, 9)
+    running, whole = CumulativeNorm(4), GlobalNorm(4)
+    state = running.initial_state(2)
+    assert not torch.allclose(running(x)[0], whole(x))
+    running.whole_in_training = True
+    y, after = running(x, state)
+    assert torch.allclose(y, whole(x)) and after is state
+    assert torch.equal(running.eval()(x)[0], CumulativeNorm(4)(x)[0])

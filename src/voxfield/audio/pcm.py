@@ -29,9 +29,10 @@ def decode(data: bytes, encoding: str, channels: int) -> Array:
         parts = np.frombuffer(data, np.uint8).reshape(-1, 3).astype(np.int32)
         whole = (parts[:, 0] << 8) | (parts[:, 1] << 16) | (parts[:, 2] << 24)
         values = (whole / 2**31).astype(np.float32)
-    elif encoding in ("s16le", "s32le"):
-        bits = 8 * ENCODINGS[encoding]
-        values = (np.frombuffer(data, f"<i{bits // 8}") / 2 ** (bits - 1)).astype(np.float32)
+    elif encoding == "s16le":
+        values = np.multiply(np.frombuffer(data, "<i2"), np.float32(2**-15), dtype=np.float32)
+    elif encoding == "s32le":
+        values = (np.frombuffer(data, "<i4") / 2**31).astype(np.float32)
     else:
         with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, and is mended as such
             values = np.frombuffer(data, f"<f{ENCODINGS[encoding]}").astype(np.float32)
@@ -55,5 +56,6 @@ def encode(samples: Array, encoding: str) -> bytes:
 def quantise(samples: Array, bits: int) -> npt.NDArray[np.int64]:
     """The nearest integers at this many bits, within their range: full scale 1 is 2 ** (bits - 1)."""
     full = 2 ** (bits - 1)
-    whole: npt.NDArray[np.int64] = np.clip(np.rint(samples.astype(np.float64) * full), -full, full - 1).astype(np.int64)
+    exact = samples if bits <= 24 else samples.astype(np.float64)  # float32 holds every integer of 24 bits
+    whole: npt.NDArray[np.int64] = np.clip(np.rint(exact * full), -full, full - 1).astype(np.int64)
     return whole

@@ -7,7 +7,8 @@ training alone: it guesses the z of each of the next steps from c. The output ho
 As published, every layer is normalised over all channels and all time, so the network takes a recording whole: T =
 (N - 465) // 160 + 1 frames, of which frame t begins with sample 160 t. Left of the first frame the context network sees
 that frame again and again. The causal form (`causal = true`) has a cumulative norm and zeros instead; it streams 160
-samples a step without look-ahead: T = N // 160 frames, of which frame t ends before sample 160 (t + 1).
+samples a step without look-ahead: T = N // 160 frames, of which frame t ends before sample 160 (t + 1). In training its
+norms take the moments of the whole cut, as otherwise it learns to read the time off them instead of listening.
 
 `padding`, `skip`, `encoder_skip`, `log_compression` and `bias` are choices of fairseq's implementation.
 """
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 from voxfield.cards import Interface, Layer, samples_to_features
 from voxfield.errors import InputError
 from voxfield.nn.conv import CausalConv1d
-from voxfield.nn.norms import KINDS, WHOLE_INPUT, norm_layer
+from voxfield.nn.norms import KINDS, WHOLE_INPUT, CumulativeNorm, norm_layer
 from voxfield.nn.streaming import Chain, State, Streaming, initial, run
 
 PADDINGS = ("replicate", "zeros")
@@ -177,6 +178,9 @@ class Wav2Vec(Streaming):
             )
         )
         self.predict = Steps(channels, config.prediction_steps)
+        for module in self.modules():
+            if isinstance(module, CumulativeNorm):
+                module.whole_in_training = True
 
     def interface(self) -> Interface:
         """What the card says of input, output and latency."""

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import TypeAlias
 
 import numpy as np
@@ -83,7 +84,8 @@ def take(turns: Sequence[Turn]) -> list[Array]:
     if len(turns) == 1:
         return [turns[0].stepper.step(turns[0].lane, turns[0].block)]
     stepper = Stepper(turns[0].stepper.engine)
-    starts = np.cumsum([len(turn.block) for turn in turns])[:-1]
+    ends = list(accumulate(len(turn.block) for turn in turns))
+    spans = [slice(end - len(turn.block), end) for turn, end in zip(turns, ends, strict=True)]
     axes = _batch_axes(stepper.engine)  # type: ignore[arg-type]  # engines are hashed by identity
     together = Lane(
         tuple(np.concatenate([turn.lane.state[at] for turn in turns], axis) for at, axis in enumerate(axes)),
@@ -91,12 +93,12 @@ def take(turns: Sequence[Turn]) -> list[Array]:
         np.concatenate([turn.lane.synthesis for turn in turns]),
     )
     output = stepper.step(together, np.concatenate([turn.block for turn in turns]))
-    states = [np.split(part, starts, axis) for part, axis in zip(together.state, axes, strict=True)]
-    tails = (np.split(together.analysis, starts), np.split(together.synthesis, starts))
-    for at, turn in enumerate(turns):  # copies: a view would keep the arrays of all of them
-        turn.lane.state = tuple(np.ascontiguousarray(part[at]) for part in states)
-        turn.lane.analysis, turn.lane.synthesis = tails[0][at].copy(), tails[1][at].copy()
-    return np.split(output, starts)
+    states = [(part, (slice(None),) * axis) for part, axis in zip(together.state, axes, strict=True)]
+    for turn, span in zip(turns, spans, strict=True):  # copies: a view would keep the arrays of all of them
+        turn.lane.state = tuple(part[(*before, span)].copy() for part, before in states)
+        turn.lane.analysis = together.analysis[span].copy()
+        turn.lane.synthesis = together.synthesis[span].copy()
+    return [output[span] for span in spans]
 
 
 @lru_cache(maxsize=16)

@@ -96,8 +96,19 @@ class Punctual(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A client has connected."""
         super().connection_made(transport)
-        self.loop.call_later(getattr(self.config, "first_s", Config.first_s), self._check_begun)
+        first_s = getattr(self.config, "first_s", Config.first_s)
+        self._waiting = self.loop.call_later(first_s, self._check_begun)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """It goes on as a WebSocket, whose first frame has a limit of its own."""
+        self._waiting.cancel()
+        super().handle_websocket_upgrade()
 
     def _check_begun(self) -> None:
-        if self.cycle is None and not self.transport.is_closing() and self.transport.get_protocol() is self:
+        if self.cycle is None and not self.transport.is_closing():
             self.transport.close()

@@ -56,7 +56,8 @@ class Enhancer:
     def feeding(self, samples: Array) -> Turns:
         """`feed` in turns of the network, for who takes those of many recordings together (`voxfield.runtime.take`)."""
         samples = block_of(samples, self._channels)
-        self._dry.push(samples)
+        if self._wet != 1:
+            self._dry.push(samples)
         enhanced = yield from self._stream.feeding(self._bands.down(samples))
         return self._blend(self._bands.up(enhanced))
 
@@ -73,8 +74,10 @@ class Enhancer:
         return np.concatenate([first, rest], axis=1)
 
     def _blend(self, enhanced: Array) -> Array:
+        if self._wet == 1:
+            return enhanced
         dry = self._dry.pop(enhanced.shape[1])
-        return enhanced if self._wet == 1 else dry + self._wet * (enhanced - dry)
+        return dry + self._wet * (enhanced - dry)
 
 
 def wet_share(limit_db: float | None, mix: float) -> float:

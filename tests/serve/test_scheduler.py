@@ -1,0 +1,82 @@
+"""Turns are fair: each live session one a round, files in turn beside them, and steps are shared."""
+
+import numpy as np
+import pytest
+from service import MODEL, noise
+
+from voxfield.audio.pcm import encode
+from voxfield.runtime import load_engine
+from voxfield.serve import scheduler as module
+from voxfield.serve.metrics import Metrics
+from voxfield.serve.protocol import Start
+from voxfield.serve.scheduler import Scheduler
+from voxfield.serve.session import STOP, Session
+from voxfield.serve.settings import Limits
+
+
+class Loop:
+    """An event loop that does at once what it is asked to do soon."""
+
+    def call_soon_threadsafe(self, work, *given):
+        work(*given)
+
+
+@pytest.fixture
+def rounds(monkeypatch):
+    """A scheduler whose rounds are run by hand."""
+    monkeypatch.setattr(module.Thread, "start", lambda self: None)
+    return Scheduler(Loop(), Metrics())
+
+
+def session(mode, queue_s=60.0):
+    start = Start(type="start", rate=16000, format="f32le", mode=mode, model=MODEL)
+    return Session(start, load_engine(MODEL), Limits(queue_s=queue_s))
+
+
+def test_files_share_what_live_sessions_leave(rounds):
+    live, files = [session("live") for _ in range(3)], [session("file") for _ in range(4)]
+    for one in (*live, *files):
+        rounds.add(one)
+        one.push(encode(noise(seconds=20), "f32le"))
+    for _ in range(12):
+        assert rounds._round()
+    assert len({one.given_samples for one in live}) == 1 and live[0].given_samples > 11 * 4 * 256
+    assert {one.given_samples for one in files} == {3 * 16 * 256 - 256}
+
+
+def test_files_are_worked_on_together_where_nobody_is_live(rounds):
+    files = [session("file") for _ in range(5)]
+    for one in files:
+        rounds.add(one)
+        one.push(encode(noise(seconds=1), "f32le"))
+    rounds._round()
+    assert {one.given_samples for one in files} == {16 * 256 - 256}
+    assert rounds._metrics._turns._sum.get() == 5 and rounds._metrics._step_s._sum.get() > 0
+
+
+def test_a_session_that_fails_takes_nobody_with_it(rounds):
+    good, bad = session("live"), session("live")
+    for one in (good, bad):
+        rounds.add(one)
+        one.push(encode(noise(seconds=0.1), "f32le"))
+        one.push_control(STOP)
+    bad._enhancer = None
+    while rounds._round():
+        pass
+    assert isinstance(bad.error, AttributeError) and bad.some.is_set() and good.error is None
+    sound, said = good.pop()
+    assert len(sound) == 4 * noise(seconds=0.1).shape[1] and said["type"] == "stopped"
+    assert np.isfinite(np.frombuffer(sound, np.float32)).all()
+
+
+def test_results_that_nobody_takes_hold_up_a_file_and_not_a_live_session(rounds):
+    for mode in ("file", "live"):
+        one = session(mode, queue_s=0.5)
+        rounds.add(one)
+        for _ in range(12):
+            one.push(encode(noise(seconds=0.25), "f32le"))
+            while rounds._round():
+                pass
+        assert one._ready_bytes <= (8000 + 16 * 256) * 4
+        assert (one.dropped_samples > 0) == (mode == "live") and one.room.is_set() == (mode == "live")
+        rounds.remove(one)
