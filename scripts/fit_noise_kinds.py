@@ -69,7 +69,7 @@ def main() -> None:
             tokens.append(made)
             kinds += [kind_of(clip.group, recipe["kinds"])] * len(made)
             clips += [number] * len(made)
-    net = fit(config, np.concatenate(tokens), kinds, np.array(clips))
+    net = fit(config, np.concatenate(tokens), kinds)
     about = {
         "name": given.name,
         "task": "name-noise",
@@ -79,7 +79,7 @@ def main() -> None:
         "interface": net.interface(),
         "measured": {"segments": len(kinds), "clips": len(set(clips))},
     }
-    print(export_network(net, given.out, about).to_toml())
+    print(export_network(net, given.out, about, half=True).to_toml())
 
 
 if __name__ == "__main__":

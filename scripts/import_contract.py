@@ -70,7 +70,7 @@ PACKAGES = {  # room -> packages besides the standard library
         "prometheus_client",
         "websockets",
     },
-    "batch": {"filelock", "fsspec", "pyarrow", "ray"},
+    "batch": {"numpy", "filelock", "fsspec", "pyarrow", "ray"},
     "nn": {"numpy", "torch"},
     "models": {"numpy", "torch"},
     "train": {"numpy", "scipy", "torch", "safetensors", "soundfile", "soxr", "pyroomacoustics", "openpyxl"},

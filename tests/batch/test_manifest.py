@@ -11,7 +11,7 @@ import pytest
 import soundfile as sf
 
 from voxfield.audio import open_source
-from voxfield.batch.manifest import rows
+from voxfield.batch.manifest import count_rows, rows
 from voxfield.batch.segment import Segment
 from voxfield.errors import AudioError, InputError
 
@@ -124,3 +124,9 @@ def test_a_million_rows_take_the_memory_of_one(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4e5
+
+
+def test_rows_are_counted_for_the_bar(manifest, tmp_path):
+    (tmp_path / "x.wav").touch()
+    assert count_rows(str(manifest([{"audio_filepath": "a.wav"}, "", "broken"]))) == 2
+    assert count_rows(str(tmp_path)) == 1 and count_rows("s3://bucket/m.jsonl") is None

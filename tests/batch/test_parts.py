@@ -5,7 +5,7 @@ import pyarrow.parquet
 import pytest
 import soundfile as sf
 
-from voxfield.batch import parts
+from voxfield.batch import parts, run_job
 from voxfield.tasks import embed
 
 
@@ -86,3 +86,16 @@ def test_what_was_done_before_an_interrupt_is_kept(corpus, embedding, here, tabl
         here(embedding(folder), watch=interrupt)
     assert list(table()) == ["000.wav", "001.wav"]
     assert here(embedding(folder))["done"] == 1
+
+
+@pytest.mark.ray
+def test_rows_on_ray_are_those_of_local_processes(corpus, embedding, table, tmp_path, tiny_embedder):
+    folder = corpus(20, 2, seconds=0.5)
+    report = run_job(embedding(folder, engine="ray", jobs=2))
+    assert (report["done"], report["failed"]) == (20, 2)
+    made = table()
+    assert list(made) == [f"{number:03d}.wav" for number in range(20)]
+    for name in ("000.wav", "019.wav"):
+        assert np.array_equal(made[name], embed(folder / name, model=tiny_embedder).vector)
+    assert run_job(embedding(folder, engine="ray", jobs=2))["already_done"] == 20 and len(table()) == 20
+    assert not (tmp_path / "out" / "ray").exists()

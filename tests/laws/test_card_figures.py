@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from voxfield.cards import cards, resolve
+from voxfield.cards import WHOLE_INPUT, cards, resolve
 from voxfield.export.figures import describe, field_samples
 
 
@@ -41,4 +41,5 @@ def test_latency(published):
         assert report.field("time").lookahead == 0  # frames look nowhere ahead; what is ahead lies in the window
         assert card.interface.lookahead_samples == card.interface.window_samples - card.interface.hop_samples
     elif not card.interface.streaming:
-        assert report.field("time").latency is None  # it waits for the end of the recording
+        waits = report.field("time").latency is None  # for the end of the recording; others look both ways, but not far
+        assert waits == (card.field_samples == WHOLE_INPUT)

@@ -8,6 +8,7 @@ from token_networks import PROBES, TOKENIZERS, made
 from voxfield.cards import WHOLE_INPUT
 from voxfield.explain import explain
 from voxfield.export.onnx_file import export_network, export_parts
+from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.runtime import OnnxEngine
 
 ABOUT = {
@@ -45,6 +46,24 @@ def test_the_files_give_the_codes_and_the_numbers_of_the_network(network, tmp_pa
     assert tokens.min() >= 0 and tokens.max() < there.card.interface.codes == network.config.codes
     wanted = second(torch.from_numpy(tokens)).numpy()
     assert rebuilt.shape == x.shape and np.abs(rebuilt - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+@torch.no_grad()
+def test_weights_of_16_bits_halve_the_file_and_parity_is_shown(tmp_path):
+    torch.manual_seed(0)
+    net = Vqvae2(Vqvae2Config(bands=64, channels=32, codes=64, code_size=16))
+    net.train().rebuild(torch.randn(2, 64, 64))
+    about = ABOUT | {"interface": net.interface()}
+    sizes = []
+    for half in (False, True):
+        card = export_parts(net, tmp_path / f"{half}.onnx", about, half=half)
+        sizes.append((tmp_path / f"{half}.onnx").stat().st_size)
+    assert sizes[1] < 0.65 * sizes[0] and card.parameters > 20_000
+    x = np.random.default_rng(0).standard_normal((1, 64, 64)).astype(np.float32)
+    plain, rounded = (OnnxEngine(tmp_path / f"{half}-decoder.onnx") for half in (False, True))
+    tokens, _ = OnnxEngine(tmp_path / "True.onnx").step(x, ())
+    wanted, found = plain.step(tokens, ())[0], rounded.step(tokens, ())[0]
+    assert 0 < np.abs(found - wanted).max() < 1e-2 * np.abs(wanted).max()
 
 
 @torch.no_grad()

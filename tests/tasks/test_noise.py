@@ -55,7 +55,7 @@ def models(tmp_path_factory):
     tokens = {name: tokens_of(engine, of_name) for name, of_name in pieces.items()}
     labels = [name for name, of_name in tokens.items() for _ in of_name]
     config = CodeHistogramConfig(labels=tuple(sounds), codes=32, tokenizer=card.measured["weights"])
-    probe = fit(config, np.concatenate(list(tokens.values())), labels, np.arange(len(labels)))
+    probe = fit(config, np.concatenate(list(tokens.values())), labels)
     about = {"name": "kinds-tiny.v1", "task": "name-noise", "architecture": "code-histogram"}
     about |= {"interface": probe.interface(), "config": asdict(probe.config)}
     export_network(probe, folder / "kinds.onnx", ABOUT | about)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from voxfield.audio import OutputFormat
 from voxfield.batch import storage
 from voxfield.batch.hashes import model_hash, short_hash
+from voxfield.batch.manifest import count_rows
 from voxfield.batch.verbs import Verb, verb_named
 from voxfield.errors import InputError, RecipeError
 from voxfield.formats import result_suffix
@@ -83,6 +84,10 @@ class Job:
         """Processes of this machine."""
         return available_processors() if self.settings.jobs == "auto" else self.settings.jobs
 
+    def count_rows(self) -> int | None:
+        """How many rows the manifest has, where that can be told quickly."""
+        return count_rows(self.settings.manifest, below=self.place, ending=self.verb.ending)
+
     def engine(self) -> Engine:
         """The engine of this process; the same file is loaded once.
 
@@ -103,7 +108,7 @@ class Job:
             return name
         folder, slash, last = name.rpartition("/")
         stem, dot, suffix = last.rpartition(".") if "." in last[1:] else (last, "", "")
-        ending = self.output.suffix or result_suffix(f"{dot}{suffix}") or ".wav"
+        ending = self.verb.suffix or self.output.suffix or result_suffix(f"{dot}{suffix}") or ".wav"
         return f"{folder}{slash}{stem}_{self.verb.ending}{ending}"
 
 

@@ -4,14 +4,13 @@ The last entry of a row counts, by the order of entries and not by a clock. A cl
 any work starts: two rows cannot take one name, and what lies there unclaimed was written by somebody else.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from voxfield.batch.work import Outcome
+from voxfield.batch.work import Outcome, files_of, written
 from voxfield.errors import InputError, OutputError
 
 APPLICATION_ID = 0x566F784C  # in the header of every ledger
@@ -30,14 +29,15 @@ CREATE TABLE claims (name TEXT PRIMARY KEY, row BLOB NOT NULL, run INTEGER NOT N
 
 
 class Entry(NamedTuple):
-    """The last entry of a row."""
+    """The last entry of a row; `files` as `voxfield.batch.work.written` gives them."""
 
+    row: bytes
     run: int
     status: str
     mark: bytes
     identity: bytes
     signature: str
-    files: str  # JSON of `Outcome.files`
+    files: str
     kind: str
     error: str
 
@@ -83,17 +83,17 @@ class Ledger:
         marks = ",".join("?" * len(keys))
         query = (
             "SELECT row, run, status, mark, identity, signature, files, kind, error FROM entries "
-            f"WHERE row IN ({marks}) ORDER BY number"
+            f"WHERE row IN ({marks}) ORDER BY row, number"  # the order of the index, so nothing is sorted
         )
         with self._translated():
-            return {found[0]: Entry(*found[1:]) for found in self._connection.execute(query, keys)}
+            return {found[0]: Entry._make(found) for found in self._connection.execute(query, keys)}
 
     def append(self, outcomes: Iterable[Outcome], *, earlier: bool = False) -> None:
         """Add entries, of this run or of an earlier one: all of them, or none if this is cut short."""
         rows = [
             (
                 self.run - earlier, one.todo.key, one.status, one.mark, one.identity, one.signature,
-                json.dumps(one.files), one.kind, one.error, "\n".join(one.notes), one.audio_s, one.work_s, one.cpu_s,
+                written(one.files), one.kind, one.error, "\n".join(one.notes), one.audio_s, one.work_s, one.cpu_s,
             )
             for one in outcomes
         ]  # fmt: skip
@@ -117,7 +117,7 @@ class Ledger:
         """Names of all parts that entries name."""
         with self._translated():
             found = self._connection.execute("SELECT DISTINCT files FROM entries")
-            return {name for (files,) in found for name, _ in json.loads(files)}
+            return {name for (files,) in found for name, _ in files_of(files)}
 
     @contextmanager
     def changes(self) -> Iterator[None]:
@@ -150,7 +150,7 @@ class Ledger:
         fresh = not self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if (not fresh and application_id != APPLICATION_ID) or version > VERSION:
             raise InputError(f"{self.path} is not a ledger that this version reads; choose another -o, or move it away")
-        for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536"):
+        for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-49152"):
             self._connection.execute(f"PRAGMA {pragma}")
         if fresh:
             marks = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"

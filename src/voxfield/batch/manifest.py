@@ -9,7 +9,9 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+import posixpath
+import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple, cast
@@ -21,6 +23,7 @@ from voxfield.formats import SUFFIXES
 PATH_KEYS = ("audio_filepath", "path")
 COLUMNS = (*PATH_KEYS, "duration", "offset", "id")
 _LONGEST_LINE = 1 << 20
+_PLAIN = re.compile(r"\w[\w.-]*")
 _PARQUET_ROWS = 4096
 
 
@@ -74,6 +77,16 @@ def rows(manifest: str, *, below: str = "", ending: str = "") -> Iterator[Row]:
         )
 
 
+def count_rows(manifest: str, *, below: str = "", ending: str = "") -> int | None:
+    """How many rows there are, for showing progress; None where counting would mean to fetch them."""
+    if storage.is_url(manifest):
+        return None
+    if PurePosixPath(manifest).suffix.lower() in _LINES:
+        with storage.opened(manifest) as file:
+            return sum(not line.isspace() for line in file)
+    return sum(1 for _ in rows(manifest, below=below, ending=ending))
+
+
 def _lines(manifest: str, parse: Any) -> Iterator[Row]:
     base = storage.parent(manifest)
     with storage.opened(manifest) as file:
@@ -107,36 +120,36 @@ def _from_mapping(number: int, values: Any, base: str) -> Row:
     Raises:
         ValueError: it cannot be used; the message says why.
     """
-    if not isinstance(values, Mapping):
+    if not isinstance(values, dict):
         raise ValueError("it is no object with an 'audio_filepath'")
-    given = next((values[key] for key in PATH_KEYS if values.get(key)), None)
+    given = values.get("audio_filepath") or values.get("path")
     if not isinstance(given, str) or "\0" in given:
         raise ValueError("it names no recording: 'audio_filepath' is needed")
-    offset, duration = (_seconds(values.get(key), key) for key in ("offset", "duration"))
-    path = storage.joined(base, given)
+    offset_s, duration_s = _seconds(values, "offset"), _seconds(values, "duration")
     plain = given.partition("?")[0] if storage.is_url(given) else given
-    suffix = PurePosixPath(plain).suffix
-    if values.get("id") is not None:
-        name = _safe(str(values["id"]).removesuffix(suffix)) + suffix
+    suffix = posixpath.splitext(plain)[1]
+    if (key := values.get("id")) is not None:
+        name = _safe(str(key).removesuffix(suffix)) + suffix
     else:
         name = _safe(plain.removeprefix(f"{base}/") if base else plain)
-        if offset is not None:
-            name = f"{name.removesuffix(suffix)}-{offset:.3f}{f'-{duration:.3f}' if duration else ''}{suffix}"
-    return Row(number, path, name, offset, duration)
+        if offset_s is not None:
+            name = f"{name.removesuffix(suffix)}-{offset_s:.3f}{f'-{duration_s:.3f}' if duration_s else ''}{suffix}"
+    return Row(number, storage.joined(base, given), name, offset_s, duration_s)
 
 
-def _seconds(value: Any, key: str) -> float | None:
+def _seconds(values: dict[str, Any], key: str) -> float | None:
+    value = values.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise ValueError(f"'{key}' must be a number of seconds of 0 or more, not {value!r}")
-    if key == "duration" and value == 0:
-        return None
-    return float(value)
+    return float(value) if value or key == "offset" else None
 
 
 def _safe(name: str) -> str:
     """The name as a relative path that stays below its folder."""
+    if _PLAIN.fullmatch(name):
+        return name
     _, _, name = name.rpartition("://")
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     if not parts:

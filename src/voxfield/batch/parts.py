@@ -12,6 +12,7 @@ from voxfield.files import written_whole
 
 PATTERN = "part-*.parquet"
 PART_ROWS = 1024
+PART_BYTES = 64 << 20  # of arrays, from which on a part is written that has fewer rows
 NAME = "name"
 
 
@@ -27,6 +28,19 @@ def check_installed() -> None:
 def new_name(run: int) -> str:
     """The name of a part, unlike any before."""
     return f"part-{run:04d}-{secrets.token_hex(6)}.parquet"
+
+
+class Filling:
+    """How full a part is."""
+
+    def __init__(self) -> None:
+        self._rows = self._bytes = 0
+
+    def add(self, values: Mapping[str, Any]) -> bool:
+        """Whether the part is full with this row."""
+        self._rows += 1
+        self._bytes += sum(getattr(value, "nbytes", 0) for value in values.values())
+        return self._rows >= PART_ROWS or self._bytes >= PART_BYTES
 
 
 def write_part(out: str, part: str, rows: Sequence[Mapping[str, Any]]) -> None:

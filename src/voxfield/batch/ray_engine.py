@@ -16,12 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from voxfield.batch import records
+from voxfield.batch import parts, records
 from voxfield.batch.hashes import short_hash
 from voxfield.batch.job import Job
 from voxfield.batch.local_engine import outcomes, started
 from voxfield.batch.recorder import in_part
-from voxfield.batch.work import DONE, Outcome, Todo
+from voxfield.batch.work import Outcome, Todo
 from voxfield.errors import InputError, MissingExtraError, VoxfieldError
 
 FOLDER = "ray"
@@ -70,12 +70,22 @@ class _Actor:
 
     def __call__(self, block: Any) -> Any:
         todo = [records.todo_of(values) for values in block.to_pylist()]
-        done = list(outcomes(self._pool, self._job, todo))
-        made = [one for one in done if one.status == DONE and one.values]
-        if made:  # the name is that of the rows, so that a block that is done again replaces its part
-            part = f"part-{self._run:04d}-{short_hash(*(one.todo.key for one in made)).hex()}.parquet"
-            done = [one for one in done if not one.values] + in_part(self._job, part, made)
-        return records.table(done)
+        done: list[Outcome] = []
+        made: list[Outcome] = []  # rows of values that wait for their part
+        filling = parts.Filling()
+        for one in outcomes(self._pool, self._job, todo):
+            (made if one.values else done).append(one)
+            if one.values and filling.add(one.values):
+                done += self._in_part(made)
+                made, filling = [], parts.Filling()
+        return records.table(done + self._in_part(made))
+
+    def _in_part(self, made: list[Outcome]) -> list[Outcome]:
+        """Rows that were written to a part; its name is theirs, so that a block that is done again replaces it."""
+        if not made:
+            return []
+        name = short_hash(*sorted(one.todo.key for one in made)).hex()
+        return in_part(self._job, f"part-{self._run:04d}-{name}.parquet", made)
 
 
 def _execute(job: Job, folder: Path, run: int, blocks: int, actors: int, failed: list[BaseException]) -> None:

@@ -1,6 +1,5 @@
 """What becomes of rows, written down as they come: values to parts, entries to the ledger, failures to errors.jsonl."""
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from voxfield.batch import parts, storage
 from voxfield.batch.job import Job
 from voxfield.batch.ledger import Ledger
 from voxfield.batch.report import Errors, Tally
-from voxfield.batch.work import DONE, FAILED, OUTPUT, WITHDRAWN, Outcome
+from voxfield.batch.work import DONE, FAILED, OUTPUT, WITHDRAWN, Outcome, files_of
 from voxfield.errors import OutputError
 from voxfield.files import PartFile
 
@@ -24,7 +23,7 @@ class Recorder:
     def __init__(self, job: Job, ledger: Ledger, tally: Tally, errors: Errors) -> None:
         self._job, self._ledger, self._tally, self._errors = job, ledger, tally, errors
         self._waiting: list[Outcome] = []
-        self._since_s = time.monotonic()
+        self._filling, self._since_s = parts.Filling(), time.monotonic()
 
     def take(self, outcome: Outcome) -> None:
         """Write down what became of a row.
@@ -37,7 +36,7 @@ class Recorder:
             self._errors.add(outcome.todo.row, outcome.kind, outcome.error)
         if outcome.values:
             self._waiting.append(outcome)
-            if len(self._waiting) >= parts.PART_ROWS or time.monotonic() - self._since_s > _PART_AGE_S:
+            if self._filling.add(outcome.values) or time.monotonic() - self._since_s > _PART_AGE_S:
                 self.flush()
             return
         self.append([outcome])
@@ -50,7 +49,7 @@ class Recorder:
             part = parts.new_name(self._ledger.run)
             done = in_part(self._job, part, self._waiting)
             self.append(done)
-        self._waiting, self._since_s = [], time.monotonic()
+        self._waiting, self._filling, self._since_s = [], parts.Filling(), time.monotonic()
 
     def append(self, outcomes: Sequence[Outcome], *, earlier: bool = False) -> None:
         """Enter outcomes whose values are in parts, after taking the rows they replace out of theirs."""
@@ -61,7 +60,7 @@ class Recorder:
     def _withdraw(self, outcomes: Sequence[Outcome]) -> None:
         names = defaultdict(list)
         for one in outcomes:
-            for part, _ in json.loads(one.todo.there):
+            for part, _ in files_of(one.todo.there):
                 if part not in {name for name, _ in one.files}:
                     names[part].append(one.todo.row.name)
         for part, gone in names.items():

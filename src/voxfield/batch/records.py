@@ -1,13 +1,12 @@
 """Rows to be done and what became of them as Parquet, the way they travel through Ray Data."""
 
-import json
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from voxfield.batch.manifest import Row
-from voxfield.batch.work import Outcome, Todo
+from voxfield.batch.work import Outcome, Todo, files_of, written
 from voxfield.files import written_whole
 
 _TODO = {
@@ -32,7 +31,7 @@ _OUTCOME = {
     "work_s": "float64",
     "cpu_s": "float64",
 }
-_LISTS = {"files": "string", "notes": "string"}  # as JSON
+_LISTS = {"files": "string", "notes": "string"}  # a line each
 
 
 def todo_of(values: dict[str, Any]) -> Todo:
@@ -52,7 +51,8 @@ def table(outcomes: Sequence[Outcome]) -> Any:
         {
             **_values(one.todo),
             **{name: getattr(one, name) for name in _OUTCOME},
-            **{name: json.dumps(getattr(one, name)) for name in _LISTS},
+            "files": written(one.files),
+            "notes": "\n".join(one.notes),
         }
         for one in outcomes
     ]
@@ -64,9 +64,11 @@ def read(path: Path) -> Iterator[Outcome]:
     import pyarrow.parquet
 
     for values in pyarrow.parquet.read_table(path).to_pylist():
-        files = tuple((name, size) for name, size in json.loads(values["files"]))
-        notes = tuple(json.loads(values["notes"]))
-        yield Outcome(todo_of(values), files=files, notes=notes, **{name: values[name] for name in _OUTCOME})
+        lists: dict[str, Any] = {
+            "files": files_of(values["files"]),
+            "notes": tuple(filter(None, values["notes"].split("\n"))),
+        }
+        yield Outcome(todo_of(values), **lists, **{name: values[name] for name in _OUTCOME})
 
 
 def sink(folder: Path) -> Any:

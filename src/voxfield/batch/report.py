@@ -59,6 +59,11 @@ class Tally:
             self.failed[outcome.kind] += 1
 
     @property
+    def settled(self) -> int:
+        """Rows of which nothing more is to be expected."""
+        return self.done + self.already + self.repeated + self.failures
+
+    @property
     def failures(self) -> int:
         """Rows that failed."""
         return sum(self.failed.values())

@@ -1,6 +1,5 @@
 """From a manifest to the rows that are still to be done, a chunk at a time."""
 
-import json
 import os
 from collections.abc import Iterator
 from itertools import islice
@@ -11,7 +10,7 @@ from voxfield.batch.job import Job
 from voxfield.batch.ledger import Entry, Ledger
 from voxfield.batch.manifest import Row, rows
 from voxfield.batch.report import MANIFEST, Errors, Tally, retried
-from voxfield.batch.work import FAILED, OUTPUT, WITHDRAWN, Todo
+from voxfield.batch.work import FAILED, OUTPUT, WITHDRAWN, Todo, files_of
 
 _CHUNK_ROWS = 512
 
@@ -37,13 +36,16 @@ class Scan:
         self._job, self._ledger, self._tally, self._errors = job, ledger, tally, errors
         self._retry_failed, self._overwrite = retry_failed, overwrite
         self._out = job.place
+        self._remote = storage.is_url(self._out)
         self._parts: dict[str, bool] = {}
+        self._signatures: dict[str, str] = {}  # of the present rows: segments of one recording follow one another
 
     def todo(self) -> Iterator[Todo]:
         """The rows to be done."""
         manifest = rows(self._job.settings.manifest, below=self._out, ending=self._job.verb.ending)
         while chunk := list(islice(manifest, _CHUNK_ROWS)):
             self._tally.rows += len(chunk)
+            self._signatures.clear()
             good = [(row_key(row.source, row.name), row) for row in chunk if self._is_sound(row)]
             entries = self._ledger.last([key for key, _ in good])
             wanted = [todo for key, row in good if (todo := self._wanted(key, row, entries.get(key))) is not None]
@@ -63,13 +65,13 @@ class Scan:
         if entry.run == self._ledger.run:
             self._tally.repeated += 1
             return None
-        same_mark, same_file = entry.mark == self._job.mark, entry.signature == storage.signature(row.path)
+        same_mark, same_file = entry.mark == self._job.mark, entry.signature == self._signature(row.path)
         if entry.status == FAILED:
             if self._retry_failed or retried(entry.kind) or not (same_mark and same_file):
                 return Todo(key, row)
             self._fail(row, entry.kind, entry.error)
             return None
-        if not all(self._is_there(name, size) for name, size in json.loads(entry.files)):
+        if not all(self._is_there(name, size) for name, size in files_of(entry.files)):
             return Todo(key, row)
         if same_mark and same_file:
             self._tally.already += 1
@@ -93,9 +95,14 @@ class Scan:
             self._fail(todo.row, MANIFEST, f"{name} is the result of another row already; give each row an 'id'")
         return False
 
+    def _signature(self, path: str) -> str:
+        if path not in self._signatures:
+            self._signatures[path] = storage.signature(path)
+        return self._signatures[path]
+
     def _is_there(self, name: str, size: int) -> bool:
         """Whether a result still lies where it was put; of a URL this is believed, and so is the size of a part."""
-        if storage.is_url(self._out):
+        if self._remote:
             return True
         if size < 0:
             if name not in self._parts:

@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from voxfield.audio import OutputFormat, Source, file_sink
 from voxfield.errors import InputError
-from voxfield.protocols import Engine
+from voxfield.protocols import Array, Engine
+from voxfield.tasks.diarization import SpeakerCount, diarize_source, diarizing_engine
 from voxfield.tasks.embedding import embed_source, embedding_engine
 from voxfield.tasks.enhancement import DEFAULT_MODEL, EnhanceOptions, enhance_into
+from voxfield.tasks.noise_kinds import TOKENIZER
+from voxfield.tasks.representation import represent_into, representing_engine
+from voxfield.tasks.representer import layer_named
 from voxfield.tasks.separation import AUTO, check_noise, separate_into, separating_engine
+from voxfield.tasks.tokenizing import sound_tokenizer, tokenize_source
 from voxfield.tasks.work import Work, engine_for
 
 
@@ -39,6 +46,7 @@ class Verb:
 
     Attributes:
         ending: of the first file's name, `{recording}_{ending}`; empty where rows are made.
+        suffix: of the files, where they are no recordings.
         options: frozen dataclass of what may be chosen under [options].
         engine: (model or None, options) to the engine; raises where they do not go together.
         work: (recording, engine, options, where the first file shall be, its format) to what was made of it.
@@ -48,6 +56,7 @@ class Verb:
     options: type
     engine: Callable[[str | None, Any], Engine]
     work: Callable[[Source, Engine, Any, Path, OutputFormat], Made]
+    suffix: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,29 @@ class SeparateOptions:
 
     def __post_init__(self) -> None:
         check_noise(self.noise)
+
+
+@dataclass(frozen=True)
+class DiarizeOptions:
+    """What a user may choose of `diarize`."""
+
+    speakers: int | str = AUTO
+    min_speakers: int | None = None
+    max_speakers: int | None = None
+
+    def __post_init__(self) -> None:
+        self.count()  # raises where they contradict one another
+
+    def count(self) -> SpeakerCount:
+        """How many speakers there may be."""
+        return SpeakerCount.of(self.speakers, self.min_speakers, self.max_speakers)
+
+
+@dataclass(frozen=True)
+class RepresentOptions:
+    """What a user may choose of `represent`."""
+
+    layer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +126,35 @@ def _embed(source: Source, engine: Engine, options: NoOptions, path: Path, wante
     return Made(work, values=values | {"model": made.model})
 
 
+def _diarize(source: Source, engine: Engine, options: DiarizeOptions, path: Path, wanted: OutputFormat) -> Made:
+    made, work = diarize_source(source, engine, options.count())
+    made.save(path, overwrite=True)
+    return Made(work, [path])
+
+
+def _represent(source: Source, engine: Engine, options: RepresentOptions, path: Path, wanted: OutputFormat) -> Made:
+    frames: list[Array] = []
+    work = represent_into(source, engine, frames.append, options.layer)
+    features = np.concatenate(frames, axis=1)
+    shape = {"channels": features.shape[0], "count_frames": features.shape[1]}
+    values = {**shape, "features": features.T.ravel(), "layer": work.details["layer"], "model": work.model}
+    return Made(work, values=values)
+
+
+def _tokenize(source: Source, engine: Engine, options: NoOptions, path: Path, wanted: OutputFormat) -> Made:
+    made, work = tokenize_source(source, engine)
+    _, columns, steps = made.codes.shape
+    about = {name: getattr(made, name) for name in ("model", "weights", "codebook", "level_db", "rate_hz")}
+    lengths = {"count_samples": made.count_samples, "count_frames": made.frames, "columns": columns, "steps": steps}
+    return Made(work, values={"codes": made.codes.ravel(), **lengths, **about})
+
+
+def _representer(model: str | None, options: RepresentOptions) -> Engine:
+    engine = representing_engine(model)
+    layer_named(engine.card.interface, engine.card.name, options.layer)  # raises where there is none
+    return engine
+
+
 VERBS = {
     "enhance": Verb(
         "enhance", EnhanceOptions, lambda model, _: engine_for(model or DEFAULT_MODEL, "enhance"), _enhance
@@ -102,6 +163,9 @@ VERBS = {
         "speaker1", SeparateOptions, lambda model, options: separating_engine(model, options.speakers), _separate
     ),
     "embed": Verb("", NoOptions, lambda model, _: embedding_engine(model), _embed),
+    "diarize": Verb("diarize", DiarizeOptions, lambda model, _: diarizing_engine(model)[0], _diarize, ".rttm"),
+    "represent": Verb("", RepresentOptions, _representer, _represent),
+    "tokenize": Verb("", NoOptions, lambda model, _: sound_tokenizer(model or TOKENIZER), _tokenize),
 }
 
 

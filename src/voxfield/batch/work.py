@@ -1,6 +1,5 @@
 """One row of a manifest, done: what every process of every engine does. What goes wrong is its failure."""
 
-import json
 import tempfile
 import time
 from contextlib import ExitStack
@@ -30,19 +29,36 @@ _KINDS: list[tuple[type[Exception], str]] = [
 ]
 
 
+Files = tuple[tuple[str, int], ...]  # name below `out` and bytes of each file; (part, -1) for a row of values
+
+
+def written(files: Files) -> str:
+    """Files in one text, a line each.
+
+    >>> written((("a.wav", 3), ("b.wav", 4)))
+    '3 a.wav\\n4 b.wav'
+    """
+    return "\n".join(f"{size} {name}" for name, size in files)
+
+
+def files_of(text: str) -> Files:
+    """The inverse of `written`."""
+    return tuple((name, int(size)) for size, _, name in (line.partition(" ") for line in text.split("\n") if line))
+
+
 class Todo(NamedTuple):
     """A row to be done.
 
     Attributes:
         key: by which the ledger knows it.
         known: identity of a result that is there; nothing is done where it is still that of the row.
-        there: the files of that result, as the ledger holds them.
+        there: its files, see `written`.
     """
 
     key: bytes
     row: Row
     known: bytes = b""
-    there: str = "[]"
+    there: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,6 @@ class Outcome:
         mark: of the job, see `Job.mark`.
         identity: of the result.
         signature: of the recording's file.
-        files: (name below `out`, bytes) of each result; (part, -1) for a row of values.
         kind, error: of a failure.
         audio_s, work_s, cpu_s: duration of the recording, wall time, and time of processors.
         values: of a verb that makes rows, until they are in a part.
@@ -65,7 +80,7 @@ class Outcome:
     mark: bytes
     identity: bytes = b""
     signature: str = ""
-    files: tuple[tuple[str, int], ...] = ()
+    files: Files = ()
     kind: str = ""
     error: str = ""
     notes: tuple[str, ...] = ()
@@ -102,14 +117,14 @@ class RowWork:
             source = stack.enter_context(open_source(path))
             same = identity(path, row.source[len(row.path) :], self.job.mark)
             if same == todo.known:
-                return {"status": SAME, "identity": same, "files": tuple(map(tuple, json.loads(todo.there)))}
+                return {"status": SAME, "identity": same, "files": files_of(todo.there)}
             if row.offset_s is not None:
                 source = Segment(source, row.offset_s, row.duration_s)
             made, files = self._made(source, self.job.output_name(row.name))
         about = {"audio_s": made.work.audio_s, "notes": made.work.notes, "values": dict(made.values)}
         return {"status": DONE, "identity": same, "files": files, **about}
 
-    def _made(self, source: Any, name: str) -> tuple[Made, tuple[tuple[str, int], ...]]:
+    def _made(self, source: Any, name: str) -> tuple[Made, Files]:
         """What was made, and the files that it went to."""
         verb, out = self.job.verb, self.job.place
         engine = self.job.engine()

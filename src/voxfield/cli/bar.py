@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,7 +54,7 @@ def spoken(seconds: float) -> str:
 
 
 @contextmanager
-def progress_bar(count: int | None, hidden: bool) -> Iterator[Bar]:
+def progress_bar(count: Callable[[], int | None], hidden: bool) -> Iterator[Bar]:
     """A bar on a terminal, and nothing elsewhere; without a count there is no time left to show."""
     if hidden or sys.stderr is None or not sys.stderr.isatty():
         yield Bar()
@@ -64,4 +64,4 @@ def progress_bar(count: int | None, hidden: bool) -> Iterator[Bar]:
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as progress:
-        yield _TerminalBar(count, progress)
+        yield _TerminalBar(count(), progress)

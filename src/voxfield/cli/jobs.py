@@ -51,7 +51,7 @@ def run_jobs(
     code = ALL_DONE
     attempt = partial(_attempt, work=work, overwrite=overwrite, skip_existing=skip_existing)
     try:
-        with ended_like_an_interrupt(signal.SIGTERM), progress_bar(len(jobs), quiet or as_json) as bar:
+        with ended_like_an_interrupt(signal.SIGTERM), progress_bar(jobs.__len__, quiet or as_json) as bar:
             results = _in_turn(jobs, attempt, bar) if processes == 1 else _together(jobs, attempt, bar, processes)
             with closing(results):
                 for result in results:

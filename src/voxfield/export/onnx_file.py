@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from voxfield.cards import METADATA_KEY, Card, Interface
 from voxfield.errors import CheckpointError
 from voxfield.export.figures import card_figures
+from voxfield.export.half import round_to_half, stored_in_half
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 from voxfield.ort import open_session
@@ -31,7 +32,9 @@ OPSET = 17
 TOLERANCE = 1e-5  # largest difference allowed, relative to the largest output
 
 
-def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[str, Any] | None = None) -> Card:
+def export_checkpoint(
+    checkpoint: Path, out: Path, name: str, measured: Mapping[str, Any] | None = None, *, half: bool = False
+) -> Card:
     """Write the averaged weights of a training checkpoint as ONNX + card.
 
     Args:
@@ -68,16 +71,22 @@ def export_checkpoint(checkpoint: Path, out: Path, name: str, measured: Mapping[
             | {"training_steps": about["step"], "hours_of_mixtures": round(seen(about)[2], 1)},
             "interface": net.interface(),
         },
+        half=half,
     )
 
 
-def export_parts(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
+def export_parts(net: nn.Module, out: Path, about: Mapping[str, Any], *, half: bool = False) -> Card:
     """Write a network, or each of the parts that its `parts()` names, as ONNX + card; the card of the first.
 
     Other parts than the first lie beside it, with the part's ending in file name and name.
     """
     cards = [
-        export_network(part, part_path(out, ending), {**about, **part_fields(part, ending, str(about["name"]), about)})
+        export_network(
+            part,
+            part_path(out, ending),
+            {**about, **part_fields(part, ending, str(about["name"]), about)},
+            half=half,
+        )
         for ending, part in parts_of(net).items()
     ]
     return cards[0]
@@ -106,17 +115,21 @@ def part_fields(part: Any, ending: str, name: str, about: Mapping[str, Any]) -> 
     }
 
 
-def export_network(net: nn.Module, out: Path, about: Mapping[str, Any]) -> Card:
+def export_network(net: nn.Module, out: Path, about: Mapping[str, Any], *, half: bool = False) -> Card:
     """Write any network with the streaming contract as ONNX + card, after parity was shown.
 
     Args:
         net: takes and gives what `about["interface"]` says.
         out: the .onnx file to write.
         about: the card's fields but for states, parameters and costs, which are read from the network and its file.
+        half: round the weights to 16 bits, in which they are stored; sums stay in single precision.
     """
     net = copy.deepcopy(net).cpu().eval()
     face: Interface = about["interface"]
+    if half:
+        round_to_half(net)
     content, names = to_onnx(net, face)
+    content = stored_in_half(content) if half else content
     worst = parity(net, content, names, face)
     if not worst <= TOLERANCE:
         raise CheckpointError(

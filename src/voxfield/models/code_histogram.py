@@ -22,7 +22,7 @@ class CodeHistogramConfig:
 
     labels: tuple[str, ...] = ()
     other: str = "other"  # label of what is none of the others; it may be missing among the labels
-    least_share: float = 0.5  # below, a sound is not named
+    least_share: float = 0.5  # below, a sound is not named: all others together would be likelier
     bands: int = 64  # of the network of tokens, as the next four
     levels: int = 2
     codes: int = 512

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -19,7 +18,6 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks import enhance
 from voxfield.train.mixing import active_level
 
-RIGHT = 0.8  # of the names with a share of at least `least_share`, on clips held out
 _STEPS = 60
 
 
@@ -60,12 +58,8 @@ def left_over(noise: Array, speech: Array, snr_db: float, enhancer: Engine, samp
     return left
 
 
-def fit(
-    config: CodeHistogramConfig, tokens: Array, kinds: Sequence[str], clips: Array, decay: float = 1e-4
-) -> CodeHistogram:
-    """The probe of tokens (S, C, T), each with its kind and the number of its clip; `least_share` is set as well.
-
-    `least_share` is the smallest share from which on names are right four times in five on clips held out.
+def fit(config: CodeHistogramConfig, tokens: Array, kinds: Sequence[str], decay: float = 1e-4) -> CodeHistogram:
+    """The probe of tokens (S, C, T), each with its kind.
 
     Raises:
         RecipeError: a kind that is not among the labels.
@@ -74,20 +68,10 @@ def fit(
         raise RecipeError(f"kinds that are not among the labels: {', '.join(sorted(unknown))}")
     net = CodeHistogram(config)
     with torch.no_grad():
-        found = torch.cat(
-            [net.histogram(torch.from_numpy(part)) for part in np.array_split(tokens, max(len(tokens) // 64, 1))]
-        )
-    wanted = torch.tensor([config.labels.index(kind) for kind in kinds])
-    held_out = torch.from_numpy(clips % 5 == 4)
-    trial = CodeHistogram(config)
-    solve(trial.scores, found[~held_out], wanted[~held_out], decay)
-    with torch.no_grad():
-        shares, best = trial.scores(found[held_out]).softmax(1).max(1)
-    named = best != (config.labels.index(config.other) if config.other in config.labels else -1)
-    config = replace(config, least_share=_least_share(shares[named], (best == wanted[held_out])[named]))
-    made = CodeHistogram(config)
-    solve(made.scores, found, wanted, decay)
-    return made.eval()
+        parts = np.array_split(tokens, max(len(tokens) // 64, 1))
+        found = torch.cat([net.histogram(torch.from_numpy(part)) for part in parts])
+    solve(net.scores, found, torch.tensor([config.labels.index(kind) for kind in kinds]), decay)
+    return net.eval()
 
 
 def solve(layer: torch.nn.Linear, x: Tensor, wanted: Tensor, decay: float) -> None:
@@ -105,11 +89,3 @@ def solve(layer: torch.nn.Linear, x: Tensor, wanted: Tensor, decay: float) -> No
         return value
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
-
-
-def _least_share(shares: Tensor, right: Tensor) -> float:
-    for least in np.arange(0.2, 0.95, 0.05):
-        named = shares >= least
-        if not named.any() or float(right[named].float().mean()) >= RIGHT:
-            return round(float(least), 2)
-    return 0.95

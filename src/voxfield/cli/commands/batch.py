@@ -14,6 +14,8 @@ from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.batch import Job
+    from voxfield.batch.report import Tally
+    from voxfield.batch.work import Outcome
 
 _SHOWN = 10  # failures that are printed; errors.jsonl has all
 
@@ -108,14 +110,21 @@ def _run(job: "Job", *, retry_failed: bool, overwrite: bool, as_json: bool, quie
         elif shown == _SHOWN + 1:
             say(f"voxfield: more failures; all of them are in {job.state / 'errors.jsonl'}")
 
+    settled = 0
+
+    def passed(tally: "Tally", outcome: "Outcome") -> None:
+        nonlocal settled
+        bar.passed(outcome.todo.row.name, outcome.audio_s, tally.settled - settled)
+        settled = tally.settled
+
     try:
-        with ended_like_an_interrupt(signal.SIGTERM), progress_bar(None, quiet or as_json) as bar:
+        with ended_like_an_interrupt(signal.SIGTERM), progress_bar(job.count_rows, quiet or as_json) as bar:
             report = run_job(
                 job,
                 retry_failed=retry_failed,
                 overwrite=overwrite,
                 say=failed,
-                watch=lambda tally, outcome: bar.passed(outcome.todo.row.name, outcome.audio_s),
+                watch=passed,
             )
     except KeyboardInterrupt:
         say("voxfield: interrupted; what is done is kept, and the same command goes on with the rest")

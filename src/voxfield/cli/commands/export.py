@@ -16,6 +16,7 @@ def command(
     measured: Annotated[
         Path | None, typer.Option(help="Scores for the card: JSON of `voxfield evaluate --json`.")
     ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Round the weights to 16 bits: half the file.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Write a trained network as one ONNX file that carries its card, after showing that both give the same numbers.
@@ -31,4 +32,4 @@ def command(
     scores = None if measured is None else json.loads(measured.read_text(encoding="utf-8"))
     from voxfield.export import export_checkpoint
 
-    print(export_checkpoint(checkpoint, out, name, scores).to_toml())
+    print(export_checkpoint(checkpoint, out, name, scores, half=half).to_toml())
