@@ -88,7 +88,7 @@ def test_the_book_is_kept_in_order(folder, typed):
     typed("enroll", "Anna", "anna")
     typed("enroll", "Ben", "ben/0.wav")
     code, said, _ = typed("speakers", "list")
-    assert code == 0 and "Anna  3 samples, " in said and "model tiny-spread.v1, threshold none yet" in said
+    assert code == 0 and "Anna  3 samples, " in said and "model tiny-spread.v1, threshold not chosen yet" in said
     code, said, _ = typed("speakers", "list", "--json")
     assert [(line["name"], line["samples"]) for line in lines(said)] == [("Anna", 3), ("Ben", 1)]
     code, said, _ = typed("speakers", "show", "Anna")

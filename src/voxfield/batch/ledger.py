@@ -150,7 +150,7 @@ class Ledger:
         fresh = not self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if (not fresh and application_id != APPLICATION_ID) or version > VERSION:
             raise InputError(f"{self.path} is not a ledger that this version reads; choose another -o, or move it away")
-        for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-65536"):
+        for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-49152"):
             self._connection.execute(f"PRAGMA {pragma}")
         if fresh:
             marks = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"

@@ -36,6 +36,7 @@ class Scan:
         self._job, self._ledger, self._tally, self._errors = job, ledger, tally, errors
         self._retry_failed, self._overwrite = retry_failed, overwrite
         self._out = job.place
+        self._remote = storage.is_url(self._out)
         self._parts: dict[str, bool] = {}
         self._signatures: dict[str, str] = {}  # of the present rows: segments of one recording follow one another
 
@@ -101,7 +102,7 @@ class Scan:
 
     def _is_there(self, name: str, size: int) -> bool:
         """Whether a result still lies where it was put; of a URL this is believed, and so is the size of a part."""
-        if storage.is_url(self._out):
+        if self._remote:
             return True
         if size < 0:
             if name not in self._parts:

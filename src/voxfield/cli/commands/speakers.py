@@ -34,7 +34,7 @@ def list_speakers(book: Book = None, as_json: AsJson = False) -> None:
         else:
             print(visible(f"{name}  {_count(len(own))}, {speech_s:.0f} s of speech, the last of {own[-1].added[:10]}"))
     if not as_json:
-        threshold = "none yet" if made is None or made.threshold is None else f"{made.threshold:.3f}"
+        threshold = "not chosen yet" if made is None or made.threshold is None else f"{made.threshold:.3f}"
         print(visible(f"{speakers.path}: model {made.model if made else 'any'}, threshold {threshold}"))
 
 
