@@ -75,7 +75,8 @@ def expressions_in(
         half = min(apart / 2, max(0.0, (last - first) / 2 - 1))
         inside = np.arange(first, last + 1)
         apex = float((inside * smooth[inside]).sum() / smooth[inside].sum())  # of equal scores the middle
-        one = Expression(*((at / rate_hz) for at in (first + half, apex, last - half)), min(1.0, float(smooth[peak])))
+        onset_s, apex_s, offset_s = ((float(at) / rate_hz) for at in (first + half, apex, last - half))
+        one = Expression(onset_s, apex_s, offset_s, min(1.0, float(smooth[peak])))
         if found and one.onset_s < found[-1].offset_s:  # two peaks of one expression
             better = max(found[-1], one, key=lambda each: each.confidence)
             found[-1] = better._replace(
