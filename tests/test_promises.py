@@ -47,7 +47,8 @@ def rows(text):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    for name, example in (("noisy.wav", "rain.wav"), ("two_voices.wav", "two_voices.wav")):
+    for name in ("noisy.wav", "two_voices.wav", "talk.wav"):
+        example = "rain.wav" if name == "noisy.wav" else "two_voices.wav"
         (tmp_path / name).write_bytes((ROOT / "examples" / example).read_bytes())
     monkeypatch.chdir(tmp_path)
     return tmp_path
