@@ -91,7 +91,12 @@ def test_processes_end_with_their_parent_and_clean_up(number, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    parent = subprocess.Popen([sys.executable, str(script), str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     pids = [tmp_path / f"{worker}.pid" for worker in range(2)]
     wait_for(lambda: all(pid.exists() and pid.read_text() for pid in pids))
     parent.send_signal(number)
