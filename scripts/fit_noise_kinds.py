@@ -1,6 +1,6 @@
 """Fit the probe that names noise on the codes of a tokenizer, and write it as ONNX + card.
 
-    python scripts/fit_noise_kinds.py recipes/tokens/noise-kinds.toml MANIFEST.csv --tokenizer noise-vqvae.onnx \\
+    python scripts/fit_noise_kinds.py scripts/noise_kinds.toml MANIFEST.csv --tokenizer noise-vqvae.onnx \\
         -o noise-kinds.onnx --name noise-kinds.v1
 
 Every clip of noise of the split `train` is tokenised as it is, and its first ten seconds as the enhancer leaves them

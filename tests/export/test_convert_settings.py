@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch, there):
 
 
 def test_a_failing_export_leaves_nothing_behind(tmp_path, monkeypatch):
-    def failing(*_):
+    def failing(*_, **__):
         raise CheckpointError("the ONNX form differs")
 
     monkeypatch.setattr("voxfield.export.onnx_file.export_network", failing)

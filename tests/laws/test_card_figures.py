@@ -18,8 +18,9 @@ def published(request):
 def test_size_and_cost(published):
     card, report = published
     assert report.costs.params.value == card.parameters
-    assert round(report.costs.macs_per_second.value) == card.macs
-    assert not report.costs.params.missing and not report.costs.macs_per_second.missing
+    counted = report.costs.macs_per_second if card.interface.sample_rate_hz else report.costs.macs
+    assert round(counted.value) == card.macs
+    assert not report.costs.params.missing and not counted.missing
 
 
 def test_state(published):
@@ -40,6 +41,6 @@ def test_latency(published):
     if card.interface.input.kind == "spectrum":
         assert report.field("time").lookahead == 0  # frames look nowhere ahead; what is ahead lies in the window
         assert card.interface.lookahead_samples == card.interface.window_samples - card.interface.hop_samples
-    elif not card.interface.streaming:
+    elif not card.interface.streaming and card.interface.input.free_axis is not None:
         waits = report.field("time").latency is None  # for the end of the recording; others look both ways, but not far
         assert waits == (card.field_samples == WHOLE_INPUT)

@@ -13,7 +13,17 @@ from voxfield.train.loop import train
 from voxfield.train.spotting import split, subject_spots
 from voxfield.video.made_faces import CLOSE, Expression, MadeClip, Making
 
-BRIEF = Making(**{**CLOSE.__dict__, "duration_s": 1.2, "expressions": (0, 0)})
+BRIEF = Making(
+    **{
+        **CLOSE.__dict__,
+        "duration_s": 1.2,
+        "expressions": (0, 0),
+        "blinks_each_s": 0,
+        "drift": 0,
+        "turn_degrees": 0,
+        "light": 0,
+    }
+)
 
 
 def pictures(folder, seed, first=0.4, count=36, name="img{:03d}.jpg"):

@@ -53,7 +53,7 @@ def open_container(file: BinaryIO, name: str) -> Any:
     """
     av = load_av(f"reading {name}")
     try:
-        return av.open(file, container_options=_SAFE, metadata_errors="replace")
+        return av.open(file, "r", container_options=_SAFE, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"{name} is not sound in a format that can be read: {_reason(error)}") from error
 

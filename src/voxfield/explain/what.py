@@ -202,7 +202,8 @@ def with_card(given: Settled, path: Path, card: Card | None) -> Settled:
     if face.window_samples:
         frames = Frames(rate, face.hop_samples, face.window_samples)
         return Settled(path, shape, layout, frames.rate_hz, frames, card.name)
-    return Settled(path, shape, layout, given.rate_hz or rate or None, None, card.name)
+    positions_hz = rate / face.step_samples if rate else None
+    return Settled(path, shape, layout, given.rate_hz or positions_hz, None, card.name)
 
 
 def _card_inside(path: Path) -> Card | None:
