@@ -50,6 +50,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("noisy.wav", "two_voices.wav", "talk.wav"):
         example = "rain.wav" if name == "noisy.wav" else "two_voices.wav"
         (tmp_path / name).write_bytes((ROOT / "examples" / example).read_bytes())
+    (tmp_path / "corpus.jsonl").write_text('{"audio_filepath": "talk.wav"}\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -11,19 +11,9 @@ from voxfield.train.expressions import made, read_videos
 from voxfield.train.flow_bank import flow_clips
 from voxfield.train.loop import train
 from voxfield.train.spotting import split, subject_spots
-from voxfield.video.made_faces import CLOSE, Expression, MadeClip, Making
+from voxfield.video.made_faces import Expression, MadeClip, Making
 
-BRIEF = Making(
-    **{
-        **CLOSE.__dict__,
-        "duration_s": 1.2,
-        "expressions": (0, 0),
-        "blinks_each_s": 0,
-        "drift": 0,
-        "turn_degrees": 0,
-        "light": 0,
-    }
-)
+BRIEF = Making(duration_s=1.2, size=(300, 320), expressions=(0, 0), blinks_each_s=0, drift=0, turn_degrees=0, light=0)
 
 
 def pictures(folder, seed, first=0.4, count=36, name="img{:03d}.jpg"):
@@ -99,8 +89,8 @@ def test_pairs_are_labelled_where_they_share_a_frame(casme, tmp_path):
     (clip, _) = flow_clips(read_videos(casme, "micro"), 0.4, tmp_path)
     later = clip.frames[clip.labels] / 30
     assert later.min() == pytest.approx(12 / 30, abs=0.02) and later.max() == pytest.approx(25 / 30 + 0.2, abs=0.04)
-    inside = np.abs(clip.images[clip.labels].astype(float)).max(axis=(1, 2, 3)).max()
-    assert inside > 2 * np.abs(clip.images[~clip.labels].astype(float)).max(axis=(1, 2, 3)).mean()
+    moved = np.abs(clip.images.astype(float)).mean(axis=(1, 2, 3))
+    assert moved[clip.labels].max() > 1.5 * moved[~clip.labels].mean()
     again = flow_clips(read_videos(casme, "micro"), 0.4, tmp_path)[0]
     assert np.array_equal(again.images, clip.images) and len(list(tmp_path.glob("*.npy"))) == 2
 
@@ -117,4 +107,4 @@ def test_a_network_is_trained_on_such_a_folder(casme, tmp_path):
 
 def test_made_clips_are_of_subjects_of_their_own():
     clips = made(2, 7, BRIEF)
-    assert [clip.subject for clip in clips] == ["made 7", "made 8"] and clips[0].face == "25.0,35.0,250,250"
+    assert [clip.subject for clip in clips] == ["made 7", "made 8"] and clips[0].face == "auto"

@@ -8,7 +8,7 @@ from voxfield.errors import InputError
 from voxfield.video import FACE_PX, FaceFinder, FlowImages, boxed, parse_box, whole_frame
 from voxfield.video.face import Box, aligned
 from voxfield.video.flow import SCALE_PX, strain
-from voxfield.video.made_faces import CLOSE, MOVES, Expression, MadeClip, Making
+from voxfield.video.made_faces import MOVES, Expression, MadeClip, Making
 
 STILL = Making(duration_s=0.2, expressions=(0, 0), blinks_each_s=0, drift=0, turn_degrees=0, light=0, noise=(1, 1))
 
@@ -54,7 +54,7 @@ def test_what_is_no_place(text):
 
 def crops_of(move, amount=0.02):
     """The face at rest and at the height of a movement."""
-    clip = MadeClip(3, Making(**{**STILL.__dict__, "duration_s": 0.4, "size": CLOSE.size}))
+    clip = MadeClip(3, Making(**{**STILL.__dict__, "duration_s": 0.4, "size": (300, 320)}))
     clip.expressions = (Expression(move, 0.1, 0.3, 0.5, amount),)
     frames = [frame.grey for frame, _ in zip(clip.frames(), range(11), strict=False)]
     place = boxed(Box(25, 35, 250, 250))

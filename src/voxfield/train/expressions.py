@@ -18,7 +18,7 @@ from typing import Any
 from voxfield.errors import InputError, MissingExtraError
 from voxfield.metrics.spotting import Interval
 from voxfield.video import Video, open_video
-from voxfield.video.made_faces import CLOSE, MadeClip, Making
+from voxfield.video.made_faces import VARIED, MadeClip, Making
 
 TABLE = "expressions.csv"
 CASME_HZ, SAMM_HZ = 30.0, 200.0
@@ -49,9 +49,9 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Made(Labelled):
-    """A made clip: cut close to the face, whose place is known."""
+    """A made clip."""
 
-    making: Making = CLOSE
+    making: Making = VARIED
 
     def open(self) -> Video:
         return MadeClip(int(self.path), self.making)
@@ -59,13 +59,11 @@ class Made(Labelled):
 
 def made(count: int, first: int, making: Making) -> list[Labelled]:
     """Made clips number `first` and on, each of a subject of its own."""
-    left, top = ((size - making.face_px) / 2 for size in making.size)
-    face = f"{left},{top},{making.face_px},{making.face_px}"
     clips: list[Labelled] = []
     for seed in range(first, first + count):
         happens = MadeClip(seed, making).expressions
         times = tuple((one.onset_s, one.offset_s) for one in happens)
-        clips.append(Made(str(seed), f"made {seed}", times, None, face, making))
+        clips.append(Made(str(seed), f"made {seed}", times, making=making))
     return clips
 
 

@@ -24,7 +24,7 @@ from voxfield.train.recipe import Recipe, from_dict
 from voxfield.train.task import Scores, TrainingTask
 from voxfield.train.tasks import task_class
 from voxfield.train.torch_engine import TorchEngine, card_for
-from voxfield.video.made_faces import CLOSE
+from voxfield.video.made_faces import VARIED
 
 _VALID_FROM, _TEST_FROM = 1_000_000, 2_000_000  # numbers of made clips that training never sees
 
@@ -36,7 +36,7 @@ class SpotMix:
     videos: tuple[str, ...] = ()  # folders, see `voxfield.train.expressions`; without any, made clips
     kind: Literal["", "micro", "macro"] = ""  # of the expressions in them
     left_out: str = ""  # subject to validate on; without one every fifth subject
-    made_clips: int = 60
+    made_clips: int = 80
     made_valid_clips: int = 16
     lasts_s: float = 0.4  # of an expression, about; frames half as far apart are compared
     positives: float = 0.35  # share of pairs from expressions
@@ -119,7 +119,7 @@ class SpotTask(TrainingTask):
             every = [clip for folder in mix.videos for clip in read_videos(folder, mix.kind)]
             train, valid = split(every, mix.left_out)
         else:
-            train, valid = made(mix.made_clips, 0, CLOSE), made(mix.made_valid_clips, _VALID_FROM, CLOSE)
+            train, valid = made(mix.made_clips, 0, VARIED), made(mix.made_valid_clips, _VALID_FROM, VARIED)
         self._parts = {"train": train, "valid": valid}
         super().__init__(recipe)
 

@@ -63,7 +63,9 @@ class Making:
     noise: tuple[float, float] = (1.0, 4.0)  # standard deviation of each pixel, of 255
 
 
-CLOSE = Making(size=(300, 320))  # cut close to the face
+VARIED = Making(  # for training: more of everything than users' videos should hold
+    size=(480, 400), amount=(0.008, 0.03), drift=0.03, turn_degrees=2.5, noise=(1.0, 8.0)
+)
 
 
 class MadeClip(Video):
