@@ -10,6 +10,7 @@ import soundfile as sf
 
 from voxfield.errors import InputError
 from voxfield.video import open_video
+from voxfield.video.frames import _upright
 
 
 def written(path, times, size=(64, 48), rotation=0, rate=30):
@@ -99,3 +100,22 @@ def test_of_a_damaged_video_what_can_be_read_is_read(tmp_path):
     path.write_bytes(content[:700])
     with pytest.raises(InputError, match=r"not a video|damaged before|no frame"), open_video(path) as video:
         list(video.frames())
+
+
+@pytest.mark.parametrize(("turned", "corner"), [(0, (0, 0)), (90, (-1, 0)), (-90, (0, -1)), (180, (-1, -1))])
+def test_a_frame_is_turned_upright_as_its_file_says(turned, corner):
+    class Turned:
+        """A frame of a phone held upright: PyAV says by how many degrees to turn it, against the clock."""
+
+        width, height, rotation = 40, 20, turned
+
+        def reformat(self, **_):
+            return self
+
+        def to_ndarray(self):
+            image = np.zeros((20, 40), np.uint8)
+            image[0, 0] = 255
+            return image
+
+    upright = _upright(Turned())
+    assert upright.shape == ((20, 40) if turned in (0, 180) else (40, 20)) and upright[corner] == 255
