@@ -41,3 +41,4 @@ def test_what_came_and_what_was_dropped_are_all_that_was_fed(worked_after, sent_
     sound = decode(b"".join(item for item in came if isinstance(item, bytes)), "f32le", 1)
     np.testing.assert_array_equal(sound, FED[:, kept])
     assert drops and came[-1]["dropped_samples"] == (~kept).sum()
+    assert came[-1]["given_samples"] == sound.shape[1]

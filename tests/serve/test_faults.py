@@ -22,7 +22,7 @@ START = {"type": "start", "rate": 16000, "model": MODEL, "format": "f32le"}
 @pytest.fixture(scope="module")
 def service():
     """A service of short patience."""
-    limits = {"idle_s": 2.0, "first_s": 1.0, "queue_s": 0.5, "frame_bytes": 1 << 20, "duration_s": 600.0}
+    limits = {"idle_s": 4.0, "first_s": 2.0, "queue_s": 0.5, "frame_bytes": 1 << 20, "duration_s": 600.0}
     with running(limits=limits) as one:
         yield one
 

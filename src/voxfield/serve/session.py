@@ -207,6 +207,7 @@ class Session:
             del self._ready[at]
             self._ready_bytes -= len(oldest)
             left = len(oldest) // self._frame_bytes
+            self.given_samples -= left
             while left:  # it goes on behind what was dropped before the network
                 count = min(left, self._holes[0][0] - self._passed_samples) if self._holes else left
                 self._drop(self._passed_samples, count)
