@@ -42,3 +42,9 @@ def test_what_came_and_what_was_dropped_are_all_that_was_fed(worked_after, sent_
     np.testing.assert_array_equal(sound, FED[:, kept])
     assert drops and came[-1]["dropped_samples"] == (~kept).sum()
     assert came[-1]["given_samples"] == sound.shape[1]
+
+
+def test_an_empty_frame_is_no_work():
+    session = Session(Start(type="start", rate=16000, format="f32le"), load_engine("crn-tiny"), Limits())
+    session.push(b"")
+    assert session.begin() is None and session.counts()["fed_samples"] == 0

@@ -76,6 +76,8 @@ class Session:
                 f"a frame of {len(data)} bytes is no whole number of samples: {self._frame_bytes} bytes are one of all "
                 "channels",
             )
+        if not data:
+            return
         with self._lock:
             self.fed_samples += count
             if self.fed_samples > self._longest_samples:
