@@ -20,8 +20,9 @@ from voxfield.cli.app import run
 from voxfield.errors import AudioError, InputError, OutputError
 from voxfield.export import export_network
 from voxfield.metrics.diarization import Turn, diarization_errors
-from voxfield.tasks.clustering import clustered, unit
+from voxfield.tasks.clustering import clustered
 from voxfield.tasks.diarization import Diarized, SpeakerCount
+from voxfield.tasks.embedding import unit
 from voxfield.tasks.rttm import read_rttm, save_rttm
 from voxfield.tasks.speech_detector import SpeechDetector
 from voxfield.tasks.speech_windows import SpeechWindows, Windows

@@ -12,11 +12,11 @@ from voxfield.cli.app import run
 from voxfield.errors import InputError
 from voxfield.metrics.verification import as_norm, cllr, equal_errors
 from voxfield.tasks.calibration import Calibration
-from voxfield.tasks.embedding import Embedded
+from voxfield.tasks.embedding import Embedded, unit
 from voxfield.tasks.evaluation import evaluate
 from voxfield.tasks.speech_meter import Speech
 from voxfield.tasks.trials import Trial
-from voxfield.tasks.verification_scores import against_cohort, unit
+from voxfield.tasks.verification_scores import against_cohort
 
 SPEAKERS = 4
 TAKES = 3

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from voxfield.audio import PipeSource, RawFormat, Source, open_pipe
+from voxfield.audio import RawFormat, Source, open_pipe
 from voxfield.protocols import Array
 from voxfield.serve.inlet import Inlet
 from voxfield.serve.refusal import RefusedError
@@ -55,9 +55,3 @@ def open_upload(inlet: Inlet, raw: str | None, most_s: float) -> Guarded:
     """
     layout = RawFormat.parse(raw) if raw else None
     return Guarded(open_pipe(cast(BinaryIO, inlet), layout, name="the upload"), most_s)
-
-
-def is_raw(source: Source) -> bool:
-    """Whether the recording came without a header."""
-    inner = source.inner if isinstance(source, Guarded) else source
-    return isinstance(inner, PipeSource) and inner.raw

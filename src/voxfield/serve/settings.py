@@ -24,7 +24,6 @@ class Limits:
     duration_s: float = 4 * 3600.0  # of one recording
     upload_bytes: int = 4096 * MEGA
     text_bytes: int = 200_000  # of a network to explain, or of any other JSON
-    model_bytes: int = 64 * MEGA  # of an ONNX file to explain
     frame_bytes: int = MEGA  # of one WebSocket message
     queue_s: float = 1.0  # sound of a live session that waits on either side, at most
     first_s: float = 10.0  # until the first request, or the first frame of a WebSocket

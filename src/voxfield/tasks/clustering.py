@@ -8,6 +8,7 @@ eigen-gap).
 import numpy as np
 
 from voxfield.protocols import Array
+from voxfield.tasks.embedding import unit
 
 MOST_NODES = 1500  # of the graph; of more embeddings every second, third ... makes it, and the others follow
 NEAREST_SHARE = 0.1  # of all embeddings that each keeps an edge to
@@ -43,12 +44,6 @@ def clustered(vectors: Array, least: int = 1, most: int = 10) -> tuple[np.ndarra
             break
         found, centres = _settled(vectors, np.where(found == second, first, found), members, least)
     return found, centres
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors (..., D) of length 1."""
-    scaled: np.ndarray = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
-    return scaled
 
 
 def _parts(nodes: np.ndarray, least: int, most: int) -> np.ndarray:

@@ -6,8 +6,10 @@ that of two minutes, whatever the duration.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source
 from voxfield.cards import cards
@@ -140,15 +142,24 @@ def vectors_of(engine: Engine, features: Array) -> Array:
     return vectors
 
 
+def unit(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Vectors (..., D) at length 1; one of zeros stays.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    scaled: NDArray[Any] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return scaled
+
+
 def cosine(first: Array, second: Array) -> float:
     """Cosine of the angle between two vectors, -1 to 1; 0 where one of them is zero.
 
     >>> cosine(np.array([1, 0], np.float32), np.array([2, 0], np.float32))
     1.0
     """
-    a, b = first.astype(np.float64), second.astype(np.float64)
-    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.clip(a @ b / lengths, -1, 1)) if lengths > 0 else 0.0
+    return float(np.clip(unit(first.astype(np.float64)) @ unit(second.astype(np.float64)), -1, 1))
 
 
 class _Pieces:
@@ -192,8 +203,8 @@ class _Pieces:
         """Add a piece; the vector so far, which is the network's own where there is one piece."""
         vector = vectors_of(self._engine, self._kind.finished(features)[None])[0]
         self.pieces += 1
-        self._sum += features.shape[1] * vector / max(float(np.linalg.norm(vector)), 1e-12)
-        return vector if self.pieces == 1 else self._sum / max(float(np.linalg.norm(self._sum)), 1e-12)
+        self._sum += features.shape[1] * unit(vector)
+        return vector if self.pieces == 1 else unit(self._sum)
 
 
 def _pass_on(samples: Array, listeners: Sequence[Callable[[Array], None]]) -> None:

@@ -10,7 +10,7 @@ from voxfield.errors import InputError
 from voxfield.protocols import Array
 from voxfield.tasks.book_file import Sample
 from voxfield.tasks.calibration import Calibration, probability
-from voxfield.tasks.embedding import Embedded
+from voxfield.tasks.embedding import Embedded, unit
 from voxfield.tasks.speech_meter import Speech
 from voxfield.tasks.verification import calibrated
 
@@ -71,7 +71,7 @@ class Gallery:
 
     def scores(self, vector: Array) -> list[float]:
         """Cosines of a vector (D,) with the mean direction of each speaker's samples."""
-        return [float(score) for score in np.clip(self._directions @ unit_vectors(vector[None])[0], -1, 1)]
+        return [float(score) for score in np.clip(self._directions @ unit(vector), -1, 1)]
 
     def identify(
         self,
@@ -105,15 +105,9 @@ class Gallery:
         return Identified(name if score >= threshold else None, score, margin, threshold, nearest, ratio)
 
 
-def unit_vectors(vectors: Array) -> Array:
-    """Vectors (K, D) at length 1; a vector of zeros stays."""
-    units: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return units
-
-
 def direction(vectors: Sequence[Array]) -> Array:
     """Mean direction (D,) of vectors, at length 1."""
-    found: Array = unit_vectors(unit_vectors(np.stack(vectors)).mean(axis=0, keepdims=True))[0]
+    found: Array = unit(unit(np.stack(vectors)).mean(axis=0))
     return found
 
 

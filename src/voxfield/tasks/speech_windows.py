@@ -10,7 +10,7 @@ import numpy as np
 from voxfield.audio import Resampler
 from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.embedding import vectors_of
+from voxfield.tasks.embedding import unit, vectors_of
 from voxfield.tasks.speech_detector import SpeechDetector
 
 WINDOW_FRAMES = 150  # frames of speech and of features are 10 ms
@@ -83,7 +83,7 @@ class SpeechWindows:
         windows = [window for start, end in regions for window in self._cut(features, start, end)]
         for at in range(0, len(windows), _BATCH):
             vectors = vectors_of(self._engine, np.stack(windows[at : at + _BATCH]))
-            self._vectors.append(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+            self._vectors.append(unit(vectors))
         self._waiting, self._first_frame = [features[:, decided - self._first_frame :].copy()], decided
 
     def _cut(self, features: Array, start: int, end: int) -> list[Array]:

@@ -13,7 +13,7 @@ from voxfield.metrics.verification import cllr, cohort_statistics, equal_errors,
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.calibration import Calibration, fit
 from voxfield.tasks.det_plot import draw_det
-from voxfield.tasks.embedding import Embedded, embed_source, embedding_engine
+from voxfield.tasks.embedding import Embedded, embed_source, embedding_engine, unit
 from voxfield.tasks.trials import Trial, read_trials
 
 MEASURES = ("eer", "min_dcf", "cllr")
@@ -119,7 +119,7 @@ class VerificationScoring:
         pairs = [(self._made[trial.first], self._made[trial.second]) for trial in self._usable(trials)]
         if not pairs:
             raise InputError("none of the trials could be scored: one of their recordings failed in each")
-        first, second = (np.stack([unit(pair[side].vector) for pair in pairs]) for side in (0, 1))
+        first, second = (unit(np.stack([pair[side].vector for pair in pairs])) for side in (0, 1))
         return Scored(
             (first * second).sum(1),
             np.array([min(a.speech.seconds, b.speech.seconds) for a, b in pairs]),
@@ -179,27 +179,21 @@ def read_cohort(path: Path, model: str) -> Array:
         )
     if vectors.ndim != 2 or len(vectors) < 2:
         raise InputError(f"{path} holds {len(vectors)} vectors; a cohort needs two or more")
-    return np.stack([unit(vector) for vector in vectors])
+    return unit(vectors)
 
 
 def against_cohort(trials: Sequence[Trial], made: Mapping[Path, Embedded], cohort: Array) -> dict[str, np.ndarray]:
     """Scores (N,) of vectors less the cohort's mean, `centred`, and those normalised against the cohort, `AS-norm`."""
     mean = cohort.mean(0)
-    others = np.stack([unit(vector - mean) for vector in cohort])
+    others = unit(cohort - mean)
     paths = list({path: None for trial in trials for path in (trial.first, trial.second)})
-    vectors = np.stack([unit(unit(made[path].vector) - mean) for path in paths])
+    vectors = unit(unit(np.stack([made[path].vector for path in paths])) - mean)
     means, spreads = cohort_statistics(vectors @ others.T)
     place = {path: at for at, path in enumerate(paths)}
     first, second = np.array([(place[trial.first], place[trial.second]) for trial in trials]).T
     scores = (vectors[first] * vectors[second]).sum(1)
     normalised = 0.5 * ((scores - means[first]) / spreads[first] + (scores - means[second]) / spreads[second])
     return {"centred": scores, "AS-norm": normalised}
-
-
-def unit(vector: Array) -> Array:
-    """The vector at length 1, or zeros."""
-    scaled: Array = vector / max(float(np.linalg.norm(vector)), 1e-12)
-    return scaled
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -20,6 +20,7 @@ from voxfield.nn.fbank import FilterBank
 from voxfield.nn.margins import PROJECTIONS, AdditiveMargin, ArcMargin, margin_at, sphere_margin
 from voxfield.protocols import Array
 from voxfield.tasks import embed
+from voxfield.tasks.embedding import unit
 from voxfield.train.classifier import Classifier
 from voxfield.train.crops import CropConfig, SpeakerCrops, SpeakerSets
 from voxfield.train.data import open_banks
@@ -111,8 +112,7 @@ class SpeakersTask(TrainingTask):
         speakers, *recordings = mixture
         engine = TorchEngine(net, card_for(net, "embed", self.recipe.architecture))
         rate_hz = self.recipe.model.sample_rate_hz
-        vectors = np.stack([embed(recording, rate_hz, model=engine).vector for recording in recordings])
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        vectors = unit(np.stack([embed(recording, rate_hz, model=engine).vector for recording in recordings]))
         first, second = np.triu_indices(len(vectors), 1)
         scores, targets = (vectors @ vectors.T)[first, second], speakers[first] == speakers[second]
         return {

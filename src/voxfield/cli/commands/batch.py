@@ -132,12 +132,12 @@ def _run(job: "Job", *, retry_failed: bool, overwrite: bool, as_json: bool, quie
     if as_json:
         print(json.dumps(report))
     elif not quiet or report["failed"]:
-        for line in _words(report):
+        for line in _words(report, job):
             say(line)
     return SOME_FAILED if report["failed"] else 0
 
 
-def _words(report: dict[str, Any]) -> list[str]:
+def _words(report: dict[str, Any], job: "Job") -> list[str]:
     also = [
         f"{report[key]} {words}"
         for key, words in (("already_done", "done before"), ("repeated", "named twice"), ("with_notes", "with notes"))
@@ -152,5 +152,5 @@ def _words(report: dict[str, Any]) -> list[str]:
         )
     if report["failed"]:
         kinds = ", ".join(f"{count} {kind}" for kind, count in report["failed_by_kind"].items())
-        lines.append(f"{report['failed']} failed ({kinds}); why is in errors.jsonl")
+        lines.append(f"{report['failed']} failed ({kinds}); why is in {job.state / 'errors.jsonl'}")
     return lines
