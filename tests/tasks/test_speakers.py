@@ -131,10 +131,8 @@ def test_vectors_of_two_models_are_not_compared(models, speech):
         compared(first, second)
 
 
-def test_without_a_model_it_is_said_what_to_do(speech, tiny_spectral, monkeypatch):
-    monkeypatch.setattr(embedding, "cards", lambda: ())
-    with pytest.raises(InputError, match="voxfield convert CHECKPOINT --from"):
-        vf.embed(speech(1, 16_000), 16000)
+def test_without_a_model_it_is_the_bundled_one(speech, tiny_spectral):
+    assert vf.embed(speech(1, 16_000), 16000).model.startswith("ds-tdnn-small.")
     with pytest.raises(InputError, match="is a model to enhance, not to embed"):
         vf.embed(speech(1, 16_000), 16000, model=tiny_spectral)
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source
-from voxfield.cards import cards
 from voxfield.errors import CardError, InputError
 from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
@@ -20,6 +19,7 @@ from voxfield.tasks.speech_meter import Speech, SpeechMeter
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
 
 TASK = "embed"
+DEFAULT_MODEL = "ds-tdnn-small"
 PIECE_FRAMES = 6000  # a minute; longer recordings are embedded piece by piece
 GOOD_SPEECH_S = 2.0  # below, scores of one speaker and of two lie closer together
 QUIET_DB = -50.0
@@ -100,22 +100,13 @@ def embed_source(
 
 
 def embedding_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
-    """The engine of a model that turns a recording into an embedding; the first published one if None.
+    """The engine of a model that turns a recording into an embedding; the bundled one if None.
 
     Raises:
-        InputError: none is published, or the model is for another task or wants features that are not built in.
+        InputError: the model is for another task or wants features that are not built in.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if model is None:
-        published = [card.name for card in cards() if card.task == TASK]
-        if not published:
-            raise InputError(
-                "no speaker model comes with this version: name one with --model (model=...), an .onnx file that "
-                "WeSpeaker exported, or one made of a checkpoint with `voxfield convert CHECKPOINT --from "
-                "wespeaker|speechbrain|taoruijie -o FOLDER --onnx`"
-            )
-        model = published[0]
-    engine = engine_for(model, TASK, threads=threads)
+    engine = engine_for(model or DEFAULT_MODEL, TASK, threads=threads)
     face = engine.card.interface
     if face.input.kind != "features" or face.output.kind != "embedding":
         raise InputError(

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from voxfield.audio import Given, Source, open_source
-from voxfield.cards import Interface, Layer, cards
+from voxfield.cards import Interface, Layer
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.representer import Representer, field_times_s, layer_named
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for, pieces
 
 TASK = "represent"
+DEFAULT_MODEL = "wav2vec-small"
 
 
 @dataclass(frozen=True)
@@ -94,22 +95,13 @@ def represent_into(
 
 
 def representing_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
-    """The engine of a model that turns a recording into frames of features; the first published one if None.
+    """The engine of a model that turns a recording into frames of features; the bundled one if None.
 
     Raises:
-        InputError: none is published, or the model is for another task or gives something else.
+        InputError: the model is for another task or gives something else.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if model is None:
-        published = [card.name for card in cards() if card.task == TASK]
-        if not published:
-            raise InputError(
-                "no model of features comes with this version: name one with --model (model=...), such as one that "
-                "`voxfield train recipes/represent/wav2vec-small.toml` and `voxfield export` made, or a wav2vec of "
-                "fairseq from `voxfield convert CHECKPOINT --from fairseq -o FOLDER --onnx`"
-            )
-        model = published[0]
-    engine = engine_for(model, TASK, threads=threads)
+    engine = engine_for(model or DEFAULT_MODEL, TASK, threads=threads)
     face = engine.card.interface
     if face.input.kind != "samples" or not face.layers:
         raise InputError(
