@@ -78,7 +78,7 @@ def command(
         if file is not None and done:
             file.save()
             if not quiet:
-                print(visible(f"frames of {done} recordings -> {out}"), file=sys.stderr)
+                print(visible(f"frames of {done} recording{'' if done == 1 else 's'} -> {out}"), file=sys.stderr)
     raise typer.Exit(code)
 
 
