@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.enhance", "EnhanceTask"),
     "tokens": ("voxfield.train.tokens", "TokensTask"),
+    "prior": ("voxfield.train.prior", "PriorTask"),
     "separate": ("voxfield.train.separate", "SeparateTask"),
     "spot": ("voxfield.train.spotting", "SpotTask"),
     "embed": ("voxfield.train.speakers", "SpeakersTask"),
