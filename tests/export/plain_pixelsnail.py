@@ -23,7 +23,6 @@ def tensors(shape, codes, wide, kernel, blocks, res_blocks, inner, attention=Tru
         if hints:
             conv(f"{name}.condition.conv", 2 * channels, hints, 1, 1, bias=False)
 
-    height, width = shape
     rows, columns = ((torch.arange(n) - n / 2) / n for n in shape)
     made["background"] = torch.stack([rows[:, None].expand(shape), columns.expand(shape)])[None]
     conv("horizontal.conv.conv", wide, codes, kernel // 2, kernel)
@@ -77,7 +76,7 @@ def logits(t, codes, above=None, heads=8):
         return F.glu(y, 1) + x
 
     def attend(name, query, key):
-        batch, _, height, width = key.shape
+        height, width = key.shape[2:]
 
         def project(part, x):
             y = F.linear(x.flatten(2).transpose(1, 2), weight(f"{name}.{part}"), t[f"{name}.{part}.bias"])

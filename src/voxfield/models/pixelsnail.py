@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from voxfield.cards import TIME, Interface, Port
 from voxfield.errors import InputError
-from voxfield.nn.masked import CausalAttention, MaskedConv, RowCount
+from voxfield.nn.masked import CausalAttention, MaskedConv, rows_before
 from voxfield.nn.quantise import looked_up
-from voxfield.nn.streaming import State, Streaming
+from voxfield.nn.streaming import State, Streaming, zeros
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class PixelSnailConfig:
         sizes = (self.codes, self.columns, self.channels, self.blocks, self.res_channels, self.heads)
         if min(sizes) < 1 or min(self.embedding, self.res_blocks, self.out_blocks, self.hint_blocks) < 0:
             raise InputError(
-                "codes, columns, channels, blocks, res_channels and heads must be 1 or more, and embedding, res_blocks, "
-                "out_blocks and hint_blocks 0 or more"
+                "codes, columns, channels, blocks, res_channels and heads must be 1 or more, and embedding, "
+                "res_blocks, out_blocks and hint_blocks 0 or more"
             )
         if self.rows < 2:
             raise InputError(f"rows is {self.rows}; at least 2 are needed")
@@ -90,7 +90,7 @@ class PixelSnail(Streaming):
         super().__init__()
         self.config = config
         self.embedding = nn.Parameter(torch.randn(config.codes, config.embedding)) if config.embedding else None
-        self.hint = HintNet(config) if config.hint_channels else None
+        self.hint = _HintNet(config) if config.hint_channels else None
         self.rows = PixelRows(config)
 
     def interface(self) -> Interface:
@@ -141,7 +141,7 @@ class PixelSnail(Streaming):
 
 
 class PixelRows(Streaming):
-    """What stands for codes (B, C, F, T), and a hint (B, hint_channels, F, T) if there is one -> logits (B, K, F, T)."""
+    """What stands for codes (B, C, F, T), and a hint (B, hint_channels, F, T) if any -> logits (B, K, F, T)."""
 
     place: Tensor  # (1, 1, F, 1) of each column, from -0.5 to below 0.5
     inner: Tensor  # (F, 1): 0 for the first column, 1 for others
@@ -155,11 +155,11 @@ class PixelRows(Streaming):
         )
         self.row_bias = nn.Parameter(torch.zeros(config.channels, 1, 1))  # where there are rows before
         self.column_bias = nn.Parameter(torch.zeros(config.channels, 1, 1))  # where there are columns on the left
-        self.count = RowCount(config.rows - 1)
-        self.blocks = nn.ModuleList(PixelBlock(config) for _ in range(config.blocks))
+        self.count = _RowCount(config.rows - 1)
+        self.blocks = nn.ModuleList(_PixelBlock(config) for _ in range(config.blocks))
         shape = (config.channels, config.res_channels, config.dropout)
         self.out = nn.Sequential(
-            *(_Plain(GatedBlock(*shape, _one, _one)) for _ in range(config.out_blocks)),
+            *(_Plain(_GatedBlock(*shape, _one, _one)) for _ in range(config.out_blocks)),
             nn.ELU(),
             nn.Conv2d(config.channels, config.codes, 1),
         )
@@ -185,7 +185,7 @@ class PixelRows(Streaming):
         return self.out(y), (first, count, *after)
 
 
-class PixelBlock(Streaming):
+class _PixelBlock(Streaming):
     """Gated blocks, then attention, or a convolution, over what they made and where it stands."""
 
     def __init__(self, config: PixelSnailConfig) -> None:
@@ -196,23 +196,26 @@ class PixelBlock(Streaming):
             return MaskedConv(into, out, config.columns, config.kernel)
 
         self.gated = nn.ModuleList(
-            GatedBlock(wide, config.res_channels, config.dropout, conv, conv, hint=hints)
+            _GatedBlock(wide, config.res_channels, config.dropout, conv, conv, hint=hints)
             for _ in range(config.res_blocks)
         )
         self.attention = None
         if not config.attention:
             self.out: nn.Module = nn.Conv2d(wide + 2, wide, 1)
             return
-        self.keys = GatedBlock(2 * wide + 2, wide, config.dropout, _one, _one)
-        self.queries = GatedBlock(wide + 2, wide, config.dropout, _one, _one)
+        self.keys = _GatedBlock(2 * wide + 2, wide, config.dropout, _one, _one)
+        self.queries = _GatedBlock(wide + 2, wide, config.dropout, _one, _one)
         self.attention = CausalAttention(2 * wide + 2, wide + 2, wide // 2, config.columns, config.rows, config.heads)
-        self.out = GatedBlock(wide, wide, config.dropout, _one, _one, aside=wide // 2)
+        self.out = _GatedBlock(wide, wide, config.dropout, _one, _one, aside=wide // 2)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
         layers = (*self.gated, *([self.attention] if self.attention else []))
         return tuple(layer.initial_state(batch, like) for layer in layers if isinstance(layer, Streaming))
 
-    def step(self, x: Tensor, state: Any, places: Tensor, hint: Tensor | None = None) -> tuple[Tensor, State]:
+    def step(
+        self, x: Tensor, state: Any, places: Tensor | None = None, hint: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        assert places is not None
         after, y = [], x
         for layer, before in zip(self.gated, state, strict=False):
             y, new = layer(y, before, None, hint)
@@ -225,7 +228,7 @@ class PixelBlock(Streaming):
         return self.out(y, (), found)[0], (*after, new)
 
 
-class GatedBlock(Streaming):
+class _GatedBlock(Streaming):
     """Two convolutions behind ELUs, the second one gated: x + gate(...), (B, C, F, T) -> the same.
 
     Args:
@@ -265,7 +268,26 @@ class GatedBlock(Streaming):
         return x + value * torch.sigmoid(gate), tuple(after)
 
 
-class HintNet(nn.Module):
+class _RowCount(Streaming):
+    """Rows before this one, up to so many: (B, C, F, T) -> (B, 1, 1, T).
+
+    State (B, 1, 1, most): a 1 for each row of the past `most` that was there.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
+        return zeros(batch, 1, 1, self.most, like=like)
+
+    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
+        seen = torch.cat([state, torch.ones_like(x[:, :1, :1])], dim=-1)
+        count = torch.cat(rows_before(seen, self.most)[:-1], dim=2).sum(2, keepdim=True)
+        return count, seen[..., seen.shape[-1] - self.most :]
+
+
+class _HintNet(nn.Module):
     """What stands for the codes of the level above (B, C, F / 2, T) -> (B, hint_channels, F / 2, T)."""
 
     def __init__(self, config: PixelSnailConfig) -> None:
@@ -277,7 +299,7 @@ class HintNet(nn.Module):
 
         self.first = conv(config.embedding or config.codes, wide)
         self.gated = nn.Sequential(
-            *(_Plain(GatedBlock(wide, wide, config.dropout, conv, conv)) for _ in range(config.hint_blocks))
+            *(_Plain(_GatedBlock(wide, wide, config.dropout, conv, conv)) for _ in range(config.hint_blocks))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -288,7 +310,7 @@ class HintNet(nn.Module):
 class _Plain(nn.Module):
     """A gated block without a state as a layer like any other."""
 
-    def __init__(self, block: GatedBlock) -> None:
+    def __init__(self, block: _GatedBlock) -> None:
         super().__init__()
         self.block = block
 

@@ -62,25 +62,6 @@ class MaskedConv(Streaming):
         return self.above(above) + self.left(left), x[..., x.shape[-1] - self.context :]
 
 
-class RowCount(Streaming):
-    """Rows before this one, up to so many: (B, C, F, T) -> (B, 1, 1, T).
-
-    State (B, 1, 1, most): a 1 for each row of the past `most` that was there.
-    """
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def initial_state(self, batch: int, like: Tensor | None = None) -> State:
-        return zeros(batch, 1, 1, self.most, like=like)
-
-    def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        seen = torch.cat([state, torch.ones_like(x[:, :1, :1])], dim=-1)
-        count = torch.cat(rows_before(seen, self.most)[:-1], dim=2).sum(2, keepdim=True)
-        return count, seen[..., seen.shape[-1] - self.most :]
-
-
 class CausalAttention(Streaming):
     """Attention over the places before, in this row and the `rows - 1` before it: (B, C, F, T) -> (B, channels, F, T).
 
@@ -131,7 +112,8 @@ class CausalAttention(Streaming):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, C, rows, F, T) -> (B, T, heads, size, rows * F)."""
-        return x.flatten(2, 3).unflatten(1, (self.heads, self.size)).permute(0, 4, 1, 2, 3)
+        y = x.flatten(2, 3)
+        return y.reshape(y.shape[0], self.heads, self.size, y.shape[2], y.shape[3]).permute(0, 4, 1, 2, 3)
 
 
 def rows_before(x: Tensor, count: int) -> list[Tensor]:

@@ -23,6 +23,7 @@ BIASES = {"horizontal.conv.conv.bias": "rows.row_bias", "vertical.conv.conv.bias
 NAMES = [
     (r"horizontal\.conv\.conv", "rows.first.above"),
     (r"vertical\.conv\.conv", "rows.first.left"),
+    (r"rows", "rows"),  # the biases of both
     *(
         (rf"{theirs}\.{part}", f"{ours}.{own}")
         for theirs, ours in (
@@ -138,7 +139,7 @@ def _proofs(content: Checkpoint, net: PixelSnail) -> dict[str, float]:
 
 
 def tokens_of(codes: Tensor, condition: Tensor | None = None) -> Tensor:
-    """Maps of codes (B, H, W), and those of the level above (B, H / 2, W / 2), as the tokens that `PixelSnail` takes."""
+    """Maps of codes (B, H, W), and of the level above (B, H / 2, W / 2), as the tokens that `PixelSnail` takes."""
     if condition is None:
         return codes.transpose(1, 2)
     above = condition.repeat_interleave(2, dim=1)[:, : codes.shape[1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.code_maps import split
 from voxfield.tasks.work import engine_for
-from voxfield.train.data.split import open_banks
 from voxfield.train.data.mixing import MixConfig, Mixer
-from voxfield.train.recipe import Recipe
+from voxfield.train.data.split import open_banks
 from voxfield.train.tasks.contract import Scores, TrainingTask
 from voxfield.train.tasks.tokens import TokensMix, TokensMixer
 
@@ -48,9 +48,9 @@ class PriorMixer:
     def __init__(self, sounds: TokensMixer, tokenizer: Engine, columns: int, hinted: bool) -> None:
         self.sounds, self.tokenizer, self.columns, self.hinted = sounds, tokenizer, columns, hinted
 
-    def mix(self, epoch: int, index: int) -> tuple[Array]:
+    def mix(self, epoch: int, index: int) -> tuple[Any]:
         (features,) = self.sounds.mix(epoch, index)
-        codes = self.tokenizer.step(features[None], ())[0][0].astype(np.int64)
+        codes: Any = self.tokenizer.step(features[None], ())[0][0]
         top, bottom = split(codes, self.columns // 2 if self.hinted else self.columns)
         return (np.concatenate([top.repeat(2, axis=1), bottom]) if self.hinted else top,)
 
@@ -92,9 +92,8 @@ class PriorTask(TrainingTask):
         return PriorMixer(TokensMixer(pieces, mixer, features), tokenizer, model.columns, hinted)
 
     def validation_mix(self) -> PriorMix:
-        return replace(
-            self.recipe.mix, second_noise=0, noise_speed=0, noise_reversed=0, equaliser=0, roll_off=0, made_noise=0
-        )
+        mix: PriorMix = self.recipe.mix
+        return replace(mix, second_noise=0, noise_speed=0, noise_reversed=0, equaliser=0, roll_off=0, made_noise=0)
 
     def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         logits = self.run(lambda tokens: net(tokens)[0], batch[0])
