@@ -14,7 +14,7 @@ from voxfield.errors import OutputError
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.tasks.embedding import Embedded
+    from voxfield.tasks.speakers.embedding import Embedded
 
 
 def command(
@@ -41,8 +41,8 @@ def command(
 
       voxfield embed anna.wav --model converted/ --json
     """
-    from voxfield.tasks.embedding import embed_source, embedding_engine
-    from voxfield.tasks.embedding_file import check_file, save_embeddings
+    from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
+    from voxfield.tasks.speakers.embedding_file import check_file, save_embeddings
 
     items = expand(inputs, "embed")
     if out is not None:

@@ -12,7 +12,7 @@ from voxfield.cli.options import AsJson, Book, Inputs, Offline, Raw, SpeakerMode
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.tasks.identification import Identified
+    from voxfield.tasks.book.identification import Identified
 
 
 def command(
@@ -36,7 +36,7 @@ def command(
 
       voxfield identify calls/ --threshold 0.5 --json
     """
-    from voxfield.tasks.speaker_book import SpeakerBook
+    from voxfield.tasks.book.speaker_book import SpeakerBook
 
     speakers = SpeakerBook(book, model=model, threads=threads)
     if (note := speakers.check_threshold(threshold)) and not as_json:

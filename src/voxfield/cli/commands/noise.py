@@ -16,8 +16,8 @@ from voxfield.errors import InputError, VoxfieldError
 
 if TYPE_CHECKING:
     from voxfield.protocols import Engine
-    from voxfield.tasks.noise_kinds import NoiseKinds
-    from voxfield.tasks.noise_timeline import Noise
+    from voxfield.tasks.noises.kinds import NoiseKinds
+    from voxfield.tasks.noises.timeline import Noise
 
 
 def command(
@@ -51,8 +51,8 @@ def command(
 
       voxfield noise recordings/ --json
     """
-    from voxfield.tasks.noise_kinds import NoiseKinds
-    from voxfield.tasks.report import check_report
+    from voxfield.tasks.noises.kinds import NoiseKinds
+    from voxfield.tasks.report.document import check_report
     from voxfield.tasks.work import engine_for
 
     items = expand(inputs, "noise")
@@ -90,8 +90,8 @@ def _say_noise(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from voxfield.tasks.noise_report import noise_comparison, write_noise_report
-    from voxfield.tasks.noise_timeline import noise_of
+    from voxfield.tasks.noises.report import noise_comparison, write_noise_report
+    from voxfield.tasks.noises.timeline import noise_of
 
     if item.problem:
         raise VoxfieldError(item.problem)

@@ -49,9 +49,9 @@ def command(
 
       voxfield represent talk.wav --model converted/ -o talk.npz
     """
-    from voxfield.tasks.features_file import FeaturesFile
-    from voxfield.tasks.representation import represent_into, representing_engine
-    from voxfield.tasks.representer import layer_named
+    from voxfield.tasks.representation.features_file import FeaturesFile
+    from voxfield.tasks.representation.recording import represent_into, representing_engine
+    from voxfield.tasks.representation.representer import layer_named
 
     items = expand(inputs, "represent")
     engine = representing_engine(model, threads=threads)

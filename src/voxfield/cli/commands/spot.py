@@ -53,9 +53,9 @@ def command(
 
       voxfield spot cropped/s15/15_0101/ --fps 30 --face whole --json
     """
-    from voxfield.tasks.peaks import PeakOptions
-    from voxfield.tasks.spotting import check_face, frames_apart, spotting_engine
-    from voxfield.tasks.spotting_report import check_page
+    from voxfield.tasks.spotting.peaks import PeakOptions
+    from voxfield.tasks.spotting.report import check_page
+    from voxfield.tasks.spotting.video import check_face, frames_apart, spotting_engine
 
     check_face(face)
     frames_apart(lasts, 30.0)
@@ -104,8 +104,8 @@ def _spotted(
     quiet: bool,
 ) -> bool:
     """Whether one video could be worked on; what was seen, or why not, is said."""
-    from voxfield.tasks.spotting import spot
-    from voxfield.tasks.spotting_report import write_page
+    from voxfield.tasks.spotting.report import write_page
+    from voxfield.tasks.spotting.video import spot
 
     line: dict[str, object] = {"input": str(video)}
     try:
