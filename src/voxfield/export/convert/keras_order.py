@@ -1,7 +1,7 @@
 """The names that `keras.applications` gives the layers of MobileNet and ResNet, for files whose layers have none.
 
-The `.weights.h5` of the first versions of Keras 3 numbers the layers of each class in the order of the model, which goes
-by depth: in a ResNet block the convolution of the shortcut stands beside the last one of the branch.
+The `.weights.h5` of the first versions of Keras 3 numbers the layers of each class in the order of the model. It goes by
+depth: in a ResNet block the convolution of the shortcut stands beside the last one of the branch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def named_by_order(variables: Variables) -> Variables:
 
 
 def resnet_order(sizes: Sequence[tuple[int, ...]]) -> list[str]:
-    """`conv2_block1_1` and so on, for kernels of these sizes: a block has one of 3 x 3, and a shortcut starts a stack."""
+    """`conv2_block1_1` and so on, for kernels of these sizes: one of 3 x 3 a block; a shortcut starts a stack."""
     names, stack, block = ["conv1"], 1, 0
     middles = [at for at, size in enumerate(sizes) if size == (3, 3)]
     for middle, following in zip(middles, [*(at - 1 for at in middles[1:]), len(sizes)], strict=True):
