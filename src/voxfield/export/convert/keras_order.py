@@ -1,7 +1,7 @@
 """The names that `keras.applications` gives the layers of MobileNet and ResNet, for files whose layers have none.
 
-The `.weights.h5` of the first versions of Keras 3 numbers the layers of each class in the order of the model. It goes by
-depth: in a ResNet block the convolution of the shortcut stands beside the last one of the branch.
+The `.weights.h5` of the first versions of Keras 3 numbers the layers of each class in the order of the model, by depth:
+in a ResNet block the convolution of the shortcut stands beside the last one of the branch.
 """
 
 from __future__ import annotations
