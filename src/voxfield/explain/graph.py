@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 Size = int | None
@@ -77,7 +78,7 @@ class Tensor:
     role: Role = "activation"
     item_bytes: int = 4
 
-    @property
+    @cached_property
     def values(self) -> int | None:
         """Number of values, or None when a size is not known."""
         total = 1
