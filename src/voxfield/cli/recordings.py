@@ -14,7 +14,7 @@ from voxfield.errors import InputError
 if TYPE_CHECKING:
     from voxfield.audio import Source
     from voxfield.tasks import Work as Done
-    from voxfield.tasks.comparison import Comparison
+    from voxfield.tasks.report.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def check(jobs: Sequence[Job], choices: Choices) -> None:
         raw=choices.raw,
     )
     if choices.report is not None:
-        from voxfield.tasks.report import check_report
+        from voxfield.tasks.report.document import check_report
 
         if len(jobs) > 1:
             raise InputError(f"--report shows one recording, not {len(jobs)}")
@@ -79,7 +79,7 @@ def finish(
     """What the job's JSON line shall say, after its report was written where one was asked for."""
     if choices.report is None or comparison is None:
         return done.to_dict()
-    from voxfield.tasks.report import write_report
+    from voxfield.tasks.report.document import write_report
 
     rows = work_rows(done, facts)
     write_report(choices.report, comparison, title=title, facts=rows, overwrite=choices.overwrite)

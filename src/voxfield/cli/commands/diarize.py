@@ -28,7 +28,7 @@ from voxfield.errors import InputError
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
-    from voxfield.tasks.diarization import SpeakerCount
+    from voxfield.tasks.diarization.recording import SpeakerCount
 
 _TASK = "diarized"
 
@@ -75,8 +75,8 @@ def command(
 
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
-    from voxfield.tasks.diarization import SpeakerCount, diarizing_engine
-    from voxfield.tasks.diarization_report import check_page
+    from voxfield.tasks.diarization.recording import SpeakerCount, diarizing_engine
+    from voxfield.tasks.diarization.report import check_page
 
     if report is not None:
         check_page(report)
@@ -101,8 +101,8 @@ class DiarizeWork:
     choices: Choices
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.diarization import diarize_source, diarizing_engine
-        from voxfield.tasks.diarization_report import Listened, write_page
+        from voxfield.tasks.diarization.recording import diarize_source, diarizing_engine
+        from voxfield.tasks.diarization.report import Listened, write_page
 
         engine, book = diarizing_engine(self.model, self.book, self.threshold, threads=self.threads)
         with open_input(job.input, self.choices.raw) as source:

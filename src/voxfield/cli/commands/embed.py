@@ -16,7 +16,7 @@ from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.tasks.embedding import Embedded
+    from voxfield.tasks.speakers.embedding import Embedded
 
 
 def command(
@@ -44,8 +44,8 @@ def command(
 
       voxfield embed anna.wav --model converted/ --json
     """
-    from voxfield.tasks.embedding import embedding_engine
-    from voxfield.tasks.embedding_file import check_file, save_embeddings
+    from voxfield.tasks.speakers.embedding import embedding_engine
+    from voxfield.tasks.speakers.embedding_file import check_file, save_embeddings
 
     items = expand(inputs, "embed")
     if out is not None:
@@ -75,7 +75,7 @@ class EmbedWork:
     threads: int
 
     def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.embedding import embed_source, embedding_engine
+        from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
 
         done, account = embed_source(source, embedding_engine(self.model, threads=self.threads))
         words = f"{done.duration_s:.1f} s, {done.speech.seconds:.1f} s of speech"

@@ -16,7 +16,7 @@ from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.pool import Processes
-    from voxfield.tasks.evaluation import Evaluation
+    from voxfield.tasks.evaluation.scoring import Evaluation
 
 
 def command(
@@ -76,7 +76,7 @@ def command(
 
       voxfield evaluate found.rttm truth.rttm
     """
-    from voxfield.tasks.diarization_scores import evaluate_turns, is_rttm
+    from voxfield.tasks.evaluation.diarization import evaluate_turns, is_rttm
 
     given = {"cohort": cohort, "calibrate": calibrate, "det": det}
     options = {name: path for name, path in given.items() if path is not None}
@@ -116,7 +116,7 @@ def _evaluated(
     processes: "Processes",
 ) -> "Evaluation":
     from voxfield.metrics.enhancement import NEEDS
-    from voxfield.tasks.evaluation import evaluate, scoring_for
+    from voxfield.tasks.evaluation.scoring import evaluate, scoring_for
 
     chosen = tuple(measures.split(",")) if measures else ()
     used = scoring_for(model, chosen, options).measures

@@ -14,7 +14,7 @@ from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.tasks.identification import Identified
+    from voxfield.tasks.book.identification import Identified
 
 
 def command(
@@ -39,7 +39,7 @@ def command(
 
       voxfield identify calls/ --threshold 0.5 --json
     """
-    from voxfield.tasks.speaker_book import SpeakerBook
+    from voxfield.tasks.book.speaker_book import SpeakerBook
 
     speakers = SpeakerBook(book, model=model, threads=threads)
     if (note := speakers.check_threshold(threshold)) and not as_json:
@@ -59,7 +59,7 @@ class IdentifyWork:
     threshold: float | None
 
     def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.speaker_book import SpeakerBook
+        from voxfield.tasks.book.speaker_book import SpeakerBook
 
         speakers = SpeakerBook(self.book, model=self.model, threads=self.threads)
         found = speakers.identify_source(source, threshold=self.threshold)

@@ -15,7 +15,7 @@ from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
-    from voxfield.tasks.noise_timeline import Noise
+    from voxfield.tasks.noises.timeline import Noise
 
 
 def command(
@@ -50,8 +50,8 @@ def command(
 
       voxfield noise recordings/ --json
     """
-    from voxfield.tasks.noise_kinds import NoiseKinds
-    from voxfield.tasks.report import check_report
+    from voxfield.tasks.noises.kinds import NoiseKinds
+    from voxfield.tasks.report.document import check_report
     from voxfield.tasks.work import engine_for
 
     items = expand(inputs, "noise")
@@ -77,9 +77,9 @@ class NoiseWork:
     overwrite: bool
 
     def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.noise_kinds import NoiseKinds
-        from voxfield.tasks.noise_report import noise_comparison, write_noise_report
-        from voxfield.tasks.noise_timeline import noise_of
+        from voxfield.tasks.noises.kinds import NoiseKinds
+        from voxfield.tasks.noises.report import noise_comparison, write_noise_report
+        from voxfield.tasks.noises.timeline import noise_of
         from voxfield.tasks.work import engine_for
 
         engine, kinds = (

@@ -52,9 +52,9 @@ def command(
 
       voxfield represent talk.wav --model converted/ -o talk.npz
     """
-    from voxfield.tasks.features_file import FeaturesFile
-    from voxfield.tasks.representation import representing_engine
-    from voxfield.tasks.representer import layer_named
+    from voxfield.tasks.representation.features_file import FeaturesFile
+    from voxfield.tasks.representation.recording import representing_engine
+    from voxfield.tasks.representation.representer import layer_named
 
     items = expand(inputs, "represent")
     engine = representing_engine(model, threads=threads)
@@ -87,8 +87,8 @@ class RepresentWork:
     out: Path | None
 
     def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.features_file import frames_of
-        from voxfield.tasks.representation import represent_into, representing_engine
+        from voxfield.tasks.representation.features_file import frames_of
+        from voxfield.tasks.representation.recording import represent_into, representing_engine
 
         engine, frames = representing_engine(self.model, threads=self.threads), None
         if self.out is None:

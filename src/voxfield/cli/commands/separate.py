@@ -79,7 +79,7 @@ def command(
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
     from voxfield.audio import OutputFormat
-    from voxfield.tasks.separation import check_noise, separating_engine
+    from voxfield.tasks.separation.recording import check_noise, separating_engine
 
     check_noise(noise)
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
@@ -107,8 +107,8 @@ class SeparateWork:
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         from voxfield.audio import FileSink
-        from voxfield.tasks.comparison import Comparison
-        from voxfield.tasks.separation import separate_into, separating_engine
+        from voxfield.tasks.report.comparison import Comparison
+        from voxfield.tasks.separation.recording import separate_into, separating_engine
 
         engine = separating_engine(self.model, self.speakers, threads=self.threads)
         with open_input(job.input, self.choices.raw) as source, ExitStack() as stack:

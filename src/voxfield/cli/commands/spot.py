@@ -17,8 +17,8 @@ from voxfield.errors import InputError, OutputError, VoxfieldError
 from voxfield.pool import AUTO, Lost, in_order, processes_for
 
 if TYPE_CHECKING:
-    from voxfield.tasks.peaks import PeakOptions
-    from voxfield.tasks.spotting import Spotted
+    from voxfield.tasks.spotting.peaks import PeakOptions
+    from voxfield.tasks.spotting.video import Spotted
 
 
 def command(
@@ -62,9 +62,9 @@ def command(
 
       voxfield spot cropped/s15/15_0101/ --fps 30 --face whole --json
     """
-    from voxfield.tasks.peaks import PeakOptions
-    from voxfield.tasks.spotting import check_face, frames_apart, spotting_engine
-    from voxfield.tasks.spotting_report import check_page
+    from voxfield.tasks.spotting.peaks import PeakOptions
+    from voxfield.tasks.spotting.report import check_page
+    from voxfield.tasks.spotting.video import check_face, frames_apart, spotting_engine
 
     check_face(face)
     frames_apart(lasts, 30.0)
@@ -106,8 +106,8 @@ class SpotWork:
     overwrite: bool
 
     def __call__(self, video: Path, table: Path | None) -> "Spotted":
-        from voxfield.tasks.spotting import spot, spotting_engine
-        from voxfield.tasks.spotting_report import write_page
+        from voxfield.tasks.spotting.report import write_page
+        from voxfield.tasks.spotting.video import spot, spotting_engine
 
         engine = spotting_engine(self.model, threads=self.threads)
         found = spot(video, rate_hz=self.fps, model=engine, face=self.face, lasts_s=self.lasts_s, peaks=self.peaks)

@@ -55,9 +55,9 @@ class TokenizeWork:
     choices: Choices
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.image_tokens import SUFFIXES, tokenize_image
-        from voxfield.tasks.token_file import save_tokens
-        from voxfield.tasks.tokenizing import sound_tokenizer, tokenize_source
+        from voxfield.tasks.tokens.image import SUFFIXES, tokenize_image
+        from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
+        from voxfield.tasks.tokens.token_file import save_tokens
 
         if job.input.suffix.lower() in SUFFIXES:
             tokens, notes = tokenize_image(job.input, model=self.model, threads=self.threads)
