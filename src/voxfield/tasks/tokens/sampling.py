@@ -20,7 +20,7 @@ from voxfield.tasks.tokens.token_file import Tokens
 from voxfield.tasks.work import Model, engine_for
 
 PRIOR, BOTTOM = "noise-prior", "-bottom"  # what the name of the lower level's prior ends in
-LEVEL_DB = -45.0  # mean level of the bands, which codes do not hold
+LEVEL_DB = -15.0  # mean level of the bands, which codes do not hold
 MOST_SECONDS, MOST_COUNT = 3600.0, 1000
 
 
