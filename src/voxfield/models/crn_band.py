@@ -73,7 +73,8 @@ class BandBlock(Streaming):
         y, state = self.gru(normed.reshape(normed.shape[0], -1, H), state.reshape(1, -1, H))
         x = x + y.reshape(y.shape[0], -1, K, H)
         y = torch.matmul(self.mix, self.norm_bands(x))
-        return x + self.narrow(F.relu(self.widen(y))), state.reshape(-1, K, H)
+        y = self.narrow(F.relu(self.widen(y.reshape(-1, H))))
+        return x + y.reshape_as(x), state.reshape(-1, K, H)
 
 
 class BandCrn(Streaming):
@@ -91,6 +92,7 @@ class BandCrn(Streaming):
         super().__init__()
         self.config = config
         C, H = config.channels, config.hidden
+        self.bins = config.window_samples // 2 + 1
         conv_bands = config.window_samples // 2 // 4
         self.level = MovingLevel(config.level_frames)
         self.encoder = nn.Sequential(nn.Conv2d(3, C, (1, 8), (1, 4), (0, 2)), nn.BatchNorm2d(C), nn.ReLU())
@@ -105,7 +107,7 @@ class BandCrn(Streaming):
         self.decoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
         self.mask = nn.ConvTranspose2d(C, 2, (1, 8), (1, 4), (0, 2))
         assert self.mask.bias is not None
-        self.register_buffer("turn", torch.tensor([-1.0, 1.0])[:, None, None], persistent=False)
+        self.register_buffer("turn", torch.tensor([-2.0, 2.0])[:, None, None], persistent=False)
         with torch.no_grad():
             self.mask.weight.mul_(0.1)
             self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
@@ -122,9 +124,9 @@ class BandCrn(Streaming):
         spectrum = x.transpose(2, 3)  # (B, 2, T, F)
         magnitude = (spectrum.square().sum(1, keepdim=True) + 1e-12).sqrt()
         compressed = magnitude.pow(self.config.exponent)
-        level, level_state = self.level(_mean(compressed), state[0])  # (B, 1, T)
-        loudness = compressed / level[..., None]
-        h = torch.cat([loudness, spectrum * (loudness / magnitude)], dim=1)[..., 1:]
+        level, level_state = self.level(_mean(compressed, self.bins), state[0])  # (B, 1, T)
+        scale = compressed / (magnitude * level[..., None])
+        h = (torch.cat([magnitude, spectrum], dim=1) * scale)[..., 1:]
 
         h = self.encoder(h)
         for block in self.encoder_blocks:
@@ -140,20 +142,18 @@ class BandCrn(Streaming):
         h = self.join(torch.cat([h, skip], dim=1))
         for block in self.decoder_blocks:
             h = h + block(h)
-        mask = 2 * torch.tanh(self.mask(h))
-        mask = torch.cat([mask[..., :1], mask], dim=3)
+        mask = F.pad(torch.tanh(self.mask(h)), (1, 0, 0, 0), mode="replicate")  # bin 0 as bin 1
 
-        turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
-        return (spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
+        turned = spectrum.flip(1) * self.turn  # times 2i: (re, im) -> (-2 im, 2 re)
+        return (2 * spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
 
 
-def _mean(x: Tensor) -> Tensor:
-    """Mean over the last axis, of rows filled up to whole vectors of 16 floats.
+def _mean(x: Tensor, count: int) -> Tensor:
+    """Mean over the last axis of `count`, of rows filled up to whole vectors of 16 floats.
 
     onnxruntime adds up such rows in the same order wherever they lie, so what a stream gives does not depend on how
     many frames and sessions share a step, to the last bit.
     """
-    count = x.shape[-1]
     return F.pad(x, (0, -count % 16)).sum(-1) / count
 
 
