@@ -1,13 +1,9 @@
 """Numbers of any real type as samples: one scale for arrays, files and streams."""
 
-import math
-
 import numpy as np
 
 from voxfield.errors import AudioError, InputError
 from voxfield.protocols import Array
-
-_FEW = 4096  # samples whose squares are added up faster than each is looked at
 
 
 def to_float(samples: np.ndarray) -> Array:
@@ -49,16 +45,3 @@ def block_of(given: object, channels: int) -> Array:
     if block.ndim != 2 or block.shape[0] != channels:
         raise InputError(f"({channels}, N) samples are needed, not {samples.shape}")
     return block
-
-
-def all_finite(samples: Array) -> bool:
-    """Whether no number is NaN or infinite.
-
-    >>> all_finite(np.array([1, np.inf], np.float32))
-    False
-    """
-    if samples.size <= _FEW:
-        row = samples.ravel()
-        if math.isfinite(row.dot(row)):  # one call; of very large numbers the sum says nothing
-            return True
-    return bool(np.isfinite(samples).all())

@@ -107,7 +107,7 @@ class BandCrn(Streaming):
         self.decoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
         self.mask = nn.ConvTranspose2d(C, 2, (1, 8), (1, 4), (0, 2))
         assert self.mask.bias is not None
-        self.register_buffer("turn", torch.tensor([-2.0, 2.0])[:, None, None], persistent=False)
+        self.register_buffer("turn", torch.tensor([-1.0, 1.0])[:, None, None], persistent=False)
         with torch.no_grad():
             self.mask.weight.mul_(0.1)
             self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
@@ -132,7 +132,7 @@ class BandCrn(Streaming):
         for block in self.encoder_blocks:
             h = h + block(h)
         skip = h
-        h = torch.matmul(h, self.to_bands.T).permute(2, 0, 3, 1)  # (T, B, bands, C)
+        h = torch.matmul(self.to_bands, h.permute(0, 2, 3, 1)).transpose(0, 1)  # (T, B, bands, C)
         h = torch.matmul(h, self.to_hidden.weight.T) + (self.to_hidden.bias + self.place)
         states = [level_state]
         for block, before in zip(self.blocks, state[1:], strict=True):
@@ -142,10 +142,10 @@ class BandCrn(Streaming):
         h = self.join(torch.cat([h, skip], dim=1))
         for block in self.decoder_blocks:
             h = h + block(h)
-        mask = F.pad(torch.tanh(self.mask(h)), (1, 0, 0, 0), mode="replicate")  # bin 0 as bin 1
+        mask = F.pad(2 * torch.tanh(self.mask(h)), (1, 0, 0, 0), mode="replicate")  # bin 0 as bin 1
 
-        turned = spectrum.flip(1) * self.turn  # times 2i: (re, im) -> (-2 im, 2 re)
-        return (2 * spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
+        turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
+        return (spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
 
 
 def _mean(x: Tensor, count: int) -> Tensor:

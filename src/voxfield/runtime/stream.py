@@ -9,7 +9,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.runtime.engine import load_engine
 from voxfield.runtime.lane import Stepper, Turn, Turns, run
 from voxfield.runtime.linked import Linked
-from voxfield.samples import all_finite, block_of
+from voxfield.samples import block_of
 
 STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
 
@@ -108,7 +108,7 @@ class Stream:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
         block = block_of(samples, self._channels)
         self._bare = np.ndim(samples) == 1
-        if not all_finite(block):
+        if not np.isfinite(block).all():
             at = self._fed_samples + int(np.argmin(np.isfinite(block).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
         self._fed_samples += block.shape[1]
@@ -144,7 +144,7 @@ class Stream:
             channels, count = turn.block.shape
             if output.shape != (channels, sources, count):
                 raise CardError(f"{name} turned {turn.block.shape} samples into {output.shape}; its file is not usable")
-            if not all_finite(output):
+            if not np.isfinite(output).all():
                 raise CardError(f"{name} gave values that are not numbers; its file is not usable")
         if lanes > 1:
             outputs = [np.concatenate(outputs[at : at + lanes]) for at in range(0, len(outputs), lanes)]
