@@ -25,8 +25,8 @@ from table import table
 
 import voxfield as vf
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarization_errors
-from voxfield.tasks.speech_detector import PAUSE_S, SpeechDetector, joined, runs
-from voxfield.tasks.speech_meter import SpeechMeter
+from voxfield.tasks.speakers.speech_detector import PAUSE_S, SpeechDetector, joined, runs
+from voxfield.tasks.speakers.speech_meter import SpeechMeter
 
 NUMBERS = (2, 3, 4)
 SNRS_DB = (None, 20.0, 10.0)

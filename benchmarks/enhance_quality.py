@@ -25,8 +25,8 @@ from table import table
 
 from voxfield.audio import read
 from voxfield.metrics.enhancement import scores
-from voxfield.tasks.enhancement import enhance
-from voxfield.tasks.enhancement_scores import RATE_HZ, SNR_EDGES_DB, mean, pairs, score_pair
+from voxfield.tasks.enhancement.recording import enhance
+from voxfield.tasks.evaluation.enhancement import RATE_HZ, SNR_EDGES_DB, mean, pairs, score_pair
 
 MEASURES = ("pesq", "estoi", "si_sdr_db")
 QUIETER = 0.1  # 20 dB

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from voxfield.export import export_checkpoint
-from voxfield.tasks.evaluation import evaluate
+from voxfield.tasks.evaluation.scoring import evaluate
 
 MEASURES = {"pesq": "PESQ-WB", "estoi": "ESTOI", "si_sdr_db": "SI-SDR, dB"}
 VALIDATED = {"choice_loss": "contrastive loss", "accuracy": "share of right choices"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import soundfile as sf
 
+from voxfield.train.data.voices import VoicesConfig
 from voxfield.train.recipe import load
-from voxfield.train.separate import make_mixer
-from voxfield.train.voices import VoicesConfig
+from voxfield.train.tasks.separate import make_mixer
 
 
 def main() -> None:

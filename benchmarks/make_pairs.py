@@ -1,6 +1,6 @@
 """Write pairs of noisy and clean speech, NOISY/0001.wav beside CLEAN/0001.wav, always the same ones for the same data.
 
-The mixtures are those of training (`voxfield.train.mixing`): rooms, equalisers, babble, levels from -45 to -5 dBFS; but
+The mixtures are those of training (`voxfield.train.data.mixing`): rooms, equalisers, babble, -45 to -5 dBFS; but
 of the validation split, with recorded noise as it is, and without items that cannot be scored (silence, noise alone,
 speech alone, clipping, band limits).
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import soundfile
 
-from voxfield.train.enhance import VALIDATION, make_mixer
 from voxfield.train.recipe import DataConfig
+from voxfield.train.tasks.enhance import VALIDATION, make_mixer
 
 SAMPLE_RATE_HZ = 16000
 SEED = 2000  # of no training run and no validation

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from voxfield.train.mixing import active_level
+from voxfield.train.data.mixing import active_level
 
 SECONDS = (1, 2, 5)
 NOISY_SECONDS = 5

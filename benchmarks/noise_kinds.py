@@ -17,9 +17,9 @@ import torch
 from voxfield.features.log_mel import LogMel
 from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
 from voxfield.runtime import load_engine
-from voxfield.train.banks import AudioBank
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.sources import read_source
 from voxfield.train.noise_kinds import left_over, segments, solve, tokens_of
-from voxfield.train.sources import read_source
 
 CORPUS, RATE_HZ = "esc10", 16000
 

@@ -28,7 +28,7 @@ from torch import Tensor, nn
 import voxfield as vf
 from voxfield.export import export_network
 from voxfield.models.wav2vec import PAPER, SMALL, Wav2Vec, Wav2VecConfig
-from voxfield.train.contrastive import choice_loss, contrastive_scores, draw_negatives
+from voxfield.train.losses.contrastive import choice_loss, contrastive_scores, draw_negatives
 from voxfield.train.precision import in_bfloat16
 
 BATCH, SECONDS = 8, 2

@@ -21,11 +21,11 @@ import numpy as np
 import voxfield as vf
 from voxfield.audio import open_source, read
 from voxfield.protocols import Engine
-from voxfield.tasks.calibration import Calibration
-from voxfield.tasks.enrolment import examined
-from voxfield.tasks.one_voice import two_voices
-from voxfield.tasks.speech_detector import FRAME_S
-from voxfield.tasks.speech_windows import WINDOW_FRAMES, SpeechWindows
+from voxfield.tasks.book.enrolment import examined
+from voxfield.tasks.book.one_voice import two_voices
+from voxfield.tasks.speakers.calibration import Calibration
+from voxfield.tasks.speakers.speech_detector import FRAME_S
+from voxfield.tasks.speakers.speech_windows import WINDOW_FRAMES, SpeechWindows
 
 RATE_HZ = 16000
 TURN_S = 3.0

@@ -21,10 +21,10 @@ from table import table
 
 from voxfield.protocols import Array
 from voxfield.tasks import separate, separating_engine
-from voxfield.tasks.activity import WEIGHTS, WEIGHTS_ENHANCED
-from voxfield.train.banks import AudioBank
-from voxfield.train.data import Banks, open_banks
-from voxfield.train.mixing import MixConfig, Mixer, active_level
+from voxfield.tasks.separation.activity import WEIGHTS, WEIGHTS_ENHANCED
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.mixing import MixConfig, Mixer, active_level
+from voxfield.train.data.split import Banks, open_banks
 from voxfield.train.recipe import load
 
 RATE_HZ = 16000

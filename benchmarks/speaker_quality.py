@@ -18,7 +18,7 @@ from typing import Any
 
 from table import table
 
-from voxfield.tasks.evaluation import evaluate
+from voxfield.tasks.evaluation.scoring import evaluate
 
 
 def measured(trials: Path, model: str) -> dict[str, Any]:

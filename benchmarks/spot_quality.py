@@ -22,7 +22,7 @@ import numpy as np
 from table import table
 
 from voxfield.metrics.spotting import Spots, spots
-from voxfield.tasks.spotting import spot, spotting_engine
+from voxfield.tasks.spotting.video import spot, spotting_engine
 from voxfield.video import load_cv2
 from voxfield.video.made_faces import MadeClip, Making
 

@@ -15,9 +15,9 @@ from table import table
 
 from voxfield.metrics.spotting import Spots
 from voxfield.train import recipe as recipes
-from voxfield.train.expressions import read_videos
+from voxfield.train.data.expressions import read_videos
 from voxfield.train.loop import CHECKPOINT, train
-from voxfield.train.spotting import subject_spots
+from voxfield.train.tasks.spotting import subject_spots
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "spot" / "mean-spot.toml"
 

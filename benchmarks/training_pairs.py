@@ -25,8 +25,8 @@ from table import table
 
 from voxfield.errors import InputError
 from voxfield.train import Recipe, checkpoint, load_recipe, start
-from voxfield.train.task import Scores, TrainingTask
-from voxfield.train.tasks import task_class
+from voxfield.train.tasks.contract import Scores, TrainingTask
+from voxfield.train.tasks.named import task_class
 
 
 @dataclass(frozen=True)

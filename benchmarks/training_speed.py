@@ -19,8 +19,8 @@ from table import table
 from torch import nn
 
 from voxfield.train import load_recipe
-from voxfield.train.task import TrainingTask
-from voxfield.train.tasks import task_class
+from voxfield.train.tasks.contract import TrainingTask
+from voxfield.train.tasks.named import task_class
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ("enhance/crn-small", "enhance/crn-tiny", "separate/conv-tasnet-small")

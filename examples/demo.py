@@ -12,8 +12,8 @@ import voxfield as vf
 from voxfield.audio import read
 from voxfield.metrics.enhancement import measurable, scores
 from voxfield.metrics.separation import best_order, si_sdr_db
-from voxfield.tasks.comparison import Comparison
-from voxfield.tasks.report import write_report
+from voxfield.tasks.report.comparison import Comparison
+from voxfield.tasks.report.document import write_report
 
 HERE = Path(__file__).parent
 OUT = Path("demo_output")

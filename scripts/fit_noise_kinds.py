@@ -19,9 +19,9 @@ from voxfield.export import export_network
 from voxfield.features.log_mel import LogMel
 from voxfield.models.code_histogram import CodeHistogramConfig
 from voxfield.runtime import load_engine
-from voxfield.train.banks import AudioBank
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.sources import read_source
 from voxfield.train.noise_kinds import fit, kind_of, left_over, segments, tokens_of
-from voxfield.train.sources import read_source
 
 MOST_S, LEFT_S = 45.0, 10.0  # of a label; of a clip with speech over it
 

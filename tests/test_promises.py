@@ -7,8 +7,8 @@ somewhere.
 
 Elsewhere: no torch (tests/laws/test_cards.py), no telemetry (tests/ort), formats, rates, channels, folders, lists and
 pipes (tests/audio, tests/cli), live = offline (tests/laws), snippets (tests/test_docs_snippets.py), the caption and the
-report (tests/tasks/test_report.py), the demo (tests/test_demo.py), figures of speed (docs/benchmarks.md, filled in by
-its script).
+report (tests/tasks/report), the demo (tests/test_demo.py), figures of speed (docs/benchmarks.md, filled in by its
+script).
 """
 
 import re

@@ -15,9 +15,9 @@ from voxfield.export import export_network
 from voxfield.export.onnx_file import export_parts
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
-from voxfield.tasks.diarization import SpeakerCount, diarize_source
-from voxfield.tasks.embedding import embedding_engine
-from voxfield.tasks.tokenizing import tokenize
+from voxfield.tasks.diarization.recording import SpeakerCount, diarize_source
+from voxfield.tasks.speakers.embedding import embedding_engine
+from voxfield.tasks.tokens.recording import tokenize
 
 TESTED_ELSEWHERE = {"enhance", "separate", "embed"}  # test_batch.py, test_parts.py
 

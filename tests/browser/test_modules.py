@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import voxfield.serve
-from voxfield.tasks.picture import palette
+from voxfield.tasks.report.picture import palette
 
 pytestmark = pytest.mark.browser
 STATIC = Path(voxfield.serve.__file__).with_name("static")

@@ -9,7 +9,7 @@ from listening import place
 
 import voxfield as vf
 from voxfield.audio import resample
-from voxfield.tasks.comparison import Comparison, matching_gains_db
+from voxfield.tasks.report.comparison import Comparison, matching_gains_db
 
 pytestmark = pytest.mark.browser
 EXAMPLES = Path(__file__).parents[2] / "examples"

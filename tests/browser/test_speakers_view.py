@@ -6,7 +6,7 @@ import pytest
 from embedders import exported
 
 import voxfield as vf
-from voxfield.tasks.diarization import diarize
+from voxfield.tasks.diarization.recording import diarize
 
 pytestmark = pytest.mark.browser
 CLEAN = Path(__file__).parents[2] / "examples" / "clean"

@@ -16,7 +16,7 @@ from voxfield.export.onnx_file import export_network, parity, to_onnx
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.nn.norms import GlobalNorm
 from voxfield.runtime import Stream, load_engine
-from voxfield.tasks.separation import separate
+from voxfield.tasks.separation.recording import separate
 
 TINY = ConvTasNetConfig(
     filters=12, kernel_samples=16, stride_samples=4, bottleneck=6, hidden=10, skip=5, blocks=2, repeats=2

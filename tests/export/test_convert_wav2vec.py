@@ -19,7 +19,7 @@ from voxfield.export.convert import convert_checkpoint, load
 from voxfield.export.convert.programs import looks_like
 from voxfield.models.wav2vec import LARGE, PAPER, Wav2Vec
 from voxfield.runtime import OnnxEngine
-from voxfield.train.contrastive import binary_loss, choice_loss, contrastive_scores
+from voxfield.train.losses.contrastive import binary_loss, choice_loss, contrastive_scores
 
 CASES = ("paper", "plain", "large")
 

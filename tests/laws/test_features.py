@@ -12,7 +12,7 @@ from voxfield.export import export_network
 from voxfield.export.figures import describe
 from voxfield.models.wav2vec import PAPER, SMALL, Wav2Vec
 from voxfield.runtime import OnnxEngine
-from voxfield.tasks.representer import Representer
+from voxfield.tasks.representation.representer import Representer
 
 TINY = {"causal": replace(SMALL, channels=6), "whole": replace(PAPER, channels=6)}
 NAMES = [*TINY, *(card.name for card in cards() if card.task == "represent")]

@@ -19,10 +19,10 @@ from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.serve import ServiceError
 from voxfield.serve.verbs import VERBS
-from voxfield.tasks.diarization import diarize
-from voxfield.tasks.noise_timeline import noise as noise_in
-from voxfield.tasks.speaker_book import SpeakerBook
-from voxfield.tasks.tokenizing import tokenize
+from voxfield.tasks.book.speaker_book import SpeakerBook
+from voxfield.tasks.diarization.recording import diarize
+from voxfield.tasks.noises.timeline import noise as noise_in
+from voxfield.tasks.tokens.recording import tokenize
 
 PART = b"--b\r\nContent-Disposition: form-data; name="
 KINDS = {"WAV": "PCM_16", "FLAC": "PCM_24", "OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}

@@ -8,14 +8,14 @@ import pytest
 import soundfile
 
 from voxfield.errors import InputError
-from voxfield.train.banks import AudioBank, decoded_path
-from voxfield.train.sources import Clip, read_source
+from voxfield.train.data.banks import AudioBank, decoded_path
+from voxfield.train.data.sources import Clip, read_source
 
 
 def test_a_bank_of_some_recordings_reads_what_another_decoded(sounds, tmp_path, monkeypatch):
     clips = read_source(sounds / "speech", "speech")
     whole = AudioBank(clips, 16000, tmp_path)
-    monkeypatch.setattr("voxfield.train.banks.decode", None)  # nothing may be decoded again
+    monkeypatch.setattr("voxfield.train.data.banks.decode", None)  # nothing may be decoded again
     some = AudioBank(clips[3:5], 16000, tmp_path)
     assert np.array_equal(some.clip(0), whole.clip(3))
     expected = soundfile.read(clips[3].path, dtype="float32")[0]
@@ -53,7 +53,8 @@ def test_two_processes_decode_one_cache(tmp_path):
     for number in range(30):
         soundfile.write(tmp_path / f"{number}.wav", 0.1 * rng.standard_normal(20000), 44100)
     script = (
-        "import sys; from voxfield.train.banks import AudioBank; from voxfield.train.sources import read_source\n"
+        "import sys; from voxfield.train.data.banks import AudioBank\n"
+        "from voxfield.train.data.sources import read_source\n"
         f"clips = read_source({str(tmp_path)!r}, 'noise')\n"
         "print('ready', flush=True); sys.stdin.readline()\n"  # both decode at the same time
         f"bank = AudioBank(clips, 16000, {str(tmp_path / 'cache')!r})\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from voxfield.cli.app import run
-from voxfield.train.enhance import EnhanceTask
+from voxfield.train.tasks.enhance import EnhanceTask
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "enhance" / "crn-tiny.toml"
 

@@ -7,11 +7,11 @@ import pytest
 import soundfile
 
 from voxfield.errors import InputError, RecipeError
-from voxfield.train.data import open_banks
-from voxfield.train.enhance import make_mixer
-from voxfield.train.mixing import MixConfig
+from voxfield.train.data.mixing import MixConfig
+from voxfield.train.data.sources import Clip, read_source, without_held_out
+from voxfield.train.data.split import open_banks
 from voxfield.train.recipe import DataConfig
-from voxfield.train.sources import Clip, read_source, without_held_out
+from voxfield.train.tasks.enhance import make_mixer
 
 
 def clips(groups, each):

@@ -13,11 +13,11 @@ from voxfield.errors import CheckpointError, RecipeError
 from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import checkpoint, load_recipe, start
-from voxfield.train.enhance import EnhanceTask
+from voxfield.train.data.mixing import Mixer
 from voxfield.train.loop import averaging
-from voxfield.train.mixing import Mixer
 from voxfield.train.recipe import TrainConfig
 from voxfield.train.state import seen
+from voxfield.train.tasks.enhance import EnhanceTask
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes" / "enhance" / "crn-tiny.toml"
@@ -167,7 +167,7 @@ def test_validation_stays_within_its_share_of_the_time(settings, tmp_path, monke
 
 def test_validation_scores_what_is_installed(settings, tmp_path, monkeypatch, capsys):
     monkeypatch.undo()
-    monkeypatch.setattr("voxfield.train.enhance.measurable", lambda: ("si_sdr_db",))
+    monkeypatch.setattr("voxfield.train.tasks.enhance.measurable", lambda: ("si_sdr_db",))
     path = start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run")
     valid = json.loads(path.with_name("log.jsonl").read_text().splitlines()[-1])
     assert "si_sdr_db" in valid and "pesq" not in valid

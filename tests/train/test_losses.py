@@ -5,7 +5,7 @@ import torch
 
 from voxfield.metrics.enhancement import si_sdr_db as measured_si_sdr_db
 from voxfield.nn.stft import Stft
-from voxfield.train.losses import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db
+from voxfield.train.losses.enhancement import LoudnessDifference, Unintelligibility, compressed_spectrum_loss, si_sdr_db
 
 STFT = Stft()
 

@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from voxfield.errors import InputError
-from voxfield.train.banks import AudioBank
-from voxfield.train.made_noise import KINDS
-from voxfield.train.mixing import MixConfig, Mixer, active_level
-from voxfield.train.sources import read_source
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.made_noise import KINDS
+from voxfield.train.data.mixing import MixConfig, Mixer, active_level
+from voxfield.train.data.sources import read_source
 
 PLAIN = MixConfig(
     duration_s=0.8, second_noise=0, babble=0, reverberation=0, equaliser=0, band_limit=0, clipping=0, clean=0,

@@ -18,7 +18,7 @@ def pairs(monkeypatch):
 
 
 def test_variants_are_paired(pairs, settings, sounds, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("voxfield.train.enhance.measurable", lambda: ("si_sdr_db",))
+    monkeypatch.setattr("voxfield.train.tasks.enhance.measurable", lambda: ("si_sdr_db",))
     shape = [setting for setting in settings if not setting.startswith("train.")]
     common = [part for setting in [*shape, "train.batch=2", "train.threads=1"] for part in ("--set", setting)]
     variants = ["--variant", "base", "--variant", "again", "--variant", "fast", "train.learning_rate=0.1"]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from voxfield.errors import InputError
-from voxfield.train.pit import best_order, pairwise_db, pit_db, quiet_db, reorder
+from voxfield.train.losses.pit import best_order, pairwise_db, pit_db, quiet_db, reorder
 
 
 def plain_si_sdr_db(estimate, target):

@@ -8,7 +8,7 @@ import torch
 
 from voxfield.train import load_recipe
 from voxfield.train.precision import in_bfloat16
-from voxfield.train.tasks import task_class
+from voxfield.train.tasks.named import task_class
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 CPU = torch.device("cpu")

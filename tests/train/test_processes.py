@@ -12,8 +12,8 @@ from torch import nn
 
 from voxfield.errors import RecipeError
 from voxfield.train import checkpoint, load_recipe, start
+from voxfield.train.data.voices import VoiceMixer
 from voxfield.train.processes import Processes, joined
-from voxfield.train.voices import VoiceMixer
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "separate" / "conv-tasnet-small.toml"
 SMALL = [
@@ -27,7 +27,7 @@ TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "
 DRAWN = """
 import os, sys
 from voxfield.cli import main
-from voxfield.train.voices import VoiceMixer
+from voxfield.train.data.voices import VoiceMixer
 
 def mix(mixer, epoch, index, original=VoiceMixer.mix):
     if mixer.seed == 0:

@@ -12,10 +12,10 @@ from voxfield.cli.app import run
 from voxfield.errors import RecipeError
 from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 from voxfield.nn.norms import CumulativeNorm, GlobalNorm
-from voxfield.train.banks import AudioBank
-from voxfield.train.contrastive import accuracy, binary_loss, choice_loss, contrastive_scores, draw_negatives
-from voxfield.train.represent import CutConfig, CutMixer
-from voxfield.train.sources import Clip
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.sources import Clip
+from voxfield.train.losses.contrastive import accuracy, binary_loss, choice_loss, contrastive_scores, draw_negatives
+from voxfield.train.tasks.represent import CutConfig, CutMixer
 
 
 def test_a_negative_is_never_the_positive_and_all_others_are_as_likely():

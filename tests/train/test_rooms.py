@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from voxfield.train.rooms import simulate_rooms
+from voxfield.train.data.rooms import simulate_rooms
 
 pytest.importorskip("pyroomacoustics", reason="simulated rooms need pip install 'voxfield[rooms]'")
 

@@ -12,12 +12,12 @@ from voxfield.errors import RecipeError
 from voxfield.export import export_checkpoint
 from voxfield.nn.margins import ArcMargin, Softmax
 from voxfield.train import checkpoint, start
-from voxfield.train.banks import AudioBank
-from voxfield.train.classifier import Classifier
-from voxfield.train.crops import CropConfig, SpeakerCrops, SpeakerSets
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.crops import CropConfig, SpeakerCrops, SpeakerSets
+from voxfield.train.data.sources import read_source
+from voxfield.train.losses.classifier import Classifier
 from voxfield.train.recipe import load
-from voxfield.train.sources import read_source
-from voxfield.train.speakers import SpeakersTask
+from voxfield.train.tasks.speakers import SpeakersTask
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes" / "speakers").glob("*.toml"))
 
@@ -104,7 +104,7 @@ def test_a_validation_set_is_of_every_speaker_with_two_recordings(bank, monkeypa
     assert speakers.tolist() == [speaker for speaker in range(8) for _ in range(2)]
     assert [len(recording) for recording in recordings] == [8000] * 16
     assert all(np.array_equal(a, b) for a, b in zip(sets.mix(0, 0), (speakers, *recordings), strict=True))
-    monkeypatch.setattr("voxfield.train.crops.MOST_SPEAKERS", 3)
+    monkeypatch.setattr("voxfield.train.data.crops.MOST_SPEAKERS", 3)
     assert sets.mix(0, 0)[0].tolist() == [0, 0, 1, 1, 2, 2]
     single = AudioBank(bank.clips[::2], 16000, bank.files[0].parents[1])
     monkeypatch.undo()

@@ -7,10 +7,10 @@ import pytest
 
 from voxfield.errors import InputError, RecipeError
 from voxfield.train import recipe as recipes
-from voxfield.train.expressions import made, read_videos
-from voxfield.train.flow_bank import flow_clips
+from voxfield.train.data.expressions import made, read_videos
+from voxfield.train.data.flow_bank import flow_clips
 from voxfield.train.loop import train
-from voxfield.train.spotting import split, subject_spots
+from voxfield.train.tasks.spotting import split, subject_spots
 from voxfield.video.made_faces import Expression, MadeClip, Making
 
 BRIEF = Making(duration_s=1.2, size=(300, 320), expressions=(0, 0), blinks_each_s=0, drift=0, turn_degrees=0, light=0)

@@ -10,7 +10,7 @@ from voxfield.errors import RecipeError
 from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import load_recipe, start
-from voxfield.train.tokens import TokensTask
+from voxfield.train.tasks.tokens import TokensTask
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "tokens" / "noise-vqvae.toml"
 

@@ -9,14 +9,14 @@ import soundfile as sf
 import torch
 
 from voxfield.errors import InputError
-from voxfield.train.banks import AudioBank
-from voxfield.train.mixing import active_level
-from voxfield.train.ready_mixtures import ReadyMixtures
+from voxfield.train.data.banks import AudioBank
+from voxfield.train.data.mixing import active_level
+from voxfield.train.data.ready_mixtures import ReadyMixtures
+from voxfield.train.data.sources import read_source
+from voxfield.train.data.voices import VoiceMixer, VoicesConfig
 from voxfield.train.recipe import from_dict, load
-from voxfield.train.separate import SeparateTask
-from voxfield.train.sources import read_source
-from voxfield.train.task import mean_scores
-from voxfield.train.voices import VoiceMixer, VoicesConfig
+from voxfield.train.tasks.contract import mean_scores
+from voxfield.train.tasks.separate import SeparateTask
 
 RATE = 8000
 RECIPES = sorted((Path(__file__).parents[2] / "recipes" / "separate").glob("*.toml"))

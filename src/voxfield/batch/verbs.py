@@ -15,14 +15,14 @@ import numpy as np
 from voxfield.audio import OutputFormat, Source, file_sink
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.diarization import SpeakerCount, diarize_source, diarizing_engine
-from voxfield.tasks.embedding import embed_source, embedding_engine
-from voxfield.tasks.enhancement import DEFAULT_MODEL, EnhanceOptions, enhance_into
-from voxfield.tasks.noise_kinds import TOKENIZER
-from voxfield.tasks.representation import represent_into, representing_engine
-from voxfield.tasks.representer import layer_named
-from voxfield.tasks.separation import AUTO, check_noise, separate_into, separating_engine
-from voxfield.tasks.tokenizing import sound_tokenizer, tokenize_source
+from voxfield.tasks.diarization.recording import SpeakerCount, diarize_source, diarizing_engine
+from voxfield.tasks.enhancement.recording import DEFAULT_MODEL, EnhanceOptions, enhance_into
+from voxfield.tasks.noises.kinds import TOKENIZER
+from voxfield.tasks.representation.recording import represent_into, representing_engine
+from voxfield.tasks.representation.representer import layer_named
+from voxfield.tasks.separation.recording import AUTO, check_noise, separate_into, separating_engine
+from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
+from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
 from voxfield.tasks.work import Work, engine_for
 
 

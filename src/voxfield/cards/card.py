@@ -62,7 +62,7 @@ class Card:
     states: tuple[StateShape, ...] = ()
     field_samples: int | str = UNBOUNDED_PAST  # receptive field: samples, "unbounded past" or "whole input"
     measured: Mapping[str, Any] = field(default_factory=dict)
-    calibration: Mapping[str, Any] = field(default_factory=dict)  # of scores; see `voxfield.tasks.calibration`
+    calibration: Mapping[str, Any] = field(default_factory=dict)  # of scores; see `voxfield.tasks.speakers.calibration`
     file: FileRecord | None = None  # only in the registry
 
     def __post_init__(self) -> None:

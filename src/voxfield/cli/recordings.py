@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxfield.cli.inputs import Job
-from voxfield.cli.jobs import Report, Work, processes_for, run_jobs
+from voxfield.cli.jobs import Report, Work, processes_of, run_jobs
 from voxfield.cli.openers import check_choices
 from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
     from voxfield.tasks import Work as Done
-    from voxfield.tasks.comparison import Comparison
+    from voxfield.tasks.report.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def check(jobs: Sequence[Job], choices: Choices) -> None:
         raw=choices.raw,
     )
     if choices.report is not None:
-        from voxfield.tasks.report import check_report
+        from voxfield.tasks.report.document import check_report
 
         if len(jobs) > 1:
             raise InputError(f"--report shows one recording, not {len(jobs)}")
@@ -60,7 +60,7 @@ def work_through(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
         quiet=choices.quiet,
         overwrite=choices.overwrite,
         skip_existing=choices.skip_existing,
-        processes=processes_for(choices.jobs, jobs),
+        processes=processes_of(choices.jobs, jobs),
     )
 
 
@@ -79,7 +79,7 @@ def finish(
     """What the job's JSON line shall say, after its report was written where one was asked for."""
     if choices.report is None or comparison is None:
         return done.to_dict()
-    from voxfield.tasks.report import write_report
+    from voxfield.tasks.report.document import write_report
 
     rows = work_rows(done, facts)
     write_report(choices.report, comparison, title=title, facts=rows, overwrite=choices.overwrite)

@@ -6,7 +6,7 @@ from voxfield.cards import Card, cards, find
 from voxfield.errors import InputError
 from voxfield.protocols import Engine
 from voxfield.runtime import load_engine
-from voxfield.tasks.speaker_book import SpeakerBook
+from voxfield.tasks.book.speaker_book import SpeakerBook
 
 
 class Catalogue:

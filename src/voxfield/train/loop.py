@@ -27,8 +27,8 @@ from voxfield.train.processes import Processes, chosen_device, joined
 from voxfield.train.recipe import Recipe, TrainConfig
 from voxfield.train.shared_norm import share_statistics
 from voxfield.train.state import RunState
-from voxfield.train.task import Scores, TrainingTask, mean_scores
-from voxfield.train.tasks import task_class
+from voxfield.train.tasks.contract import Scores, TrainingTask, mean_scores
+from voxfield.train.tasks.named import task_class
 
 CHECKPOINT, BEST = "checkpoint.safetensors", "best.safetensors"
 LOG_STEPS = 50

@@ -16,7 +16,7 @@ from voxfield.features.log_mel import LogMel
 from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
 from voxfield.protocols import Array, Engine
 from voxfield.tasks import enhance
-from voxfield.train.mixing import active_level
+from voxfield.train.data.mixing import active_level
 
 _STEPS = 60
 

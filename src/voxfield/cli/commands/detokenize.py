@@ -37,9 +37,9 @@ def command(
       voxfield detokenize talk.npz -o talk_rebuilt.wav --phase talk.wav
     """
     from voxfield.audio import save
-    from voxfield.tasks.image_tokens import SUFFIXES, image_of, save_image
-    from voxfield.tasks.token_file import load_tokens
-    from voxfield.tasks.tokenizing import detokenize
+    from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
+    from voxfield.tasks.tokens.recording import detokenize
+    from voxfield.tasks.tokens.token_file import load_tokens
 
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists already; allow it to be replaced with --overwrite")

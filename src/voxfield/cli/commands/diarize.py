@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import (
     AsJson,
@@ -25,9 +25,10 @@ from voxfield.cli.options import (
 )
 from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
-    from voxfield.tasks.diarization import SpeakerCount
+    from voxfield.tasks.diarization.recording import SpeakerCount
 
 _TASK = "diarized"
 
@@ -74,8 +75,8 @@ def command(
 
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
-    from voxfield.tasks.diarization import SpeakerCount, diarizing_engine
-    from voxfield.tasks.diarization_report import check_page
+    from voxfield.tasks.diarization.recording import SpeakerCount, diarizing_engine
+    from voxfield.tasks.diarization.report import check_page
 
     if report is not None:
         check_page(report)
@@ -100,8 +101,8 @@ class DiarizeWork:
     choices: Choices
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.diarization import diarize_source, diarizing_engine
-        from voxfield.tasks.diarization_report import Listened, write_page
+        from voxfield.tasks.diarization.recording import diarize_source, diarizing_engine
+        from voxfield.tasks.diarization.report import Listened, write_page
 
         engine, book = diarizing_engine(self.model, self.book, self.threshold, threads=self.threads)
         with open_input(job.input, self.choices.raw) as source:

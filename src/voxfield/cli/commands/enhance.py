@@ -9,7 +9,7 @@ import typer
 
 from voxfield.cli.completion import enhancers
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -27,6 +27,7 @@ from voxfield.cli.options import (
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
@@ -98,9 +99,9 @@ def command(
     """
     from voxfield.audio import OutputFormat
     from voxfield.tasks import EnhanceOptions, engine_for
-    from voxfield.tasks.loudness import KEEP
-    from voxfield.tasks.loudness_sink import PIPED
-    from voxfield.tasks.noise_kinds import NoiseKinds
+    from voxfield.tasks.enhancement.loudness import KEEP
+    from voxfield.tasks.enhancement.loudness_sink import PIPED
+    from voxfield.tasks.noises.kinds import NoiseKinds
 
     wanted = OutputFormat(format, bitrate, rate)
     planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
@@ -137,7 +138,7 @@ class EnhanceWork:
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         from voxfield.tasks import engine_for, enhance_into
-        from voxfield.tasks.comparison import Comparison
+        from voxfield.tasks.report.comparison import Comparison
 
         engine = engine_for(self.model, "enhance", threads=self.threads)
         with open_input(job.input, self.choices.raw) as source:

@@ -35,8 +35,8 @@ def command(
 
       voxfield enroll 王芳 wang/ --book office.book
     """
-    from voxfield.tasks.speaker_book import SpeakerBook
-    from voxfield.tasks.speaker_name import clean_name
+    from voxfield.tasks.book.speaker_book import SpeakerBook
+    from voxfield.tasks.book.speaker_name import clean_name
 
     name = clean_name(name)
     speakers = SpeakerBook(book, model=model, threads=threads)

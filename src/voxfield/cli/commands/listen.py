@@ -16,7 +16,7 @@ from voxfield.errors import VoxfieldError
 
 if TYPE_CHECKING:
     from voxfield.audio.device import Device, Duplex
-    from voxfield.tasks.live import Live
+    from voxfield.tasks.enhancement.live import Live
 
 _SHOWN_EVERY_S = 0.1
 
@@ -54,7 +54,7 @@ def command(
             print(json.dumps(asdict(found)) if as_json else visible(_in_words(found)))
         return
     from voxfield.tasks import Enhancer, engine_for
-    from voxfield.tasks.live import Live
+    from voxfield.tasks.enhancement.live import Live
 
     engine = engine_for(model, "enhance", threads=threads)
     face = engine.card.interface

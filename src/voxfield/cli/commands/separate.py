@@ -11,7 +11,7 @@ import typer
 
 from voxfield.cli.completion import separators
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -29,6 +29,7 @@ from voxfield.cli.options import (
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
@@ -78,7 +79,7 @@ def command(
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
     from voxfield.audio import OutputFormat
-    from voxfield.tasks.separation import check_noise, separating_engine
+    from voxfield.tasks.separation.recording import check_noise, separating_engine
 
     check_noise(noise)
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
@@ -106,8 +107,8 @@ class SeparateWork:
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         from voxfield.audio import FileSink
-        from voxfield.tasks.comparison import Comparison
-        from voxfield.tasks.separation import separate_into, separating_engine
+        from voxfield.tasks.report.comparison import Comparison
+        from voxfield.tasks.separation.recording import separate_into, separating_engine
 
         engine = separating_engine(self.model, self.speakers, threads=self.threads)
         with open_input(job.input, self.choices.raw) as source, ExitStack() as stack:

@@ -12,7 +12,7 @@ from voxfield.cli.options import Book, Overwrite
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
-    from voxfield.tasks.speaker_book import SpeakerBook
+    from voxfield.tasks.book.speaker_book import SpeakerBook
 
 command = typer.Typer(
     cls=Commands, help="Look at the speaker book and keep it in order.", no_args_is_help=True, rich_markup_mode="rich"
@@ -94,7 +94,7 @@ def import_book(
 
 
 def _book(path: Path | None) -> "SpeakerBook":
-    from voxfield.tasks.speaker_book import SpeakerBook
+    from voxfield.tasks.book.speaker_book import SpeakerBook
 
     return SpeakerBook(path)
 

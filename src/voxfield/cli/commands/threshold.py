@@ -10,7 +10,7 @@ from voxfield.cli.options import AsJson, Book, Offline, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
-    from voxfield.tasks.threshold import Rate
+    from voxfield.tasks.book.threshold import Rate
 
 
 def command(
@@ -42,8 +42,8 @@ def command(
 
       voxfield threshold calls.txt --false-accepts 0.001
     """
-    from voxfield.tasks.speaker_book import SpeakerBook
-    from voxfield.tasks.trials import read_trials
+    from voxfield.tasks.book.speaker_book import SpeakerBook
+    from voxfield.tasks.speakers.trials import read_trials
 
     speakers = SpeakerBook(book, model=model, threads=threads)
     chosen = speakers.choose_threshold(read_trials(trials) if trials else None, wanted=false_accepts)

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
 from voxfield.cli.recordings import Choices, check, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 
 def command(
@@ -54,9 +55,9 @@ class TokenizeWork:
     choices: Choices
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.image_tokens import SUFFIXES, tokenize_image
-        from voxfield.tasks.token_file import save_tokens
-        from voxfield.tasks.tokenizing import sound_tokenizer, tokenize_source
+        from voxfield.tasks.tokens.image import SUFFIXES, tokenize_image
+        from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
+        from voxfield.tasks.tokens.token_file import save_tokens
 
         if job.input.suffix.lower() in SUFFIXES:
             tokens, notes = tokenize_image(job.input, model=self.model, threads=self.threads)

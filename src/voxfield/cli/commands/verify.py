@@ -11,7 +11,7 @@ from voxfield.cli.options import AsJson, Offline, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
-    from voxfield.tasks.verification import Verified
+    from voxfield.tasks.speakers.verification import Verified
 
 
 def command(
@@ -40,9 +40,9 @@ def command(
 
       voxfield verify a.wav b.wav --model converted/ --threshold 0.5 --json
     """
-    from voxfield.tasks.calibration import Calibration
-    from voxfield.tasks.embedding import embed_source, embedding_engine
-    from voxfield.tasks.verification import check_threshold, compared
+    from voxfield.tasks.speakers.calibration import Calibration
+    from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
+    from voxfield.tasks.speakers.verification import check_threshold, compared
 
     check_threshold(threshold)
     engine = embedding_engine(model, threads=threads)

@@ -9,9 +9,9 @@ from voxfield.protocols import Engine
 from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.verbs.verb import Asked, Options, Verb
 from voxfield.tasks import engine_for
-from voxfield.tasks.noise_kinds import KINDS, TOKENIZER, NoiseKinds
-from voxfield.tasks.noise_timeline import noise_of
-from voxfield.tasks.tokenizing import sound_tokenizer, tokenize_source
+from voxfield.tasks.noises.kinds import KINDS, TOKENIZER, NoiseKinds
+from voxfield.tasks.noises.timeline import noise_of
+from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
 
 
 class NoiseQuery(Options):

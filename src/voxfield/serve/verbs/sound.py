@@ -8,7 +8,7 @@ from pydantic import Field
 from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.verbs.verb import Asked, Options, Verb
 from voxfield.tasks import EnhanceOptions, engine_for, enhance_into, separate_into, separating_engine
-from voxfield.tasks.separation import check_noise
+from voxfield.tasks.separation.recording import check_noise
 
 
 class EnhanceQuery(Options):

@@ -9,9 +9,9 @@ from voxfield.protocols import Engine
 from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.verbs.verb import Asked, Options, Verb
 from voxfield.tasks import embedding_engine
-from voxfield.tasks.diarization import SpeakerCount, diarize_source
-from voxfield.tasks.embedding import Embedded, embed_source
-from voxfield.tasks.verification import check_threshold, compared
+from voxfield.tasks.diarization.recording import SpeakerCount, diarize_source
+from voxfield.tasks.speakers.embedding import Embedded, embed_source
+from voxfield.tasks.speakers.verification import check_threshold, compared
 
 
 class EmbedQuery(Options):

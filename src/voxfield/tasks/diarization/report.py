@@ -1,0 +1,117 @@
+"""Who speaks when as one page that stands alone: timeline, player, spectrogram, and how long each speaker spoke."""
+
+from html import escape
+from pathlib import Path
+
+from voxfield.audio import Resampler
+from voxfield.errors import InputError
+from voxfield.files import written_whole
+from voxfield.protocols import Array
+from voxfield.tasks.diarization.recording import Diarized
+from voxfield.tasks.report import player, plots
+from voxfield.tasks.report.comparison import Track
+from voxfield.tasks.report.picture import brightest, shade
+from voxfield.webpage import html_page
+
+RATE_HZ = 16000
+PLAYED_S = 600.0
+MOST_TURNS = 1000  # in the table
+_LANE_PX = 34
+_STYLE = """
+.plot{grid-template-columns:1.4rem 5.6rem 1fr}.timeline .title{visibility:hidden}
+@media(max-width:520px){.plot{grid-template-columns:1.4rem 3.6rem 1fr}}
+.turns{max-height:24rem;overflow:auto}
+"""
+
+
+class Listened:
+    """A watcher that keeps what the page needs of a recording: ten minutes to play, and a picture of all of it."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self.track = Track("Recording", RATE_HZ, 1, round(PLAYED_S * RATE_HZ))
+        self._resampler = Resampler(rate_hz, RATE_HZ)
+
+    def before(self, samples: Array) -> None:
+        """Take (1, N)."""
+        self.track.feed(self._resampler.feed(samples))
+
+    def after(self, made: Array) -> None:
+        """Nothing is made of the recording that could be heard."""
+
+
+def check_page(path: Path) -> None:
+    """Return when the page can have this name.
+
+    Raises:
+        InputError: another suffix than .html.
+    """
+    if path.suffix.lower() != ".html":
+        raise InputError(f"the report of who speaks when is an .html page, not '{path.name}'")
+
+
+def write_page(
+    path: Path, made: Diarized, heard: Listened, *, title: str, facts: dict[str, str], overwrite: bool = False
+) -> None:
+    """Write the page.
+
+    Args:
+        title: what was diarized, such as the name of the recording.
+        facts: what else to say, shown as a table in this order.
+
+    Raises:
+        InputError: see `check_page`.
+        OutputError: the file exists and may not be replaced, or cannot be written.
+    """
+    check_page(path)
+    with written_whole(path, overwrite=overwrite) as partial:
+        partial.write_text(page(made, heard, title=title, facts=facts), encoding="utf-8", errors="replace")
+
+
+def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) -> str:
+    """The page as text; it loads nothing from anywhere. Title and facts are plain text."""
+    duration_s = max(made.duration_s, 1e-3)
+    lanes = [
+        (name, [(turn.start_s, turn.end_s) for turn in made.turns if turn.speaker == name]) for name in made.speakers
+    ]
+    pictured = heard.track.picture.power()
+    spectrogram = plots.spectrogram(shade(pictured, brightest(pictured)), "the recording", duration_s, RATE_HZ / 2)
+    facts = {"Duration": f"{made.duration_s:.2f} s", "Two or more at once": f"{made.overlap_s:.1f} s"} | facts
+    details = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
+    body = f"""<h1>{escape(title)}</h1>
+{player.controls(["Recording"], [0.0], min(duration_s, PLAYED_S), duration_s)}
+<figure id="timeline"><figcaption>Who speaks when</figcaption>
+{plots.timeline(lanes, duration_s) if lanes else "<p>Nobody was found to speak.</p>"}</figure>
+<figure class="track"><figcaption>Recording</figcaption>
+{player.sound(heard.track.excerpt(), RATE_HZ, "the recording")}
+{spectrogram}</figure>
+<h2>Speakers</h2>
+{_speakers(made)}
+<h2>Turns</h2>
+{_turns(made)}
+<h2>Details</h2>
+<table>{details}</table>"""
+    style = plots.STYLE + player.STYLE + _STYLE + f".timeline{{--high:{_LANE_PX * max(1, len(lanes))}px}}"
+    return html_page(title, body, style=style, script=player.SCRIPT)
+
+
+def _speakers(made: Diarized) -> str:
+    seconds = {name: made.speech_s(name) for name in made.speakers}
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td class=n>{speech_s:.1f} s</td>"
+        f"<td class=n>{100 * speech_s / max(sum(seconds.values()), 1e-9):.0f} %</td>"
+        f"<td class=n>{sum(turn.speaker == name for turn in made.turns)}</td></tr>"
+        for name, speech_s in seconds.items()
+    )
+    heads = "".join(f"<th class=n>{head}</th>" for head in ("Speech", "Share", "Turns"))
+    return f'<div class="wide"><table><tr><th>Speaker</th>{heads}</tr>{rows}</table></div>'
+
+
+def _turns(made: Diarized) -> str:
+    rows = "".join(
+        f"<tr><td class=n>{turn.start_s:.2f} s</td><td class=n>{turn.end_s:.2f} s</td>"
+        f"<td>{escape(turn.speaker)}</td></tr>"
+        for turn in made.turns[:MOST_TURNS]
+    )
+    more = f"<p>The first {MOST_TURNS} of {len(made.turns)}.</p>" if len(made.turns) > MOST_TURNS else ""
+    heads = "<tr><th class=n>From</th><th class=n>To</th><th>Speaker</th></tr>"
+    return f'<div class="turns" tabindex="0"><table>{heads}{rows}</table></div>{more}'

@@ -1,0 +1,1 @@
+"""Noise out, speech in: files, live sound, chosen kinds of noise kept, loudness."""

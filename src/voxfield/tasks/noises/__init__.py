@@ -1,0 +1,1 @@
+"""Which kind of noise a recording holds, when, and how loud."""

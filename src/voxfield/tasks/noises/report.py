@@ -1,0 +1,61 @@
+"""The noise of a recording as a page: what was there when, how loud, and what speech and noise look and sound like."""
+
+from html import escape
+from pathlib import Path
+
+from voxfield.tasks.noises.timeline import Noise, Stretch
+from voxfield.tasks.report import plots
+from voxfield.tasks.report.comparison import Comparison
+from voxfield.tasks.report.document import write_report
+from voxfield.tasks.work import Work
+
+TRACKS = ("Speech", "Noise")
+_MOST_ROWS = 200
+
+
+def noise_comparison(rate_hz: int, channels: int) -> Comparison:
+    """What watches a recording on its way for `write_noise_report`."""
+    return Comparison(rate_hz, channels, results=TRACKS)
+
+
+def write_noise_report(
+    path: Path, comparison: Comparison, noise: Noise, work: Work, *, title: str, overwrite: bool = False
+) -> None:
+    """Write the page, or for .png the spectrograms of recording, speech and noise.
+
+    Raises:
+        InputError, OutputError: see `voxfield.tasks.report.document.check_report`.
+    """
+    facts = {"Models": ", ".join(noise.models)}
+    facts["Work"] = f"{work.seconds:.2f} s (real-time factor {work.real_time_factor:.4f})"
+    facts |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(noise.notes)}
+    write_report(path, comparison, title=title, facts=facts, more=_section(noise, work.audio_s), overwrite=overwrite)
+
+
+def _section(noise: Noise, duration_s: float) -> str:
+    stretches = noise.stretches
+    if not stretches:
+        return ""
+    kinds = dict.fromkeys(stretch.kind for stretch in stretches)
+    lanes = [(kind, [(each.start_s, each.end_s) for each in stretches if each.kind == kind]) for kind in kinds]
+    rows = "".join(map(_row, stretches[:_MOST_ROWS]))
+    more = len(stretches) - _MOST_ROWS
+    rest = f"<p><small>{more} more stretches are not listed.</small></p>" if more > 0 else ""
+    heads = "".join(f"<th class=n>{head}</th>" for head in ("Share", "Level (dBFS)", "SNR (dB)"))
+    return f"""<h2>What noise was there when</h2>
+{plots.timeline(lanes, max(duration_s, 1e-9))}
+<div class="wide"><table><tr><th>Time (s)</th><th>Noise</th>{heads}</tr>{rows}</table></div>{rest}
+"""
+
+
+def _row(stretch: Stretch) -> str:
+    ratio = "no speech" if stretch.snr_db is None else _signed(stretch.snr_db)
+    return (
+        f"<tr><td>{stretch.start_s:.1f} to {stretch.end_s:.1f}</td><td>{escape(stretch.kind)}</td>"
+        f"<td class=n>{100 * stretch.share:.0f} %</td><td class=n>{_signed(stretch.level_dbfs)}</td>"
+        f"<td class=n>{ratio}</td></tr>"
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")

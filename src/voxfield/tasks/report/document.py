@@ -1,0 +1,125 @@
+"""A comparison as one page that stands alone: player, spectrograms, levels; or as a picture."""
+
+import secrets
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from voxfield.errors import InputError, OutputError
+from voxfield.tasks.report import player, plots
+from voxfield.tasks.report.comparison import QUIET_DB, Comparison, Levels, matching_gains_db
+from voxfield.tasks.report.picture import Pixels, brightest, png, shade, stacked
+from voxfield.webpage import html_page
+
+SUFFIXES = (".html", ".png")
+
+
+def check_report(path: Path, *, overwrite: bool = False) -> None:
+    """Return when a report can be written there.
+
+    Raises:
+        InputError: a suffix other than .html and .png.
+        OutputError: the file exists already.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"a report is an .html page or a .png picture, not '{path.name}'")
+    if path.exists() and not overwrite:
+        raise OutputError(f"the report {path} exists already; allow it to be replaced with --overwrite")
+
+
+def write_report(
+    path: Path, comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "", overwrite: bool = False
+) -> None:
+    """Write the page, or for .png the spectrograms alone, one above another, the recording first.
+
+    Args:
+        title: what was compared, such as the name of the recording.
+        facts: what else to say, shown as a table in this order.
+        more: markup that the page shows behind the spectrograms.
+
+    Raises:
+        InputError, OutputError: see `check_report`, or it cannot be written.
+    """
+    check_report(path, overwrite=overwrite)
+    if path.suffix.lower() == ".png":
+        content = png(stacked(_shaded(comparison)))
+    else:
+        content = page(comparison, title=title, facts=facts, more=more).encode(errors="replace")
+    part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"the report {path} cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "") -> str:
+    """The page as text; it loads nothing from anywhere. Title and facts are plain text, `more` is markup."""
+    rate_hz, tracks = comparison.rate_hz, comparison.tracks
+    duration_s = comparison.count_samples / rate_hz
+    played_s = min(duration_s, comparison.excerpt_samples / rate_hz)
+    names, levels = [track.name for track in tracks], [track.meter.levels() for track in tracks]
+    gains_db = matching_gains_db(levels)
+    figures = [
+        f'<figure class="track"><figcaption><kbd>{player.letter(number)}</kbd> {escape(track.name)}</figcaption>\n'
+        f"{player.sound(track.excerpt(), rate_hz, track.name)}\n"
+        f"{plots.spectrogram(pixels, track.name, duration_s, rate_hz / 2)}</figure>"
+        for number, (track, pixels) in enumerate(zip(tracks, _shaded(comparison), strict=True))
+    ]
+    curves = [
+        (name, f"c{number % 5}", level.frames_db)
+        for number, (name, level) in enumerate(zip(names, levels, strict=True))
+    ]
+    rows = list(zip(names, levels, strict=True))
+    if comparison.removed is not None:
+        removed = comparison.removed.levels()
+        curves.append(("Removed", "removed", removed.frames_db))
+        rows.append(("Removed", removed))
+        facts = {"Noise reduction": f"{max(0.0, levels[0].noise_db - levels[1].noise_db):.1f} dB in pauses"} | facts
+    facts = {"Duration": f"{duration_s:.2f} s at {rate_hz} Hz"} | facts
+    table = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
+    body = f"""<h1>{escape(title)}</h1>
+{player.controls(names, gains_db, played_s, duration_s)}
+{"".join(figures)}
+<small>Colour: level in dB, one scale for all; 0 dB is exceeded by 0.5 % of the points of the first.</small>
+{plots.colour_scale()}
+{more}<h2>Level over time</h2>
+{plots.level_curves(curves, duration_s)}
+<h2>Levels</h2>
+{_levels_table(rows)}
+<p><small>Of frames of 100 ms that are not digital silence, speech is the 95th percentile and pauses are the 10th:
+estimates, which hold where speech has pauses.</small></p>
+<h2>Details</h2>
+<table class="facts">{table}</table>"""
+    return html_page(title, body, style=plots.STYLE + player.STYLE + _STYLE, script=player.SCRIPT)
+
+
+def _shaded(comparison: Comparison) -> list[Pixels]:
+    """All spectrograms on the scale of the first."""
+    powers = [track.picture.power() for track in comparison.tracks]
+    scale = brightest(powers[0])
+    return [shade(power, scale) for power in powers]
+
+
+def _levels_table(rows: Sequence[tuple[str, Levels]]) -> str:
+    heads = "".join(f"<th class=n>{head}</th>" for head in ("Speech", "Pauses", "Peak"))
+    body = "".join(
+        f"<tr><th>{escape(name)}</th>"
+        + "".join(f"<td class=n>{_dbfs(level)}</td>" for level in (levels.speech_db, levels.noise_db, levels.peak_db))
+        + "</tr>"
+        for name, levels in rows
+    )
+    return f'<div class="wide"><table><tr><th>dBFS</th>{heads}</tr>{body}</table></div>'
+
+
+def _dbfs(level: float) -> str:
+    return "silent" if level <= QUIET_DB else f"{level:.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+_STYLE = """
+@media(max-width:520px){.facts th,.facts td{display:block;padding-left:0}
+.facts th{border:0;padding-bottom:0}.facts td{padding-top:0}}
+"""

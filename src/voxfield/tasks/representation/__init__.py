@@ -1,0 +1,1 @@
+"""A recording as frames of features for other programs."""

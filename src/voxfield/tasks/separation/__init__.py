@@ -1,0 +1,1 @@
+"""One signal for each voice of a recording, and how many voices there are."""

@@ -1,0 +1,112 @@
+"""One recording through a separating network, at any sample rate, with any number of channels and of any duration."""
+
+import numpy as np
+
+from voxfield.audio import SampleQueue
+from voxfield.protocols import Array, Engine
+from voxfield.runtime import Stream
+from voxfield.samples import block_of
+from voxfield.tasks.band_splitter import BandSplitter
+from voxfield.tasks.separation.overlap_add import OverlapAdd, bounded
+from voxfield.tasks.separation.source_scale import VoiceScale
+from voxfield.tasks.separation.stereo_image import StereoImage
+from voxfield.tasks.work import Model, engine_for
+
+
+class Separator:
+    """`feed` and `flush` of a recording (C, N) at its own rate; voices (S, C, M) come out, aligned and all of them.
+
+    Several channels are separated on their mid and put back in their places. At another rate than the network's, each
+    voice is brought back to the recording's rate, and what lies above the network's band goes to the voices by the gain
+    that each has at the top of it. A network that streams gives out voices in pieces
+    of 0.1 s, others in chunks of ten seconds.
+
+    Args:
+        engine: a separating network, or its name or file.
+        rate_hz: of the recording.
+        channels: C.
+        keep_noise: what no voice claimed is shared out among the voices, so that they add up to the recording.
+    """
+
+    def __init__(self, engine: Model, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
+        engine = engine_for(engine, "separate")
+        face = engine.card.interface
+        self._sources, self._keep_noise = face.sources, keep_noise
+        self._voices: OverlapAdd | _StreamedVoices
+        self._voices = _StreamedVoices(engine) if face.streaming else OverlapAdd(engine)
+        self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources)
+        self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
+        self._recording = SampleQueue(channels)
+        self._channels = channels
+
+    @property
+    def joins(self) -> int:
+        """How many chunks were joined to one before."""
+        return self._voices.joins
+
+    @property
+    def doubtful(self) -> int:
+        """How many joins left the order of the voices in doubt."""
+        return self._voices.doubtful
+
+    def feed(self, samples: Array) -> Array:
+        """What has become final of (C, N), or (N,) of one channel, as (S, C, M)."""
+        samples = block_of(samples, self._channels)
+        self._recording.push(samples)
+        low = self._bands.down(samples.mean(axis=0, keepdims=True))
+        return self._place(self._bands.up(self._voices.feed(low[0])))
+
+    def flush(self) -> Array:
+        """The rest, (S, C, M): afterwards as many samples have come out as went in. The recording ends here."""
+        first = self._place(self._bands.up(self._voices.feed(self._bands.down_rest()[0])))
+        rest = self._place(self._bands.up(self._voices.flush(), last=True))
+        return np.concatenate([first, rest, self._image.flush()], axis=2)
+
+    def _place(self, voices: Array) -> Array:
+        recording = self._recording.pop(voices.shape[1])
+        if self._keep_noise:
+            voices = voices + (recording.mean(axis=0) - voices.sum(axis=0)) / np.float32(self._sources)
+        return self._image.feed(recording, voices)
+
+
+class _StreamedVoices:
+    """The same face as `OverlapAdd`, for a network that streams.
+
+    Voices are brought to the mixture's scale in pieces of 0.1 s, whatever the size of what is fed.
+    """
+
+    joins = doubtful = 0
+
+    def __init__(self, engine: Engine) -> None:
+        self._stream = Stream(engine)
+        self._scale = VoiceScale(engine.card.interface.sources, memory=0.995)
+        self._sources = engine.card.interface.sources
+        self._piece_samples = max(1, engine.card.interface.sample_rate_hz // 10)
+        self._waiting = SampleQueue(1 + engine.card.interface.sources)
+        self._mixture = SampleQueue(1)
+        self._gains: Array | None = None
+
+    def feed(self, samples: Array) -> Array:
+        self._mixture.push(samples[None])
+        self._take(self._stream.feed(samples))
+        ready = [self._piece(self._piece_samples) for _ in range(len(self._waiting) // self._piece_samples)]
+        return np.concatenate([np.zeros((self._sources, 0), np.float32), *ready], axis=1)
+
+    def flush(self) -> Array:
+        voices = self.feed(np.zeros(0, np.float32))
+        self._take(self._stream.flush())
+        rest = [self._piece(self._piece_samples) for _ in range(-(-len(self._waiting) // self._piece_samples))]
+        return np.concatenate([voices, *rest], axis=1)
+
+    def _take(self, voices: Array) -> None:
+        voices = voices.reshape(self._sources, -1)
+        self._waiting.push(np.concatenate([self._mixture.pop(voices.shape[1]), voices]))
+
+    def _piece(self, count_samples: int) -> Array:
+        piece = self._waiting.pop(count_samples)
+        mixture, voices = piece[0], piece[1:]
+        before, after = self._gains, self._scale.update(mixture, voices)
+        self._gains = after
+        before = after if before is None else before
+        rise = np.linspace(0, 1, len(mixture) + 1, dtype=np.float32)[1:]
+        return bounded(voices * (before[:, None] + rise * (after - before)[:, None]), mixture)

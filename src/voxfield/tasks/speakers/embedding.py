@@ -1,0 +1,222 @@
+"""A recording as one vector whose direction says who speaks.
+
+The features are those that the network's card names, so a converted network and its own program get the same. Memory is
+that of two minutes, whatever the duration.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source
+from voxfield.errors import CardError, InputError
+from voxfield.features import FeatureStream, features_named
+from voxfield.protocols import Array, Engine
+from voxfield.tasks.speakers.speech_meter import Speech, SpeechMeter
+from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
+
+TASK = "embed"
+DEFAULT_MODEL = "ds-tdnn-small"
+PIECE_FRAMES = 6000  # a minute; longer recordings are embedded piece by piece
+GOOD_SPEECH_S = 2.0  # below, scores of one speaker and of two lie closer together
+QUIET_DB = -50.0
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A recording as a vector.
+
+    Attributes:
+        vector: (D,) float32 as the network gives it; only its direction counts.
+        model: full name of the model; vectors of two models have nothing to do with one another.
+        duration_s: of the recording.
+        speech: how much of it is speech, by its level.
+        notes: what the user should know about the recording or the result.
+    """
+
+    vector: Array
+    model: str
+    duration_s: float
+    speech: Speech
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for a line of JSON, without the vector."""
+        return {
+            "duration_s": round(self.duration_s, 3),
+            "speech_s": round(self.speech.seconds, 2),
+            "level_db": round(self.speech.level_db, 1),
+            "notes": list(self.notes),
+        }
+
+
+def embed(recording: Given, rate: int | None = None, *, model: Model | None = None, threads: int = 1) -> Embedded:
+    """The voice of a recording as a vector.
+
+    Args:
+        recording: a path, the bytes of a file, a binary file object, or an array (N,) or (C, N); channels are mixed.
+        rate: sample rate in Hz; for an array, and only for an array.
+        model: a published name, an .onnx file (also one that WeSpeaker exported), or an engine.
+        threads: threads within the network.
+
+    Raises:
+        InputError: an argument that cannot be used, or no model; AudioError where it is the recording.
+        UnknownModelError, CardError: the model cannot be had, or gives values that are not numbers.
+    """
+    engine = embedding_engine(model, threads=threads)
+    with open_source(recording, rate) as source:
+        return embed_source(source, engine)[0]
+
+
+def embed_source(
+    source: Source,
+    engine: Engine,
+    progress: Progress | None = None,
+    listener: Callable[[Array], None] | None = None,
+) -> tuple[Embedded, Work]:
+    """The vector of an open recording, and what was done.
+
+    Args:
+        listener: called with the samples (N,) as they pass, at the network's rate.
+    """
+    clock = Clock()
+    pooled = _Pieces(engine)
+    meter, resampler = SpeechMeter(pooled.rate_hz), Resampler(source.rate_hz, pooled.rate_hz)
+    listeners = [meter.feed, pooled.feed, *([] if listener is None else [listener])]
+    for block in source.blocks(BLOCK_SAMPLES):
+        _pass_on(resampler.feed(block.mean(axis=0, keepdims=True))[0], listeners)
+        if progress is not None:
+            progress(source.read_samples)
+    _pass_on(resampler.flush()[0], listeners)
+    vector = pooled.finish()
+    speech, duration_s = meter.judge(), source.read_samples / source.rate_hz
+    notes = [*source.notes(), *_notes(speech, pooled)]
+    done = Embedded(vector, engine.card.name, duration_s, speech, tuple(notes))
+    details = {"speech_s": round(speech.seconds, 2), "level_db": round(speech.level_db, 1)}
+    return done, clock.work(engine, source, source.channels, notes, details)
+
+
+def embedding_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
+    """The engine of a model that turns a recording into an embedding; the bundled one if None.
+
+    Raises:
+        InputError: the model is for another task or wants features that are not built in.
+        UnknownModelError, CardError: the model cannot be had.
+    """
+    engine = engine_for(model or DEFAULT_MODEL, TASK, threads=threads)
+    face = engine.card.interface
+    if face.input.kind != "features" or face.output.kind != "embedding":
+        raise InputError(
+            f"{engine.card.name} turns {face.input.kind} into {face.output.kind}; speakers need a network that turns "
+            "features into an embedding"
+        )
+    features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
+    return engine
+
+
+def vectors_of(engine: Engine, features: Array) -> Array:
+    """The vectors (B, D) of features (B, bands, T) that are finished.
+
+    Raises:
+        CardError: the network gives values that are not numbers.
+    """
+    batch = len(features) if engine.free_batch else 1
+    parts = [
+        engine.step(np.ascontiguousarray(features[at : at + batch]), ())[0] for at in range(0, len(features), batch)
+    ]
+    vectors = np.concatenate(parts)
+    if not np.isfinite(vectors).all():
+        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    return vectors
+
+
+def unit(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Vectors (..., D) at length 1; one of zeros stays.
+
+    >>> unit(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
+    scaled: NDArray[Any] = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return scaled
+
+
+def cosine(first: Array, second: Array) -> float:
+    """Cosine of the angle between two vectors, -1 to 1; 0 where one of them is zero.
+
+    >>> cosine(np.array([1, 0], np.float32), np.array([2, 0], np.float32))
+    1.0
+    """
+    return float(np.clip(unit(first.astype(np.float64)) @ unit(second.astype(np.float64)), -1, 1))
+
+
+class _Pieces:
+    """Samples at the network's rate on their way to one vector: the mean direction of all pieces, by their length."""
+
+    def __init__(self, engine: Engine) -> None:
+        face = engine.card.interface
+        self.rate_hz = face.sample_rate_hz
+        self.padded = False
+        self._engine, self._least = engine, face.least_steps
+        self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
+        self._features = FeatureStream(self._kind)
+        self._waiting: list[Array] = []
+        self._count_samples = self._frames = self.pieces = 0
+        self._sum = np.zeros(int(face.output.shape[0]), np.float32)
+
+    def feed(self, samples: Array) -> None:
+        """Take (N,)."""
+        self._count_samples += len(samples)
+        self._wait(self._features.feed(samples))
+        if self._frames >= 2 * PIECE_FRAMES:
+            ready = np.concatenate(self._waiting, axis=1)
+            self._waiting, self._frames = [ready[:, PIECE_FRAMES:]], ready.shape[1] - PIECE_FRAMES
+            self._embed(ready[:, :PIECE_FRAMES])
+
+    def finish(self) -> Array:
+        """The vector (D,). What is too short for the network is padded with silence."""
+        kind = self._kind
+        if kind.frames(self._count_samples) < self._least:
+            self.padded = True
+            missing = kind.frame_samples + (self._least - 1) * kind.hop_samples - self._count_samples
+            self._wait(self._features.feed(np.zeros(max(missing, 0), np.float32)))
+        self._wait(self._features.flush())
+        return self._embed(np.concatenate(self._waiting, axis=1))
+
+    def _wait(self, features: Array) -> None:
+        self._waiting.append(features)
+        self._frames += features.shape[1]
+
+    def _embed(self, features: Array) -> Array:
+        """Add a piece; the vector so far, which is the network's own where there is one piece."""
+        vector = vectors_of(self._engine, self._kind.finished(features)[None])[0]
+        self.pieces += 1
+        self._sum += features.shape[1] * unit(vector)
+        return vector if self.pieces == 1 else unit(self._sum)
+
+
+def _pass_on(samples: Array, listeners: Sequence[Callable[[Array], None]]) -> None:
+    for listener in listeners:
+        listener(samples)
+
+
+def _notes(speech: Speech, pooled: _Pieces) -> list[str]:
+    notes = []
+    if speech.silent:
+        notes.append("the recording is silent; its vector says nothing about a speaker")
+    elif speech.seconds == 0:
+        notes.append("no speech was found: the level hardly changes, as that of noise or a tone does")
+    elif round(speech.seconds, 1) < GOOD_SPEECH_S:
+        notes.append(
+            f"it holds {speech.seconds:.1f} s of speech; {GOOD_SPEECH_S:.0f} s or more tell voices apart better"
+        )
+    if not speech.silent and speech.level_db < QUIET_DB:
+        notes.append(f"it is very quiet, {speech.level_db:.0f} dB relative to full scale")
+    if pooled.padded:
+        notes.append("it is shorter than the network needs, and was padded with silence")
+    if pooled.pieces > 1:
+        notes.append(f"it was embedded in {pooled.pieces} pieces of a minute or more, whose mean direction is given")
+    return notes

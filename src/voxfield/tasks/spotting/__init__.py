@@ -1,0 +1,1 @@
+"""Brief facial expressions in a video."""

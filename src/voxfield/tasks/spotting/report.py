@@ -1,0 +1,56 @@
+"""The expressions of a video as one page that stands alone: scores over time, and the intervals."""
+
+from html import escape
+from pathlib import Path
+
+from voxfield.errors import InputError
+from voxfield.files import written_whole
+from voxfield.tasks.report import plots
+from voxfield.tasks.spotting.peaks import smoothed
+from voxfield.tasks.spotting.video import Spotted
+from voxfield.webpage import html_page
+
+
+def check_page(path: Path) -> None:
+    """Return when the page can have this name.
+
+    Raises:
+        InputError: another suffix than .html.
+    """
+    if path.suffix.lower() != ".html":
+        raise InputError(f"the report of expressions is an .html page, not '{path.name}'")
+
+
+def write_page(path: Path, made: Spotted, *, title: str, overwrite: bool = False) -> None:
+    """Write the page.
+
+    Raises:
+        InputError: see `check_page`.
+        OutputError: the file exists and may not be replaced, or cannot be written.
+    """
+    check_page(path)
+    with written_whole(path, overwrite=overwrite) as partial:
+        partial.write_text(page(made, title=title), encoding="utf-8", errors="replace")
+
+
+def page(made: Spotted, *, title: str) -> str:
+    """The page as text; it loads nothing from anywhere. The title is plain text."""
+    duration_s = max(made.duration_s, 1e-3)
+    spans = [(one.onset_s, one.offset_s) for one in made.expressions]
+    scores = smoothed(made.scores, made.apart)
+    rows = "".join(
+        "<tr>" + "".join(f"<td class=n>{value:.2f}</td>" for value in one) + "</tr>" for one in made.expressions
+    )
+    heads = "".join(f"<th class=n>{head}</th>" for head in ("Onset, s", "Apex, s", "Offset, s", "Confidence"))
+    facts = {"Duration": f"{made.duration_s:.2f} s at {made.rate_hz:.4g} frames a second", "Model": made.model}
+    facts |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(made.notes)}
+    details = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
+    body = f"""<h1>{escape(title)}</h1>
+<figure><figcaption>Score of each moment, smoothed; the intervals are shaded, the line is the lowest score of one
+</figcaption>
+{plots.score_curve(scores.tolist(), spans, made.least, duration_s)}</figure>
+<h2>Expressions</h2>
+{f'<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>' if rows else "<p>None was found.</p>"}
+<h2>Details</h2>
+<table>{details}</table>"""
+    return html_page(title, body, style=plots.STYLE)

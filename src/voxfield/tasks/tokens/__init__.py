@@ -1,0 +1,1 @@
+"""A recording or an image as tokens, and back."""

@@ -1,0 +1,227 @@
+"""A recording as tokens and back: log-mel bands in, codes out; then bands, magnitudes and phases again.
+
+What is lost: everything above half the rate of the network, all but one channel, phases, and what the codes do not say.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source, resample
+from voxfield.cards import Interface, find
+from voxfield.errors import CardError, InputError
+from voxfield.features.framing import FeatureStream
+from voxfield.features.log_mel import LogMel
+from voxfield.features.phases import griffin_lim
+from voxfield.protocols import Array, Engine
+from voxfield.tasks.noises.kinds import TOKENIZER
+from voxfield.tasks.tokens.token_file import Tokens, load_tokens
+from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
+
+DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
+_PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A recording made of tokens.
+
+    Attributes:
+        samples: (1, N) float32, as many as the recording had.
+        sample_rate_hz: the recording's.
+        notes: what was lost.
+    """
+
+    samples: Array
+    sample_rate_hz: int
+    notes: tuple[str, ...]
+
+
+def tokenize(recording: Given, rate: int | None = None, *, model: Model = TOKENIZER, threads: int = 1) -> Tokens:
+    """The tokens of a recording.
+
+    Args:
+        recording: a path, the bytes of a file, a binary file object, or an array (N,) or (C, N); channels are mixed.
+        rate: sample rate in Hz; for an array, and only for an array.
+        model: a network from features to tokens.
+        threads: threads within one step of the network.
+
+    Raises:
+        InputError: an argument that cannot be used; AudioError where it is the recording.
+        UnknownModelError, CardError: the model cannot be had.
+    """
+    engine = sound_tokenizer(model, threads=threads)
+    with open_source(recording, rate) as source:
+        return tokenize_source(source, engine)[0]
+
+
+def sound_tokenizer(model: Model = TOKENIZER, *, threads: int = 1) -> Engine:
+    """The engine of a model that turns log-mel features into tokens.
+
+    Raises:
+        InputError: it is for another task, or takes something else.
+    """
+    engine = engine_for(model, "tokenize", threads=threads)
+    if engine.card.interface.input.kind != "features":
+        raise InputError(
+            f"{engine.card.name} makes tokens of an {engine.card.interface.input.kind}, not of a recording"
+        )
+    return engine
+
+
+def tokenize_source(source: Source, engine: Engine, progress: Progress | None = None) -> tuple[Tokens, Work]:
+    """The tokens of an open recording, and what was done."""
+    clock, face = Clock(), engine.card.interface
+    kind = _features(face, int(face.input.shape[0]), face.hop_samples)
+    resampler, stream = Resampler(source.rate_hz, face.sample_rate_hz), FeatureStream(kind)
+    parts = []
+    for block in source.blocks(BLOCK_SAMPLES):
+        parts.append(stream.feed(resampler.feed(block.mean(axis=0, keepdims=True))[0]))
+        if progress is not None:
+            progress(source.read_samples)
+    parts += [stream.feed(resampler.flush()[0]), stream.flush()]
+    bands = np.concatenate(parts, axis=1)
+    if not bands.shape[1]:  # a recording that is gone at the network's rate
+        bands = np.full((kind.bands, 1), kind.level_db(bands), np.float32)
+    padded = np.pad(kind.finished(bands), ((0, 0), (0, -bands.shape[1] % face.multiple_of)), mode="edge")
+    codes = _in_pieces(engine, padded, face.multiple_of).astype(np.int64)
+    tokens = Tokens(
+        codes[None], "sound", engine.card.name, weights_of(engine), face.codes, kind.level_db(bands), source.rate_hz,
+        source.read_samples, bands.shape[1],
+    )  # fmt: skip
+    bits_per_second = tokens.bits * source.rate_hz / max(source.read_samples, 1)
+    details = {**tokens.to_dict(), "bits_per_second": round(bits_per_second, 1)}
+    return tokens, clock.work(engine, source, source.channels, list(source.notes()), details)
+
+
+def detokenize(
+    tokens: Tokens | str | PathLike[str],
+    *,
+    model: Model | None = None,
+    phase: Given | None = None,
+    phase_rate: int | None = None,
+    iterations: int = 32,
+    threads: int = 1,
+) -> Rebuilt:
+    """The recording that tokens stand for.
+
+    Args:
+        tokens: of a recording, or their file.
+        model: the other half of the network that made them; the one of its name if None.
+        phase: a recording whose phases are taken, such as the one that was tokenised; otherwise phases are found by
+            Griffin and Lim's method.
+        phase_rate: sample rate of it in Hz; for an array, and only for an array.
+        iterations: rounds of that method; with `phase` none are made.
+        threads: threads within one step of the network.
+
+    Raises:
+        InputError: tokens of another model, damaged, or of an image; an argument that cannot be used.
+        UnknownModelError, CardError: the model cannot be had.
+    """
+    tokens = tokens if isinstance(tokens, Tokens) else load_tokens(Path(tokens))
+    if tokens.kind != "sound":
+        raise InputError(f"these are tokens of an {tokens.kind}; give it the name of a .png file")
+    if not 0 <= iterations <= 1000:
+        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
+    engine = decoder_of(tokens, model, threads=threads)
+    face, steps = engine.card.interface, tokens.codes.shape[2]
+    bands = _in_pieces(engine, tokens.codes[0], 1)
+    a_step = bands.shape[1] // steps
+    if steps != -(-tokens.frames // a_step) or min(tokens.rate_hz, tokens.count_samples) < 1:
+        raise InputError(
+            f"{tokens.frames} frames make {-(-tokens.frames // a_step)} steps of tokens, and there are {steps}: "
+            "some were cut off or added"
+        )
+    kind = _features(face, bands.shape[0], face.hop_samples // a_step)
+    bands = kind.restored(bands[:, : tokens.frames], tokens.level_db)
+    count = round(tokens.count_samples * face.sample_rate_hz / tokens.rate_hz)
+    given = None if phase is None else _mono(phase, phase_rate, face.sample_rate_hz)
+    samples = griffin_lim(
+        kind.magnitudes(bands),
+        max(count, 1),
+        window_samples=kind.window_samples,
+        hop_samples=kind.hop_samples,
+        iterations=0 if phase is not None else iterations,
+        phases_of=given,
+    )
+    samples = resample(samples[None], face.sample_rate_hz, tokens.rate_hz)
+    made = np.zeros((1, tokens.count_samples), np.float32)
+    made[:, : samples.shape[1]] = samples[:, : tokens.count_samples]
+    how = "are those of the given recording" if phase is not None else f"were found in {iterations} rounds"
+    notes = [
+        f"lost: channels but one, all above {face.sample_rate_hz / 2000:g} kHz, detail between bands; phases {how}"
+    ]
+    if (peak := float(np.abs(made).max())) > 1:
+        made /= np.float32(peak)
+        notes.append(f"turned down by {20 * np.log10(peak):.1f} dB, as it would have clipped")
+    return Rebuilt(made, tokens.rate_hz, tuple(notes))
+
+
+def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) -> Engine:
+    """The engine that reads these tokens.
+
+    Raises:
+        InputError: a model for another task, or other weights than those that made the tokens, or tokens of another
+            shape.
+    """
+    if model is None:
+        short, _, tag = tokens.model.rpartition(".")
+        model = f"{short}{DECODER}.{tag}"
+        find(model)
+    engine = engine_for(model, "detokenize", threads=threads)
+    if weights_of(engine) != tokens.weights or engine.card.interface.codes != tokens.codebook:
+        raise InputError(
+            f"the tokens were made by {tokens.model} ({tokens.weights}), and {engine.card.name} ({weights_of(engine)}) "
+            "is no half of it; name the right one with --model"
+        )
+    if tokens.codes.shape[1] != engine.card.interface.input.shape[0]:
+        raise InputError(
+            f"tokens of {tokens.codes.shape[1]} rows; {engine.card.name} reads {engine.card.interface.input.shape[0]}"
+        )
+    return engine
+
+
+def weights_of(engine: Engine) -> str:
+    """The hash that both halves of a network have on their cards.
+
+    Raises:
+        CardError: it is missing.
+    """
+    weights = engine.card.measured.get("weights")
+    if not isinstance(weights, str) or not engine.card.interface.codes:
+        raise CardError(f"the card of {engine.card.name} does not say whose codes they are; export the model again")
+    return weights
+
+
+def _features(face: Interface, bands: int, hop_samples: int) -> LogMel:
+    return LogMel(face.sample_rate_hz, bands, face.window_samples, face.window_samples, hop_samples)
+
+
+def _in_pieces(engine: Engine, whole: Array, multiple_of: int) -> Array:
+    """(rows, steps) through a network, piece by piece with all that it looks at on both sides: the same as at once."""
+    face, field, count = engine.card.interface, engine.card.field_samples, whole.shape[1]
+    margin = count
+    if isinstance(field, int):
+        seen = (field - (face.window_samples or face.step_samples)) // face.step_samples + 1
+        margin = -(-seen // multiple_of) * multiple_of
+    made = []
+    for start in range(0, count, _PIECE_STEPS * multiple_of):
+        stop = min(count, start + _PIECE_STEPS * multiple_of)
+        first, last = max(0, start - margin), min(count, stop + margin)
+        out = engine.step(np.ascontiguousarray(whole[None, :, first:last]), ())[0][0]
+        if not np.isfinite(out).all():
+            raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+        per_step = Fraction(out.shape[1], last - first)
+        made.append(out[:, int((start - first) * per_step) : int((stop - first) * per_step)])
+    return np.concatenate(made, axis=1)
+
+
+def _mono(recording: Given, rate: int | None, rate_hz: int) -> Array:
+    """(N,) of a whole recording, its channels mixed, at a rate."""
+    with open_source(recording, rate) as source:
+        samples = np.concatenate([block.mean(axis=0) for block in source.blocks(BLOCK_SAMPLES)])
+        mono: Array = resample(samples[None], source.rate_hz, rate_hz)[0]
+        return mono

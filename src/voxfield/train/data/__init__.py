@@ -1,0 +1,1 @@
+"""Training data: recordings, mixtures made on the fly, crops, images of flow."""

@@ -1,0 +1,1 @@
+"""Losses and the scores that order them."""

@@ -1,0 +1,145 @@
+"""Training of tokens: log-mel spectrograms of noise, and of some speech, in and out of a VQ-VAE-2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from voxfield.errors import RecipeError
+from voxfield.features.framing import whole
+from voxfield.features.log_mel import UNIT_DB, LogMel
+from voxfield.models.vqvae2 import Vqvae2Config
+from voxfield.nn.quantise import use
+from voxfield.protocols import Array
+from voxfield.train.data.mixing import SILENT, MixConfig, Mixer, active_level, roll_off
+from voxfield.train.data.split import open_banks
+from voxfield.train.precision import in_bfloat16
+from voxfield.train.recipe import Recipe
+from voxfield.train.tasks.contract import Scores, TrainingTask
+
+LEVELS = ("top", "bottom", "third", "fourth")
+
+
+@dataclass(frozen=True)
+class TokensMix:
+    """What is tokenised; probabilities are per item."""
+
+    duration_s: float = 2.032  # 128 frames
+    speech: float = 0.15  # speech instead of noise
+    both: float = 0.15  # speech over noise, at -5 to 15 dB
+    second_noise: float = 0.2
+    noise_speed: float = 0.3
+    noise_reversed: float = 0.1
+    equaliser: float = 0.3
+    roll_off: float = 0.3
+    made_noise: float = 0.05
+
+
+@dataclass(frozen=True)
+class TokensLoss:
+    """Weights of the parts."""
+
+    rebuilt: float = 1.0  # mean square of the difference, in units of 15 dB
+    codebooks: float = 1.0
+
+
+class TokensMixer:
+    """`mix(epoch, index)` -> features (bands, T) of one piece, as a network takes them."""
+
+    def __init__(self, config: TokensMix, sounds: Mixer, features: LogMel) -> None:
+        self.config, self.sounds, self.features = config, sounds, features
+
+    def mix(self, epoch: int, index: int) -> tuple[Array]:
+        rng = np.random.default_rng((self.sounds.seed, epoch, index))
+        kind, config = rng.random(), self.config
+        speech, noise = kind < config.speech + config.both, kind >= config.speech
+        audio = np.zeros(self.sounds.samples, np.float32)
+        if noise:
+            audio = self.sounds.shape(rng, self.sounds.noise_at_large(rng), room=False)
+            if rng.random() < config.second_noise:
+                audio = audio + _at_level(self.sounds.noise_at_large(rng), audio, -rng.uniform(0, 15))
+        if speech:
+            talk = self.sounds.talk(rng, int(rng.integers(len(self.sounds.speech.groups))))
+            audio = talk + _at_level(audio, talk, -rng.uniform(-5, 15)) if noise else talk
+        if rng.random() < config.roll_off:
+            audio = roll_off(rng, audio, self.sounds.sample_rate_hz)
+        return (self.features.finished(whole(audio.astype(np.float32), self.features)),)
+
+
+class TokensTask(TrainingTask):
+    """Pieces on the fly; the difference of spectrograms, and what the codebooks add."""
+
+    mix_config = TokensMix
+    loss_config = TokensLoss
+
+    def __init__(self, recipe: Recipe) -> None:
+        model = recipe.model
+        if not getattr(model, "bands", 0):
+            raise RecipeError("the task 'tokens' needs a network of log-mel bands: [model] bands = 64")
+        frames = 1 + round(recipe.mix.duration_s * model.sample_rate_hz) // model.hop_samples
+        if frames % model.stride:
+            near_s = (frames // model.stride * model.stride - 1) * model.hop_samples / model.sample_rate_hz
+            raise RecipeError(
+                f"[mix] duration_s = {recipe.mix.duration_s:g} makes {frames} frames; a multiple of {model.stride} is "
+                f"needed, such as that of {near_s:g} s"
+            )
+        super().__init__(recipe)
+
+    def make_mixer(self, mix: TokensMix, seed: int, split: str) -> TokensMixer:
+        model = self.recipe.model
+        banks = open_banks(self.recipe.data, model.sample_rate_hz, split)
+        if banks.noise is None:
+            raise RecipeError("data.noise is empty; give folders or manifests: --set 'data.noise=[\"my/noise\"]'")
+        sounds = MixConfig(
+            duration_s=mix.duration_s, noise_speed=mix.noise_speed, noise_reversed=mix.noise_reversed,
+            equaliser=mix.equaliser, band_limit=0, noise_envelope=0, events=0, made_noise=mix.made_noise,
+        )  # fmt: skip
+        mixer = Mixer(sounds, banks.speech, banks.noise, None, model.sample_rate_hz, seed)
+        return TokensMixer(mix, mixer, features_of(model))
+
+    def validation_mix(self) -> TokensMix:
+        return replace(
+            VALIDATION, duration_s=self.recipe.mix.duration_s, speech=self.recipe.mix.speech, both=self.recipe.mix.both
+        )
+
+    def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
+        (x,) = batch
+        in_16_bits = in_bfloat16(self.recipe.train.bfloat16, x.device)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=in_16_bits):
+            y, codebooks, codes = net.rebuild(x)  # type: ignore[operator]
+        rebuilt, weights = F.mse_loss(y.float(), x), self.recipe.loss
+        found = {"rebuilt": rebuilt, "codebooks": codebooks, "error_db": rebuilt.sqrt() * UNIT_DB}
+        for name, of_level in zip(LEVELS, codes, strict=False):
+            used, perplexity = use(of_level, self.recipe.model.codes)
+            found |= {f"used_{name}": used.float(), f"perplexity_{name}": perplexity.float()}
+        return {"loss": weights.rebuilt * rebuilt + weights.codebooks * codebooks, **found}
+
+    def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
+        """Root-mean-square error of the rebuilt bands in dB."""
+        x = torch.from_numpy(mixture[0])[None].to(next(net.parameters()).device)
+        return {"error_db": float((net(x) - x).square().mean().sqrt()) * UNIT_DB}
+
+    def how_scored(self) -> str:
+        return "score = -error_db, of the rebuilt log-mel bands"
+
+    def choose_by(self, scores: Mapping[str, float]) -> float:
+        return -scores["error_db"]
+
+
+VALIDATION = TokensMix(second_noise=0, noise_speed=0, noise_reversed=0, equaliser=0, roll_off=0, made_noise=0)
+
+
+def features_of(model: Vqvae2Config) -> LogMel:
+    """The features that a network of log-mel bands takes."""
+    return LogMel(model.sample_rate_hz, model.bands, model.window_samples, model.window_samples, model.hop_samples)
+
+
+def _at_level(audio: Array, reference: Array, level_db: float) -> Array:
+    """The sound with a level relative to another's; as it is where one is silent."""
+    levels = active_level(audio), active_level(reference)
+    return audio if min(levels) < SILENT else audio * np.float32(levels[1] / levels[0] * 10 ** (level_db / 20))
