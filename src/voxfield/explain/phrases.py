@@ -227,6 +227,29 @@ EN: Mapping[str, str] = {
         "block it "
         "goes behind the last convolution, before the addition."
     ),
+    "q_cbam_block": "How do residual blocks with CBAM go in, and what do they cost?",
+    "cbam_places": (
+        "A residual block with CBAM keeps the shape of its input, so nothing around it changes: 3 x 3 convolution, "
+        "norm, ReLU, 3 x 3 convolution, norm, CBAM, plus the input, ReLU. It goes behind these layers and adds these "
+        "parameters: {layers}."
+    ),
+    "cbam_pool": (
+        "Behind {layer} a map has 1/{less} of the places that it has before it, so the block takes 1/{less} of the "
+        "multiply-accumulates there."
+    ),
+    "cbam_join": (
+        "Before {join} CBAM weighs the channels and places of each input by themselves, behind it those of all inputs "
+        "against each other."
+    ),
+    "cbam_inside": (
+        "The network has residual blocks already: CBAM goes into each of them, behind the last convolution of its "
+        "branch and before the addition, and adds these parameters: {layers}."
+    ),
+    "cbam_total": (
+        "In all {before} parameters become {after}, and {macs} MACs become {macs_after} (--what-if cbam-resnet)."
+    ),
+    "cbam_behind": "behind {layer}",
+    "code": "Code to paste:",
     "cbam_field": "Its pooling covers the whole input, so every output behind it depends on all of it.",
     "cbam_nowhere": "There is no convolution over two axes that a CBAM block could follow.",
     "size_head": "Along {axis}: ",
@@ -467,6 +490,19 @@ ZH: Mapping[str, str] = {
         "C 个通道的块：共享 MLP 有 2 C h + h + C 个参数，h = max(1, C / 16)；对通道最大值和均值做的 7 x 7 卷积有 98 "
         "个，其后的归一化有 2 个。在残差块中，它放在最后一个卷积之后、相加之前。"
     ),
+    "q_cbam_block": "怎样加入带 CBAM 的残差块，要多少开销？",
+    "cbam_places": (
+        "带 CBAM 的残差块不改变输入的形状，周围的层都不用改：3 x 3 卷积、归一化、ReLU、3 x 3 卷积、归一化、CBAM，"
+        "再加上输入，最后 ReLU。它放在下列各层之后，增加的参数为：{layers}。"
+    ),
+    "cbam_pool": "{layer} 之后，特征图的位置数是之前的 1/{less}，所以残差块放在这里只需 1/{less} 的乘加。",
+    "cbam_join": "在 {join} 之前，CBAM 分别衡量每个输入自己的通道和位置；在它之后，则把所有输入放在一起衡量。",
+    "cbam_inside": (
+        "网络里已有残差块：CBAM 放进每个残差块，在其分支的最后一个卷积之后、相加之前，增加的参数为：{layers}。"
+    ),
+    "cbam_total": ("参数总数从 {before} 变为 {after}，乘加数从 {macs} 变为 {macs_after}（--what-if cbam-resnet）。"),
+    "cbam_behind": "接在 {layer} 之后",
+    "code": "可直接粘贴的代码：",
     "cbam_field": "它的池化遍及整个输入，所以其后的每个输出都依赖整个输入。",
     "cbam_nowhere": "没有可以在其后放 CBAM 块的二维卷积。",
     "size_head": "沿{axis}轴：",

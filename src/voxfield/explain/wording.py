@@ -14,6 +14,7 @@ from math import prod
 
 from ..errors import ExplainError
 from .analysis import analyse, sources
+from .attention import block_of
 from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
@@ -21,7 +22,8 @@ from .path import Step, Walk, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report
 from .shapes import conv_size
-from .whatif import edited
+from .to_paste import cbam_code
+from .whatif import additions, edited
 
 MOST_NAMES = 5
 MOST_FORMULAS = 6
@@ -62,6 +64,7 @@ class Paragraph:
     question: str
     answer: str
     asked: bool = False
+    code: str = ""  # to paste
 
 
 def words(
@@ -90,7 +93,8 @@ def words(
         sentences = [one for one in getattr(writer, key)() if one]
         if sentences:
             space = " " if language == "en" else ""
-            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in keys))
+            code = writer.code if key == "cbam_block" else ""
+            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in keys, code))
     return tuple(found)
 
 
@@ -115,7 +119,19 @@ def power_of(windows: Sequence[Window]) -> str:
     return "k" if len(windows) == 1 else f"k^{len(windows)}"
 
 
-PARAGRAPHS = ("kernel", "stride", "size", "filters", "separable", "params", "cbam", "latency", "streaming", "fix")
+PARAGRAPHS = (
+    "kernel",
+    "stride",
+    "size",
+    "filters",
+    "separable",
+    "params",
+    "cbam",
+    "cbam_block",
+    "latency",
+    "streaming",
+    "fix",
+)
 
 
 class _Writer:
@@ -123,6 +139,7 @@ class _Writer:
         self.report, self.graph, self.frames = report, graph, frames
         self.phrases = PHRASES[language]
         self.language = language
+        self.code = ""  # that goes with the paragraph written last
         self.sources = sources(graph)
         self.labels: dict[str, str] = {}
         self.fields = self._unlike(time_first(f for f in report.fields if f.input == self.sources[0][0]))
@@ -300,26 +317,49 @@ class _Writer:
 
     def cbam(self) -> list[str]:
         """What CBAM blocks behind the convolutions would change, tried on the graph."""
+        return self._blocks("cbam")
+
+    def cbam_block(self) -> list[str]:
+        """The same for residual blocks with CBAM, and where they go."""
+        return self._blocks("cbam-resnet")
+
+    def _blocks(self, edit: str) -> list[str]:
         try:
-            after = edited(self.graph, ["cbam"])
+            after = edited(self.graph, [edit])
         except ExplainError:
             return [self.say("cbam_nowhere")]
-        gates = [op for op in after.ops if op.name.endswith(".cbam.spatial")]
-        layers = [op.name.removesuffix(".cbam.spatial") for op in gates]
-        each = []
-        for name in layers:
-            blocks = [op for op in after.ops if op.name.startswith(f"{name}.cbam.")]
-            each.append(f"{name} + {plain(sum(op.params for op in blocks))}")
+        blocks: dict[str, list[Op]] = {}
+        for op in after.ops:
+            if block := block_of(op.name, op.source):
+                blocks.setdefault(block.rpartition(".")[0], []).append(op)
+        self.code = cbam_code(self.graph, after, self.phrases["cbam_behind"])
+        each = [f"{name} + {plain(sum(op.params for op in ops))}" for name, ops in blocks.items()]
+        listed = self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
+        found = [] if edit == "cbam" else self._where([self.graph.op(name) for name in blocks], listed)
         old, new = self.report.costs, analyse(after).costs
-        stated = {
-            "layers": self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
-        }
-        if old.params.value is not None and new.params.value is not None:
-            stated |= {"before": plain(old.params.value), "after": plain(new.params.value)}
-        if old.macs.value is None or new.macs.value is None or "after" not in stated:
-            return [self.say("cbam_rule")]
-        costs = {"macs": short(old.macs.value), "macs_after": short(new.macs.value)}
-        return [self.say("cbam_cost", **stated, **costs), self.say("cbam_rule"), self.say("cbam_field")]
+        figures = old.params.value, new.params.value, old.macs.value, new.macs.value
+        if None not in figures:
+            stated = [
+                f(value) for f, value in zip((plain, plain, short, short), figures, strict=True) if value is not None
+            ]
+            costs = dict(zip(("before", "after", "macs", "macs_after"), stated, strict=True))
+            found.append(self.say("cbam_cost" if edit == "cbam" else "cbam_total", layers=listed, **costs))
+        return [*found, self.say("cbam_rule"), *([self.say("cbam_field")] if None not in figures else [])]
+
+    def _where(self, places: Sequence[Op], listed: str) -> list[str]:
+        """Where residual blocks with CBAM go, and why there."""
+        if additions(self.graph):
+            return [self.say("cbam_inside", layers=listed)]
+        found = [self.say("cbam_places", layers=listed)]
+        pools = [op for op in places if op.kind == "pool"]
+        if pools:
+            less = plain(prod(w.stride for w in pools[0].windows))
+            found.append(self.say("cbam_pool", layer=pools[0].name, less=less))
+        meet = [i for i, op in enumerate(self.graph.ops) if op.kind == "concat"]
+        at = [self.graph.ops.index(op) for op in places]
+        if meet and len({name for name, _ in self.sources}) > 1 and at[0] < meet[-1] < at[-1]:
+            found.append(self.say("cbam_join", join=self.graph.ops[meet[-1]].name))
+        return found
 
     def size(self) -> list[str]:
         """The formula of each layer that changes a size, with its numbers."""

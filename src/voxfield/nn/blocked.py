@@ -13,9 +13,8 @@ class BlockedConv1d(nn.Conv1d):
     """`nn.Conv1d` and ReLU: (B, C, T) -> (B, C', T')."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.padding_mode != "zeros":
+        if self.padding_mode != "zeros" or isinstance(self.padding, str):
             return super().forward(x).relu()
-        (stride,), (padding,), (dilation,) = self.stride, self.padding, self.dilation
-        weight, around = self.weight.unsqueeze(2), (0, int(padding))
-        y = conv2d(x.unsqueeze(2), weight, self.bias, (1, stride), around, (1, dilation), self.groups)
+        stride, around, dilation = (1, *self.stride), (0, *self.padding), (1, *self.dilation)
+        y = conv2d(x.unsqueeze(2), self.weight.unsqueeze(2), self.bias, stride, around, dilation, self.groups)
         return y.relu().squeeze(2)

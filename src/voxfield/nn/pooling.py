@@ -85,7 +85,7 @@ class AttentiveStatistics(nn.Module):
         return torch.cat([mean, variance.clamp(min=self.floor).sqrt()], 1).flatten(1)
 
     def _in_context(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """`hidden` of frames, means and deviations joined; the latter two are the same in each frame, so passed once."""
+        """`hidden` of frames, means and deviations joined; the latter two are the same in each frame: passed once."""
         mean, variance = moments(x, mask, bessel=self.bessel)
         variance = variance + self.floor if self.floor_added else variance.clamp(min=self.floor)
         own, shared = self.hidden.weight[:, : x.shape[1]], self.hidden.weight[:, x.shape[1] :]

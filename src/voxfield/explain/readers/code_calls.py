@@ -132,6 +132,11 @@ class CodeCalls:
                 self._chained = True
                 self.interpreter.scope[first.id] = value
 
+    def bound(self, value: Any, name: str) -> None:
+        """Keeps the first name that the code gives to a tensor."""
+        if isinstance(value, Tensor):
+            self.net.variables.setdefault(value.name, name)
+
     # layers
 
     def apply(self, layer: Layer | Chain, args: Sequence[Any], line: int) -> Any:

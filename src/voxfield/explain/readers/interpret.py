@@ -32,6 +32,7 @@ class Calls(Protocol):
     def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor: ...
     def statement(self, value: Any, node: ast.expr) -> None: ...
     def tensor(self, value: Any, line: int) -> Tensor: ...
+    def bound(self, value: Any, name: str) -> None: ...
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -126,6 +127,7 @@ class Interpreter:
         match target:
             case ast.Name():
                 self.scope[target.id] = named(value, target.id)
+                self.calls.bound(value, target.id)
             case ast.Tuple() | ast.List():
                 values = self.items(value, target.lineno)
                 if len(values) != len(target.elts) or any(isinstance(t, ast.Starred) for t in target.elts):

@@ -50,6 +50,7 @@ class LayerGraph:
     def __init__(self, title: str) -> None:
         self.title = title
         self.notes: list[str] = []
+        self.variables: dict[str, str] = {}  # what the code calls a tensor, by the tensor's name
         self._ops: list[Op] = []
         self._tensors: dict[str, Tensor] = {}
         self._inputs: list[str] = []
@@ -115,7 +116,8 @@ class LayerGraph:
         tensors = {name: t for name, t in self._tensors.items() if name in names}
         inputs = tuple(name for name in self._inputs if name in names)
         axes = {name: self._axes[name] for name in inputs}
-        return Graph(kept, tensors, inputs, tuple(outputs), axes, self.title, tuple(self.notes))
+        notes, called = tuple(self.notes), dict(self.variables)
+        return Graph(kept, tensors, inputs, tuple(outputs), axes, self.title, notes, variables=called)
 
     # adding
 
