@@ -60,5 +60,5 @@ def quantise(samples: Array, bits: int) -> npt.NDArray[np.int32]:
     whole = exact * full
     np.rint(whole, out=whole)
     np.maximum(whole, -full, out=whole)
-    np.minimum(whole, full - 1, out=whole)
-    return whole.astype(np.int32)
+    bounded: npt.NDArray[np.int32] = np.minimum(whole, full - 1, out=whole).astype(np.int32)
+    return bounded
