@@ -3,8 +3,8 @@
     python benchmarks/sampling.py             # needs `pip install "voxfield[train]"`
     python benchmarks/sampling.py --markdown
 
-Both draw from the same file in the same run. With the state a whole map is drawn; without, its first rows, as a pass over
-the whole map always takes as long, and their codes are compared. The last but one column is a pass over the rows so far
+Both draw from the same file in the same run. With the state a whole map is drawn; without, its first rows, as a pass
+over the whole map always takes as long, and their codes are compared. "Over the rows so far" is a pass over these rows
 alone, the mean over all rows. Processor time is counted. Weights are random, on which the time does not depend.
 """
 
