@@ -52,6 +52,9 @@ def command(
     noise: Annotated[
         str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
     ] = "drop",
+    raw_output: Annotated[
+        bool, typer.Option("--raw-output", help="What the network itself gives, unscaled, as .wav of 32-bit floats.")
+    ] = False,
     raw: Raw = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
@@ -78,18 +81,20 @@ def command(
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
     from voxfield.audio import OutputFormat
-    from voxfield.tasks.separation.recording import check_noise, separating_engine
+    from voxfield.tasks.separation.recording import check_noise, check_raw_output, separating_engine
 
     check_noise(noise)
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
         raise InputError(f"-o {out} looks like a file, but each voice becomes one; name a folder")
-    wanted = OutputFormat(format, bitrate, rate)
+    check_raw_output(raw_output, speakers)
+    format = format or ("wav" if raw_output else "")
+    wanted = OutputFormat(format, bitrate, rate, exact=raw_output)
     planned = _planned(inputs, out, format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     check(planned, choices)
     number = _number(speakers)
     separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
-    work = SeparateWork(model, number, noise, wanted, threads, choices)
+    work = SeparateWork(model, number, noise, raw_output, wanted, threads, choices)
     raise typer.Exit(work_through(planned, work, choices))
 
 
@@ -100,6 +105,7 @@ class SeparateWork:
     model: str | None
     speakers: int | str | None
     noise: str
+    raw_output: bool
     wanted: "OutputFormat"
     threads: int
     choices: Choices
@@ -129,8 +135,8 @@ class SeparateWork:
                 comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
             shown = progress_of(source, report)
             done = separate_into(
-                source, sinks, engine, alone=alone, speakers=self.speakers, noise=self.noise, progress=shown,
-                watcher=comparison,
+                source, sinks, engine, alone=alone, speakers=self.speakers, noise=self.noise,
+                raw_output=self.raw_output, progress=shown, watcher=comparison,
             )  # fmt: skip
             made = done.details
             facts = {
