@@ -1,26 +1,36 @@
 """What the commands that read recordings one after another share; a bad one is named, and never stops the rest."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from voxfield.cli.inputs import Input, Job
+from voxfield.cli.jobs import ended_like_an_interrupt, processes_of, say
 from voxfield.cli.openers import check_choices, open_input
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
+from voxfield.pool import Lost, in_order
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
 
 
 class Answer(NamedTuple):
-    """What there is to say about one recording: values for JSON, words for people, and notes for both."""
+    """What there is to say about one recording: values for JSON, words for people, and notes for both.
+
+    Attributes:
+        made: what the command keeps of it, which is in no JSON.
+    """
 
     values: Mapping[str, Any]
     words: str
     notes: Sequence[str]
+    made: Any = None
 
 
 def one_by_one(
@@ -31,41 +41,64 @@ def one_by_one(
     as_json: bool,
     quiet: bool = False,
     to: IO[str] | None = None,
+    jobs: str = "1",
+    keep: Callable[[Path, Any], object] = lambda path, made: None,
 ) -> int:
     """Exit code after all recordings were tried: 0 all done, 1 some failed.
 
     Args:
         items: from `voxfield.cli.inputs.expand`.
-        work: does one open recording; what it raises is that recording's failure.
+        work: does one open recording; what it raises is that recording's failure. Where there are several processes it
+            is pickled.
         raw: describes headerless standard input.
         as_json: print a line of JSON a recording to standard output.
         quiet: say only what failed.
         to: where the words go; None for standard output, unless JSON is there.
+        jobs: how many processes share the recordings, or auto; answers come in the order of the recordings.
+        keep: called with a recording and what was made of it, as soon as it is.
     """
-    check_choices(
-        [Job(item.path, Path("unused")) for item in items],
-        as_json=as_json, overwrite=False, skip_existing=False, raw=raw,
-    )  # fmt: skip
+    planned = [Job(item.path, Path("unused")) for item in items]
+    check_choices(planned, as_json=as_json, overwrite=False, skip_existing=False, raw=raw)
+
+    def done(item: Input, result: Answer | str | Lost) -> None:
+        if isinstance(result, Answer):
+            keep(item.path, result.made)
+
     failed = 0
-    for item in items:
-        line: dict[str, Any] = {"input": str(item.path)}
-        try:
-            if item.problem:
-                raise InputError(item.problem)
-            with open_input(item.path, raw) as source:
-                answer = work(source, item.path)
-        except VoxfieldError as error:
-            failed += 1
-            reason = str(error).removeprefix(f"{item.path} ")
+    attempt = partial(_attempt, work=work, raw=raw)
+    with (
+        ended_like_an_interrupt(signal.SIGTERM),
+        closing(in_order(attempt, items, processes_of(jobs, planned), done)) as results,
+    ):
+        for item, result in results:
+            line: dict[str, Any] = {"input": str(item.path)}
+            if isinstance(result, str | Lost):
+                failed += 1
+                reason = result.reason if isinstance(result, Lost) else result
+                if as_json:
+                    print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
+                say(f"voxfield: {item.path}: {reason}")
+                continue
             if as_json:
-                print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
-            print(visible(f"voxfield: {item.path}: {reason}"), file=sys.stderr)
-            continue
-        if as_json:
-            print(json.dumps(line | {"status": "done", **answer.values, "notes": list(answer.notes)}), flush=True)
-        if not quiet and (to is not None or not as_json):
-            for words in (f"{item.path}  {answer.words}", *(f"  note: {note}" for note in answer.notes)):
-                print(visible(words), file=to or sys.stdout, flush=True)
+                print(json.dumps(line | {"status": "done", **result.values, "notes": list(result.notes)}), flush=True)
+            if not quiet and (to is not None or not as_json):
+                for words in (f"{item.path}  {result.words}", *(f"  note: {note}" for note in result.notes)):
+                    print(visible(words), file=to or sys.stdout, flush=True)
     if failed and len(items) > 1:
-        print(f"{failed} of {len(items)} failed", file=sys.stderr)
+        say(f"{failed} of {len(items)} failed")
     return int(failed > 0)
+
+
+def _attempt(item: Input, *, work: Callable[["Source", Path], Answer], raw: str | None) -> Answer | str:
+    """The answer, or why there is none."""
+    try:
+        if item.problem:
+            raise InputError(item.problem)
+        with open_input(item.path, raw) as source:
+            return work(source, item.path)
+    except BrokenPipeError:
+        raise
+    except VoxfieldError as error:
+        return str(error).removeprefix(f"{item.path} ")
+    except Exception as error:  # a fault of ours, which must not cost the other files either
+        return f"unexpected {type(error).__name__}: {error}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxfield.cli.inputs import Job
-from voxfield.cli.jobs import Report, Work, processes_for, run_jobs
+from voxfield.cli.jobs import Report, Work, processes_of, run_jobs
 from voxfield.cli.openers import check_choices
 from voxfield.errors import InputError
 
@@ -60,7 +60,7 @@ def work_through(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
         quiet=choices.quiet,
         overwrite=choices.overwrite,
         skip_existing=choices.skip_existing,
-        processes=processes_for(choices.jobs, jobs),
+        processes=processes_of(choices.jobs, jobs),
     )
 
 

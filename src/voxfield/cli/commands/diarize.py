@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import (
     AsJson,
@@ -25,6 +25,7 @@ from voxfield.cli.options import (
 )
 from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.tasks.diarization.recording import SpeakerCount

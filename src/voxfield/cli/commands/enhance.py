@@ -9,7 +9,7 @@ import typer
 
 from voxfield.cli.completion import enhancers
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -27,6 +27,7 @@ from voxfield.cli.options import (
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
