@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxfield.cli.completion import separators
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input, open_output
@@ -26,6 +25,8 @@ from voxfield.cli.options import (
     Raw,
     SkipExisting,
     Threads,
+    model_for,
+    number_or_auto,
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
@@ -47,9 +48,7 @@ def command(
     speakers: Annotated[
         str | None, typer.Option(help="How many voices, or auto; two if not said.", metavar="N|auto")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=separators)
-    ] = None,
+    model: Annotated[str | None, model_for("separate")] = None,
     noise: Annotated[
         str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
     ] = "drop",
@@ -93,7 +92,7 @@ def command(
     planned = _planned(inputs, out, format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     check(planned, choices)
-    number = _number(speakers)
+    number = None if speakers is None else number_or_auto("--speakers", speakers)
     separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
     work = SeparateWork(model, number, noise, raw_output, wanted, threads, choices)
     raise typer.Exit(work_through(planned, work, choices))
@@ -147,15 +146,6 @@ class SeparateWork:
             line = finish(done, self.choices, comparison, f"{job.input.name} separated", facts)
             written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
             return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
-
-
-def _number(speakers: str | None) -> int | str | None:
-    """What `--speakers` says."""
-    if speakers is None or speakers == "auto":
-        return speakers
-    if not speakers.isdigit():
-        raise InputError(f"--speakers takes a whole number or auto, not '{speakers}'")
-    return int(speakers)
 
 
 def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:

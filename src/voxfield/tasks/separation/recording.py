@@ -19,7 +19,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.separation.activity import Activity
 from voxfield.tasks.separation.raw_output import RawOutput
 from voxfield.tasks.separation.separator import Separator
-from voxfield.tasks.separation.source_counter import SpeakerCounter
+from voxfield.tasks.separation.source_counter import SourceCounter
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 AUTO = "auto"
@@ -95,7 +95,7 @@ def separate(
     check_raw_output(raw_output, speakers)
     with open_source(recording, rate) as source:
         separator = _separator(engine, source, noise, raw_output)
-        counter = SpeakerCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
+        counter = SourceCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
         blocks: list[Array] = []
         watcher = _Copying(lambda samples: blocks.append(samples.copy())) if speakers == AUTO else None
         voices = np.concatenate(list(pieces(source, counter, watcher=watcher)), axis=2)
@@ -129,7 +129,7 @@ def separate_into(
     """
     clock = Clock()
     separator = _separator(engine, source, noise, raw_output)
-    counter = SpeakerCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
+    counter = SourceCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
     if alone is not None:
         watcher = _Copying(alone.write, watcher)
     for voices in pieces(source, counter, watcher=watcher):

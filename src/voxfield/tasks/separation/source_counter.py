@@ -10,7 +10,7 @@ from voxfield.tasks.work import Processor, engine_for
 ENHANCER = "crn-tiny"
 
 
-class SpeakerCounter:
+class SourceCounter:
     """`feed` and `flush` as of the separator whose outputs are judged, and the judgement at the end.
 
     Args:
