@@ -102,6 +102,7 @@ def test_one_bad_file_does_not_stop_the_others(recording, model, tmp_path, capsy
         (["--speakers", "0"], "1 or more"),
         (["--noise", "hide"], "drop or keep"),
         (["-o", "voices.wav"], "looks like a file"),
+        (["-o", "-", "--speakers", "auto"], "decides at the end which voices there are"),
     ],
 )
 def test_wrong_usage(recording, model, words, message, capsys):

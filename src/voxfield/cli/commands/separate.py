@@ -93,6 +93,11 @@ def command(
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     check(planned, choices)
     number = None if speakers is None else number_or_auto("--speakers", speakers)
+    if number == AUTO and any(job.output == PIPE for job in planned):
+        raise InputError(
+            "--speakers auto decides at the end which voices there are, but standard output says at its beginning how "
+            "many channels it holds; name a folder with -o FOLDER, or leave out --speakers"
+        )
     separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
     work = SeparateWork(model, number, noise, raw_output, wanted, threads, choices)
     raise typer.Exit(work_through(planned, work, choices))
@@ -121,7 +126,7 @@ class SeparateWork:
             paths = [PIPE] if piped else _paths(job.output, sources)
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []
-            auto = self.speakers == "auto" and not piped  # the recording itself may get the first voice's name
+            auto = self.speakers == AUTO  # the recording itself may get the first voice's name
             for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
                 sink = open_output(
                     path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
