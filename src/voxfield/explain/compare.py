@@ -10,7 +10,7 @@ from typing import Any
 from .analysis import analyse
 from .attention import block_of
 from .graph import Graph
-from .report import LayerReport, Report, number
+from .report import LayerReport, Report, Status, number
 from .whatif import edited, separable_formula
 from .wording import power_of
 
@@ -177,5 +177,7 @@ def changes(before: Report, after: Report) -> tuple[Change, ...]:
             found.append(Change(name, old.axis, "positions", getattr(old, name), getattr(new, name)))
     for name in ("params", "macs", "macs_per_second", "state", "weight_bytes", "activation_peak"):
         first, second = getattr(before.costs, name), getattr(after.costs, name)
-        found.append(Change(name, "", first.unit, first.value, second.value))
+        sums = name in {"params", "macs", "macs_per_second"}  # which say nothing where operators are left out
+        values = [None if sums and figure.status is Status.PARTIAL else figure.value for figure in (first, second)]
+        found.append(Change(name, "", first.unit, *values))
     return tuple(change for change in found if change.before is not None or change.after is not None)

@@ -144,7 +144,9 @@ class Graph:
     notes: tuple[str, ...] = ()
     own_params: int | None = None  # of the module it stands for, where its operators do not hold them all
     loops: tuple[tuple[str, str], ...] = ()  # (state input, the output that becomes it at the next step)
-    variables: Mapping[str, str] = field(default_factory=dict)  # what the code it was read from calls its tensors
+    variables: Mapping[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # what its code calls a tensor, on which line
 
     def shape(self, name: str) -> tuple[Size, ...]:
         """The shape of the tensor called `name`."""

@@ -24,21 +24,24 @@ def cbam_code(before: Graph, after: Graph, behind: str) -> str:
             firsts.setdefault(block, op)
     carried = any(name.endswith(".cbam_block") for name in firsts)
     code = parts.rstrip("\n") if carried else parts.split("\n\n\n")[0]
-    uses: dict[tuple[str, ...], list[str]] = {}
-    for number, (name, op) in enumerate(firsts.items(), 1):
-        source = op.inputs[0]
-        layer = name.rpartition(".")[0]
-        called = before.variables.get(source)
+    places: dict[tuple[str, object], list[tuple[str, Size]]] = {}
+    for name, op in firsts.items():
+        layer, source = name.rpartition(".")[0], op.inputs[0]
+        place = before.variables.get(source, ("", layer))  # a line that runs several times is one place
+        places.setdefault(place, []).append((layer, _channels(before, source, op)))
+    uses = []
+    for number, ((called, _), layers) in enumerate(places.items(), 1):
+        several = len({channels for _, channels in layers}) > 1
+        shown = [f"{layer} ({channels})" if several and not keras else layer for layer, channels in layers]
+        remark = f"  # {behind.format(layer=', '.join(shown))}"
+        made = f"{'CbamBlock' if carried else 'Cbam'}({'channels' if several else layers[0][1]})"
         if keras:
-            function, given = "cbam_block" if carried else "cbam", called or "x"
-            lines: tuple[str, ...] = (f"{given} = {function}({given})",)
+            uses.append(f"{called or 'x'} = {'cbam_block' if carried else 'cbam'}({called or 'x'}){remark}")
+        elif called:
+            uses += [f"self.cbam{number} = {made}", f"{called} = self.cbam{number}({called}){remark}"]
         else:
-            made = f"{'CbamBlock' if carried else 'Cbam'}({_channels(before, source, op)})"
-            within = f"self.cbam{number} = {made}", f"{called} = self.cbam{number}({called})"
-            lines = within if called else (f"{made},",)
-        uses.setdefault((*lines, str(before.op(layer).line)), []).append(behind.format(layer=layer))
-    each = ["\n".join([*lines[:-1], f"{lines[-1]}  # {', '.join(names)}"]) for (*lines, _), names in uses.items()]
-    return "\n\n\n".join([code, "\n".join(each)])
+            uses.append(f"{made},{remark}")
+    return "\n\n\n".join([code, "\n".join(uses)])
 
 
 def _channels(graph: Graph, tensor: str, op: Op) -> Size:

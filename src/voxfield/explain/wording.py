@@ -20,40 +20,17 @@ from .graph import Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
 from .path import Step, Walk, walk
 from .phrases import LANGUAGES, PHRASES
-from .report import AxisField, Cause, LayerReport, Report
-from .shapes import conv_size
+from .report import AxisField, Cause, LayerReport, Report, Status
+from .shapes import conv_size, transposed_size
 from .to_paste import cbam_code
 from .whatif import additions, edited
+from .zh import translated
 
 MOST_NAMES = 5
 MOST_FORMULAS = 6
 LONGEST_LIST = 12
 EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 NEARLY_CONSTANT = 1.5
-
-WHY_ZH = {
-    "mean and variance over": "均值与方差统计了整个",
-    "softmax over": "softmax 遍及整个",
-    "recurrence in both directions over": "双向循环遍及整个",
-    "recurrence over": "循环沿",
-    "attention over": "注意力遍及整个",
-    "one weight for each position of": "每个位置都有自己的权重：",
-    "running sums over": "累积求和沿",
-    "the last state has seen all of": "最后的状态看过整个",
-    "a squeezed position of": "只取一个位置：",
-    "one position is shared by all of": "同一位置供所有位置共用：",
-    "a reversed copy is joined to": "与倒序的副本相连：",
-    "a product over all of": "乘积遍及整个",
-    "reverses an unknown length of": "倒转了长度未知的",
-    "an irregular rearrangement of": "不规则重排了",
-    "every channel holds a different position of": "每个通道各持一个位置：",
-    "features hold every position of": "特征里含有所有位置：",
-    "mean over": "平均遍及整个",
-    "max over": "最大值遍及整个",
-    "sum over": "求和遍及整个",
-    "avg over the whole of": "平均遍及整个",
-    "max over the whole of": "最大值遍及整个",
-}
 
 
 @dataclass(frozen=True)
@@ -188,8 +165,7 @@ class _Writer:
         if self.language == "en":
             return cause.why
         text, _, axis = cause.why.rpartition(" ")
-        axis = self.phrases.get(axis, axis)
-        return f"{WHY_ZH[text]}{axis}" if text in WHY_ZH else f"{text} {axis}"
+        return translated(f"{text} {self.phrases.get(axis, axis)}", self.language)
 
     # why this kernel
 
@@ -202,6 +178,8 @@ class _Writer:
         if field.local_rf is None:
             return self._kernel_before(field, names) if blocked else ""
         near = self._kernel_near(field, field.local_rf)
+        if blocked and field.local_rf == 1:
+            return self.say("kernel_whole_only", axis=self.labels[field.axis], names=names) if near else ""
         if not near or not names:
             return near
         far = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
@@ -232,7 +210,7 @@ class _Writer:
         if not wide:
             return self.say("kernel_only", **stated)
         chain = [step for step in path.chain if step.share]
-        most = max(wide, key=lambda step: step.share)
+        most = max(wide, key=lambda step: (step.share, step.hop))
         if sum(step.share for step in chain) + 1 != local:
             key = "kernel_paths" if path.branches else "kernel_up"
             return self.say(key, layer=most.op.name, reach=plain(most.reach), share=plain(most.share), **stated)
@@ -247,9 +225,10 @@ class _Writer:
             plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms
         )
         longest = self.say("kernel_longest") if path.branches else ""
-        if most.hop == 1:
+        if all(step.hop == 1 for step in wide):
             return self.say("kernel_flat", **stated) + longest
-        shares = {"share": plain(most.share), "layer": most.op.name, "hop": plain(most.hop)}
+        late = self.say("kernel_late", hop=plain(most.hop), **stated) if most.hop > 1 else ""
+        shares = {"share": plain(most.share), "layer": most.op.name, "late": late}
         return self.say("kernel_sum", **shares, **stated) + longest
 
     # why this stride
@@ -336,15 +315,21 @@ class _Writer:
         each = [f"{name} + {plain(sum(op.params for op in ops))}" for name, ops in blocks.items()]
         listed = self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
         found = [] if edit == "cbam" else self._where([self.graph.op(name) for name in blocks], listed)
+        if edit == "cbam":
+            found.append(self.say("cbam_cost", layers=listed))
+        return [*found, self._total(edit, after), self.say("cbam_rule"), self.say("cbam_field")]
+
+    def _total(self, edit: str, after: Graph) -> str:
+        """Parameters and multiply-accumulates before and after; only those that leave nothing out."""
         old, new = self.report.costs, analyse(after).costs
-        figures = old.params.value, new.params.value, old.macs.value, new.macs.value
-        if None not in figures:
-            stated = [
-                f(value) for f, value in zip((plain, plain, short, short), figures, strict=True) if value is not None
-            ]
-            costs = dict(zip(("before", "after", "macs", "macs_after"), stated, strict=True))
-            found.append(self.say("cbam_cost" if edit == "cbam" else "cbam_total", layers=listed, **costs))
-        return [*found, self.say("cbam_rule"), *([self.say("cbam_field")] if None not in figures else [])]
+        parts = []
+        for key, before, now, form in (
+            ("cbam_params", old.params, new.params, plain),
+            ("cbam_macs", old.macs, new.macs, short),
+        ):
+            if before.value and now.value and before.status is now.status is Status.EXACT:
+                parts.append(self.say(key, before=form(before.value), after=form(now.value)))
+        return self.say("cbam_total", figures=self.phrases["clause"].join(parts), edit=edit) if parts else ""
 
     def _where(self, places: Sequence[Op], listed: str) -> list[str]:
         """Where residual blocks with CBAM go, and why there."""
@@ -368,7 +353,11 @@ class _Writer:
     def _size_along(self, field: AxisField) -> list[str]:
         steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
         sizes = {s.op.name: (self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps}
-        changing = [s for s in steps if None in sizes[s.op.name] or sizes[s.op.name][0] != sizes[s.op.name][1]]
+        changing = [
+            s
+            for s in steps
+            if (None in sizes[s.op.name] and s.window != Window()) or sizes[s.op.name][0] != sizes[s.op.name][1]
+        ]
         stated = []
         for step in changing[:MOST_FORMULAS]:
             before, after = sizes[step.op.name]
@@ -376,8 +365,9 @@ class _Writer:
             if formula is not None and after is not None:
                 stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=plain(after)))
             elif formula is not None and len(steps) == 1:
-                example = EXAMPLE_HOPS * step.window.stride
-                size = conv_size(example, step.window, "") if step.op.kind != "conv_transpose" else None
+                up = step.op.kind == "conv_transpose"
+                example = EXAMPLE_HOPS * (1 if up else step.window.stride)
+                size = (transposed_size if up else conv_size)(example, step.window, "")
                 if size is not None:
                     sizes_ = {"example": plain(example), "size": plain(size)}
                     stated.append(self.say("size_open", layer=step.op.name, formula=formula, **sizes_))
@@ -539,14 +529,16 @@ class _Writer:
                 continue
             filters = self.graph.shape(point.outputs[0])[point.channel_dim or 0]
             costs = [self.report.layer(o.name).macs.value for o in (op, point)]
-            if filters is None or None in costs or self.graph.shape(op.outputs[0])[op.channel_dim or 0] != channels:
+            if filters is None or self.graph.shape(op.outputs[0])[op.channel_dim or 0] != channels:
                 return []
+            key = "separable_each" if None in costs else "separable"
+            costs = [taps * channels, channels * filters] if None in costs else costs  # of one position
             cost, standard = sum(int(c or 0) for c in costs), int(costs[0] or 0) * filters
             stated = {"depthwise": op.name, "pointwise": point.name, "taps": plain(taps), "channels": plain(channels)}
             ratio, power = ratio_text(cost / standard), power_of(op.windows)
             return [
                 self.say(
-                    "separable",
+                    key,
                     filters=plain(filters),
                     cost=short(cost),
                     standard=short(standard),
@@ -619,7 +611,7 @@ class _Writer:
         if field is None:
             return []
         found = []
-        kinds = {"norm": "fix_norm", "softmax": "fix_norm", "reduce": "fix_reduce", "adaptive_pool": "fix_reduce"}
+        kinds = {"norm": "fix_norm", "softmax": "fix_attention", "reduce": "fix_reduce", "adaptive_pool": "fix_reduce"}
         kinds.update({"attention": "fix_attention", "rnn": "fix_rnn"})
         grouped: dict[str, list[Cause]] = {}
         for cause in blocked:
