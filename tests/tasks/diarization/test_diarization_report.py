@@ -10,7 +10,8 @@ import pytest
 from voxfield.errors import InputError, OutputError
 from voxfield.metrics.diarization import Turn
 from voxfield.tasks.diarization.recording import Diarized
-from voxfield.tasks.diarization.report import Listened, check_page, page, write_page
+from voxfield.tasks.diarization.report import Listened, page, write_page
+from voxfield.tasks.report.document import PAGE, check_report
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[3] / "scripts" / "screenshots.py"))
 PROGRAM = SCRIPT["find_browser"]()
@@ -46,7 +47,7 @@ def test_the_page_is_written_whole_and_once(heard, tmp_path):
     with pytest.raises(OutputError, match="exists already"):
         write_page(tmp_path / "a.html", made, heard, title="t", facts={})
     with pytest.raises(InputError, match=r"\.html page"):
-        check_page(tmp_path / "a.png")
+        check_report(tmp_path / "a.png", PAGE)
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
 
 

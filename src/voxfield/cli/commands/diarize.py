@@ -22,6 +22,7 @@ from voxfield.cli.options import (
     SkipExisting,
     SpeakerModel,
     Threads,
+    number_or_auto,
 )
 from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
 from voxfield.errors import InputError, OutputError
@@ -77,11 +78,11 @@ def command(
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
     from voxfield.tasks.diarization.recording import SpeakerCount, diarizing_engine
-    from voxfield.tasks.diarization.report import check_page
+    from voxfield.tasks.report.document import PAGE, check_report
 
     if report is not None:
-        check_page(report)
-    count = SpeakerCount.of(_number(speakers), min_speakers, max_speakers)
+        check_report(report, PAGE, overwrite=overwrite)
+    count = SpeakerCount.of(number_or_auto("--speakers", speakers), min_speakers, max_speakers)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     planned = _planned(inputs, out)
     check([replace(job, output=Path("unused")) if job.output == PIPE else job for job in planned], choices)
@@ -131,15 +132,6 @@ def _print(text: str) -> None:
         raise
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
-
-
-def _number(speakers: str) -> int | str:
-    """What `--speakers` says."""
-    if speakers == AUTO:
-        return speakers
-    if not speakers.isdecimal():
-        raise InputError(f"--speakers takes a whole number or auto, not '{speakers}'")
-    return int(speakers)
 
 
 def _planned(inputs: list[str], out: str | None) -> list[Job]:
