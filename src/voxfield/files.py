@@ -128,10 +128,17 @@ class PartFile:
             raise OutputError(
                 f"{self.target} is no ordinary file and is never replaced; to write to a pipe, redirect -o - to it"
             )
-        if exists and not self._overwrite:
-            raise OutputError(
-                f"{self.target} exists already; allow it to be replaced with --overwrite (overwrite=True)"
-            )
+        refuse_existing(self.target, self._overwrite)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Return when nothing is there, or may be replaced.
+
+    Raises:
+        OutputError: something is there.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite (overwrite=True)")
 
 
 @cache  # once a folder and process

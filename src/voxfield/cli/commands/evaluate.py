@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import all_models
+from voxfield.cli.completion import models_for
 from voxfield.cli.jobs import jobs_of
 from voxfield.cli.options import Jobs, Offline
 from voxfield.cli.printable import visible
@@ -38,7 +38,7 @@ def command(
             "--model",
             "-m",
             help="Name of a model, or an .onnx file; crn-small, or for RTTM the speaker model.",
-            autocompletion=all_models,
+            autocompletion=models_for(),
         ),
     ] = None,
     measures: Annotated[

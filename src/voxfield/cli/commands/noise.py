@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
-from voxfield.cli.completion import enhancers
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads
-from voxfield.errors import InputError
+from voxfield.cli.openers import check_alone
+from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 
 def command(
     inputs: Inputs,
-    model: Annotated[
-        str, typer.Option(help="The enhancer that takes the speech away.", autocompletion=enhancers)
-    ] = "crn-small",
+    model: Annotated[str, model_for("enhance", "The enhancer that takes the speech away.")] = "crn-small",
     tokenizer: Annotated[str, typer.Option(help="Network of tokens: name or .onnx file.")] = "noise-vqvae",
     kinds: Annotated[str, typer.Option(help="Probe that names their codes: name or .onnx file.")] = "noise-kinds",
     raw: Raw = None,
@@ -56,8 +53,7 @@ def command(
 
     items = expand(inputs, "noise")
     if report is not None:
-        if len(items) > 1:
-            raise InputError(f"--report shows one recording, not {len(items)}")
+        check_alone(len(items), "recording")
         check_report(report, overwrite=overwrite)
     engine_for(model, "enhance", threads=threads)  # models that cannot be had are said before any file is opened
     NoiseKinds(tokenizer, kinds, threads=threads)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
-from voxfield.cli.completion import representers
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads
+from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
 from voxfield.cli.printable import visible
 from voxfield.pool import AUTO
 
@@ -28,9 +27,7 @@ def command(
         str | None,
         typer.Option(help="Such as z, of the encoder, or c, of the context network; the last one if not given."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=representers)
-    ] = None,
+    model: Annotated[str | None, model_for("represent")] = None,
     raw: Raw = None,
     overwrite: Overwrite = False,
     jobs: Jobs = AUTO,

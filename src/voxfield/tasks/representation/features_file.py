@@ -17,7 +17,7 @@ import numpy as np
 from voxfield.audio import Source
 from voxfield.cards import Card, Layer
 from voxfield.errors import OutputError
-from voxfield.files import PartFile, written_whole
+from voxfield.files import PartFile, refuse_existing, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.representation.recording import represent_into
 from voxfield.tasks.representation.representer import field_times_s
@@ -66,8 +66,7 @@ class FeaturesFile:
 
     def __init__(self, path: Path, card: Card, layer: Layer, *, overwrite: bool = False) -> None:
         check_file(path)
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite (overwrite=True)")
+        refuse_existing(path, overwrite)
         self._path, self._card, self._layer, self._overwrite = path, card, layer, overwrite
         self._frame_bytes = 4 * layer.channels
         self._places: dict[str, tuple[int, int]] = {}  # first frame of each recording, and the one after its last
