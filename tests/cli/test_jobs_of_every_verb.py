@@ -76,3 +76,22 @@ def test_evaluate(recordings, tiny_spectral, tiny_embedder, tmp_path, capfd):
             assert run(["evaluate", *map(str, words), "--json", "--jobs", jobs]) == 0
             said.append(json.loads(capfd.readouterr().out))
         assert said[0] == said[1] and said[0]["recordings"] == 3
+
+
+def test_what_was_made_before_an_interrupt_is_kept(recordings, tiny_embedder, tmp_path, monkeypatch, capsys):
+    from voxfield.tasks.speakers import embedding
+
+    embed, count = embedding.embed_source, []
+
+    def interrupted(*given):
+        count.append(1)
+        if len(count) == 3:
+            raise KeyboardInterrupt
+        return embed(*given)
+
+    monkeypatch.setattr(embedding, "embed_source", interrupted)
+    out = tmp_path / "e.npz"
+    assert run(["embed", str(recordings), "--model", str(tiny_embedder), "-o", str(out), "--jobs", "1"]) == 130
+    assert "interrupted; 3 of 4 were tried" in capsys.readouterr().err
+    with np.load(out) as found:
+        assert [name[-5:] for name in found["name"]] == ["0.wav", "2.wav"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from voxfield.cli.inputs import Input, Job
-from voxfield.cli.jobs import ended_like_an_interrupt, processes_of, say
+from voxfield.cli.jobs import ALL_DONE, INTERRUPTED, SOME_FAILED, ended_like_an_interrupt, processes_of, say
 from voxfield.cli.openers import check_choices, open_input
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
@@ -56,7 +56,7 @@ def answer_all(
     jobs: str = "1",
     keep: Callable[[Path, Any], object] = lambda path, made: None,
 ) -> int:
-    """Exit code after all recordings were tried: 0 all done, 1 some failed.
+    """Exit code after all recordings were tried: 0 all done, 1 some failed, 130 interrupted.
 
     Args:
         items: from `voxfield.cli.inputs.expand`.
@@ -73,32 +73,38 @@ def answer_all(
         if isinstance(result, Answer):
             keep(item.path, result.made)
 
-    failed = 0
+    tried, failed, code = 0, 0, ALL_DONE
     attempt = partial(_attempt, work=work)
-    with (
-        ended_like_an_interrupt(signal.SIGTERM),
-        closing(in_order(attempt, items, processes_of(jobs, _planned(items)), done)) as results,
-    ):
-        for item, result in results:
-            line: dict[str, Any] = {"input": str(item.path)}
-            if isinstance(result, str | Lost):
-                failed += 1
-                reason = result.reason if isinstance(result, Lost) else result
-                if as_json:
-                    print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
-                say(f"voxfield: {item.path}: {reason}")
-                continue
-            if as_json:
-                print(json.dumps(line | {"status": "done", **result.values, "notes": list(result.notes)}), flush=True)
-            if not quiet and (to is not None or not as_json):
-                for words in (
-                    *f"{item.path}  {result.words}".splitlines(),
-                    *(f"  note: {note}" for note in result.notes),
-                ):
-                    print(visible(words), file=to or sys.stdout, flush=True)
+    try:
+        with (
+            ended_like_an_interrupt(signal.SIGTERM),
+            closing(in_order(attempt, items, processes_of(jobs, _planned(items)), done)) as results,
+        ):
+            for item, result in results:
+                tried += 1
+                failed += isinstance(result, str | Lost)
+                _say(item, result, as_json=as_json, quiet=quiet, to=to)
+    except KeyboardInterrupt:
+        say(f"voxfield: interrupted; {tried} of {len(items)} were tried")
+        code = INTERRUPTED
     if failed and len(items) > 1:
         say(f"{failed} of {len(items)} failed")
-    return int(failed > 0)
+    return code or (SOME_FAILED if failed else ALL_DONE)
+
+
+def _say(item: Input, result: Answer | str | Lost, *, as_json: bool, quiet: bool, to: IO[str] | None) -> None:
+    line: dict[str, Any] = {"input": str(item.path)}
+    if isinstance(result, str | Lost):
+        reason = result.reason if isinstance(result, Lost) else result
+        if as_json:
+            print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
+        say(f"voxfield: {item.path}: {reason}")
+        return
+    if as_json:
+        print(json.dumps(line | {"status": "done", **result.values, "notes": list(result.notes)}), flush=True)
+    if not quiet and (to is not None or not as_json):
+        for words in (*f"{item.path}  {result.words}".splitlines(), *(f"  note: {note}" for note in result.notes)):
+            print(visible(words), file=to or sys.stdout, flush=True)
 
 
 def _planned(items: Sequence[Input]) -> list[Job]:

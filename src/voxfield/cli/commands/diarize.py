@@ -25,7 +25,7 @@ from voxfield.cli.options import (
     number_or_auto,
 )
 from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
-from voxfield.errors import InputError
+from voxfield.errors import InputError, OutputError
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def command(
 ) -> None:
     """Say who speaks when: one line of RTTM a turn, or with --json the turns and the seconds of each speaker.
 
-    Speakers are called speaker1, speaker2 ... by their first turn, or by their names in a --book.
+    Where several speak at once, it is the turn of the one who is heard best. Speakers are called speaker1, speaker2 ...
+    by their first turn, or by their names in a --book.
 
     Examples:
 
@@ -115,13 +116,22 @@ class DiarizeWork:
         if job.output != PIPE:
             made.save(job.output, overwrite=self.choices.overwrite)
         elif not self.choices.as_json:
-            sys.stdout.write(made.rttm())
-            sys.stdout.flush()
+            _print(made.rttm())
         if self.choices.report is None or heard is None:
             return work.to_dict()
         title, overwrite = f"{job.input.name}: who speaks when", self.choices.overwrite
         write_page(self.choices.report, made, heard, title=title, facts=work_rows(work), overwrite=overwrite)
         return work.to_dict() | {"report": str(self.choices.report)}
+
+
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _planned(inputs: list[str], out: str | None) -> list[Job]:

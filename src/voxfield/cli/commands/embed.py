@@ -11,7 +11,7 @@ from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.inputs import expand
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SpeakerModel, Threads
 from voxfield.cli.printable import visible
-from voxfield.files import refuse_existing
+from voxfield.files import PartFile
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ def command(
     items = expand(inputs, "embed")
     if out is not None:
         check_file(out)
-        refuse_existing(out, overwrite)
+        with PartFile(out, overwrite=overwrite):  # what cannot be written is said before the work, not after it
+            pass
     embedding_engine(model, threads=threads)  # a model that cannot be had is said before any file is opened
     made: dict[Path, Embedded] = {}
     work = EmbedWork(model, threads)

@@ -65,7 +65,7 @@ def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) 
     ]
     pictured = heard.track.picture.power()
     spectrogram = plots.spectrogram(shade(pictured, brightest(pictured)), "the recording", duration_s, RATE_HZ / 2)
-    facts = {"Duration": f"{made.duration_s:.2f} s", "Two or more at once": f"{made.overlap_s:.1f} s"} | facts
+    facts = {"Duration": f"{made.duration_s:.2f} s"} | facts
     details = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
     body = f"""<h1>{escape(title)}</h1>
 {player.controls(["Recording"], [0.0], min(duration_s, PLAYED_S), duration_s)}
