@@ -5,7 +5,8 @@
 
 The answer time runs from the last sample that an output needs being sent to that output arriving; the algorithmic
 latency of the network comes on top. An answer later than a frame is an underrun for a player that holds one frame back.
-Client and service share the machine; CPU is the service's alone, so `cores a session` also tells on a busy machine.
+Client and service share the machine; CPU is the service's alone, so `cores a session` also tells on a busy machine, and
+`cores client` is what the client takes from it.
 """
 
 import argparse
@@ -141,7 +142,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     await asyncio.gather(*(session.over for session in warm))
     before_kb = memory_kb(service)
     sessions = await opened(count)
-    cpu_s, began_s = cpu(service), time.perf_counter()
+    cpu_s, own_s, began_s = cpu(service), time.process_time(), time.perf_counter()
     turns = int(seconds / FRAME_S)
     late_client = 0
     for turn in range(turns):
@@ -154,7 +155,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
                 await asyncio.sleep(0)
             late_client += wait_s < -FRAME_S
             session.send()
-    worked_s, cpu_s = time.perf_counter() - began_s, cpu(service) - cpu_s
+    worked_s, cpu_s, own_s = time.perf_counter() - began_s, cpu(service) - cpu_s, time.process_time() - own_s
     most_kb = memory_kb(service)
     for session in sessions:
         session.stop()
@@ -175,6 +176,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
         "late_client_frames": late_client,
         "cores": round(cpu_s / worked_s, 2),
         "cores_a_session": round(cpu_s / worked_s / count, 5),
+        "cores_client": round(own_s / worked_s, 2),
         "service_mb": round(most_kb / 1024, 1),
         "kb_a_session": round((most_kb - before_kb) / count, 1),
         "machine_load": round(os.getloadavg()[0], 1),

@@ -5,8 +5,8 @@ Everything takes turns in one process, and a ratio is the median over the rounds
     python benchmarks/speakers.py             # needs `pip install "voxfield[bench]"`
     python benchmarks/speakers.py --markdown
 
-Weights are random, on which the time does not depend. The plain implementation is the same network in torch with the
-features of `voxfield.nn.fbank`.
+Weights are random, on which the time does not depend. The plain implementation is the same network in torch, with its
+attention as WeSpeaker writes it, and the features of `voxfield.nn.fbank`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from voxfield.features import fbank
 from voxfield.models.ds_tdnn import DsTdnn, DsTdnnConfig
 from voxfield.models.ecapa_tdnn import EcapaConfig, EcapaTdnn
 from voxfield.nn.fbank import FilterBank
+from voxfield.nn.pooling import AttentiveStatistics
 
 SECONDS = 10
 
@@ -58,6 +59,21 @@ def engines(folder: Path) -> tuple[torch.nn.Module, dict[str, object]]:
         export_network(net, folder / f"{number}.onnx", about)
         made[name] = vf.load_engine(folder / f"{number}.onnx")
     return nets["ECAPA-TDNN, 512 channels"].eval(), made
+
+
+class PlainPooling(torch.nn.Module):
+    """`AttentiveStatistics` with context as WeSpeaker writes it: means and deviations stand beside every frame."""
+
+    def __init__(self, pool: AttentiveStatistics) -> None:
+        super().__init__()
+        self.hidden, self.scores = pool.hidden, pool.scores
+
+    def forward(self, x: torch.Tensor, mask: None) -> torch.Tensor:
+        context = x.mean(-1, keepdim=True), torch.sqrt(torch.var(x, dim=-1, keepdim=True) + 1e-7)
+        seen = torch.cat([x, *(part.expand_as(x) for part in context)], 1)
+        weights = self.scores(self.hidden(seen).tanh()).softmax(-1)
+        mean = (weights * x).sum(-1)
+        return torch.cat([mean, ((weights * x.square()).sum(-1) - mean.square()).clamp(min=1e-7).sqrt()], 1)
 
 
 def measured(rivals: dict[str, Callable[[], object]], rounds: int) -> dict[str, np.ndarray]:
@@ -95,6 +111,10 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         net, made = engines(Path(folder))
+        frames = torch.randn(1, 80, 200)
+        with torch.no_grad():
+            ours, net.pool = net(frames), PlainPooling(net.pool)
+            assert torch.allclose(net(frames), ours, atol=1e-4)
         features = FilterBank()
 
         @torch.no_grad()

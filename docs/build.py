@@ -40,7 +40,7 @@ def answer(arguments: list[str]) -> str:
 
 def sections(text: str) -> list[str]:
     """The parts of an answer, which empty lines separate."""
-    return text.strip("\n").split("\n\n")
+    return [part.strip("\n") for part in text.strip("\n").split("\n\n")]
 
 
 def wanted(section: str, words: list[str]) -> bool:

@@ -13,7 +13,9 @@ from voxfield.explain import explain
 from voxfield.nn.streaming import State, Streaming, flatten, map_state
 
 
-def verify(layer: Streaming, shape: tuple[int, ...], layout: str = "BCT", tolerance: float = 1e-5) -> None:
+def verify(
+    layer: Streaming, shape: tuple[int, ...], layout: str = "BCT", tolerance: float = 1e-5, codes: int = 0
+) -> None:
     """Raise an AssertionError for the first promise that a layer breaks.
 
     Args:
@@ -21,9 +23,11 @@ def verify(layer: Streaming, shape: tuple[int, ...], layout: str = "BCT", tolera
         shape: of an input of some thirty strides or more, two of a batch.
         layout: letters of its axes, as for `voxfield.explain`.
         tolerance: largest difference, relative to the largest value.
+        codes: the input is whole numbers from 0 to below this, which have no gradient; 0 for others.
     """
     layer = layer.eval()
-    x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    random = torch.Generator().manual_seed(1)
+    x = torch.randint(codes, shape, generator=random) if codes else torch.randn(shape, generator=random)
     assert x.shape[layer.batch_axis] == 2 and x.shape[layer.time_axis] % layer.stride == 0
     _zeros_are_the_initial_state(layer, x, tolerance)
     _blocks_give_what_the_whole_gives(layer, x, tolerance)
@@ -32,7 +36,8 @@ def verify(layer: Streaming, shape: tuple[int, ...], layout: str = "BCT", tolera
     _the_future_does_not_reach_back(layer, x)
     _part_of_a_stride_is_refused(layer, x)
     _any_dtype_and_device(layer, x)
-    _the_field_is_what_explain_says(layer, x, layout)
+    if not codes:
+        _the_field_is_what_explain_says(layer, x, layout)
 
 
 def leaves(output: object) -> list[Tensor]:
@@ -93,13 +98,14 @@ def _gradients_are_those_of_the_whole(layer: Streaming, x: Tensor, tolerance: fl
     count = x.shape[layer.time_axis] // layer.stride
     found = []
     for strides in ([count], [count // 3, 1, count - 1 - count // 3]):
-        free = x.double().requires_grad_()
+        free = x.double().requires_grad_() if x.is_floating_point() else x
         outputs, _ = in_blocks(layer, free, strides)
         weights = [torch.randn(y.shape, generator=torch.Generator().manual_seed(2), dtype=y.dtype) for y in outputs]
         total = sum((y * weight).sum() for y, weight in zip(outputs, weights, strict=True))
         trained = [parameter for parameter in layer.parameters() if parameter.requires_grad]
-        gradients = torch.autograd.grad(total, [free, *trained], allow_unused=True, materialize_grads=True)
-        assert gradients[0].any(), "no gradient reaches the input"
+        trained = [free, *trained] if free.requires_grad else trained
+        gradients = torch.autograd.grad(total, trained, allow_unused=True, materialize_grads=True)
+        assert gradients[0].any(), "no gradient comes through"
         found.append(list(gradients))
     close(found[1], found[0], tolerance, "gradients over three blocks")
 
@@ -127,7 +133,8 @@ def _the_future_does_not_reach_back(layer: Streaming, x: Tensor) -> None:
     for strides in (1, count // 2, count - 1):
         known = strides * layer.stride
         changed = x.clone()
-        changed.narrow(layer.time_axis, known, x.shape[layer.time_axis] - known).fill_(float("nan"))
+        future = changed.narrow(layer.time_axis, known, x.shape[layer.time_axis] - known)
+        future.fill_(float("nan")) if x.is_floating_point() else future.copy_(future.flip(layer.batch_axis))
         for got, wanted in zip(leaves(layer(changed)[0]), whole, strict=True):
             before = int(known * layer.rate)
             got, wanted = (y.narrow(layer.time_axis, 0, before) for y in (got, wanted))
@@ -152,8 +159,9 @@ def _part_of_a_stride_is_refused(layer: Streaming, x: Tensor) -> None:
 def _any_dtype_and_device(layer: Streaming, x: Tensor) -> None:
     short = x.narrow(layer.time_axis, 0, 4 * layer.stride)
     half = copy.deepcopy(layer).bfloat16()
-    output, state = half(short.bfloat16())
-    output, state = half(short.bfloat16(), state)
+    half_short = short.bfloat16() if short.is_floating_point() else short
+    output, state = half(half_short)
+    output, state = half(half_short, state)
     assert all(part.dtype == torch.bfloat16 and part.isfinite().all() for part in leaves(output))
     elsewhere = copy.deepcopy(layer).to("meta")  # a device without numbers, on every machine
     output, state = elsewhere(short.to("meta"))

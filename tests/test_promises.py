@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_the_table_of_commands_and_functions_runs_and_both_agree(folder):
             if "(" in function:
                 made[function] = eval(function, {"vf": vf, "voxfield": vf, "__builtins__": {"__import__": __import__}})
             else:
-                __import__(function)
+                assert resolve_name(function)
     enhanced, (voices,) = Path("noisy_enhance.wav"), (one for one in made.values() if isinstance(one, vf.Separated))
     assert enhanced.read_bytes() == Path("clean.wav").read_bytes()
     for number, voice in enumerate(voices.voices, 1):
@@ -130,9 +131,9 @@ def test_input_level_does_not_matter(name, level_db):
 
 
 def test_the_scores_are_those_on_the_cards():
-    for title, pesq, estoi, si_sdr, _, weights in rows(section("Scores")):
-        if not title.startswith("crn"):
-            continue
+    scored = [cells for cells in rows(README.split("## What it does")[0]) if cells[0].startswith("crn")]
+    assert len(scored) == 2
+    for title, pesq, estoi, si_sdr, _, _, weights in scored:
         name, thousands = re.match(r"(\S+), (\d+) k parameters", title).groups()
         card = find(name)
         scores = card.measured["enhanced"]

@@ -28,6 +28,7 @@ _HOMES = {
     "explain": "voxfield.explain",
     "load_engine": "voxfield.runtime",
     "represent": "voxfield.tasks",
+    "sample": "voxfield.tasks",
     "separate": "voxfield.tasks",
     "verify": "voxfield.tasks",
 }
@@ -52,6 +53,7 @@ __all__ = [  # the same names, spelt out for tools that read and do not run
     "explain",
     "load_engine",
     "represent",
+    "sample",
     "separate",
     "verify",
 ]
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         enhance,
         enhance_file,
         represent,
+        sample,
         separate,
         verify,
     )

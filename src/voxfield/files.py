@@ -63,7 +63,7 @@ class PartFile:
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         if "\0" in str(target):
             raise OutputError(f"{str(target)!r} cannot be the name of a file: it holds a zero byte")
-        self.target, self._overwrite = target, overwrite
+        self.target, self._overwrite, self._left = target, overwrite, False
         self._check_free()
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
         try:
@@ -87,9 +87,17 @@ class PartFile:
         except OSError as error:
             raise OutputError(f"{self.target} cannot be written: {error.strerror}") from error
 
-    def discard(self) -> None:
-        """Remove the file, unless it was committed."""
+    def leave(self) -> Path:
+        """Where the file is: it stays under its temporary name, for whoever takes it within a minute."""
         self._lock.close()
+        self._left = True
+        return self.path
+
+    def discard(self) -> None:
+        """Remove the file, unless it was committed or left."""
+        self._lock.close()
+        if self._left:
+            return
         self.path.unlink(missing_ok=True)
 
     def refusal(self) -> str:
@@ -120,10 +128,17 @@ class PartFile:
             raise OutputError(
                 f"{self.target} is no ordinary file and is never replaced; to write to a pipe, redirect -o - to it"
             )
-        if exists and not self._overwrite:
-            raise OutputError(
-                f"{self.target} exists already; allow it to be replaced with --overwrite (overwrite=True)"
-            )
+        refuse_existing(self.target, self._overwrite)
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Return when nothing is there, or may be replaced.
+
+    Raises:
+        OutputError: something is there.
+    """
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite (overwrite=True)")
 
 
 @cache  # once a folder and process

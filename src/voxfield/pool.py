@@ -9,20 +9,24 @@ import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 from voxfield.errors import VoxfieldError
 
+if TYPE_CHECKING:  # multiprocessing is imported where processes are wanted: the start of one command does without
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+AUTO: Literal["auto"] = "auto"
+Processes = int | Literal["auto"]  # how many; auto is one a processor where there is enough to do
 TRIES = 3  # processes that one item may cost
 _HOPELESS = 10  # processes that die one after the other without a single result
+_WORTH_PROCESSES = 8  # items from which `auto` starts processes, which take half a second each
 _LEAVING_S = 5.0  # to clean up in, before a process is killed
 
 
@@ -40,7 +44,7 @@ class PoolError(VoxfieldError):
 class _Worker(Generic[Item]):
     """One process, or the one that took its place."""
 
-    def __init__(self, process: BaseProcess, connection: Connection) -> None:
+    def __init__(self, process: "BaseProcess", connection: "Connection") -> None:
         self.process, self.connection = process, connection
         self.items: list[Item] = []  # the one under way, if there is one
 
@@ -59,6 +63,8 @@ class Pool(Generic[Item, Result]):
     """
 
     def __init__(self, function: Callable[[Item], Result], processes: int) -> None:
+        from multiprocessing import get_context
+
         self._function, self._context = function, get_context("spawn")
         self._workers: list[_Worker[Item]] = [self._started() for _ in range(processes)]
         self._deaths: Counter[Item] = Counter()
@@ -71,6 +77,8 @@ class Pool(Generic[Item, Result]):
         Raises:
             PoolError: the function raised something, or processes die without giving any result.
         """
+        from multiprocessing.connection import wait
+
         source, again = iter(items), deque[Item]()
 
         def feed(worker: _Worker[Item]) -> None:
@@ -151,6 +159,55 @@ class Pool(Generic[Item, Result]):
         return how
 
 
+def in_order(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int = 1,
+    done: Callable[[Item, Result | Lost], object] = lambda item, result: None,
+) -> Generator[tuple[Item, Result | Lost], None, None]:
+    """Each item with its result, in the order of the items; closing this ends the processes.
+
+    Args:
+        function: see `Pool`; with one process it is called here, and may raise.
+        items: no two of them equal.
+        processes: how many.
+        done: called with an item and its result as soon as they are there.
+
+    Raises:
+        PoolError: see `Pool.results`.
+    """
+    if processes == 1:
+        for item in items:
+            result = function(item)
+            done(item, result)
+            yield item, result
+        return
+    order, results = deque[Item](), dict[Item, Result | Lost]()
+
+    def noted() -> Iterator[Item]:
+        for item in items:
+            order.append(item)
+            yield item
+
+    with Pool(function, processes) as pool:
+        for item, found in pool.results(noted()):
+            done(item, found)
+            results[item] = found
+            while order and order[0] in results:
+                yield order[0], results.pop(order.popleft())
+
+
+def processes_for(wanted: Processes, items: int) -> int:
+    """How many processes so many items are worth: those that are wanted, or one a processor where there are enough.
+
+    >>> processes_for(4, 3), processes_for("auto", 7)
+    (3, 1)
+    """
+    if wanted == AUTO:
+        return min(available_processors(), items) if items >= _WORTH_PROCESSES else 1
+    return max(min(wanted, items), 1)
+
+
 def available_processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -165,7 +222,7 @@ def _ending(code: int | None) -> str:
     return f"with exit code {code}"
 
 
-def _serve(connection: Connection, function: Callable[[Any], Any]) -> None:
+def _serve(connection: "Connection", function: Callable[[Any], Any]) -> None:
     """A process of the pool: results for items, until the parent hangs up or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears of it as well, and decides
     signal.signal(signal.SIGTERM, _interrupt)
@@ -188,6 +245,8 @@ def _interrupt(*_: object) -> None:
 
 
 def _leave_with_parent() -> None:
+    from multiprocessing import parent_process
+
     parent = parent_process()
     assert parent is not None
     parent.join()

@@ -200,6 +200,12 @@ def test_cover_art_and_broadcast_chunks_are_named_when_they_are_lost(tmp_path):
     assert convert(tmp_path / "b.wav", tmp_path / "c.wav").notes() == [
         "the broadcast chunk (bext) of the recording: not kept"
     ]
+    save(tmp_path / "long.wav", smooth_noise(1, 90_000), 16_000)
+    behind = b"iXML" + (3).to_bytes(4, "little") + b"<a>\0" + chunk  # an odd size is padded
+    (tmp_path / "b.wav").write_bytes((tmp_path / "long.wav").read_bytes() + behind)
+    assert convert(tmp_path / "b.wav", tmp_path / "d.wav").notes() == [
+        "the iXML chunk, the broadcast chunk (bext) of the recording: not kept"
+    ]
     save(tmp_path / "a.flac", smooth_noise(1, 900), 16_000)
     content = (tmp_path / "a.flac").read_bytes()
     picture = bytes([6]) + (32).to_bytes(3, "big") + bytes(32)

@@ -13,7 +13,7 @@ import soundfile as sf
 
 from voxfield.cli.app import run
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import processes_for
+from voxfield.cli.jobs import processes_of
 from voxfield.errors import InputError
 from voxfield.tasks import enhance
 
@@ -237,12 +237,12 @@ def test_processes_share_the_files_and_keep_their_order(tmp_path, tiny_spectral,
 
 def test_how_many_processes(tmp_path):
     jobs = [Job(Path(f"{number}.wav"), Path(f"{number}_enhance.wav")) for number in range(9)]
-    assert processes_for("3", jobs) == 3 and processes_for("99", jobs) == 9
-    assert processes_for("auto", jobs[:7]) == 1 and processes_for("auto", jobs) >= 1
-    assert processes_for("4", [Job(PIPE, PIPE)]) == 1
+    assert processes_of("3", jobs) == 3 and processes_of("99", jobs) == 9
+    assert processes_of("auto", jobs[:7]) == 1 and processes_of("auto", jobs) >= 1
+    assert processes_of("4", [Job(PIPE, PIPE)]) == 1
     for wrong in ("0", "-1", "many", "1.5"):
         with pytest.raises(InputError, match="number of processes"):
-            processes_for(wrong, jobs)
+            processes_of(wrong, jobs)
 
 
 def test_format_bitrate_and_rate_of_the_result(tmp_path, tiny_spectral, speech):

@@ -10,6 +10,7 @@ import pytest
 import soundfile as sf
 
 from voxfield.cli.app import run
+from voxfield.runtime import load_engine
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,17 @@ def test_one_file_a_voice(recording, model, tmp_path, capsys):
     for name in row["outputs"]:
         info = sf.info(name)
         assert (info.frames, info.samplerate, info.subtype) == (16000, 16000, "PCM_24")
+
+
+def test_the_raw_output_is_floats_of_any_size(tmp_path):
+    sf.write(tmp_path / "loud.flac", 0.1 * np.random.default_rng(0).standard_normal(16000), 16000)
+    assert run(["separate", str(tmp_path / "loud.flac"), "--raw-output"]) == 0
+    recording = sf.read(tmp_path / "loud.flac", dtype="float32")[0]
+    wanted = load_engine("conv-tasnet-small").step(recording[None, None], ())[0][0]
+    for number, voice in enumerate(wanted, 1):
+        path = tmp_path / f"loud_speaker{number}.wav"
+        assert sf.info(path).subtype == "FLOAT"
+        assert np.abs(sf.read(path)[0] - voice).max() < 1e-6
 
 
 def test_voices_of_an_earlier_run_are_not_separated_again(recording, model, tmp_path, capsys):
@@ -90,6 +102,7 @@ def test_one_bad_file_does_not_stop_the_others(recording, model, tmp_path, capsy
         (["--speakers", "0"], "1 or more"),
         (["--noise", "hide"], "drop or keep"),
         (["-o", "voices.wav"], "looks like a file"),
+        (["-o", "-", "--speakers", "auto"], "decides at the end which voices there are"),
     ],
 )
 def test_wrong_usage(recording, model, words, message, capsys):

@@ -4,6 +4,8 @@
 
 The tests do not need Keras. MODEL.keras, MODEL.h5 and MODEL.weights.h5 are saved by Keras in its three forms;
 cases.npz holds `NAME/x` and `NAME/y` of each network, and `layers/LAYER` of each layer in layers.weights.h5.
+early.keras and early.npz are those of MEAN_Spot with CBAM from Keras 3.0, whose weights have no names; that version
+makes nothing else.
 """
 
 import zipfile
@@ -21,6 +23,7 @@ FORMS = {
     "mean_spot": ["keras", "h5", "weights.h5"],
     "crn": ["keras"],
     "layers": ["weights.h5"],
+    "mean_spot_cbam": ["keras"],
 }
 rng = np.random.default_rng(0)
 
@@ -50,16 +53,35 @@ def resnet() -> keras.Model:
                   name="tiny", weights_name=None)  # fmt: skip
 
 
-def mean_spot() -> keras.Model:
+def cbam_block(x):
+    """relu(x + CBAM of two 3 x 3 convolutions), as `voxfield explain` gives it to paste."""
+    count = x.shape[-1]
+    y = L.Conv2D(count, 3, padding="same", use_bias=False)(x)
+    y = L.Activation("relu")(L.BatchNormalization()(y))
+    y = L.BatchNormalization()(L.Conv2D(count, 3, padding="same", use_bias=False)(y))
+    narrow, widen = L.Dense(max(count // 16, 1), activation="relu"), L.Dense(count)
+    mean = widen(narrow(L.GlobalAveragePooling2D(keepdims=True)(y)))
+    most = widen(narrow(L.GlobalMaxPooling2D(keepdims=True)(y)))
+    y = L.Multiply()([y, L.Activation("sigmoid")(L.Add()([mean, most]))])
+    pair = L.Concatenate()([keras.ops.amax(y, -1, keepdims=True), keras.ops.mean(y, -1, keepdims=True)])
+    gate = L.BatchNormalization()(L.Conv2D(1, 7, padding="same", use_bias=False)(pair))
+    return L.Activation("relu")(L.Add()([x, L.Multiply()([y, L.Activation("sigmoid")(gate)])]))
+
+
+def mean_spot_cbam() -> keras.Model:
+    return mean_spot(cbam_block)
+
+
+def mean_spot(block=lambda x: x) -> keras.Model:
     """Three images of 42 x 42: horizontal flow, vertical flow, strain."""
     inputs, maps = [], []
     for filters in (3, 3, 8):
         inputs.append(L.Input((42, 42, 1)))
         x = L.Conv2D(filters, 5, padding="same", activation="relu")(inputs[-1])
         x = L.MaxPooling2D(3, 3, padding="same")(L.BatchNormalization()(x))
-        maps.append(L.Dropout(0.3)(x))
+        maps.append(L.Dropout(0.3)(block(x)))
     x = L.Conv2D(8, 5, padding="same", activation="relu")(L.Concatenate()(maps))
-    x = L.Dropout(0.2)(L.Flatten()(L.MaxPooling2D(2, 2, padding="same")(x)))
+    x = L.Dropout(0.2)(L.Flatten()(block(L.MaxPooling2D(2, 2, padding="same")(x))))
     return keras.Model(inputs, L.Dense(1)(x))
 
 
@@ -114,6 +136,12 @@ def squeeze(path: Path) -> None:
 
 def main() -> None:
     HERE.mkdir(exist_ok=True)
+    if keras.__version__.startswith("3.0."):
+        model, x = filled(mean_spot_cbam()), rng.standard_normal((3, 1, 42, 42, 1)).astype(np.float32)
+        model.save(HERE / "early.keras")
+        squeeze(HERE / "early.keras")
+        np.savez_compressed(HERE / "early.npz", x=x, y=model.predict(list(x), verbose=0))
+        return
     cases = {}
     for name, make, shape in (
         ("mobilenet", mobilenet, (2, 36, 36, 3)),
@@ -121,12 +149,13 @@ def main() -> None:
         ("mean_spot", mean_spot, (3, 2, 42, 42, 1)),
         ("crn", crn, (2, 7, 32, 1)),
         ("layers", single_layers, (2, 5, 8, 3)),
+        ("mean_spot_cbam", mean_spot_cbam, (3, 2, 42, 42, 1)),
     ):
         keras.backend.clear_session()
         model = filled(make())
         x = rng.standard_normal(shape).astype(np.float32)
         x = np.abs(x) if name == "crn" else x
-        y = model.predict(list(x) if name == "mean_spot" else x, verbose=0)
+        y = model.predict(list(x) if name.startswith("mean_spot") else x, verbose=0)
         cases[f"{name}/x"] = x
         for key, value in y.items() if isinstance(y, dict) else [("y", y)]:
             cases[f"{name}/{key}"] = value

@@ -7,12 +7,22 @@ import torch
 import torch.nn.functional as F
 
 EPS = 1e-8
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: x.clamp(min=0),
+    "leaky_relu": lambda x: torch.where(x > 0, x, 0.01 * x),
+    "sigmoid": lambda x: 1 / (1 + (-x).exp()),
+    "tanh": lambda x: 1 - 2 / ((2 * x).exp() + 1),
+    "softplus": lambda x: x.exp().log1p(),
+    "gelu": lambda x: x / 2 * (1 + torch.erf(x / 2**0.5)),
+    "swish": lambda x: x / (1 + (-x).exp()),
+}
 
 
-def separate(program, tensors, mixture, *, stride, blocks, norm, mask="sigmoid", encoder_relu=False):
+def separate(program, tensors, mixture, *, stride, blocks, norm, mask="sigmoid", encoder_activation="linear"):
     """Voices (B, S, N) of (B, N) as the program would give them."""
     return {"asteroid": asteroid, "torchaudio": torchaudio, "kaituoxu": kaituoxu, "naplab": naplab}[program](
-        tensors, mixture, stride, blocks, norm, mask, encoder_relu
+        tensors, mixture, stride, blocks, norm, mask, encoder_activation
     )
 
 
@@ -51,13 +61,13 @@ def masks_of(scores, sources, mask):
     scores = scores.reshape(scores.shape[0], sources, -1, scores.shape[-1])
     if mask == "softmax":
         return scores.softmax(1)
-    return scores.sigmoid() if mask == "sigmoid" else scores.relu()
+    return ACTIVATIONS[mask](scores)
 
 
-def asteroid(t, mixture, stride, blocks, norm, mask, encoder_relu):
+def asteroid(t, mixture, stride, blocks, norm, mask, encoder_activation):
     filters = t["encoder.filterbank._filters"]
     frames = F.conv1d(mixture[:, None], filters, stride=stride)
-    frames = frames.relu() if encoder_relu else frames
+    frames = ACTIVATIONS[encoder_activation](frames)
 
     def gain(x, name):
         if f"{name}.running_mean" in t:
@@ -86,7 +96,7 @@ def asteroid(t, mixture, stride, blocks, norm, mask, encoder_relu):
     return F.pad(y, (0, mixture.shape[1] - y.shape[-1]))
 
 
-def torchaudio(t, mixture, stride, blocks, norm, mask, encoder_relu):
+def torchaudio(t, mixture, stride, blocks, norm, mask, encoder_activation):
     weight = t["encoder.weight"]
     odd = weight.shape[-1] % 2
     rest = mixture.shape[1] - (odd + (mixture.shape[1] - odd) // stride * stride)
@@ -115,7 +125,7 @@ def torchaudio(t, mixture, stride, blocks, norm, mask, encoder_relu):
     return y[..., :-extra] if extra else y
 
 
-def naplab(t, mixture, stride, blocks, norm, mask, encoder_relu):
+def naplab(t, mixture, stride, blocks, norm, mask, encoder_activation):
     weight = t["encoder.weight"]
     window, n = weight.shape[-1], mixture.shape[1]
     rest = window - (stride + n % window) % window
@@ -140,7 +150,7 @@ def naplab(t, mixture, stride, blocks, norm, mask, encoder_relu):
     return y[..., stride : -(rest + stride)].reshape(len(mixture), sources, -1)
 
 
-def kaituoxu(t, mixture, stride, blocks, norm, mask, encoder_relu):
+def kaituoxu(t, mixture, stride, blocks, norm, mask, encoder_activation):
     weight = t["encoder.conv1d_U.weight"]
     frames = F.conv1d(mixture[:, None], weight, stride=stride).relu()
     first = "separator.network.0"

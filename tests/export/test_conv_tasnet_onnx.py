@@ -24,12 +24,19 @@ TINY = ConvTasNetConfig(
 VARIANTS = {
     "global": TINY,
     "channel": replace(TINY, norm="channel", mask="softmax", sources=3),
-    "paper's ends": replace(TINY, padding="paper", kernel_samples=8, last_residual=True),
+    "paper's ends": replace(TINY, padding="paper", kernel_samples=8, last_residual=True, encoder_activation="gelu"),
     "aligned ends": replace(TINY, padding="align", kernel_samples=9, mask="relu", skip=0),
-    "no zeros": replace(TINY, padding="none", encoder_relu=True, bias=False, mask_prelu=False),
+    "no zeros": replace(TINY, padding="none", encoder_activation="relu", bias=False, mask_prelu=False),
     "cumulative": replace(TINY, causal=True, norm="cumulative", first_norm="cumulative", blocks=1),
     "cumulative, no zeros": replace(
-        TINY, causal=True, norm="cumulative", first_norm="cumulative", padding="none", repeats=1
+        TINY,
+        causal=True,
+        norm="cumulative",
+        first_norm="cumulative",
+        padding="none",
+        repeats=1,
+        encoder_activation="softplus",
+        mask="swish",
     ),
     "frame": replace(TINY, causal=True, norm="frame", first_norm="frame"),
     "batch": replace(TINY, causal=True, norm="batch", first_norm="frame", skip=0),

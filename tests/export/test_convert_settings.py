@@ -59,20 +59,29 @@ def test_what_the_file_says_is_not_called_assumed(tmp_path):
     }  # fmt: skip
     made = converted(tmp_path, asteroid(4), **settings)
     assert made.assumed == ()
-    assert (made.config.stride_samples, made.config.encoder_relu, made.config.sample_rate_hz) == (4, False, 16000)
-    assert "encoder_relu=false" in converted(tmp_path, asteroid(4)).assumed
+    config = made.config
+    assert (config.stride_samples, config.encoder_activation, config.sample_rate_hz) == (4, "linear", 16000)
+    assert "encoder_activation=linear" in converted(tmp_path, asteroid(4)).assumed
 
 
-@pytest.mark.parametrize(("activation", "relu"), [("relu", True), ("ReLU", True), ("linear", False)])
-def test_the_activation_of_the_encoder(tmp_path, activation, relu):
-    assert converted(tmp_path, asteroid(2), encoder_activation=activation).config.encoder_relu is relu
+@torch.no_grad()
+@pytest.mark.parametrize("activation", ["ReLU", *plain_tasnet.ACTIVATIONS])
+def test_the_activation_of_the_encoder(tmp_path, activation):
+    tensors, mixture = asteroid(2), torch.randn(2, 103)
+    made = converted(tmp_path, tensors, encoder_activation=activation, mask_act="tanh", n_blocks=2)
+    wanted = plain_tasnet.separate(
+        "asteroid", tensors, mixture, stride=made.config.stride_samples, blocks=2, norm="global", mask="tanh",
+        encoder_activation=activation.lower(),
+    )  # fmt: skip
+    got = load(made.files[0]).separate(mixture[:, None])
+    assert (got - wanted).abs().max() <= 1e-5 * wanted.abs().max()
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"encoder_activation": "sigmoid"}, "encoder_activation = 'sigmoid', which the network cannot do"),
-        ({"mask_act": "tanh"}, "mask_act = 'tanh', which the network cannot do"),
+        ({"encoder_activation": "prelu"}, "encoder_activation = 'prelu', which the network cannot do"),
+        ({"mask_act": "elu"}, "mask_act = 'elu', which the network cannot do"),
         ({"norm_type": "LN2"}, "norm_type = 'LN2', which the network cannot do"),
         ({"n_blocks": 0}, "n_blocks = 0; a whole number above 0"),
         ({"n_blocks": "many"}, "n_blocks = 'many'; a whole number"),
@@ -249,6 +258,10 @@ def test_cases_of_another_shape_are_left_alone(tmp_path, cases):
 
 
 def test_overrides_must_be_known_and_possible(tmp_path):
-    for override, message in (("block=2", "did you mean 'blocks'"), ("blocks=0", "blocks is 0"), ("mask=tanh", "tanh")):
+    for override, message in (
+        ("block=2", "did you mean 'blocks'"),
+        ("blocks=0", "blocks is 0"),
+        ("mask=elu", "choose one of"),
+    ):
         with pytest.raises(InputError, match=message):
             converted(tmp_path, asteroid(2), overrides=[override])

@@ -51,13 +51,14 @@ def case(request):
 def test_equal_to_the_program(case, tmp_path):
     program, tensors, computed = case
     torch.save(tensors, tmp_path / "theirs.pt")
+    exact = {name: tensor.double() for name, tensor in tensors.items()}  # what rounding does in theirs is not the point
     made = convert_checkpoint(tmp_path / "theirs.pt", program, tmp_path / "out", onnx=True)
     net = load(made.files[0])
     engine = OnnxEngine(made.files[-1])
     assert engine.card.task == "embed" and engine.card.interface == net.interface()
     for frames in (12, 57, 200):
         features = torch.randn(1, frames, net.config.bands)
-        wanted = computed(tensors, features)
+        wanted = computed(exact, features.double()).float()
         largest = wanted.abs().max()
         assert (net(features.transpose(1, 2)) - wanted).abs().max() <= 1e-5 * largest
         given = engine.step(features.transpose(1, 2).contiguous().numpy(), ())[0]

@@ -33,8 +33,8 @@ CASES = {  # name -> (program, tensors, overrides, what the plain reading needs)
     "asteroid three voices": (
         "asteroid",
         lambda: asteroid(3, sources=3, skip=False),
-        ["mask=relu", "encoder_relu=true"],
-        {"blocks": 3, "norm": "global", "mask": "relu", "encoder_relu": True},
+        ["mask=relu", "encoder_activation=relu"],
+        {"blocks": 3, "norm": "global", "mask": "relu", "encoder_activation": "relu"},
     ),
     "asteroid softmax, batch": (
         "asteroid",

@@ -39,9 +39,9 @@ def last(x: torch.Tensor) -> torch.Tensor:
     return x.movedim(1, -1)
 
 
-def flows() -> torch.Tensor:
+def flows(images: torch.Tensor | None = None) -> torch.Tensor:
     """The three images of MEAN_Spot as one of three channels."""
-    return first(torch.cat(list(case("mean_spot/x")), -1))
+    return first(torch.cat(list(case("mean_spot/x") if images is None else images), -1))
 
 
 def equal(got: torch.Tensor, wanted: torch.Tensor) -> None:
@@ -134,6 +134,58 @@ def test_mean_spot_in_each_form_of_keras(form):
     equal(made.net(flows()), case("mean_spot/y"))
 
 
+def weights_alone(archive: Path, path: Path) -> Path:
+    """The `.weights.h5` that a `.keras` holds, as Keras saves it by itself."""
+    with zipfile.ZipFile(archive) as whole:
+        path.write_bytes(whole.read("model.weights.h5"))
+    return path
+
+
+def without_names(path: Path) -> Path:
+    """A file of weights as the first versions of Keras 3 wrote it: its layers are numbered and have no names."""
+    with h5py.File(path, "a") as file:
+        file.visititems(lambda _, item: item.attrs.clear())
+    return path
+
+
+@pytest.mark.parametrize("form", ["keras", "weights.h5"])
+@torch.no_grad()
+def test_mean_spot_with_cbam(form, tmp_path):
+    path = HERE / "mean_spot_cbam.keras"
+    path = path if form == "keras" else weights_alone(path, tmp_path / "it.weights.h5")
+    made = make(read(path), [])
+    assert made.net.config.cbam and made.assumed == (() if form == "keras" else ("image_px=42",))
+    equal(made.net(flows(case("mean_spot_cbam/x"))), case("mean_spot_cbam/y"))
+
+
+@pytest.mark.parametrize("form", ["keras", "weights.h5"])
+@torch.no_grad()
+def test_files_of_the_first_versions_of_keras_3(form, tmp_path):
+    path = HERE / "early.keras"
+    path = path if form == "keras" else weights_alone(path, tmp_path / "it.weights.h5")
+    wanted = np.load(HERE / "early.npz")
+    equal(make(read(path), []).net(flows(torch.from_numpy(wanted["x"]))), torch.from_numpy(wanted["y"]))
+
+
+@torch.no_grad()
+def test_mobilenet_and_resnet_are_known_by_the_order_of_their_layers(tmp_path):
+    resnet = without_names(Path(shutil.copy(HERE / "resnet.weights.h5", tmp_path)))
+    equal(make(read(resnet), ["image_px=33"]).net(first(case("resnet/x"))), case("resnet/y"))
+    mobilenet = without_names(weights_alone(HERE / "mobilenet.keras", tmp_path / "mobilenet.weights.h5"))
+    made = make(read(mobilenet), ["image_px=36", "softmax=true"])
+    equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
+
+
+@pytest.mark.parametrize("kept", [3, 5])
+def test_a_resnet_that_was_cut_is_not_named_by_order(kept, tmp_path):
+    path = without_names(Path(shutil.copy(HERE / "resnet.weights.h5", tmp_path)))
+    with h5py.File(path, "a") as file:
+        for layer in [name for name in file["layers"] if name.startswith("conv2d_") and int(name[7:]) >= kept]:
+            del file["layers"][layer]
+    with pytest.raises(CheckpointError, match="holds a network of Keras with the layers batch_normalization"):
+        make(read(path), [])
+
+
 @torch.no_grad()
 def test_crn_reads_frames_as_filters_of_bands():
     made = make(read(HERE / "crn.keras"), [])
@@ -189,27 +241,16 @@ def test_keras_2(tmp_path, parts):
     equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
 
 
-def without_names(path: Path, source: str) -> Path:
-    """A .keras file as the first versions of Keras 3 wrote it, without names of layers beside the weights."""
-    with zipfile.ZipFile(HERE / source) as archive:
-        weights, config = archive.read("model.weights.h5"), archive.read("config.json")
-    plain = path.with_suffix(".weights.h5")
-    plain.write_bytes(weights)
-    with h5py.File(plain, "a") as file:
-        file.visititems(lambda _, item: item.attrs.clear())
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("model.weights.h5", plain.read_bytes())
-        archive.writestr("config.json", config)
-    return plain
-
-
 @torch.no_grad()
-def test_early_keras_3(tmp_path):
-    plain = without_names(tmp_path / "early.keras", "mobilenet.keras")
+def test_names_are_in_the_configuration_where_the_weights_have_none(tmp_path):
+    with zipfile.ZipFile(HERE / "mobilenet.keras") as archive:
+        config = archive.read("config.json")
+    weights = without_names(weights_alone(HERE / "mobilenet.keras", tmp_path / "mobilenet.weights.h5"))
+    with zipfile.ZipFile(tmp_path / "early.keras", "w") as archive:
+        archive.writestr("model.weights.h5", weights.read_bytes())
+        archive.writestr("config.json", config)
     made = make(read(tmp_path / "early.keras"), [])
     equal(made.net(first(case("mobilenet/x"))), case("mobilenet/y"))
-    with pytest.raises(CheckpointError, match=r"saved as \.keras"):
-        make(read(plain), [])
 
 
 def test_an_unknown_network_is_said_to_be_one(tmp_path, capsys):

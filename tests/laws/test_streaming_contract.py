@@ -15,10 +15,12 @@ from voxfield.models import ARCHITECTURES, architecture
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig, Masker, TcnBlock
 from voxfield.models.crn import Crn, CrnConfig, CrnEnhancer
 from voxfield.models.crn_band import BandBlock, BandCrn, BandCrnConfig
+from voxfield.models.pixelsnail import PixelRows, PixelSnail, PixelSnailConfig
 from voxfield.models.wav2vec import Block, Wav2Vec, Wav2VecConfig
 from voxfield.nn.conv import CausalConv1d, CausalConv2d, CausalConvTranspose1d, CausalConvTranspose2d
 from voxfield.nn.depthwise import CausalSeparable1d, CausalSeparable2d
 from voxfield.nn.level import MovingLevel
+from voxfield.nn.masked import CausalAttention, MaskedConv
 from voxfield.nn.norms import CumulativeNorm
 from voxfield.nn.recurrent import Gru, Lstm
 from voxfield.nn.streaming import Chain, Delay, Residual, Streaming
@@ -35,6 +37,11 @@ WAV2VEC = Wav2VecConfig(
     channels=5, encoder_kernels=(6, 4), encoder_strides=(3, 2), context_kernels=(3, 2), norm="cumulative", causal=True,
     padding="zeros",
 )  # fmt: skip
+SNAIL = PixelSnailConfig(
+    codes=7, columns=4, rows=5, embedding=3, channels=8, kernel=3, blocks=2, res_blocks=1, res_channels=3, heads=2,
+    sample_rate_hz=16000, hop_samples=2048,
+)  # fmt: skip
+HINTED = replace(SNAIL, attention=False, hint_channels=3, hint_blocks=1, hint_rows=1, out_blocks=1)
 LAYERS = {  # name: (layer, shape, layout)
     "conv": (lambda: CausalConv1d(3, 4, 5), (2, 3, 36), "BCT"),
     "conv, dilated": (lambda: CausalConv1d(3, 4, 3, dilation=4), (2, 3, 36), "BCT"),
@@ -50,6 +57,11 @@ LAYERS = {  # name: (layer, shape, layout)
     "separable, strided": (lambda: CausalSeparable1d(3, 4, 6, 2, after=torch.nn.BatchNorm1d), (2, 3, 72), "BCT"),
     "separable, 2d": (lambda: CausalSeparable2d(2, 3, (3, 3), bands=9, padding=1), (2, 2, 9, 36), "BCFT"),
     "conv, 2d, transposed": (lambda: CausalConvTranspose2d(2, 3, (3, 2), bands=4, stride=2), (2, 2, 4, 36), "BCFT"),
+    "conv, masked": (lambda: MaskedConv(3, 4, 6, 5), (2, 3, 6, 36), "BCFT"),
+    "conv, masked, first": (lambda: MaskedConv(3, 4, 6, 5, 2, 3, bias=False), (2, 3, 6, 36), "BCFT"),
+    "attention": (lambda: CausalAttention(6, 6, 4, 5, 4, 2), (2, 6, 5, 36), "BCFT"),
+    "rows of codes": (lambda: PixelRows(SNAIL), (2, 3, 4, 36), "BCFT"),
+    "rows of codes, no attention": (lambda: PixelRows(HINTED), (2, 3, 4, 36), "BCFT"),
     "delay": (lambda: Delay(3, 5), (2, 3, 36), "BCT"),
     "level": (lambda: MovingLevel(7), (2, 1, 36), "BCT"),
     "cumulative norm": (lambda: CumulativeNorm(4), (2, 4, 36), "BCT"),
@@ -93,6 +105,11 @@ NETWORKS = {
         "BCT",
     ),
 }
+CODES = {
+    "pixelsnail": (lambda: PixelSnail(SNAIL), (2, 4, 36), 7),
+    "pixelsnail, one-hot": (lambda: PixelSnail(replace(SNAIL, embedding=0)), (2, 4, 36), 7),
+    "pixelsnail, hinted": (lambda: PixelSnail(HINTED), (2, 6, 36), 7),
+}
 
 
 def made(make):
@@ -112,6 +129,12 @@ def test_contract(name):
     verify(made(make), shape, layout)
 
 
+@pytest.mark.parametrize("name", CODES)
+def test_contract_of_networks_of_codes(name):
+    make, shape, codes = CODES[name]
+    verify(made(make), shape, codes=codes)
+
+
 def streaming_classes() -> Iterator[type]:
     """Every class of a streaming layer in `nn` and `models`; bases begin with an underscore."""
     for room in (voxfield.nn, voxfield.models):
@@ -123,7 +146,7 @@ def streaming_classes() -> Iterator[type]:
 
 
 def test_no_layer_is_left_out():
-    covered = {type(make()) for make, *_ in (LAYERS | NETWORKS).values()}
+    covered = {type(make()) for make, *_ in (LAYERS | NETWORKS | CODES).values()}
     every = {kind for kind in streaming_classes() if kind is not Streaming and not kind.__name__.startswith("_")}
     assert len(every) >= 18
     assert every - covered == set(), "add these to LAYERS"
@@ -131,7 +154,7 @@ def test_no_layer_is_left_out():
 
 def test_no_architecture_is_left_out():
     """Those that take their input whole are in test_whole_input.py."""
-    covered = {type(make()) for make, *_ in NETWORKS.values()}
+    covered = {type(make()) for make, *_ in (NETWORKS | CODES).values()}
     every = {kind for name in ARCHITECTURES if issubclass(kind := architecture(name)[1], Streaming)}
     assert len(every) >= 3 and every - covered == set(), "add these to NETWORKS"
 

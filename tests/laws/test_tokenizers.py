@@ -39,7 +39,7 @@ def test_the_files_give_the_codes_and_the_numbers_of_the_network(network, tmp_pa
     tokens, _ = there.step(x.numpy(), ())
     rebuilt, _ = back.step(tokens, ())
     first, second = network.parts().values()
-    assert tokens.dtype == np.int64 and (tokens == first(x).numpy()).mean() > 0.99
+    assert tokens.dtype == np.int64 and (tokens == first(x).numpy()).mean() > 0.98
     assert first.excess(x, torch.from_numpy(tokens)) <= 1e-5 and first.excess(x, first(x)) == 0
     wrong = torch.from_numpy((tokens + 1) % network.config.codes)
     assert network.config.codes == 1 or first.excess(x, wrong) > 1e-3

@@ -276,10 +276,10 @@ def test_an_answer_begins_while_the_upload_goes_on(service):
             part = content[self.at : self.at + count]
             self.at += len(part)
             if self.at >= len(content) // 2:
-                wait_until(lambda: service.state.metrics.bytes_out._value.get() > self.seen)
+                wait_until(lambda: service.state.metrics.bytes_out.count > self.seen)
             return part
 
-    Slowly.seen = service.state.metrics.bytes_out._value.get()
+    Slowly.seen = service.state.metrics.bytes_out.count
     assert service.client.enhance(Slowly()).samples.shape == noise(seconds=20).shape
 
 

@@ -114,7 +114,7 @@ def test_recipes_load(path):
 def tiny_recipe(speech, cache):
     model = {
         "sample_rate_hz": RATE, "filters": 16, "kernel_samples": 32, "stride_samples": 16, "bottleneck": 8,
-        "hidden": 16, "skip": 0, "blocks": 2, "repeats": 1, "encoder_relu": True, "basis": "cosines",
+        "hidden": 16, "skip": 0, "blocks": 2, "repeats": 1, "encoder_activation": "relu", "basis": "cosines",
     }  # fmt: skip
     data = {"speech": [str(speech)], "cache": str(cache)}
     mix = {"duration_s": 0.5, "noise": 0.0, "room": 0.0, "alone": 0.3}

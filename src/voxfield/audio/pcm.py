@@ -53,9 +53,12 @@ def encode(samples: Array, encoding: str) -> bytes:
     return frames.astype(f"<f{ENCODINGS[encoding]}").tobytes()
 
 
-def quantise(samples: Array, bits: int) -> npt.NDArray[np.int64]:
+def quantise(samples: Array, bits: int) -> npt.NDArray[np.int32]:
     """The nearest integers at this many bits, within their range: full scale 1 is 2 ** (bits - 1)."""
     full = 2 ** (bits - 1)
     exact = samples if bits <= 24 else samples.astype(np.float64)  # float32 holds every integer of 24 bits
-    whole: npt.NDArray[np.int64] = np.clip(np.rint(exact * full), -full, full - 1).astype(np.int64)
-    return whole
+    whole = exact * full
+    np.rint(whole, out=whole)
+    np.maximum(whole, -full, out=whole)
+    bounded: npt.NDArray[np.int32] = np.minimum(whole, full - 1, out=whole).astype(np.int32)
+    return bounded

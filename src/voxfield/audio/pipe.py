@@ -233,6 +233,7 @@ def pipe_sink(
     else:
         encodings = {subtype: encoding for encoding, subtype in SUBTYPES.items()}
         encoding, raw = encodings.get(like.subtype, "s16le"), False
+    encoding = "f32le" if wanted.exact else encoding
     rate_hz, count = wanted.rate_hz or like.rate_hz, like.count_samples
     count = None if count is None else round(count * rate_hz / like.rate_hz)
     form = WavFormat(rate_hz, channels or like.channels, encoding, count)

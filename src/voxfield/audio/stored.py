@@ -1,12 +1,13 @@
 """How a recording is stored: what a result takes over from it, as far as the format of the result can hold it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 _HEAD_BYTES = 1 << 16
+_MOST_CHUNKS = 100  # that are looked at
 _EXTRAS = {  # what may stand in the head of a file and is lost on the way through libsndfile
     b"APIC\0": "cover art",
     b"PIC\0": "cover art",
@@ -87,7 +88,23 @@ def extras_of(file: BinaryIO) -> tuple[str, ...]:
     found = {name: None for mark, name in _EXTRAS.items() if mark in head}
     if head[:4] == b"fLaC" and 6 in _flac_blocks(head):
         found["cover art"] = None
+    if head[:4] == b"RIFF":
+        found |= {_EXTRAS[mark]: None for mark in _riff_chunks(file) if mark in _EXTRAS}
+        file.seek(here)
     return tuple(found)
+
+
+def _riff_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Names of the chunks of a wav, those behind the sound among them."""
+    at = 12
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        yield head[:4]
+        size = int.from_bytes(head[4:], "little")
+        at += 8 + size + size % 2
 
 
 def _ogg_head_bytes(head: bytes) -> int:

@@ -1,7 +1,7 @@
 """How a result is stored: what its suffix allows that is nearest to the recording, and what the user asked for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import soundfile as sf
@@ -46,6 +46,7 @@ class OutputFormat:
         format: a suffix such as `flac` or `m4a`, instead of the one of the path.
         bitrate_kbps: of a lossy format, over all channels.
         rate_hz: sample rate.
+        exact: samples of 32 bits with any value, where the format has them.
 
     Raises:
         InputError: no such format, or a bitrate or rate that is out of bounds.
@@ -54,6 +55,7 @@ class OutputFormat:
     format: str = ""
     bitrate_kbps: float | None = None
     rate_hz: int | None = None
+    exact: bool = False
 
     def __post_init__(self) -> None:
         if self.format and self.suffix not in (*SOUND_FILES, *CONTAINERS):
@@ -101,6 +103,7 @@ def target_for(path: Path, like: Stored, rate_hz: int, channels: int, wanted: Ou
         OutputError: the suffix names no format that can be written, or one that cannot hold what was asked for.
     """
     suffix = wanted.suffix or path.suffix.lower()
+    like = replace(like, subtype="FLOAT") if wanted.exact else like
     same = suffix == Path(like.name).suffix.lower()
     container = suffix in CONTAINERS
     if container:

@@ -26,12 +26,21 @@ CREATE TABLE entries (
 CREATE INDEX entries_of_row ON entries (row, number);
 CREATE TABLE claims (name TEXT PRIMARY KEY, row BLOB NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
 """
+_SUPERSEDED = """
+CREATE TEMP TABLE superseded (number INTEGER PRIMARY KEY);
+CREATE TEMP TRIGGER newer AFTER INSERT ON entries BEGIN
+    INSERT OR IGNORE INTO superseded SELECT number FROM entries WHERE row = new.row AND number < new.number; END;
+INSERT INTO superseded SELECT number FROM entries AS one
+    WHERE EXISTS (SELECT 1 FROM entries AS other WHERE other.row = one.row AND other.number > one.number);
+"""
+_COLUMNS = "row, number, run, status, mark, identity, signature, files, kind, error"  # of an Entry
 
 
 class Entry(NamedTuple):
     """The last entry of a row; `files` as `voxfield.batch.work.written` gives them."""
 
     row: bytes
+    number: int
     run: int
     status: str
     mark: bytes
@@ -76,17 +85,26 @@ class Ledger:
             before = self._connection.execute("SELECT task FROM runs ORDER BY number DESC LIMIT 1").fetchone()
             if before is not None and before[0] != task:
                 raise InputError(f"{folder} holds results of `{before[0]}`, not of `{task}`; choose another -o")
+            self._at = 0  # number of the entry that was given last
             self.run = self._connection.execute("INSERT INTO runs VALUES (NULL, ?)", (task,)).lastrowid or 0
 
     def last(self, keys: Sequence[bytes]) -> dict[bytes, Entry]:
-        """The last entry of each row that has one."""
-        marks = ",".join("?" * len(keys))
-        query = (
-            "SELECT row, run, status, mark, identity, signature, files, kind, error FROM entries "
-            f"WHERE row IN ({marks}) ORDER BY row, number"  # the order of the index, so nothing is sorted
-        )
+        """The last entry of each row that has one.
+
+        Rows mostly come in the order in which they were done, so what follows the entries that were given last is
+        read in one go, and only what is not there is looked for in the index, which takes four times as long.
+        """
+        wanted, select = set(keys), f"SELECT {_COLUMNS} FROM entries WHERE"
+        following = f"{select} number > ? AND number <= ? AND number NOT IN superseded"
         with self._translated():
-            return {found[0]: Entry._make(found) for found in self._connection.execute(query, keys)}
+            read = self._connection.execute(following, (self._at, self._at + len(wanted)))
+            found = {entry[0]: entry for entry in read if entry[0] in wanted}
+            if rest := list(wanted - found.keys()):
+                query = f"{select} row IN ({','.join('?' * len(rest))}) ORDER BY row, number"  # the order of the index
+                found |= {entry[0]: entry for entry in self._connection.execute(query, rest)}
+        last = {row: Entry._make(entry) for row, entry in found.items()}
+        self._at = max((entry.number for entry in last.values()), default=self._at)
+        return last
 
     def append(self, outcomes: Iterable[Outcome], *, earlier: bool = False) -> None:
         """Add entries, of this run or of an earlier one: all of them, or none if this is cut short."""
@@ -150,11 +168,12 @@ class Ledger:
         fresh = not self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if (not fresh and application_id != APPLICATION_ID) or version > VERSION:
             raise InputError(f"{self.path} is not a ledger that this version reads; choose another -o, or move it away")
-        for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL", "cache_size=-49152"):
+        for pragma in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=NORMAL"):
             self._connection.execute(f"PRAGMA {pragma}")
         if fresh:
             marks = f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={VERSION};"
             self._connection.executescript(f"BEGIN; {_TABLES} {marks} COMMIT;")
+        self._connection.executescript(_SUPERSEDED)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

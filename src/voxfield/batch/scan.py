@@ -46,17 +46,16 @@ class Scan:
         while chunk := list(islice(manifest, _CHUNK_ROWS)):
             self._tally.rows += len(chunk)
             self._signatures.clear()
-            good = [(row_key(row.source, row.name), row) for row in chunk if self._is_sound(row)]
+            good = [(row_key(row.source, row.name), row) for row in chunk if not row.problem or self._refuse(row)]
             entries = self._ledger.last([key for key, _ in good])
             wanted = [todo for key, row in good if (todo := self._wanted(key, row, entries.get(key))) is not None]
             with self._ledger.changes():
                 taken = [todo for todo in wanted if self._take(todo)]
             yield from taken
 
-    def _is_sound(self, row: Row) -> bool:
-        if row.problem:
-            self._fail(row, MANIFEST, row.problem)
-        return not row.problem
+    def _refuse(self, row: Row) -> bool:
+        self._fail(row, MANIFEST, row.problem)
+        return False
 
     def _wanted(self, key: bytes, row: Row, entry: Entry | None) -> Todo | None:
         """What is to be done for a row, if anything."""
@@ -71,8 +70,9 @@ class Scan:
                 return Todo(key, row)
             self._fail(row, entry.kind, entry.error)
             return None
-        if not all(self._is_there(name, size) for name, size in files_of(entry.files)):
-            return Todo(key, row)
+        for name, size in files_of(entry.files):
+            if not self._is_there(name, size):
+                return Todo(key, row)
         if same_mark and same_file:
             self._tally.already += 1
             return None
@@ -96,9 +96,10 @@ class Scan:
         return False
 
     def _signature(self, path: str) -> str:
-        if path not in self._signatures:
-            self._signatures[path] = storage.signature(path)
-        return self._signatures[path]
+        found = self._signatures.get(path)
+        if found is None:
+            found = self._signatures[path] = storage.signature(path)
+        return found
 
     def _is_there(self, name: str, size: int) -> bool:
         """Whether a result still lies where it was put; of a URL this is believed, and so is the size of a part."""

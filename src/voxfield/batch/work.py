@@ -43,7 +43,8 @@ def written(files: Files) -> str:
 
 def files_of(text: str) -> Files:
     """The inverse of `written`."""
-    return tuple((name, int(size)) for size, _, name in (line.partition(" ") for line in text.split("\n") if line))
+    lines = [line.partition(" ") for line in text.split("\n") if line]  # lists, as a million of these are read
+    return tuple([(name, int(size)) for size, _, name in lines])
 
 
 class Todo(NamedTuple):

@@ -197,7 +197,8 @@ def _check(card: Card) -> None:
     need(
         field_known or field_counted, "field_samples", f"a whole number above 0, '{UNBOUNDED_PAST}' or '{WHOLE_INPUT}'"
     )
-    need(card.interface.streaming or not card.states, "states", "empty: the network does not stream")
+    steps = card.interface.streaming or card.interface.output.kind == "logits"  # also a map of an image, row by row
+    need(steps or not card.states, "states", "empty: the network does not stream")
     for state in card.states:
         named = isinstance(state.name, str) and _STATE_NAME.fullmatch(state.name) is not None
         shaped = all(_whole(size) and size > 0 for size in state.shape)

@@ -32,6 +32,7 @@ KINDS = {
     "embedding": Kind("C"),
     "scores": Kind("C"),
     "tokens": Kind("CT", "int64"),  # codebooks, frames
+    "logits": Kind("CFT"),  # of each code, columns of the map, rows
 }
 
 

@@ -1,5 +1,6 @@
 """Parsing, and what every command shares: version, exit codes, errors as one line."""
 
+import errno
 import os
 import sys
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
 
 voxfield models crn-small
 """
+_NO_MORE = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
 WRONG_USAGE = (InputError, ExplainError, UnknownModelError, RecipeError)
 
 
@@ -40,7 +42,11 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:  # what the system refuses where nothing else says so
-        print(f"voxfield: {visible(str(error))}", file=sys.stderr)
+        unnamed = error.filename is None and error.errno in _NO_MORE
+        words = f"standard output cannot be written: {error.strerror}" if unnamed else str(error)
+        print(f"voxfield: {visible(words)}", file=sys.stderr)
+        if unnamed:  # what Python still holds for it is given up without a word
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)

@@ -7,7 +7,7 @@ error. Several processes share the jobs where there are enough of them; messages
 import json
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from types import FrameType
@@ -17,11 +17,9 @@ from voxfield.cli.bar import Bar, progress_bar
 from voxfield.cli.inputs import PIPE, Job, exists
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
+from voxfield.pool import AUTO, Lost, Processes, in_order, processes_for
 
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
-AUTO = "auto"
-_END = Job(PIPE, PIPE)  # after the last of several jobs
-_WORTH_PROCESSES = 8  # jobs from which `auto` starts processes, which take half a second each
 Report = Callable[[int, int | None, int], None]  # samples done, samples in all where known, sample rate
 Work = Callable[[Job, Report], Mapping[str, Any]]  # gives what the job's JSON line shall say
 
@@ -52,11 +50,12 @@ def run_jobs(
     attempt = partial(_attempt, work=work, overwrite=overwrite, skip_existing=skip_existing)
     try:
         with ended_like_an_interrupt(signal.SIGTERM), progress_bar(jobs.__len__, quiet or as_json) as bar:
-            results = _in_turn(jobs, attempt, bar) if processes == 1 else _together(jobs, attempt, bar, processes)
-            with closing(results):
-                for result in results:
-                    tried.append(result)
-                    _say(result, as_json=as_json, quiet=quiet)
+            alone = processes == 1
+            each = partial(_shown, attempt=attempt, bar=bar) if alone else partial(attempt, report=_silent)
+            with closing(in_order(each, jobs, processes, partial(_passed, bar=bar))) as results:
+                for job, result in results:
+                    tried.append(_told(job, result))
+                    _say(tried[-1], as_json=as_json, quiet=quiet)
     except KeyboardInterrupt:
         say(f"voxfield: interrupted; {len(tried)} of {len(jobs)} were tried")
         code = INTERRUPTED
@@ -68,20 +67,27 @@ def run_jobs(
     return code or (SOME_FAILED if failed else ALL_DONE)
 
 
-def processes_for(wanted: str, jobs: Sequence[Job]) -> int:
-    """How many processes `--jobs` asks for: a number, or `auto`, one a processor where there are enough recordings.
+def jobs_of(wanted: str) -> Processes:
+    """What `--jobs` says.
 
     Raises:
-        InputError: neither.
+        InputError: neither a number of processes nor `auto`.
     """
-    files = sum(PIPE not in (job.input, job.output) for job in jobs)
     if wanted == AUTO:
-        from voxfield.pool import available_processors
-
-        return min(available_processors(), files) if files >= _WORTH_PROCESSES else 1
+        return AUTO
     if not wanted.isdecimal() or int(wanted) < 1:
         raise InputError(f"--jobs takes a number of processes from 1 on, or auto, not '{wanted}'")
-    return min(int(wanted), files) if files == len(jobs) and files else 1
+    return int(wanted)
+
+
+def processes_of(wanted: str, jobs: Sequence[Job]) -> int:
+    """How many processes `--jobs` asks for; a pipe stays in this one.
+
+    Raises:
+        InputError: see `jobs_of`.
+    """
+    processes = jobs_of(wanted)
+    return 1 if any(PIPE in (job.input, job.output) for job in jobs) else processes_for(processes, len(jobs))
 
 
 def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_existing: bool) -> dict[str, Any]:
@@ -103,31 +109,16 @@ def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_exis
         return _failed(job, f"unexpected {type(error).__name__}: {error}")
 
 
-def _in_turn(
-    jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: Bar
-) -> Generator[dict[str, Any], None, None]:
-    for job in jobs:
-        result = attempt(job, partial(bar.show, job.input.name))
-        bar.passed(job.input.name, result.get("audio_s", 0.0))
-        yield result
+def _shown(job: Job, attempt: Callable[..., dict[str, Any]], bar: Bar) -> dict[str, Any]:
+    return attempt(job, partial(bar.show, job.input.name))
 
 
-def _together(
-    jobs: Sequence[Job], attempt: Callable[..., dict[str, Any]], bar: Bar, processes: int
-) -> Generator[dict[str, Any], None, None]:
-    """Results in the order of the jobs, whichever is done first."""
-    from voxfield.pool import Lost, Pool
+def _passed(job: Job, result: dict[str, Any] | Lost, bar: Bar) -> None:
+    bar.passed(job.input.name, _told(job, result).get("audio_s", 0.0))
 
-    done: dict[Job, dict[str, Any]] = {}
-    waiting = iter(jobs)
-    job = next(waiting)
-    with Pool(partial(attempt, report=_silent), processes) as pool:
-        for one, result in pool.results(jobs):
-            done[one] = _failed(one, result.reason) if isinstance(result, Lost) else result
-            bar.passed(one.input.name, done[one].get("audio_s", 0.0))
-            while job in done:
-                yield done.pop(job)
-                job = next(waiting, _END)
+
+def _told(job: Job, result: dict[str, Any] | Lost) -> dict[str, Any]:
+    return _failed(job, result.reason) if isinstance(result, Lost) else result
 
 
 def _failed(job: Job, reason: str) -> dict[str, Any]:

@@ -43,6 +43,16 @@ def open_output(
     return file_sink(path, like, channels=channels, overwrite=overwrite, wanted=wanted)
 
 
+def check_alone(count: int, kind: str) -> None:
+    """Return when there is one file for a `--report`.
+
+    Raises:
+        InputError: there are several.
+    """
+    if count > 1:
+        raise InputError(f"--report shows one {kind}, not {count}")
+
+
 def check_choices(jobs: Sequence[Job], *, as_json: bool, overwrite: bool, skip_existing: bool, raw: str | None) -> None:
     """Return when the choices can go together.
 

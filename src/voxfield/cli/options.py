@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from voxfield.cli.completion import embedders
+from voxfield.cli.completion import models_for
+from voxfield.errors import InputError
 
 Raw = Annotated[
     str | None,
@@ -32,13 +33,17 @@ Threads = Annotated[
     int,
     typer.Option(help="Threads within one step; 1 is fastest but for large networks.", min=1, metavar="N"),
 ]
+
+
+def model_for(task: str, help: str = "Name from `voxfield models`, or an .onnx file.") -> Any:
+    """The option `--model` of a command for a task."""
+    return typer.Option("--model", help=help, autocompletion=models_for(task))
+
+
 SpeakerModel = Annotated[
-    str | None,
-    typer.Option(
-        "--model", help="Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.",
-        autocompletion=embedders,
-    ),
-]  # fmt: skip
+    str | None, model_for("embed", "Name from `voxfield models`, or an .onnx file, also one of WeSpeaker's.")
+]
+LimitDb = Annotated[float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")]
 Book = Annotated[
     Path | None,
     typer.Option("--book", help="File of the speaker book; VOXFIELD_BOOK names another default.", metavar="FILE"),
@@ -69,3 +74,16 @@ def _set(name: str, value: str) -> Iterator[None]:
 Offline = Annotated[
     bool, typer.Option("--offline", callback=_offline, help="Download nothing: a model must be here already.")
 ]
+
+
+def number_or_auto(option: str, text: str) -> int | str:
+    """A whole number, or auto.
+
+    Raises:
+        InputError: neither.
+    """
+    if text == "auto":
+        return text
+    if not text.isdecimal():
+        raise InputError(f"{option} takes a whole number or auto, not '{text}'")
+    return int(text)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voxfield.cli.inputs import Job
-from voxfield.cli.jobs import Report, Work, processes_for, run_jobs
-from voxfield.cli.openers import check_choices
-from voxfield.errors import InputError
+from voxfield.cli.jobs import Report, Work, processes_of, run_jobs
+from voxfield.cli.openers import check_alone, check_choices
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -46,8 +45,7 @@ def check(jobs: Sequence[Job], choices: Choices) -> None:
     if choices.report is not None:
         from voxfield.tasks.report.document import check_report
 
-        if len(jobs) > 1:
-            raise InputError(f"--report shows one recording, not {len(jobs)}")
+        check_alone(len(jobs), "recording")
         check_report(choices.report, overwrite=choices.overwrite)
 
 
@@ -60,7 +58,7 @@ def work_through(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
         quiet=choices.quiet,
         overwrite=choices.overwrite,
         skip_existing=choices.skip_existing,
-        processes=processes_for(choices.jobs, jobs),
+        processes=processes_of(choices.jobs, jobs),
     )
 
 

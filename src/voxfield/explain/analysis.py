@@ -194,7 +194,8 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     phases: tuple[Phase, ...] = ()
     dim = moving[0].leading(shape) if moving else None
     if dim is not None:
-        hop, phases = moving[0].hops[dim], along(moving[0], dim, shape)
+        period, advance = moving[0].steps[dim]
+        hop, phases = Fraction(advance, period), along(moving[0], dim, shape)
         out_size = shape[dim]
         tail = dropped_tail(phases, hop, in_size, out_size)
     if dim is None or not phases:
@@ -261,11 +262,12 @@ def dropped_tail(phases: Sequence[Phase], hop: Fraction, in_size: Size, out_size
     if in_size is None or not out_size or hop <= 0:
         return None
     period = len(phases)
+    turn = period * hop.numerator // hop.denominator  # input positions after which the phases repeat
     ends = []
     for n in range(max(0, out_size - 2 * period), out_size):
         end = phases[n % period].end
         if end is not None:
-            ends.append(end + int(n // period * period * hop))
+            ends.append(end + n // period * turn)
     return max(0, in_size - 1 - max(ends)) if ends else in_size
 
 

@@ -16,6 +16,7 @@ from .graph import Graph
 from .report import Report
 from .wording import Paragraph, words
 
+WEIGHED = {"cbam_block": "cbam-resnet", "cbam": "cbam"}  # topics of a question, and the edit that answers them
 SPANS = ("rf", "latency", "first_output_needs")  # stretches of frames, the window of the last one included
 
 
@@ -40,7 +41,8 @@ class Answer:
         return {
             **found,
             "words": [
-                {"key": p.key, "question": p.question, "answer": p.answer, "asked": p.asked} for p in self.paragraphs
+                {"key": p.key, "question": p.question, "answer": p.answer, "asked": p.asked, "code": p.code}
+                for p in self.paragraphs
             ],
             "what_if": [change.to_dict() for change in self.changes],
         }
@@ -109,15 +111,15 @@ def report_on(
 
         report = verified(report, what, graph)
     changes: tuple[WhatIf, ...] = (what_if(graph, edits),) if edits else ()
-    if "cbam" in asked and not edits:
-        changes = attended(graph)
+    if not edits:
+        changes = tuple(change for topic, edit in WEIGHED.items() if topic in asked for change in tried(graph, edit))
     return Answer(graph, report, words(report, graph, language, frames, asked), changes, frames)
 
 
-def attended(graph: Graph) -> tuple[WhatIf, ...]:
-    """What CBAM blocks would change, for a question about them; nothing where they fit nowhere."""
+def tried(graph: Graph, edit: str) -> tuple[WhatIf, ...]:
+    """What an edit would change, for a question about it; nothing where it fits nowhere."""
     try:
-        return (what_if(graph, ["cbam"]),)
+        return (what_if(graph, [edit]),)
     except ExplainError:
         return ()
 

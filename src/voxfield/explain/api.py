@@ -56,17 +56,14 @@ def explain(
         shown = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
         what, input_shape, layout, rate_hz = shown.what, shown.input_shape, shown.layout, shown.rate_hz
         title = shown.title
+    if edits and verify:
+        raise ExplainError("A changed network exists on paper only and cannot be verified: drop the edits or verify.")
     with uncollected():
         graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
-    if edits:
-        from .whatif import edited
+        if edits:
+            from .whatif import edited
 
-        graph = edited(graph, edits)
-        if verify:
-            raise ExplainError(
-                "A changed network exists on paper only and cannot be verified: drop the edits or verify."
-            )
-    with uncollected():
+            graph = edited(graph, edits)
         report = analyse(graph)
     if not verify:
         return report
@@ -83,6 +80,9 @@ def uncollected() -> Iterator[None]:
     try:
         yield
     finally:
+        if not gc.get_freeze_count():  # what was made counts as old: it is not searched at once
+            gc.freeze()
+            gc.unfreeze()
         if before:
             gc.enable()
 

@@ -8,8 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 from .analysis import analyse
+from .attention import block_of
 from .graph import Graph
-from .report import Report, number
+from .report import LayerReport, Report, Status, number
 from .whatif import edited, separable_formula
 from .wording import power_of
 
@@ -78,6 +79,26 @@ class Separable:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A layer before and after; a block that was put in is one row, of all its operators."""
+
+    name: str
+    before: tuple[LayerReport, ...]
+    after: tuple[LayerReport, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        sides = {"before": self.before, "after": self.after}
+        return {"name": self.name} | {side: totals(layers) for side, layers in sides.items()}
+
+
+def totals(layers: Sequence[LayerReport]) -> dict[str, int | None]:
+    """Parameters and MACs of some layers together; MACs are None where those of a layer are not known."""
+    macs = [layer.macs.value for layer in layers]
+    known = None if None in macs else int(sum(value for value in macs if value is not None))
+    return {"params": sum(layer.params for layer in layers), "macs": known}
+
+
+@dataclass(frozen=True)
 class WhatIf:
     """A network and the same after `edits`."""
 
@@ -87,11 +108,13 @@ class WhatIf:
     changes: tuple[Change, ...]
     separable: tuple[Separable, ...] = ()
     names: tuple[str, str] | None = None  # of two different networks put side by side
+    rows: tuple[Row, ...] = ()  # layer by layer, where blocks were put in
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "edits": list(self.edits),
             "changes": [change.to_dict() for change in self.changes],
+            "rows": [row.to_dict() for row in self.rows],
             "separable": [one.to_dict() for one in self.separable],
             "before": self.before.to_dict(),
             "after": self.after.to_dict(),
@@ -119,7 +142,20 @@ def what_if(graph: Graph, edits: Sequence[str]) -> WhatIf:
             )
         now = changed
     old, new = analyse(graph), analyse(now)
-    return WhatIf(tuple(edits), old, new, changes(old, new), tuple(separable))
+    return WhatIf(tuple(edits), old, new, changes(old, new), tuple(separable), rows=layer_by_layer(old, new))
+
+
+def layer_by_layer(before: Report, after: Report) -> tuple[Row, ...]:
+    """Every layer of the changed network beside what it was before; nothing where no block was put in."""
+    past = {layer.name: layer for layer in before.table}
+    grouped: dict[str, list[LayerReport]] = {}
+    for layer in after.layers:
+        block = block_of(layer.name, layer.source)
+        if block or layer.is_layer:
+            grouped.setdefault(block or layer.name, []).append(layer)
+    if not any(block_of(layer.name, layer.source) for layer in after.layers):
+        return ()
+    return tuple(Row(name, (past[name],) if name in past else (), tuple(made)) for name, made in grouped.items())
 
 
 def side_by_side(first: Report, second: Report) -> WhatIf:
@@ -141,5 +177,7 @@ def changes(before: Report, after: Report) -> tuple[Change, ...]:
             found.append(Change(name, old.axis, "positions", getattr(old, name), getattr(new, name)))
     for name in ("params", "macs", "macs_per_second", "state", "weight_bytes", "activation_peak"):
         first, second = getattr(before.costs, name), getattr(after.costs, name)
-        found.append(Change(name, "", first.unit, first.value, second.value))
+        sums = name in {"params", "macs", "macs_per_second"}  # which say nothing where operators are left out
+        values = [None if sums and figure.status is Status.PARTIAL else figure.value for figure in (first, second)]
+        found.append(Change(name, "", first.unit, *values))
     return tuple(change for change in found if change.before is not None or change.after is not None)

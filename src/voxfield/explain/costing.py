@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .graph import Graph, Op
 from .report import AxisField, Costs, Figure, LayerReport, Status, unavailable
@@ -127,6 +128,7 @@ def ratio(macs: Figure, moved: Figure) -> Figure:
     return Figure(float(macs.value) / float(moved.value), "MACs/byte", macs.status, macs.missing)
 
 
+@lru_cache(maxsize=4096)
 def counted(value: int | None, unit: str, why: str) -> Figure:
     """An exact figure, or an unavailable one with the reason."""
     return unavailable(unit, why) if value is None else Figure(value, unit)

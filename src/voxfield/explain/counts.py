@@ -20,7 +20,7 @@ CountRule = Callable[[Op, Shapes, Shapes, frozenset[int]], int | None]
 
 def numel(shape: Shape) -> int | None:
     """Number of values, or None when a size is not known."""
-    return None if any(s is None for s in shape) else prod(s for s in shape if s is not None)
+    return None if None in shape else prod(shape)  # type: ignore[arg-type]
 
 
 def no_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:

@@ -77,14 +77,21 @@ class Part:
         return tuple(Fraction(a, p) for p, a in self.steps)
 
     @cached_property
+    def rates(self) -> tuple[Step, ...]:
+        """The same as steps in lowest terms, which are quicker to make and to compare than fractions."""
+        return tuple([step if step[0] == 1 else _lowest(step) for step in self.steps])
+
+    @cached_property
     def moving(self) -> tuple[int, ...]:
         """The dims along which the input position moves."""
         return tuple([d for d, (_, a) in enumerate(self.steps) if a])
 
     def leading(self, sizes: Sequence[Size]) -> int | None:
         """The dim that the axis runs along in a tensor of these sizes: the one that covers most of it."""
+        if len(self.moving) < 2:
+            return self.moving[0] if self.moving else None
         spans = {d: abs(self.hops[d]) * (UNKNOWN if sizes[d] is None else sizes[d] or 1) for d in self.moving}
-        return max(spans, key=lambda d: (spans[d], d), default=None)
+        return max(spans, key=lambda d: (spans[d], d))
 
     def at(self, index: Sequence[int]) -> Span:
         """The interval of one element."""
@@ -342,6 +349,8 @@ class Part:
     def blamed(self, others: Iterable[Part]) -> Part:
         """The same map with the causes of other parts added to its own."""
         every = (self, *others)
+        if not any(p.whole or p.past or p.future or p.reach or p.pace for p in every[1:]):
+            return self
         return replace(
             self,
             whole=frozenset().union(*(p.whole for p in every)),
@@ -378,6 +387,11 @@ class Part:
         return replace(part, reach=hull((part.reach, self.fixed(sizes, whole).reach)))
 
 
+def _lowest(step: Step) -> Step:
+    common = gcd(*step)
+    return step[0] // common, step[1] // common
+
+
 class TableTooLargeError(Exception):
     """A map too irregular to write down; the caller falls back to "depends on everything"."""
 
@@ -408,7 +422,7 @@ class Field:
 
     def map(self, change: Callable[[Part], Part]) -> Field:
         """The field with every part changed; parts that came to move alike are united."""
-        return replace(self, parts=united(change(part) for part in self.parts))
+        return Field(united([change(part) for part in self.parts]), self.missing, self.lost)
 
 
 def united(parts: Iterable[Part]) -> tuple[Part, ...]:
@@ -416,11 +430,11 @@ def united(parts: Iterable[Part]) -> tuple[Part, ...]:
     parts = tuple(parts)
     if len(parts) == 1 and None not in parts[0].table:
         return parts
-    found: dict[tuple[tuple[Fraction, ...], bool], Part] = {}
+    found: dict[tuple[tuple[Step, ...], bool], Part] = {}
     for part in parts:
         if all(span is None for span in part.table):  # what reads nothing has no reason to read more
             part = replace(part, whole=frozenset(), past=frozenset(), future=frozenset(), reach=None)
-        key = part.hops, part.stopped
+        key = part.rates, part.stopped
         found[key] = part if key not in found else _union(found[key], part)
     return tuple(found.values())
 
@@ -455,17 +469,17 @@ def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field
         missing = frozenset().union(*(f.missing for f in operands))
         return Field(first, missing, any(f.lost for f in operands))
     parts: list[Part] = []
-    seen: dict[int, tuple[int, Fraction]] = {}
+    seen: dict[int, tuple[int, Step]] = {}
     for number, operand in enumerate(operands):
         for part in operand.parts:
             kept = part
             for dim in part.moving:
-                rate = part.hops[dim]
+                rate = part.rates[dim]
                 other, known = seen.setdefault(dim, (number, rate))
-                if known == -rate:  # one of them runs backwards: every element sees both ends
+                if known == (rate[0], -rate[1]):  # one of them runs backwards: every element sees both ends
                     kept = part.fixed(sizes, cause)
                 elif known != rate and other != number:
-                    raise RatesDifferError(other, number, (known, rate))
+                    raise RatesDifferError(other, number, (Fraction(known[1], known[0]), part.hops[dim]))
             parts.append(kept)
     missing = frozenset().union(*(f.missing for f in operands)) if operands else frozenset()
     return Field(united(parts), missing, any(f.lost for f in operands))

@@ -42,6 +42,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 Size = int | None
@@ -77,7 +78,7 @@ class Tensor:
     role: Role = "activation"
     item_bytes: int = 4
 
-    @property
+    @cached_property
     def values(self) -> int | None:
         """Number of values, or None when a size is not known."""
         total = 1
@@ -143,6 +144,9 @@ class Graph:
     notes: tuple[str, ...] = ()
     own_params: int | None = None  # of the module it stands for, where its operators do not hold them all
     loops: tuple[tuple[str, str], ...] = ()  # (state input, the output that becomes it at the next step)
+    variables: Mapping[str, tuple[str, int]] = field(
+        default_factory=dict
+    )  # what its code calls a tensor, on which line
 
     def shape(self, name: str) -> tuple[Size, ...]:
         """The shape of the tensor called `name`."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 from math import lcm
 
 from .field import STILL, Field, Gather, Part, Span, hull, met, moved, united
@@ -86,10 +85,10 @@ def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total:
 
     `blank` of the `total` elements are constants, padding or state, which see nothing and stand for more of the same.
     """
-    groups: dict[tuple[Fraction, ...], list[tuple[Part, int, int]]] = {}
+    groups: dict[tuple[object, ...], list[tuple[Part, int, int]]] = {}
     for parts, size, at in pieces:
         for part in parts:
-            key = (Fraction(part.stopped), *(h for d, h in enumerate(part.hops) if d != dim))
+            key = (part.stopped, *(rate for d, rate in enumerate(part.rates) if d != dim))
             groups.setdefault(key, []).append((part, size or 0, at))
     found: list[Part] = []
     for members in groups.values():

@@ -10,6 +10,7 @@ ASKS = re.compile(
     re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
 )
 TOPICS = {
+    "cbam_block": r"cbam.{0,12}(resnet|residual|残差)|(resnet|residual|残差).{0,12}cbam",
     "cbam": r"cbam|注意力模块|attention module",
     "separable": r"depth-?\s?wise|separable|深度可分离|逐通道|逐深度",
     "kernel": r"kernel|卷积核(?!数|的数|个数)|核大小|filter (size|length|width)s?|receptive|感受野|dilat|膨胀|空洞|"

@@ -10,56 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .counts import (
-    CountRule,
-    attention_macs,
-    attention_state,
-    cannot_say,
-    conv_macs,
-    cumulative_state,
-    einsum_macs,
-    linear_macs,
-    no_macs,
-    no_state,
-    rnn_macs,
-    rnn_state,
-    window_state,
-)
+from . import counts, joins, moves
+from .counts import CountRule
 from .field import Field, TableTooLargeError, united
 from .graph import Op
-from .joins import (
-    at_rest,
-    attention_field,
-    broadcast_field,
-    concat_field,
-    cumulative_field,
-    einsum_field,
-    linear_field,
-    no_field,
-    norm_field,
-    reduce_field,
-    rnn_field,
-    same_field,
-    unknown_field,
-)
-from .moves import (
-    FieldRule,
-    Place,
-    adaptive_field,
-    conv_field,
-    flip_field,
-    fold_field,
-    gather_field,
-    pad_field,
-    permute_field,
-    pool_field,
-    reshape_field,
-    roll_field,
-    select_field,
-    slice_field,
-    unfold_field,
-    upsample_field,
-)
+from .moves import FieldRule, Place
 
 
 @dataclass(frozen=True)
@@ -67,43 +22,43 @@ class Rule:
     """What one operator kind does: `field`, `macs` and `state`, as the top of this file says."""
 
     field: FieldRule
-    macs: CountRule = no_macs
-    state: CountRule = no_state
+    macs: CountRule = counts.no_macs
+    state: CountRule = counts.no_state
 
 
 RULES: dict[str, Rule] = {
-    "conv": Rule(conv_field, conv_macs, window_state),
-    "conv_transpose": Rule(conv_field, conv_macs, window_state),
-    "pool": Rule(pool_field, state=window_state),
-    "adaptive_pool": Rule(adaptive_field),
-    "upsample": Rule(upsample_field),
-    "pad": Rule(pad_field),
-    "slice": Rule(slice_field),
-    "select": Rule(select_field),
-    "gather": Rule(gather_field),
-    "flip": Rule(flip_field),
-    "roll": Rule(roll_field),
-    "concat": Rule(concat_field),
-    "stack": Rule(concat_field),
-    "elementwise": Rule(broadcast_field),
-    "expand": Rule(broadcast_field),
-    "norm": Rule(norm_field),
-    "softmax": Rule(norm_field),
-    "reduce": Rule(reduce_field),
-    "cumulative": Rule(cumulative_field, state=cumulative_state),
-    "linear": Rule(linear_field, linear_macs),
-    "einsum": Rule(einsum_field, einsum_macs),
-    "attention": Rule(attention_field, attention_macs, attention_state),
-    "rnn": Rule(rnn_field, rnn_macs, rnn_state),
-    "reshape": Rule(reshape_field),
-    "permute": Rule(permute_field),
-    "unfold": Rule(unfold_field, state=window_state),
-    "fold": Rule(fold_field, state=window_state),
-    "fft": Rule(linear_field, cannot_say),
-    "identity": Rule(same_field),
-    "constant": Rule(no_field),
+    "conv": Rule(moves.conv_field, counts.conv_macs, counts.window_state),
+    "conv_transpose": Rule(moves.conv_field, counts.conv_macs, counts.window_state),
+    "pool": Rule(moves.pool_field, state=counts.window_state),
+    "adaptive_pool": Rule(moves.adaptive_field),
+    "upsample": Rule(moves.upsample_field),
+    "pad": Rule(moves.pad_field),
+    "slice": Rule(moves.slice_field),
+    "select": Rule(moves.select_field),
+    "gather": Rule(moves.gather_field),
+    "flip": Rule(moves.flip_field),
+    "roll": Rule(moves.roll_field),
+    "concat": Rule(joins.concat_field),
+    "stack": Rule(joins.concat_field),
+    "elementwise": Rule(joins.broadcast_field),
+    "expand": Rule(joins.broadcast_field),
+    "norm": Rule(joins.norm_field),
+    "softmax": Rule(joins.norm_field),
+    "reduce": Rule(joins.reduce_field),
+    "cumulative": Rule(joins.cumulative_field, state=counts.cumulative_state),
+    "linear": Rule(joins.linear_field, counts.linear_macs),
+    "einsum": Rule(joins.einsum_field, counts.einsum_macs),
+    "attention": Rule(joins.attention_field, counts.attention_macs, counts.attention_state),
+    "rnn": Rule(joins.rnn_field, counts.rnn_macs, counts.rnn_state),
+    "reshape": Rule(moves.reshape_field),
+    "permute": Rule(moves.permute_field),
+    "unfold": Rule(moves.unfold_field, state=counts.window_state),
+    "fold": Rule(moves.fold_field, state=counts.window_state),
+    "fft": Rule(joins.linear_field, counts.cannot_say),
+    "identity": Rule(joins.same_field),
+    "constant": Rule(joins.no_field),
 }
-UNKNOWN = Rule(unknown_field, cannot_say, cannot_say)
+UNKNOWN = Rule(joins.unknown_field, counts.cannot_say, counts.cannot_say)
 
 
 def rule_for(op: Op) -> Rule:
@@ -120,7 +75,7 @@ def fields_after(place: Place, fields: Sequence[Field]) -> list[Field]:
         shut = []
         for out in place.outs:
             parts = [
-                at_rest(p.fixed(shape, cause), len(out))
+                joins.at_rest(p.fixed(shape, cause), len(out))
                 for field, shape in zip(fields, place.ins, strict=False)
                 for p in field.parts
             ]

@@ -2,6 +2,7 @@
 
     layer2.stride=2   layer1.kernel=20   layer5.dilation=2   layer1.padding=4,0   layer3.filters=64   layer4.groups=8
     layer3=depthwise-separable           drop layer5         causal           cbam           layer3=cbam
+    cbam-resnet                          layer2=cbam-resnet
 
 A layer is called by its number among the layers with weights or windows, as the table shows it, or by its own name;
 several numbers (`1x2`) are one per axis. Edits apply one after the other.
@@ -10,22 +11,24 @@ several numbers (`1x2`) are one per axis. Edits apply one after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
 from ..errors import ExplainError
 from .analysis import propagate, sources, time_dims
-from .attention import cbam
+from .attention import cbam, residual
 from .graph import Graph, Op, Size, Window
 from .rebuild import Past, pasts, rebuilt
 
 COUNTED = frozenset({"conv", "conv_transpose", "pool", "linear", "rnn", "attention"})
 SETTINGS = ("kernel", "stride", "dilation", "padding", "filters", "groups", "hidden", "bidirectional")
 EXAMPLES = (
-    "Edits look like layer2.stride=2, layer3=depthwise-separable, 'drop layer5', layer1.kernel=20 causal or cbam."
+    "Edits look like layer2.stride=2, layer3=depthwise-separable, 'drop layer5', layer1.kernel=20, causal, cbam or "
+    "cbam-resnet."
 )
 LARGEST = 1_000_000
+LONGEST_BRANCH = 8  # convolutions of a residual branch
 
 
 def layers_of(graph: Graph) -> list[Op]:
@@ -63,8 +66,9 @@ def _applied(graph: Graph, edit: str) -> Graph:
     lowered = edit.lower()
     if lowered in {"causal", "因果"}:
         _causal(change)
-    elif lowered == "cbam":
-        _attend_all(change)
+    elif lowered in BLOCKS:
+        for op in BLOCKS[lowered](graph):
+            _insert(change, op, lowered)
     elif lowered.startswith(("drop ", "remove ", "去掉")):
         _drop(change, _layer(graph, re.sub(r"^(drop|remove)\s+|^去掉\s*", "", edit, flags=re.IGNORECASE)))
     elif "=" in edit:
@@ -72,8 +76,8 @@ def _applied(graph: Graph, edit: str) -> Graph:
         target, value = target.strip(), value.strip()
         if _is_separable(value):
             _separate(change, _layer(graph, target))
-        elif value.lower() == "cbam":
-            _attend(change, _layer(graph, target))
+        elif value.lower() in BLOCKS:
+            _insert(change, _layer(graph, target), value.lower())
         else:
             name, _, setting = target.rpartition(".")
             if setting not in SETTINGS or not name:
@@ -232,24 +236,82 @@ def _separate(change: _Change, op: Op) -> None:
     change.ops[at : at + 1] = [depth, point]
 
 
-def _attend_all(change: _Change) -> None:
-    """A CBAM block behind every convolution that looks at more than one place."""
-    found = [op for op in change.graph.ops if op.kind == "conv" and len(op.windows) == 2 and op.groups == 1]
+def _convolutions(graph: Graph) -> list[Op]:
+    """Every standard convolution over two axes that looks at more than one place.
+
+    Raises:
+        ExplainError: there is none.
+    """
+    found = [op for op in graph.ops if op.kind == "conv" and len(op.windows) == 2 and op.groups == 1]
     wide = [op for op in found if prod(w.kernel for w in op.windows) > 1]
     if not wide:
         raise ExplainError("the network has no convolution over two axes that a CBAM block could follow.")
-    for op in wide:
-        _attend(change, op)
+    return wide
 
 
-def _attend(change: _Change, op: Op) -> None:
-    """CBAM behind a convolution and the norm and activation after it: a gate per channel, then one per place."""
-    if op.kind != "conv" or len(op.windows) != 2 or op.channel_dim is None:
+def additions(graph: Graph) -> dict[str, Op]:
+    """The residual additions of a network over two axes: the convolution that ends each branch, by the addition's name.
+
+    The shortcut is the tensor that the branch starts from, or one convolution of it.
+    """
+    made = {name: op for op in graph.ops for name in op.outputs}
+
+    def up(tensor: str) -> Op | None:
+        """The convolution behind a tensor, norms and functions of one value in between."""
+        op = made.get(tensor)
+        while op is not None and op.kind in {"elementwise", "norm"} and len(op.inputs) == 1:
+            op = made.get(op.inputs[0])
+        return op if op is not None and op.kind == "conv" and len(op.windows) == 2 else None
+
+    found: dict[str, Op] = {}
+    for op in graph.ops:
+        if op.kind != "elementwise" or op.attr("function") != "add" or len(op.inputs) != 2:
+            continue
+        for branch, shortcut in (op.inputs, op.inputs[::-1]):
+            last, beside = up(branch), up(shortcut)
+            starts, now = {shortcut, *(beside.inputs if beside else ())}, last
+            steps = 0
+            while now is not None and steps < LONGEST_BRANCH and not starts & set(now.inputs):
+                now, steps = up(now.inputs[0]), steps + 1
+            if last is not None and now is not None and (steps or beside is None):
+                found[op.name] = last
+                break
+    return found
+
+
+def _places(graph: Graph) -> list[Op]:
+    """Where residual blocks go: behind the pools, or behind the convolutions where there are none.
+
+    Where a network has residual blocks already, behind the convolution that ends each branch.
+    """
+    wide = _convolutions(graph)
+    dims = {op.dims for op in wide}
+    pools = [op for op in graph.ops if op.kind == "pool" and op.dims in dims]
+    spread = [op for op in pools if any(graph.shape(op.outputs[0])[d] != 1 for d in op.dims)]
+    return list(additions(graph).values()) or spread or wide
+
+
+BLOCKS: dict[str, Callable[[Graph], list[Op]]] = {"cbam": _convolutions, "cbam-resnet": _places}
+
+
+def _insert(change: _Change, op: Op, block: str) -> None:
+    """A block behind a convolution or a pool, and the norm and activation after it.
+
+    CBAM is a gate per channel, then one per place; a residual block carries it unless the network's own blocks do.
+    """
+    graph, channel_dim = change.graph, op.channel_dim
+    if op.kind == "pool":
+        channel_dim = next((one.channel_dim for one in graph.ops if one.kind == "conv" and one.dims == op.dims), None)
+    if op.kind not in {"conv", "pool"} or len(op.windows) != 2 or channel_dim is None:
         raise ExplainError(f"{op.name} is no convolution over two axes (kind {op.kind}); CBAM follows one.")
     last = op
     while (after := _only_user(change.ops, last)) is not None and after.kind in {"elementwise", "norm"}:
+        if after.attr("function") == "dropout":
+            break
         last = after
-    made = cbam(last.outputs[0], change.graph.shape(last.outputs[0]), op.channel_dim, op.dims, f"{op.name}.cbam")
+    inside = block == "cbam-resnet" and op not in additions(graph).values()
+    place = last.outputs[0], graph.shape(last.outputs[0]), channel_dim, op.dims
+    made = residual(*place, f"{op.name}.cbam_block") if inside else cbam(*place, f"{op.name}.cbam")
     end = made[-1][0].outputs[0]
     for one, ins, out in made:
         change.past[one.name] = Past(one, ins, (out,))

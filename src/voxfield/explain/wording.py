@@ -14,44 +14,23 @@ from math import prod
 
 from ..errors import ExplainError
 from .analysis import analyse, sources
+from .attention import block_of
 from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Graph, Op, Window
 from .numbers import in_bytes, plain, ratio_text, short, singular
 from .path import Step, Walk, walk
 from .phrases import LANGUAGES, PHRASES
-from .report import AxisField, Cause, LayerReport, Report
-from .shapes import conv_size
-from .whatif import edited
+from .report import AxisField, Cause, LayerReport, Report, Status
+from .shapes import conv_size, transposed_size
+from .to_paste import cbam_code
+from .whatif import additions, edited
+from .zh import translated
 
 MOST_NAMES = 5
 MOST_FORMULAS = 6
 LONGEST_LIST = 12
 EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 NEARLY_CONSTANT = 1.5
-
-WHY_ZH = {
-    "mean and variance over": "均值与方差统计了整个",
-    "softmax over": "softmax 遍及整个",
-    "recurrence in both directions over": "双向循环遍及整个",
-    "recurrence over": "循环沿",
-    "attention over": "注意力遍及整个",
-    "one weight for each position of": "每个位置都有自己的权重：",
-    "running sums over": "累积求和沿",
-    "the last state has seen all of": "最后的状态看过整个",
-    "a squeezed position of": "只取一个位置：",
-    "one position is shared by all of": "同一位置供所有位置共用：",
-    "a reversed copy is joined to": "与倒序的副本相连：",
-    "a product over all of": "乘积遍及整个",
-    "reverses an unknown length of": "倒转了长度未知的",
-    "an irregular rearrangement of": "不规则重排了",
-    "every channel holds a different position of": "每个通道各持一个位置：",
-    "features hold every position of": "特征里含有所有位置：",
-    "mean over": "平均遍及整个",
-    "max over": "最大值遍及整个",
-    "sum over": "求和遍及整个",
-    "avg over the whole of": "平均遍及整个",
-    "max over the whole of": "最大值遍及整个",
-}
 
 
 @dataclass(frozen=True)
@@ -62,6 +41,7 @@ class Paragraph:
     question: str
     answer: str
     asked: bool = False
+    code: str = ""  # to paste
 
 
 def words(
@@ -90,7 +70,8 @@ def words(
         sentences = [one for one in getattr(writer, key)() if one]
         if sentences:
             space = " " if language == "en" else ""
-            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in keys))
+            code = writer.code if key == "cbam_block" else ""
+            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in keys, code))
     return tuple(found)
 
 
@@ -115,7 +96,19 @@ def power_of(windows: Sequence[Window]) -> str:
     return "k" if len(windows) == 1 else f"k^{len(windows)}"
 
 
-PARAGRAPHS = ("kernel", "stride", "size", "filters", "separable", "params", "cbam", "latency", "streaming", "fix")
+PARAGRAPHS = (
+    "kernel",
+    "stride",
+    "size",
+    "filters",
+    "separable",
+    "params",
+    "cbam",
+    "cbam_block",
+    "latency",
+    "streaming",
+    "fix",
+)
 
 
 class _Writer:
@@ -123,6 +116,7 @@ class _Writer:
         self.report, self.graph, self.frames = report, graph, frames
         self.phrases = PHRASES[language]
         self.language = language
+        self.code = ""  # that goes with the paragraph written last
         self.sources = sources(graph)
         self.labels: dict[str, str] = {}
         self.fields = self._unlike(time_first(f for f in report.fields if f.input == self.sources[0][0]))
@@ -171,8 +165,7 @@ class _Writer:
         if self.language == "en":
             return cause.why
         text, _, axis = cause.why.rpartition(" ")
-        axis = self.phrases.get(axis, axis)
-        return f"{WHY_ZH[text]}{axis}" if text in WHY_ZH else f"{text} {axis}"
+        return translated(f"{text} {self.phrases.get(axis, axis)}", self.language)
 
     # why this kernel
 
@@ -185,6 +178,8 @@ class _Writer:
         if field.local_rf is None:
             return self._kernel_before(field, names) if blocked else ""
         near = self._kernel_near(field, field.local_rf)
+        if blocked and field.local_rf == 1:
+            return self.say("kernel_whole_only", axis=self.labels[field.axis], names=names) if near else ""
         if not near or not names:
             return near
         far = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
@@ -215,7 +210,7 @@ class _Writer:
         if not wide:
             return self.say("kernel_only", **stated)
         chain = [step for step in path.chain if step.share]
-        most = max(wide, key=lambda step: step.share)
+        most = max(wide, key=lambda step: (step.share, step.hop))
         if sum(step.share for step in chain) + 1 != local:
             key = "kernel_paths" if path.branches else "kernel_up"
             return self.say(key, layer=most.op.name, reach=plain(most.reach), share=plain(most.share), **stated)
@@ -230,9 +225,10 @@ class _Writer:
             plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms
         )
         longest = self.say("kernel_longest") if path.branches else ""
-        if most.hop == 1:
+        if all(step.hop == 1 for step in wide):
             return self.say("kernel_flat", **stated) + longest
-        shares = {"share": plain(most.share), "layer": most.op.name, "hop": plain(most.hop)}
+        late = self.say("kernel_late", hop=plain(most.hop), **stated) if most.hop > 1 else ""
+        shares = {"share": plain(most.share), "layer": most.op.name, "late": late}
         return self.say("kernel_sum", **shares, **stated) + longest
 
     # why this stride
@@ -300,26 +296,55 @@ class _Writer:
 
     def cbam(self) -> list[str]:
         """What CBAM blocks behind the convolutions would change, tried on the graph."""
+        return self._blocks("cbam")
+
+    def cbam_block(self) -> list[str]:
+        """The same for residual blocks with CBAM, and where they go."""
+        return self._blocks("cbam-resnet")
+
+    def _blocks(self, edit: str) -> list[str]:
         try:
-            after = edited(self.graph, ["cbam"])
+            after = edited(self.graph, [edit])
         except ExplainError:
             return [self.say("cbam_nowhere")]
-        gates = [op for op in after.ops if op.name.endswith(".cbam.spatial")]
-        layers = [op.name.removesuffix(".cbam.spatial") for op in gates]
-        each = []
-        for name in layers:
-            blocks = [op for op in after.ops if op.name.startswith(f"{name}.cbam.")]
-            each.append(f"{name} + {plain(sum(op.params for op in blocks))}")
+        blocks: dict[str, list[Op]] = {}
+        for op in after.ops:
+            if block := block_of(op.name, op.source):
+                blocks.setdefault(block.rpartition(".")[0], []).append(op)
+        self.code = cbam_code(self.graph, after, self.phrases["cbam_behind"])
+        each = [f"{name} + {plain(sum(op.params for op in ops))}" for name, ops in blocks.items()]
+        listed = self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
+        found = [] if edit == "cbam" else self._where([self.graph.op(name) for name in blocks], listed)
+        if edit == "cbam":
+            found.append(self.say("cbam_cost", layers=listed))
+        return [*found, self._total(edit, after), self.say("cbam_rule"), self.say("cbam_field")]
+
+    def _total(self, edit: str, after: Graph) -> str:
+        """Parameters and multiply-accumulates before and after; only those that leave nothing out."""
         old, new = self.report.costs, analyse(after).costs
-        stated = {
-            "layers": self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
-        }
-        if old.params.value is not None and new.params.value is not None:
-            stated |= {"before": plain(old.params.value), "after": plain(new.params.value)}
-        if old.macs.value is None or new.macs.value is None or "after" not in stated:
-            return [self.say("cbam_rule")]
-        costs = {"macs": short(old.macs.value), "macs_after": short(new.macs.value)}
-        return [self.say("cbam_cost", **stated, **costs), self.say("cbam_rule"), self.say("cbam_field")]
+        parts = []
+        for key, before, now, form in (
+            ("cbam_params", old.params, new.params, plain),
+            ("cbam_macs", old.macs, new.macs, short),
+        ):
+            if before.value and now.value and before.status is now.status is Status.EXACT:
+                parts.append(self.say(key, before=form(before.value), after=form(now.value)))
+        return self.say("cbam_total", figures=self.phrases["clause"].join(parts), edit=edit) if parts else ""
+
+    def _where(self, places: Sequence[Op], listed: str) -> list[str]:
+        """Where residual blocks with CBAM go, and why there."""
+        if additions(self.graph):
+            return [self.say("cbam_inside", layers=listed)]
+        found = [self.say("cbam_places", layers=listed)]
+        pools = [op for op in places if op.kind == "pool"]
+        if pools:
+            less = plain(prod(w.stride for w in pools[0].windows))
+            found.append(self.say("cbam_pool", layer=pools[0].name, less=less))
+        meet = [i for i, op in enumerate(self.graph.ops) if op.kind == "concat"]
+        at = [self.graph.ops.index(op) for op in places]
+        if meet and len({name for name, _ in self.sources}) > 1 and at[0] < meet[-1] < at[-1]:
+            found.append(self.say("cbam_join", join=self.graph.ops[meet[-1]].name))
+        return found
 
     def size(self) -> list[str]:
         """The formula of each layer that changes a size, with its numbers."""
@@ -328,7 +353,11 @@ class _Writer:
     def _size_along(self, field: AxisField) -> list[str]:
         steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
         sizes = {s.op.name: (self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps}
-        changing = [s for s in steps if None in sizes[s.op.name] or sizes[s.op.name][0] != sizes[s.op.name][1]]
+        changing = [
+            s
+            for s in steps
+            if (None in sizes[s.op.name] and s.window != Window()) or sizes[s.op.name][0] != sizes[s.op.name][1]
+        ]
         stated = []
         for step in changing[:MOST_FORMULAS]:
             before, after = sizes[step.op.name]
@@ -336,8 +365,9 @@ class _Writer:
             if formula is not None and after is not None:
                 stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=plain(after)))
             elif formula is not None and len(steps) == 1:
-                example = EXAMPLE_HOPS * step.window.stride
-                size = conv_size(example, step.window, "") if step.op.kind != "conv_transpose" else None
+                up = step.op.kind == "conv_transpose"
+                example = EXAMPLE_HOPS * (1 if up else step.window.stride)
+                size = (transposed_size if up else conv_size)(example, step.window, "")
                 if size is not None:
                     sizes_ = {"example": plain(example), "size": plain(size)}
                     stated.append(self.say("size_open", layer=step.op.name, formula=formula, **sizes_))
@@ -499,14 +529,16 @@ class _Writer:
                 continue
             filters = self.graph.shape(point.outputs[0])[point.channel_dim or 0]
             costs = [self.report.layer(o.name).macs.value for o in (op, point)]
-            if filters is None or None in costs or self.graph.shape(op.outputs[0])[op.channel_dim or 0] != channels:
+            if filters is None or self.graph.shape(op.outputs[0])[op.channel_dim or 0] != channels:
                 return []
+            key = "separable_each" if None in costs else "separable"
+            costs = [taps * channels, channels * filters] if None in costs else costs  # of one position
             cost, standard = sum(int(c or 0) for c in costs), int(costs[0] or 0) * filters
             stated = {"depthwise": op.name, "pointwise": point.name, "taps": plain(taps), "channels": plain(channels)}
             ratio, power = ratio_text(cost / standard), power_of(op.windows)
             return [
                 self.say(
-                    "separable",
+                    key,
                     filters=plain(filters),
                     cost=short(cost),
                     standard=short(standard),
@@ -579,7 +611,7 @@ class _Writer:
         if field is None:
             return []
         found = []
-        kinds = {"norm": "fix_norm", "softmax": "fix_norm", "reduce": "fix_reduce", "adaptive_pool": "fix_reduce"}
+        kinds = {"norm": "fix_norm", "softmax": "fix_attention", "reduce": "fix_reduce", "adaptive_pool": "fix_reduce"}
         kinds.update({"attention": "fix_attention", "rnn": "fix_rnn"})
         grouped: dict[str, list[Cause]] = {}
         for cause in blocked:

@@ -46,7 +46,7 @@ def macs(report: Report, face: Interface) -> int:
 
 def field_samples(report: Report, face: Interface) -> int | str:
     """Samples that one output sample depends on, or what it depends on instead."""
-    if face.input.free_axis is None or face.output.free_axis is None:
+    if not face.sample_rate_hz or face.input.free_axis is None or face.output.free_axis is None:
         return WHOLE_INPUT
     field = report.field("time")
     if not field.streams:

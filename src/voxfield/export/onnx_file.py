@@ -24,6 +24,7 @@ from voxfield.cards import METADATA_KEY, Card, Interface
 from voxfield.errors import CheckpointError
 from voxfield.export.figures import card_figures
 from voxfield.export.half import round_to_half, stored_in_half
+from voxfield.export.reshapes import with_constant_reshapes
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 from voxfield.ort import open_session
@@ -175,7 +176,7 @@ def to_onnx(net: nn.Module, face: Interface) -> tuple[bytes, list[str]]:
             output_names=outputs,
             dynamic_axes=free,
         )
-    return file.getvalue(), names
+    return with_constant_reshapes(file.getvalue()), names
 
 
 def free_batch(net: nn.Module) -> bool:

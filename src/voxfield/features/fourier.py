@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxfield.errors import InputError
+from voxfield.features.transforms import irfft, rfft
 from voxfield.features.windows import analysis_window, synthesis_window
 from voxfield.protocols import Array
 
@@ -54,8 +55,10 @@ class Stft:
             raise InputError(f"analysis takes whole hops of {self.hop_samples} samples, not {count} samples")
         state = self.initial_state(channels) if state is None else state
         joined = np.concatenate([state, samples], axis=1, dtype=np.float32)
-        spectrum = np.fft.rfft(self._frames(joined) * analysis_window(self.window_samples, self.window))  # (C, T, F)
-        parts = spectrum.astype(np.complex64, copy=False).view(np.float32).reshape(*spectrum.shape, 2)
+        frames = self._frames(joined) * analysis_window(self.window_samples, self.window)
+        spectrum = np.empty((*frames.shape[:2], self.bins), np.complex64)  # (C, T, F)
+        rfft(frames, spectrum)
+        parts = spectrum.view(np.float32).reshape(*spectrum.shape, 2)
         return np.ascontiguousarray(parts.transpose(0, 3, 2, 1)), joined[:, count:]
 
     def _frames(self, joined: Array) -> Array:
@@ -79,8 +82,13 @@ class Stft:
         state = self.initial_state(channels) if state is None else state
         window, hop = self.window_samples, self.hop_samples
         parts = np.ascontiguousarray(spectrum.transpose(0, 3, 2, 1), np.float32)  # (C, T, F, 2)
-        frames = np.fft.irfft(parts.view(np.complex64)[..., 0], window)  # (C, T, window)
+        frames = np.empty((channels, count, window), np.float32)
+        irfft(parts.view(np.complex64)[..., 0], frames)
         frames *= synthesis_window(window, hop, self.window)
+        if count == 1:
+            samples = frames[:, 0]
+            samples[:, : self.delay_samples] += state
+            return samples[:, :hop], samples[:, hop:]
         overlap = np.zeros((channels, -(-window // hop) + count, hop), np.float32)
         overlap.reshape(channels, -1)[:, : self.delay_samples] = state
         for at in range(0, window, hop):

@@ -14,6 +14,7 @@ ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network
     "mean-spot": ("mean_spot", "MeanSpotConfig", "MeanSpot"),
     "mobilenet": ("mobilenet", "MobileNetConfig", "MobileNet"),
     "code-histogram": ("code_histogram", "CodeHistogramConfig", "CodeHistogram"),
+    "pixelsnail": ("pixelsnail", "PixelSnailConfig", "PixelSnail"),
     "vqvae2": ("vqvae2", "Vqvae2Config", "Vqvae2"),
     "resnet": ("resnet", "ResNetConfig", "ResNet"),
     "wav2vec": ("wav2vec", "Wav2VecConfig", "Wav2Vec"),

@@ -12,10 +12,12 @@ of a stride; its output comes `kernel_samples - stride_samples` late. Others tak
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from voxfield.cards import Interface, samples
@@ -26,7 +28,17 @@ from voxfield.nn.norms import KINDS, WHOLE_INPUT, CumulativeNorm, norm_layer
 from voxfield.nn.prelu import Prelu
 from voxfield.nn.streaming import State, Streaming, initial, map_state, run, zeros
 
-MASKS = ("sigmoid", "relu", "softmax", "linear")
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "linear": lambda x: x,
+    "relu": torch.relu,
+    "leaky_relu": F.leaky_relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "softplus": F.softplus,
+    "gelu": F.gelu,
+    "swish": F.silu,
+}
+MASKS = (*ACTIVATIONS, "softmax")
 BASES = ("random", "cosines")
 PHASES = 4
 PADDINGS = ("cover", "paper", "align", "none")
@@ -49,9 +61,9 @@ class ConvTasNetConfig:
     repeats: int = 3  # (R)
     norm: str = "global"  # inside the blocks: global, cumulative, frame, batch, channel
     first_norm: str = "global"  # of the encoder's output
-    mask: str = "sigmoid"  # sigmoid, relu, softmax (over the voices), linear
+    mask: str = "sigmoid"  # one of `ACTIVATIONS`, or softmax (over the sources)
     mask_prelu: bool = True  # a PReLU before the mask convolution
-    encoder_relu: bool = False
+    encoder_activation: str = "linear"  # one of `ACTIVATIONS`
     bias: bool = True  # of the masker's convolutions
     causal: bool = False
     padding: str = "cover"  # of the ends; see `ends`
@@ -71,6 +83,7 @@ class ConvTasNetConfig:
             ("norm", KINDS),
             ("first_norm", KINDS),
             ("mask", MASKS),
+            ("encoder_activation", ACTIVATIONS),
             ("padding", PADDINGS),
             ("basis", BASES),
         ):
@@ -196,13 +209,8 @@ class Masker(Streaming):
             after.append(new)
         scores = self.head(self.act(x if total is None else total))
         scores = scores.unflatten(1, (self.sources, self.filters))
-        if self.mask == "sigmoid":
-            scores = torch.sigmoid(scores)
-        elif self.mask == "relu":
-            scores = torch.relu(scores)
-        elif self.mask == "softmax":
-            scores = torch.softmax(scores, dim=1)
-        return scores, (first, tuple(after))
+        masks = torch.softmax(scores, dim=1) if self.mask == "softmax" else ACTIVATIONS[self.mask](scores)
+        return masks, (first, tuple(after))
 
 
 class ConvTasNet(Streaming):
@@ -217,11 +225,12 @@ class ConvTasNet(Streaming):
         super().__init__()
         self.config = config
         self.encoder = CausalConv1d(1, config.filters, config.kernel_samples, config.stride_samples, bias=False)
+        self.activation = ACTIVATIONS[config.encoder_activation]
         self.masker = Masker(config)
         self.decoder = CausalConvTranspose1d(config.filters, 1, config.kernel_samples, config.stride_samples)
         if config.basis == "cosines":
             basis = cosine_basis(config.filters, config.kernel_samples, config.sample_rate_hz)
-            scale = (1 if config.encoder_relu else 0.5) * config.stride_samples / config.kernel_samples
+            scale = (1 if config.encoder_activation == "relu" else 0.5) * config.stride_samples / config.kernel_samples
             with torch.no_grad():
                 self.encoder.conv.weight.copy_(basis)
                 self.decoder.conv.weight.copy_(scale * basis)
@@ -265,6 +274,7 @@ class ConvTasNet(Streaming):
         if self.config.not_streaming_because:
             return self.separate(x), ()
         frames, tail = self.encoder(x, state[0])
+        frames = self.activation(frames)
         counted, seen = self._counted(frames, state)
         frames = frames if counted is None else frames * counted
         voices, masks = self._masked(frames, state[1], counted)
@@ -278,7 +288,7 @@ class ConvTasNet(Streaming):
         left, right = self.config.ends(n)
         batch = mixture.shape[0]
         x = torch.cat([mixture.new_zeros(batch, 1, left), mixture, mixture.new_zeros(batch, 1, right)], dim=-1)
-        voices, _ = self._masked(self.encoder.conv(x), None, None)
+        voices, _ = self._masked(self.activation(self.encoder.conv(x)), None, None)
         y: Tensor = self.decoder.conv(voices).reshape(batch, self.config.sources, -1)
         if self.config.padding == "none":
             y = torch.cat([y, y.new_zeros(batch, self.config.sources, self.config.stride_samples)], dim=-1)
@@ -286,7 +296,6 @@ class ConvTasNet(Streaming):
 
     def _masked(self, frames: Tensor, state: State | None, counted: Tensor | None) -> tuple[Tensor, State]:
         """Frames of each voice (B * S, N, T) and the masker's state."""
-        frames = torch.relu(frames) if self.config.encoder_relu else frames
         masks, after = self.masker(frames, state, counted)
         return (frames[:, None] * masks).flatten(0, 1), after
 
@@ -319,13 +328,13 @@ def cosine_basis(filters: int, kernel_samples: int, sample_rate_hz: int) -> Tens
 PAPER = ConvTasNetConfig(last_residual=True)
 FOUR_REPEATS = ConvTasNetConfig(
     filters=256, kernel_samples=20, stride_samples=10, bottleneck=256, skip=0, repeats=4, first_norm="frame",
-    mask="relu", mask_prelu=False, encoder_relu=True, bias=False, padding="none",
+    mask="relu", mask_prelu=False, encoder_activation="relu", bias=False, padding="none",
 )  # fmt: skip
 LONG_WINDOW = ConvTasNetConfig(kernel_samples=256, stride_samples=16, repeats=4, padding="none", last_residual=True)
 PAPER_CAUSAL = ConvTasNetConfig(norm="cumulative", first_norm="cumulative", causal=True, last_residual=True)
 SMALL = ConvTasNetConfig(
     sample_rate_hz=16000, filters=512, kernel_samples=256, stride_samples=128, bottleneck=128, hidden=256, skip=0,
-    blocks=7, repeats=2, encoder_relu=True, basis="cosines",
+    blocks=7, repeats=2, encoder_activation="relu", basis="cosines",
 )  # fmt: skip
 SMALL_CAUSAL = replace(SMALL, norm="batch", first_norm="frame", causal=True)
 CONFIGS = {

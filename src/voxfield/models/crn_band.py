@@ -73,7 +73,8 @@ class BandBlock(Streaming):
         y, state = self.gru(normed.reshape(normed.shape[0], -1, H), state.reshape(1, -1, H))
         x = x + y.reshape(y.shape[0], -1, K, H)
         y = torch.matmul(self.mix, self.norm_bands(x))
-        return x + self.narrow(F.relu(self.widen(y))), state.reshape(-1, K, H)
+        y = self.narrow(F.relu(self.widen(y.reshape(-1, H))))
+        return x + y.reshape_as(x), state.reshape(-1, K, H)
 
 
 class BandCrn(Streaming):
@@ -91,6 +92,7 @@ class BandCrn(Streaming):
         super().__init__()
         self.config = config
         C, H = config.channels, config.hidden
+        self.bins = config.window_samples // 2 + 1
         conv_bands = config.window_samples // 2 // 4
         self.level = MovingLevel(config.level_frames)
         self.encoder = nn.Sequential(nn.Conv2d(3, C, (1, 8), (1, 4), (0, 2)), nn.BatchNorm2d(C), nn.ReLU())
@@ -122,15 +124,15 @@ class BandCrn(Streaming):
         spectrum = x.transpose(2, 3)  # (B, 2, T, F)
         magnitude = (spectrum.square().sum(1, keepdim=True) + 1e-12).sqrt()
         compressed = magnitude.pow(self.config.exponent)
-        level, level_state = self.level(_mean(compressed), state[0])  # (B, 1, T)
-        loudness = compressed / level[..., None]
-        h = torch.cat([loudness, spectrum * (loudness / magnitude)], dim=1)[..., 1:]
+        level, level_state = self.level(_mean(compressed, self.bins), state[0])  # (B, 1, T)
+        scale = compressed / (magnitude * level[..., None])
+        h = (torch.cat([magnitude, spectrum], dim=1) * scale)[..., 1:]
 
         h = self.encoder(h)
         for block in self.encoder_blocks:
             h = h + block(h)
         skip = h
-        h = torch.matmul(h, self.to_bands.T).permute(2, 0, 3, 1)  # (T, B, bands, C)
+        h = torch.matmul(self.to_bands, h.permute(0, 2, 3, 1)).transpose(0, 1)  # (T, B, bands, C)
         h = torch.matmul(h, self.to_hidden.weight.T) + (self.to_hidden.bias + self.place)
         states = [level_state]
         for block, before in zip(self.blocks, state[1:], strict=True):
@@ -140,20 +142,18 @@ class BandCrn(Streaming):
         h = self.join(torch.cat([h, skip], dim=1))
         for block in self.decoder_blocks:
             h = h + block(h)
-        mask = 2 * torch.tanh(self.mask(h))
-        mask = torch.cat([mask[..., :1], mask], dim=3)
+        mask = F.pad(2 * torch.tanh(self.mask(h)), (1, 0, 0, 0), mode="replicate")  # bin 0 as bin 1
 
         turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
         return (spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
 
 
-def _mean(x: Tensor) -> Tensor:
-    """Mean over the last axis, of rows filled up to whole vectors of 16 floats.
+def _mean(x: Tensor, count: int) -> Tensor:
+    """Mean over the last axis of `count`, of rows filled up to whole vectors of 16 floats.
 
     onnxruntime adds up such rows in the same order wherever they lie, so what a stream gives does not depend on how
     many frames and sessions share a step, to the last bit.
     """
-    count = x.shape[-1]
     return F.pad(x, (0, -count % 16)).sum(-1) / count
 
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from voxfield.cards import Interface, features_to_embedding
 from voxfield.errors import InputError
+from voxfield.nn.blocked import BlockedConv1d
 from voxfield.nn.pooling import AttentiveStatistics, length_mask, masked
 from voxfield.nn.squeeze_excite import SqueezeExcite
 
@@ -82,11 +83,11 @@ class _Layer(nn.Module):
         super().__init__()
         around = dilation * (kernel - 1) // 2
         mode: Literal["reflect", "zeros"] = "reflect" if reflects and around else "zeros"
-        self.conv = nn.Conv1d(into, out, kernel, padding=around, dilation=dilation, padding_mode=mode)
+        self.conv = BlockedConv1d(into, out, kernel, padding=around, dilation=dilation, padding_mode=mode)
         self.norm = nn.BatchNorm1d(out)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        return masked(self.norm(self.conv(x).relu()), mask)
+        return masked(self.norm(self.conv(x)), mask)
 
 
 class _Block(nn.Module):
@@ -123,7 +124,7 @@ class EcapaTdnn(nn.Module):
         program = PROGRAMS[config.program]
         self.enter = _Layer(config.bands, config.channels, 5, reflects=program.reflects)
         self.blocks = nn.ModuleList(_Block(config, dilation) for dilation in DILATIONS)
-        self.join = nn.Conv1d(len(DILATIONS) * config.channels, config.joined, 1)
+        self.join = BlockedConv1d(len(DILATIONS) * config.channels, config.joined, 1)
         self.join_norm = nn.BatchNorm1d(config.joined) if program.norm_after_join else None
         self.pool = AttentiveStatistics(
             config.joined,
@@ -155,7 +156,7 @@ class EcapaTdnn(nn.Module):
         for block in self.blocks:
             outputs.append(block(x, mask))
             x = x + outputs[-1] if program.accumulates else outputs[-1]
-        x = self.join(torch.cat(outputs, 1)).relu()
+        x = self.join(torch.cat(outputs, 1))
         if self.join_norm is not None:
             x = self.join_norm(x)
         x = self.project(self.norm(self.pool(x, mask)))

@@ -29,8 +29,7 @@ class MovingLevel(Streaming):
         return zeros(batch, 2, self.frames - 1, like=like)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        seen = torch.cat([state, F.pad(x, (0, 0, 0, 1), value=1.0)], dim=2)
-        mean = F.avg_pool1d(F.pad(seen, (0, 1)), self.frames, 1)[
-            ..., :-1
-        ]  # of one mean alone, onnxruntime adds otherwise
-        return mean[:, :1] / mean[:, 1:] + 1e-5, seen[:, :, -(self.frames - 1) :]
+        # one column more than is kept, as onnxruntime adds up one mean alone in another order
+        seen = torch.cat([state, F.pad(x, (0, 1, 0, 1), value=1.0)], dim=2)
+        mean = F.avg_pool1d(seen, self.frames, 1)[..., :-1]
+        return mean[:, :1] / mean[:, 1:] + 1e-5, seen[..., -self.frames : -1]

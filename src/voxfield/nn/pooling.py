@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv1d
 
 
 def length_mask(frames: Tensor, most: int) -> Tensor:
@@ -28,8 +29,8 @@ def moments(x: Tensor, mask: Tensor | None = None, *, bessel: bool = True) -> tu
     """Mean and variance over time, each (B, C, 1); `bessel` divides by one less than the frames, if there are two."""
     ones = torch.ones_like(x[:, :1]) if mask is None else mask
     count = ones.sum(-1, keepdim=True)
-    mean = (x * ones).sum(-1, keepdim=True) / count
-    squares = ((x - mean).square() * ones).sum(-1, keepdim=True)
+    mean = masked(x, mask).sum(-1, keepdim=True) / count
+    squares = masked((x - mean).square(), mask).sum(-1, keepdim=True)
     return mean, squares / ((count - 1).clamp(min=1) if bessel else count)
 
 
@@ -72,7 +73,7 @@ class AttentiveStatistics(nn.Module):
         self.scores = nn.Conv1d(hidden, channels, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        seen = self.hidden(torch.cat([x, *self._context(x, mask)], 1) if self.global_context else x)
+        seen = self._in_context(x, mask) if self.global_context else self.hidden(x)
         if self.hidden_norm is not None:
             seen = self.hidden_norm(seen.relu())
         scores = self.scores(seen.tanh())
@@ -83,7 +84,9 @@ class AttentiveStatistics(nn.Module):
         variance = (weights * (x - mean).square()).sum(-1, keepdim=True)
         return torch.cat([mean, variance.clamp(min=self.floor).sqrt()], 1).flatten(1)
 
-    def _context(self, x: Tensor, mask: Tensor | None) -> list[Tensor]:
+    def _in_context(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """`hidden` of frames, means and deviations joined; the latter two are the same in each frame: passed once."""
         mean, variance = moments(x, mask, bessel=self.bessel)
         variance = variance + self.floor if self.floor_added else variance.clamp(min=self.floor)
-        return [mean.expand_as(x), variance.sqrt().expand_as(x)]
+        own, shared = self.hidden.weight[:, : x.shape[1]], self.hidden.weight[:, x.shape[1] :]
+        return conv1d(x, own, self.hidden.bias) + conv1d(torch.cat([mean, variance.sqrt()], 1), shared)

@@ -126,11 +126,8 @@ class Codebook(nn.Module):
         return _channels_second(self._values(codes))
 
     def _values(self, codes: Tensor) -> Tensor:
-        """(...) codes -> (..., D) entries; as a product in an exported file, which every runtime and explain know."""
-        entries = self._entries()
-        if not torch.onnx.is_in_onnx_export():
-            return F.embedding(codes, entries)
-        return (codes[..., None] == torch.arange(len(entries))).to(entries) @ entries
+        """(...) codes -> (..., D) entries."""
+        return looked_up(codes, self._entries())
 
     def _entries(self) -> Tensor:
         """Moving averages are kept at unit length where directions count; what a gradient moves is brought to it."""
@@ -172,6 +169,14 @@ class Codebook(nn.Module):
         if self.update == "ema":
             self.sums.copy_(torch.where(dead[:, None], chosen * mean, self.sums))
         self.counts.copy_(torch.where(dead, mean, self.counts))
+
+
+def looked_up(codes: Tensor, entries: Tensor) -> Tensor:
+    """(...) codes -> (..., D) of entries (K, D); as a product in an exported file, which every runtime and explain
+    know."""
+    if not torch.onnx.is_in_onnx_export():
+        return F.embedding(codes, entries)
+    return (codes[..., None] == torch.arange(len(entries))).to(entries) @ entries
 
 
 def _channels_second(x: Tensor) -> Tensor:

@@ -76,7 +76,8 @@ class Streaming(nn.Module):
                     f"{type(self).__name__} was given a block on {x.device} and the state {name} on {leaf.device}; "
                     "move one of them"
                 )
-            if leaf.dtype not in (x.dtype, torch.float32) and not autocasting(x):  # some states stay in 32 bits
+            numbers = x.is_floating_point() and not autocasting(x)  # codes have another type than what they stand for
+            if numbers and leaf.dtype not in (x.dtype, torch.float32):  # some states stay in 32 bits
                 raise InputError(
                     f"{type(self).__name__} was given a block of {x.dtype} and the state {name} of {leaf.dtype}; "
                     "convert one of them, or begin a new stream"

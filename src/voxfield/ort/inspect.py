@@ -122,6 +122,16 @@ def count_weights(content: bytes) -> int:
     return total
 
 
+def metadata(content: bytes) -> dict[str, str]:
+    """What stands in an ONNX file beside its graph, by keys.
+
+    Raises:
+        ValueError: not an ONNX file.
+    """
+    entries = [dict(_parts(entry, 1, 2)) for _, entry in _parts(memoryview(content), 14)]
+    return {_text(entry[1]): _text(entry[2]) for entry in entries if len(entry) == 2}
+
+
 def hash_graph(content: bytes) -> str:
     """SHA-256 of the nodes and weights, but not of names and metadata beside them, where a card may be written anew."""
     found = hashlib.sha256()

@@ -12,13 +12,17 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 
-def open_session(model: bytes | Path, title: str, *, threads: int = 0) -> onnxruntime.InferenceSession:
+def open_session(
+    model: bytes | Path, title: str, *, threads: int = 0, few_shapes: bool = False
+) -> onnxruntime.InferenceSession:
     """A session on the CPU that logs nothing.
 
     Args:
         model: the bytes of an ONNX file, or its path where it may keep weights in files beside it.
         title: what messages call the file.
         threads: threads within one run; 0 for one a core.
+        few_shapes: memory is planned once for each shape of the inputs, and the plans are kept: a short step takes a
+            seventh less time, but a free axis of any length would let them grow for ever.
 
     Raises:
         CardError: not an ONNX file, or one that is not run: see `voxfield.ort.inspect`.
@@ -33,7 +37,7 @@ def open_session(model: bytes | Path, title: str, *, threads: int = 0) -> onnxru
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # its warnings are ours to word
-    options.enable_mem_pattern = False  # patterns are kept per input shape: with a free time axis they only grow
+    options.enable_mem_pattern = few_shapes
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads sleep
     options.add_session_config_entry("session.load_model_format", "ONNX")  # the format that was looked at
     source = content if isinstance(model, bytes) else str(model)

@@ -9,7 +9,7 @@ import numpy as np
 
 from voxfield.cards import METADATA_KEY, Card, FileRecord, Port, find, lone_file, read
 from voxfield.errors import CardError, InputError
-from voxfield.ort import hash_graph, open_session
+from voxfield.ort import hash_graph, metadata, open_session
 from voxfield.protocols import Array, Engine, State
 from voxfield.runtime.foreign import foreign_engine
 
@@ -30,15 +30,16 @@ class OnnxEngine:
     def __init__(self, path: str | PathLike[str], *, threads: int = 1, content: bytes | None = None) -> None:
         _check_threads(threads)
         content = _read(Path(path)) if content is None else content
-        self._session = open_session(content, str(path), threads=threads)
+        card = _card(content)
+        streams = card is not None and card.interface.streaming  # in blocks of few sizes
+        self._session = open_session(content, str(path), threads=threads, few_shapes=streams)
         self.graph_sha256 = hash_graph(content)
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        if METADATA_KEY not in metadata:
+        if card is None:
             raise CardError(
                 f"{path} is an ONNX file without a card (metadata key '{METADATA_KEY}'), so it was not made by "
                 f"voxfield; `voxfield export` writes files that carry one"
             )
-        self._card = Card.from_json(metadata[METADATA_KEY])
+        self._card = card
         inputs = {item.name: item.shape for item in self._session.get_inputs()}
         _check(self._card, inputs, {item.name for item in self._session.get_outputs()}, Path(path))
         self._free_batch = not isinstance(inputs["input"][0], int)
@@ -138,6 +139,15 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise CardError(f"the model file {path} cannot be read: {error.strerror}") from error
+
+
+def _card(content: bytes) -> Card | None:
+    """The card in a file; None where it holds none, or is no ONNX file."""
+    try:
+        text = metadata(content).get(METADATA_KEY)
+    except ValueError:
+        return None
+    return None if text is None else Card.from_json(text)
 
 
 def _check(card: Card, inputs: dict[str, Sequence[object]], outputs: set[str], path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -53,8 +53,7 @@ class Stepper:
         return output[:, None]
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """One step that is to be taken: (B, N) of whole hops, from where the lane stands."""
 
     stepper: Stepper

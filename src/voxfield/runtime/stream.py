@@ -77,19 +77,12 @@ class Stream:
             InputError: wrong number of channels, no finite numbers, or a stream that was flushed.
             CardError: the model gave something that is not a number.
         """
-        return run(self.feeding(samples))
+        turns = self._begun(samples)
+        return self._joined(turns, [self._stepper.step(turn.lane, turn.block) for turn in turns])
 
     def feeding(self, samples: Array) -> Turns:
         """`feed` in turns, for who takes those of many streams together."""
-        if self._flushed:
-            raise InputError("this stream was flushed; make a new Stream for the next recording")
-        block = block_of(samples, self._channels)
-        self._bare, samples = np.ndim(samples) == 1, block
-        if not np.isfinite(samples).all():
-            at = self._fed_samples + int(np.argmin(np.isfinite(samples).all(axis=0)))
-            raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
-        self._fed_samples += samples.shape[1]
-        return (yield from self._advance(samples))
+        return (yield from self._taking(self._begun(samples)))
 
     def flush(self) -> Array:
         """The rest, in the shape that `feed` gave: afterwards as many samples have come out as went in. The stream ends
@@ -103,25 +96,62 @@ class Stream:
         self._flushed = True
         missing = self._fed_samples - self._given_samples
         if missing == 0:
-            return self._shaped(np.zeros((self._channels, self._face.sources, 0), np.float32))
+            return self._joined([], [])
         ahead = self._face.lookahead_samples or 0
         silence = ahead + -(self._fed_samples + ahead) % self._face.hop_samples
-        rest = yield from self._advance(np.zeros((self._channels, silence), np.float32))
+        rest = yield from self._taking(self._turns(np.zeros((self._channels, silence), np.float32)))
         return rest[..., :missing]
 
-    def _advance(self, samples: Array) -> Turns:
-        hop = self._face.hop_samples
+    def _begun(self, samples: Array) -> list[Turn]:
+        """The turns that what is fed makes possible."""
+        if self._flushed:
+            raise InputError("this stream was flushed; make a new Stream for the next recording")
+        block = block_of(samples, self._channels)
+        self._bare = np.ndim(samples) == 1
+        if not np.isfinite(block).all():
+            at = self._fed_samples + int(np.argmin(np.isfinite(block).all(axis=0)))
+            raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
+        self._fed_samples += block.shape[1]
+        return self._turns(block)
+
+    def _turns(self, samples: Array) -> list[Turn]:
+        """The whole hops of what waited and of (C, N), block by block and lane by lane in each; the rest waits."""
         ready = np.concatenate([self._pending, samples], axis=1) if self._pending.shape[1] else samples
-        whole = ready.shape[1] // hop * hop
-        self._pending = ready[:, whole:].copy()
-        starts = range(0, whole, self._block_samples)
+        whole = ready.shape[1] // self._face.hop_samples * self._face.hop_samples
+        if whole < ready.shape[1] or self._pending.shape[1]:
+            self._pending = ready[:, whole:].copy()
+        width = self._channels // len(self._lanes)
+        return [
+            Turn(
+                self._stepper,
+                lane,
+                ready[at * width : (at + 1) * width, start : min(start + self._block_samples, whole)],
+            )
+            for start in range(0, whole, self._block_samples)
+            for at, lane in enumerate(self._lanes)
+        ]
+
+    def _taking(self, turns: list[Turn]) -> Turns:
         outputs = []
-        for start in starts:
-            outputs.append((yield from self._step(ready[:, start : min(start + self._block_samples, whole)])))
+        for turn in turns:
+            outputs.append((yield turn))
+        return self._joined(turns, outputs)
+
+    def _joined(self, turns: list[Turn], outputs: list[Array]) -> Array:
+        """What the turns gave as one output, as far as it is not late."""
+        name, sources, lanes = self._stepper.engine.card.name, self._face.sources, len(self._lanes)
+        for turn, output in zip(turns, outputs, strict=True):
+            channels, count = turn.block.shape
+            if output.shape != (channels, sources, count):
+                raise CardError(f"{name} turned {turn.block.shape} samples into {output.shape}; its file is not usable")
+            if not np.isfinite(output).all():
+                raise CardError(f"{name} gave values that are not numbers; its file is not usable")
+        if lanes > 1:
+            outputs = [np.concatenate(outputs[at : at + lanes]) for at in range(0, len(outputs), lanes)]
         if len(outputs) == 1:
             output = outputs[0]
         else:
-            none = np.zeros((self._channels, self._face.sources, 0), np.float32)
+            none = np.zeros((self._channels, sources, 0), np.float32)
             output = np.concatenate([none, *outputs], axis=2)
         if self._late_samples:
             dropped = min(self._late_samples, output.shape[2])
@@ -129,20 +159,6 @@ class Stream:
             output = output[:, :, dropped:]
         self._given_samples += output.shape[2]
         return self._shaped(output)
-
-    def _step(self, block: Array) -> Turns:
-        """(C, N) of whole hops to (C, S, N)."""
-        width = self._channels // len(self._lanes)
-        parts = []
-        for at, lane in enumerate(self._lanes):
-            parts.append((yield Turn(self._stepper, lane, block[at * width : (at + 1) * width])))
-        output = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        name = self._stepper.engine.card.name
-        if output.shape != (self._channels, self._face.sources, block.shape[1]):
-            raise CardError(f"{name} turned {block.shape} samples into {output.shape}; its file is not usable")
-        if not np.isfinite(output).all():
-            raise CardError(f"{name} gave values that are not numbers; its file is not usable")
-        return output
 
     def _shaped(self, output: Array) -> Array:
         output = output[:, 0] if self._face.sources == 1 else output

@@ -35,8 +35,8 @@ class Metrics:
         self._turns = Histogram(
             "voxfield_step_sessions", "Sessions that shared one step", buckets=_TURNS, registry=registry
         )
-        self.bytes_in = Counter("voxfield_received_bytes", "Bytes of sound that came in", registry=registry)
-        self.bytes_out = Counter("voxfield_sent_bytes", "Bytes of sound that went out", registry=registry)
+        self.bytes_in = Tally(Counter("voxfield_received_bytes", "Bytes of sound that came in", registry=registry))
+        self.bytes_out = Tally(Counter("voxfield_sent_bytes", "Bytes of sound that went out", registry=registry))
         self.dropped = Counter("voxfield_dropped_samples", "Samples that live sessions dropped", registry=registry)
         self._refused = Counter("voxfield_refusals", "Requests that were refused", ["code"], registry=registry)
 
@@ -50,13 +50,36 @@ class Metrics:
         self._refused.labels(code).inc()
 
     def watch(self, queues_s: Iterable[float]) -> None:
-        """How long the queues of all sessions are."""
+        """Once in a while: how long the queues of all sessions are."""
         self.queue_s.set(max(queues_s, default=0.0))
+        self._settle()
 
     def text(self) -> bytes:
         """All of it as Prometheus reads it."""
+        self._settle()
         if SHARED not in os.environ:
             return generate_latest(self._registry)
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+    def _settle(self) -> None:
+        self.bytes_in.settle()
+        self.bytes_out.settle()
+
+
+class Tally:
+    """A count that is told to its counter once in a while: of many processes, a counter writes to a file each time."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self.count = self._told = 0
+
+    def inc(self, count: int) -> None:
+        """So many more."""
+        self.count += count
+
+    def settle(self) -> None:
+        """Tell the counter."""
+        self._counter.inc(self.count - self._told)
+        self._told = self.count

@@ -131,7 +131,8 @@ class Session:
             self._ending = "" if data else str(self._waiting.popleft())
         if self._ending:
             return self._enhancer.flushing()
-        return self._enhancer.feeding(without_faults(decode(data, self._start.format, self._start.channels)))
+        samples = decode(data, self._start.format, self._start.channels)
+        return self._enhancer.feeding(without_faults(samples) if self._start.format == "f32le" else samples)
 
     def finish(self, made: Array) -> None:
         """Take what the turns gave, (C, N). In the thread."""

@@ -21,6 +21,7 @@ from voxfield.tasks.speakers.embedding import Embedded, embed, embedding_engine
 from voxfield.tasks.speakers.verification import Verified, verify
 from voxfield.tasks.spotting.video import Spotted, spot
 from voxfield.tasks.tokens.recording import detokenize, tokenize
+from voxfield.tasks.tokens.sampling import sample
 from voxfield.tasks.work import Work, engine_for
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "represent",
     "represent_into",
     "representing_engine",
+    "sample",
     "separate",
     "separate_into",
     "separating_engine",

@@ -218,7 +218,7 @@ def test_silence_noise_and_moments_hold_nobody(rate_hz, model):
     silent = vf.diarize(np.zeros(rate_hz, np.float32), rate_hz, model=model)
     assert silent.turns == () and silent.notes == ("the recording is silent",) and silent.rttm() == ""
     noise = vf.diarize(0.1 * rng.standard_normal((2, 2 * rate_hz)).astype(np.float32), rate_hz, model=model)
-    assert noise.turns == () and noise.notes == ("no speech was found",) and noise.overlap_s == 0
+    assert noise.turns == () and noise.notes == ("no speech was found",)
     for count in (1, rate_hz // 10):
         short = vf.diarize(0.1 * rng.standard_normal(count).astype(np.float32), rate_hz, model=model)
         assert short.turns == () and short.duration_s == count / rate_hz
@@ -241,10 +241,10 @@ def test_numbers_of_speakers_that_cannot_be(conversation, model):
     assert SpeakerCount.of("auto", 12) == SpeakerCount(12, 12) and SpeakerCount.of(3) == SpeakerCount(3, 3)
 
 
-def test_overlap_is_counted():
+def test_seconds_of_a_speaker():
     turns = (Turn(0, 4, "a"), Turn(3, 6, "b"), Turn(3.5, 3.75, "c"), Turn(6, 8, "a"))
     made = Diarized(turns, {}, 8.0, "m.v1")
-    assert made.overlap_s == pytest.approx(1.0) and made.speech_s("a") == 6
+    assert made.speech_s("a") == 6
 
 
 def test_rttm_is_read_as_written(tmp_path):

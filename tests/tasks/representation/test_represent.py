@@ -196,23 +196,27 @@ def test_the_command_writes_all_recordings_into_one_file(suffix, model, speech, 
     assert [path.name for path in out.parent.iterdir()] == [out.name]
 
 
-def test_a_recording_that_breaks_off_leaves_no_frames(model, speech, tmp_path):
-    made = vf.represent(speech(1, 3200), 16000, model=model)
-    engine = vf.load_engine(model)
-    from voxfield.tasks.representation.features_file import FeaturesFile
+def test_recordings_are_written_in_the_order_asked_for_and_one_that_breaks_off_leaves_nothing(model, speech, tmp_path):
+    from voxfield.tasks.representation.features_file import FeaturesFile, frames_of
 
-    with FeaturesFile(tmp_path / "f.npz", engine.card, made.layer) as file:
-        for name in ("a", "", "b"):
-            file.take(made.features)
-            file.keep(name) if name else file.drop()
-        file.save()
+    engine, made = vf.load_engine(model), {}
+    layer = engine.card.interface.layers[-1]
+    with FeaturesFile(tmp_path / "f.npz", engine.card, layer) as file:
+        for name, seed in (("b", 1), ("a", 2)):
+            made[name] = vf.represent(speech(seed, 3200 * seed), 16000, model=model).features
+            with open_source(speech(seed, 3200 * seed), 16000) as source:
+                file.take(name, frames_of(source, engine, layer.name, tmp_path / "f.npz")[1])
+        with open_source(speech(1, 3200), 16000) as source, pytest.raises(InputError, match="has no layer"):
+            frames_of(source, engine, "none", tmp_path / "f.npz")
+        assert [*tmp_path.glob(".voxfield-*")] == [] and file.names == ["b", "a"]
+        file.save(["a", "b"])
     with np.load(tmp_path / "f.npz") as found:
-        assert found["features"].shape == (6, 40) and found["name"].tolist() == ["a", "b"]
-        assert np.array_equal(found["features"][:, 20:], made.features)
+        assert found["name"].tolist() == ["a", "b"] and found["first_frame"].tolist() == [0, 40, 60]
+        assert np.array_equal(found["features"], np.concatenate([made["a"], made["b"]], axis=1))
     with pytest.raises(OutputError, match="exists already"):
-        FeaturesFile(tmp_path / "f.npz", engine.card, made.layer)
+        FeaturesFile(tmp_path / "f.npz", engine.card, layer)
     with pytest.raises(InputError, match=r"must end in \.npz or \.parquet"):
-        FeaturesFile(tmp_path / "f.csv", engine.card, made.layer)
+        FeaturesFile(tmp_path / "f.csv", engine.card, layer)
 
 
 def test_from_a_pipe(model, speech, tmp_path, monkeypatch, capsys):

@@ -229,6 +229,22 @@ def test_a_network_that_streams_gives_voices_as_they_come(rate):
     assert 10 * np.log10(np.square(rest).mean() / np.square(recording).mean()) < (-30 if rate == 8000 else -20)
 
 
+@pytest.mark.parametrize("network", [lambda: Splitter((500, -0.01), shuffle=False), lambda: Clipper()])
+def test_the_raw_output_is_what_the_network_gives(voices, network):
+    recording = voices.sum(0)[: 25 * RATE + 3]
+    made = separate(recording, RATE, model=network(), raw_output=True).voices
+    wanted = network().step(recording[None, None], network().initial_state())[0][0]
+    assert made.shape == (2, 1, len(recording)) and np.abs(made[:, 0] - wanted).max() < 1e-5 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (RATE, 2)])
+def test_the_raw_output_needs_what_the_network_takes(rate, channels):
+    with pytest.raises(InputError, match=f"takes one channel at {RATE} Hz, not {channels} at {rate} Hz"):
+        separate(np.zeros((channels, 900), np.float32), rate, model=Splitter(), raw_output=True)
+    with pytest.raises(InputError, match="leave out --speakers auto"):
+        separate(np.zeros(900, np.float32), RATE, model=Splitter(), raw_output=True, speakers="auto")
+
+
 def test_activity_of_short_and_silent_pieces():
     meter = ActivityMeter(2, RATE)
     assert meter.judge().believed == ()

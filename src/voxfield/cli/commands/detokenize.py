@@ -9,7 +9,7 @@ import typer
 
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
 from voxfield.cli.printable import visible
-from voxfield.errors import OutputError
+from voxfield.files import refuse_existing
 
 
 def command(
@@ -41,8 +41,7 @@ def command(
     from voxfield.tasks.tokens.recording import detokenize
     from voxfield.tasks.tokens.token_file import load_tokens
 
-    if out.exists() and not overwrite:
-        raise OutputError(f"{out} exists already; allow it to be replaced with --overwrite")
+    refuse_existing(out, overwrite)
     loaded = load_tokens(tokens)
     if out.suffix.lower() in SUFFIXES:
         save_image(out, image_of(loaded, model=model, threads=threads), overwrite=overwrite)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import (
     AsJson,
@@ -22,9 +22,11 @@ from voxfield.cli.options import (
     SkipExisting,
     SpeakerModel,
     Threads,
+    number_or_auto,
 )
 from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
-from voxfield.errors import InputError
+from voxfield.errors import InputError, OutputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.tasks.diarization.recording import SpeakerCount
@@ -66,7 +68,8 @@ def command(
 ) -> None:
     """Say who speaks when: one line of RTTM a turn, or with --json the turns and the seconds of each speaker.
 
-    Speakers are called speaker1, speaker2 ... by their first turn, or by their names in a --book.
+    Where several speak at once, it is the turn of the one who is heard best. Speakers are called speaker1, speaker2 ...
+    by their first turn, or by their names in a --book.
 
     Examples:
 
@@ -75,11 +78,11 @@ def command(
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
     from voxfield.tasks.diarization.recording import SpeakerCount, diarizing_engine
-    from voxfield.tasks.diarization.report import check_page
+    from voxfield.tasks.report.document import PAGE, check_report
 
     if report is not None:
-        check_page(report)
-    count = SpeakerCount.of(_number(speakers), min_speakers, max_speakers)
+        check_report(report, PAGE, overwrite=overwrite)
+    count = SpeakerCount.of(number_or_auto("--speakers", speakers), min_speakers, max_speakers)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     planned = _planned(inputs, out)
     check([replace(job, output=Path("unused")) if job.output == PIPE else job for job in planned], choices)
@@ -113,8 +116,7 @@ class DiarizeWork:
         if job.output != PIPE:
             made.save(job.output, overwrite=self.choices.overwrite)
         elif not self.choices.as_json:
-            sys.stdout.write(made.rttm())
-            sys.stdout.flush()
+            _print(made.rttm())
         if self.choices.report is None or heard is None:
             return work.to_dict()
         title, overwrite = f"{job.input.name}: who speaks when", self.choices.overwrite
@@ -122,13 +124,14 @@ class DiarizeWork:
         return work.to_dict() | {"report": str(self.choices.report)}
 
 
-def _number(speakers: str) -> int | str:
-    """What `--speakers` says."""
-    if speakers == AUTO:
-        return speakers
-    if not speakers.isdecimal():
-        raise InputError(f"--speakers takes a whole number or auto, not '{speakers}'")
-    return int(speakers)
+def _print(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _planned(inputs: list[str], out: str | None) -> list[Job]:

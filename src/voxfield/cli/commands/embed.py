@@ -1,6 +1,7 @@
 """`voxfield embed`: recordings as vectors whose direction says who speaks."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,9 +9,10 @@ import typer
 
 from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Inputs, Offline, Overwrite, Quiet, Raw, SpeakerModel, Threads
+from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SpeakerModel, Threads
 from voxfield.cli.printable import visible
-from voxfield.errors import OutputError
+from voxfield.files import PartFile
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -25,6 +27,7 @@ def command(
     model: SpeakerModel = None,
     raw: Raw = None,
     overwrite: Overwrite = False,
+    jobs: Jobs = AUTO,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -41,27 +44,39 @@ def command(
 
       voxfield embed anna.wav --model converted/ --json
     """
-    from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
+    from voxfield.tasks.speakers.embedding import embedding_engine
     from voxfield.tasks.speakers.embedding_file import check_file, save_embeddings
 
     items = expand(inputs, "embed")
     if out is not None:
         check_file(out)
-        if out.exists() and not overwrite:
-            raise OutputError(f"{out} exists already; allow it to be replaced with --overwrite")
-    engine = embedding_engine(model, threads=threads)
-    made: dict[str, Embedded] = {}
-
-    def work(source: "Source", path: Path) -> Answer:
-        done, account = embed_source(source, engine)
-        made[str(path)] = done
-        words = f"{done.duration_s:.1f} s, {done.speech.seconds:.1f} s of speech"
-        return Answer({**account.to_dict(), "embedding": done.vector.tolist()}, words, done.notes)
-
-    code = one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr)
+        with PartFile(out, overwrite=overwrite):  # what cannot be written is said before the work, not after it
+            pass
+    embedding_engine(model, threads=threads)  # a model that cannot be had is said before any file is opened
+    made: dict[Path, Embedded] = {}
+    work = EmbedWork(model, threads)
+    code = one_by_one(
+        items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr, jobs=jobs, keep=made.__setitem__
+    )
     if out is not None and made:
-        save_embeddings(out, list(made), list(made.values()), overwrite=overwrite)
+        there = [item.path for item in items if item.path in made]
+        save_embeddings(out, [*map(str, there)], [made[path] for path in there], overwrite=overwrite)
         if not quiet:
             size = len(next(iter(made.values())).vector)
             print(visible(f"{len(made)} vectors of {size} numbers -> {out}"), file=sys.stderr)
     raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class EmbedWork:
+    """One recording as a vector."""
+
+    model: str | None
+    threads: int
+
+    def __call__(self, source: "Source", path: Path) -> Answer:
+        from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
+
+        done, account = embed_source(source, embedding_engine(self.model, threads=self.threads))
+        words = f"{done.duration_s:.1f} s, {done.speech.seconds:.1f} s of speech"
+        return Answer({**account.to_dict(), "embedding": done.vector.tolist()}, words, done.notes, made=done)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxfield.cli.completion import enhancers
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -17,6 +16,7 @@ from voxfield.cli.options import (
     Format,
     Inputs,
     Jobs,
+    LimitDb,
     Offline,
     Overwrite,
     Quiet,
@@ -24,9 +24,11 @@ from voxfield.cli.options import (
     Raw,
     SkipExisting,
     Threads,
+    model_for,
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
@@ -38,12 +40,8 @@ def command(
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="File, folder, or - for standard output.", metavar="OUT")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=enhancers)
-    ] = "crn-small",
-    limit_db: Annotated[
-        float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")
-    ] = None,
+    model: Annotated[str, model_for("enhance")] = "crn-small",
+    limit_db: LimitDb = None,
     mix: Annotated[float, typer.Option(help="1 enhanced, 0 as recorded, or between.", metavar="X")] = 1.0,
     mono: Annotated[bool, typer.Option("--mono", help="Mix the channels down to one first.")] = False,
     channels: Annotated[

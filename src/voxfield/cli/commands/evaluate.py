@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import all_models
-from voxfield.cli.options import Offline
+from voxfield.cli.completion import models_for
+from voxfield.cli.jobs import jobs_of
+from voxfield.cli.options import Jobs, Offline
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
+    from voxfield.pool import Processes
     from voxfield.tasks.evaluation.scoring import Evaluation
 
 
@@ -35,7 +38,7 @@ def command(
             "--model",
             "-m",
             help="Name of a model, or an .onnx file; crn-small, or for RTTM the speaker model.",
-            autocompletion=all_models,
+            autocompletion=models_for(),
         ),
     ] = None,
     measures: Annotated[
@@ -53,6 +56,7 @@ def command(
         Path | None, typer.Option(help="Trials of other speakers to fit a calibration on, for Cllr and for a card.")
     ] = None,
     det: Annotated[Path | None, typer.Option(help="An .svg for the errors over all thresholds (DET).")] = None,
+    jobs: Jobs = AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     offline: Offline = False,
 ) -> None:
@@ -77,14 +81,15 @@ def command(
     given = {"cohort": cohort, "calibrate": calibrate, "det": det}
     options = {name: path for name, path in given.items() if path is not None}
     turns = truth is not None and is_rttm(truth)
+    processes = jobs_of(jobs)
     if truth is not None and turns:
         if measures or options:
             raise InputError(
                 "diarization has one measure, which is given; --measures and the like are those of other tasks"
             )
-        found = evaluate_turns(recordings, truth, model, limit=limit, progress=_show)
+        found = evaluate_turns(recordings, truth, model, limit=limit, progress=_show, processes=processes)
     else:
-        found = _evaluated(recordings, truth, model or "crn-small", measures, limit, options)
+        found = _evaluated(recordings, truth, model or "crn-small", measures, limit, options, processes)
     print(file=sys.stderr)
     for row in found.failed:
         print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
@@ -102,7 +107,13 @@ def command(
 
 
 def _evaluated(
-    recordings: Path, truth: Path | None, model: str, measures: str, limit: int, options: dict[str, Path]
+    recordings: Path,
+    truth: Path | None,
+    model: str,
+    measures: str,
+    limit: int,
+    options: dict[str, Path],
+    processes: "Processes",
 ) -> "Evaluation":
     from voxfield.metrics.enhancement import NEEDS
     from voxfield.tasks.evaluation.scoring import evaluate, scoring_for
@@ -114,7 +125,7 @@ def _evaluated(
             f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
             file=sys.stderr,
         )
-    return evaluate(recordings, truth, model, chosen, limit=limit, progress=_show, options=options)
+    return evaluate(recordings, truth, model, chosen, limit=limit, progress=_show, options=options, processes=processes)
 
 
 def _show(name: str) -> None:

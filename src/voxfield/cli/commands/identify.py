@@ -1,6 +1,7 @@
 """`voxfield identify`: who of the speaker book speaks in a recording."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +9,8 @@ import typer
 
 from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Book, Inputs, Offline, Raw, SpeakerModel, Threads
+from voxfield.cli.options import AsJson, Book, Inputs, Jobs, Offline, Raw, SpeakerModel, Threads
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -21,6 +23,7 @@ def command(
     threshold: Annotated[float | None, typer.Option(help="Score from which on a name is given.", metavar="X")] = None,
     model: SpeakerModel = None,
     raw: Raw = None,
+    jobs: Jobs = AUTO,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -42,11 +45,25 @@ def command(
     if (note := speakers.check_threshold(threshold)) and not as_json:
         print(f"note: {note}", file=sys.stderr)
 
-    def work(source: "Source", path: Path) -> Answer:
-        found = speakers.identify_source(source, threshold=threshold)
-        return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
+    work = IdentifyWork(book, model, threads, threshold)
+    raise typer.Exit(one_by_one(expand(inputs, "identify"), work, raw=raw, as_json=as_json, jobs=jobs))
 
-    raise typer.Exit(one_by_one(expand(inputs, "identify"), work, raw=raw, as_json=as_json))
+
+@dataclass(frozen=True)
+class IdentifyWork:
+    """Who speaks in one recording."""
+
+    book: Path | None
+    model: str | None
+    threads: int
+    threshold: float | None
+
+    def __call__(self, source: "Source", path: Path) -> Answer:
+        from voxfield.tasks.book.speaker_book import SpeakerBook
+
+        speakers = SpeakerBook(self.book, model=self.model, threads=self.threads)
+        found = speakers.identify_source(source, threshold=self.threshold)
+        return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
 
 
 def _words(found: "Identified") -> str:

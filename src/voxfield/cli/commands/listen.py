@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import enhancers
 from voxfield.cli.keyboard import Pressed, keys
-from voxfield.cli.options import Offline, Threads
+from voxfield.cli.options import LimitDb, Offline, Threads, model_for
 from voxfield.cli.printable import visible
 from voxfield.errors import VoxfieldError
 
@@ -27,12 +26,8 @@ def command(
     output: Annotated[
         str | None, typer.Option(help="Headphones: number or part of the name.", metavar="DEVICE")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=enhancers)
-    ] = "crn-small",
-    limit_db: Annotated[
-        float | None, typer.Option("--limit-db", help="Take away at most this many dB.", metavar="N")
-    ] = None,
+    model: Annotated[str, model_for("enhance")] = "crn-small",
+    limit_db: LimitDb = None,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the devices as lines of JSON.")] = False,

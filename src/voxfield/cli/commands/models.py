@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import all_models
+from voxfield.cli.completion import models_for
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(
     name: Annotated[
         str | None,
-        typer.Argument(help="Show the whole card of this model, or of an .onnx file.", autocompletion=all_models),
+        typer.Argument(help="Show the whole card of this model, or of an .onnx file.", autocompletion=models_for()),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a model.")] = False,
 ) -> None:

@@ -2,16 +2,17 @@
 
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
-from voxfield.cli.completion import representers
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Inputs, Offline, Overwrite, Quiet, Raw, Threads
+from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
 from voxfield.cli.printable import visible
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -26,11 +27,10 @@ def command(
         str | None,
         typer.Option(help="Such as z, of the encoder, or c, of the context network; the last one if not given."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=representers)
-    ] = None,
+    model: Annotated[str | None, model_for("represent")] = None,
     raw: Raw = None,
     overwrite: Overwrite = False,
+    jobs: Jobs = AUTO,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -50,36 +50,50 @@ def command(
       voxfield represent talk.wav --model converted/ -o talk.npz
     """
     from voxfield.tasks.representation.features_file import FeaturesFile
-    from voxfield.tasks.representation.recording import represent_into, representing_engine
+    from voxfield.tasks.representation.recording import representing_engine
     from voxfield.tasks.representation.representer import layer_named
 
     items = expand(inputs, "represent")
     engine = representing_engine(model, threads=threads)
     wanted = layer_named(engine.card.interface, engine.card.name, layer)
-    done = 0
     with ExitStack() as stack:
         file = stack.enter_context(FeaturesFile(out, engine.card, wanted, overwrite=overwrite)) if out else None
 
-        def work(source: "Source", path: Path) -> Answer:
-            nonlocal done
-            try:
-                made = represent_into(source, engine, _forget if file is None else file.take, wanted.name)
-            except BaseException:
-                if file is not None:
-                    file.drop()
-                raise
-            if file is not None:
-                file.keep(str(path))
-            done += 1
-            words = f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {wanted.name}"
-            return Answer(made.to_dict(), words, made.notes)
+        def keep(path: Path, frames: Path | None) -> None:
+            if file is not None and frames is not None:
+                file.take(str(path), frames)
 
-        code = one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr)
-        if file is not None and done:
-            file.save()
+        work = RepresentWork(model, threads, wanted.name, out)
+        code = one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr, jobs=jobs, keep=keep)
+        if file is not None and (done := file.names):
+            file.save([name for item in items if (name := str(item.path)) in done])
             if not quiet:
-                print(visible(f"frames of {done} recording{'' if done == 1 else 's'} -> {out}"), file=sys.stderr)
+                print(
+                    visible(f"frames of {len(done)} recording{'' if len(done) == 1 else 's'} -> {out}"), file=sys.stderr
+                )
     raise typer.Exit(code)
+
+
+@dataclass(frozen=True)
+class RepresentWork:
+    """One recording as frames of features, which wait in a file beside `out`."""
+
+    model: str | None
+    threads: int
+    layer: str
+    out: Path | None
+
+    def __call__(self, source: "Source", path: Path) -> Answer:
+        from voxfield.tasks.representation.features_file import frames_of
+        from voxfield.tasks.representation.recording import represent_into, representing_engine
+
+        engine, frames = representing_engine(self.model, threads=self.threads), None
+        if self.out is None:
+            made = represent_into(source, engine, _forget, self.layer)
+        else:
+            made, frames = frames_of(source, engine, self.layer, self.out)
+        words = f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {self.layer}"
+        return Answer(made.to_dict(), words, made.notes, made=frames)
 
 
 def _forget(_: object) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voxfield.cli.completion import separators
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -26,9 +25,12 @@ from voxfield.cli.options import (
     Raw,
     SkipExisting,
     Threads,
+    model_for,
+    number_or_auto,
 )
 from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
@@ -46,12 +48,13 @@ def command(
     speakers: Annotated[
         str | None, typer.Option(help="How many voices, or auto; two if not said.", metavar="N|auto")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=separators)
-    ] = None,
+    model: Annotated[str | None, model_for("separate")] = None,
     noise: Annotated[
         str, typer.Option(help="What belongs to no voice: drop it, or keep it, shared out.", metavar="drop|keep")
     ] = "drop",
+    raw_output: Annotated[
+        bool, typer.Option("--raw-output", help="What the network itself gives, unscaled, as .wav of 32-bit floats.")
+    ] = False,
     raw: Raw = None,
     report: Annotated[
         Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
@@ -78,18 +81,25 @@ def command(
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
     from voxfield.audio import OutputFormat
-    from voxfield.tasks.separation.recording import check_noise, separating_engine
+    from voxfield.tasks.separation.recording import check_noise, check_raw_output, separating_engine
 
     check_noise(noise)
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
         raise InputError(f"-o {out} looks like a file, but each voice becomes one; name a folder")
-    wanted = OutputFormat(format, bitrate, rate)
+    check_raw_output(raw_output, speakers)
+    format = format or ("wav" if raw_output else "")
+    wanted = OutputFormat(format, bitrate, rate, exact=raw_output)
     planned = _planned(inputs, out, format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
     check(planned, choices)
-    number = _number(speakers)
+    number = None if speakers is None else number_or_auto("--speakers", speakers)
+    if number == AUTO and any(job.output == PIPE for job in planned):
+        raise InputError(
+            "--speakers auto decides at the end which voices there are, but standard output says at its beginning how "
+            "many channels it holds; name a folder with -o FOLDER, or leave out --speakers"
+        )
     separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
-    work = SeparateWork(model, number, noise, wanted, threads, choices)
+    work = SeparateWork(model, number, noise, raw_output, wanted, threads, choices)
     raise typer.Exit(work_through(planned, work, choices))
 
 
@@ -100,6 +110,7 @@ class SeparateWork:
     model: str | None
     speakers: int | str | None
     noise: str
+    raw_output: bool
     wanted: "OutputFormat"
     threads: int
     choices: Choices
@@ -115,7 +126,7 @@ class SeparateWork:
             paths = [PIPE] if piped else _paths(job.output, sources)
             channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
             sinks = []
-            auto = self.speakers == "auto" and not piped  # the recording itself may get the first voice's name
+            auto = self.speakers == AUTO  # the recording itself may get the first voice's name
             for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
                 sink = open_output(
                     path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
@@ -129,8 +140,8 @@ class SeparateWork:
                 comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
             shown = progress_of(source, report)
             done = separate_into(
-                source, sinks, engine, alone=alone, speakers=self.speakers, noise=self.noise, progress=shown,
-                watcher=comparison,
+                source, sinks, engine, alone=alone, speakers=self.speakers, noise=self.noise,
+                raw_output=self.raw_output, progress=shown, watcher=comparison,
             )  # fmt: skip
             made = done.details
             facts = {
@@ -140,15 +151,6 @@ class SeparateWork:
             line = finish(done, self.choices, comparison, f"{job.input.name} separated", facts)
             written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
             return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
-
-
-def _number(speakers: str | None) -> int | str | None:
-    """What `--speakers` says."""
-    if speakers is None or speakers == "auto":
-        return speakers
-    if not speakers.isdigit():
-        raise InputError(f"--speakers takes a whole number or auto, not '{speakers}'")
-    return int(speakers)
 
 
 def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:

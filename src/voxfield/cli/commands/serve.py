@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from voxfield.cli.completion import enhancers
+from voxfield.cli.completion import models_for
 from voxfield.cli.options import Offline
 from voxfield.errors import InputError, MissingExtraError
 
@@ -21,7 +21,7 @@ def command(
         list[str] | None, typer.Option(help="Pages of others that may use it, such as https://example.org.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="What enhances where a client names no model.", autocompletion=enhancers)
+        str, typer.Option(help="What enhances where a client names no model.", autocompletion=models_for("enhance"))
     ] = "crn-small",
     models: Annotated[
         list[str] | None, typer.Option("--offer", help="An .onnx file that clients may name as well.", metavar="FILE")

@@ -1,16 +1,23 @@
 """`voxfield spot`: brief facial expressions in videos."""
 
-import json
-import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.completion import spotters
-from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
-from voxfield.cli.printable import visible
-from voxfield.errors import InputError, OutputError, VoxfieldError
+from voxfield.cli.answers import Answer, answer_all
+from voxfield.cli.inputs import Input
+from voxfield.cli.openers import check_alone
+from voxfield.cli.options import AsJson, Jobs, Offline, Overwrite, Quiet, Threads, model_for
+from voxfield.errors import InputError
+from voxfield.files import refuse_existing
+from voxfield.pool import AUTO
+
+if TYPE_CHECKING:
+    from voxfield.tasks.spotting.peaks import PeakOptions
+    from voxfield.tasks.spotting.video import Spotted
 
 
 def command(
@@ -29,13 +36,12 @@ def command(
     ] = 0.4,
     least: Annotated[float, typer.Option(help="Lowest score of an expression, 0 to 1.", metavar="SCORE")] = 0.4,
     fps: Annotated[float | None, typer.Option(help="Frames a second of a folder of pictures.", metavar="HZ")] = None,
-    model: Annotated[
-        str, typer.Option(help="Name from `voxfield models`, or an .onnx file.", autocompletion=spotters)
-    ] = "mean-spot",
+    model: Annotated[str, model_for("spot")] = "mean-spot",
     report: Annotated[
         Path | None, typer.Option(help="Write a page with the scores over time.", metavar="FILE.html")
     ] = None,
     overwrite: Overwrite = False,
+    jobs: Jobs = AUTO,
     threads: Threads = 1,
     offline: Offline = False,
     as_json: AsJson = False,
@@ -53,87 +59,78 @@ def command(
 
       voxfield spot cropped/s15/15_0101/ --fps 30 --face whole --json
     """
+    from voxfield.tasks.report.document import PAGE, check_report
     from voxfield.tasks.spotting.peaks import PeakOptions
-    from voxfield.tasks.spotting.report import check_page
     from voxfield.tasks.spotting.video import check_face, frames_apart, spotting_engine
 
     check_face(face)
     frames_apart(lasts, 30.0)
     peaks = PeakOptions(least=least)
     if report is not None:
-        if len(videos) > 1:
-            raise InputError(f"--report shows one video, not {len(videos)}")
-        check_page(report)
-        if report.exists() and not overwrite:
-            raise OutputError(f"{report} exists already; allow it to be replaced with --overwrite")
+        check_alone(len(videos), "video")
+        check_report(report, PAGE, overwrite=overwrite)
+    videos = list(dict.fromkeys(videos))
     tables = _tables(videos, out)
-    for table in tables:
-        if table is not None and table.exists() and not overwrite:
-            raise OutputError(f"{table} exists already; allow it to be replaced with --overwrite")
-    engine = spotting_engine(model, threads=threads)
-    options = {"rate_hz": fps, "model": engine, "face": face, "lasts_s": lasts, "peaks": peaks}
-    done = [
-        _spotted(video, table, report, options, overwrite=overwrite, as_json=as_json, quiet=quiet)
-        for video, table in zip(videos, tables, strict=True)
-    ]
-    if not all(done) and len(done) > 1:
-        _say(f"{done.count(False)} of {len(done)} failed")
-    raise typer.Exit(int(not all(done)))
+    for table in tables.values():
+        refuse_existing(table, overwrite)
+    spotting_engine(model, threads=threads)  # a model that cannot be had is said before any video is opened
+    work = SpotWork(fps, model, face, lasts, peaks, threads, tables, report, overwrite)
+    items = [Input(video, video) for video in videos]
+    raise typer.Exit(answer_all(items, work, as_json=as_json, quiet=quiet, jobs=jobs))
 
 
-def _tables(videos: list[Path], out: Path | None) -> list[Path | None]:
+@dataclass(frozen=True)
+class SpotWork:
+    """What is seen in one video, as a table and a page where they are wanted."""
+
+    fps: float | None
+    model: str
+    face: str
+    lasts_s: float
+    peaks: "PeakOptions"
+    threads: int
+    tables: Mapping[Path, Path]
+    report: Path | None
+    overwrite: bool
+
+    def __call__(self, video: Path) -> Answer:
+        from voxfield.tasks.spotting.report import write_page
+        from voxfield.tasks.spotting.video import spot, spotting_engine
+
+        engine = spotting_engine(self.model, threads=self.threads)
+        found = spot(video, rate_hz=self.fps, model=engine, face=self.face, lasts_s=self.lasts_s, peaks=self.peaks)
+        values = found.to_dict()
+        if video in self.tables:
+            values["output"] = str(found.save(self.tables[video], overwrite=self.overwrite))
+        if self.report is not None:
+            write_page(self.report, found, title=f"{video.name}: expressions", overwrite=self.overwrite)
+            values["report"] = str(self.report)
+        return Answer(values, _words(found), found.notes)
+
+
+def _words(found: "Spotted") -> str:
+    """How many expressions there are, and a line for each, for people."""
+    count = len(found.expressions)
+    lines = [f"{found.duration_s:.1f} s, {count} expression{'' if count == 1 else 's'}"]
+    for one in found.expressions:
+        span = f"{one.onset_s:8.2f} s to {one.offset_s:8.2f} s"
+        lines.append(f"{span}   strongest at {one.apex_s:.2f} s   {one.confidence:.2f}")
+    return "\n".join(lines)
+
+
+def _tables(videos: list[Path], out: Path | None) -> dict[Path, Path]:
+    """Where the intervals of each video are written, if they are."""
     if out is None:
-        return [None] * len(videos)
+        return {}
     if len(videos) == 1 and not out.is_dir() and out.suffix:
         if out.suffix.lower() != ".csv":
             raise InputError(f"the intervals are written as .csv, not '{out.name}'")
-        return [out]
+        return {videos[0]: out}
     if out.suffix and not out.is_dir():
         raise InputError(f"-o {out} looks like a file, but there are {len(videos)} videos; name a folder")
-    return [out / f"{video.stem}.csv" for video in videos]
-
-
-def _spotted(
-    video: Path,
-    table: Path | None,
-    report: Path | None,
-    options: dict[str, Any],
-    *,
-    overwrite: bool,
-    as_json: bool,
-    quiet: bool,
-) -> bool:
-    """Whether one video could be worked on; what was seen, or why not, is said."""
-    from voxfield.tasks.spotting.report import write_page
-    from voxfield.tasks.spotting.video import spot
-
-    line: dict[str, object] = {"input": str(video)}
-    try:
-        found = spot(video, **options)
-        if table is not None:
-            line["output"] = str(found.save(table, overwrite=overwrite))
-        if report is not None:
-            write_page(report, found, title=f"{video.name}: expressions", overwrite=overwrite)
-            line["report"] = str(report)
-    except VoxfieldError as error:
-        reason = str(error).removeprefix(f"{video} ")
-        if as_json:
-            print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
-        _say(f"voxfield: {video}: {reason}")
-        return False
-    if as_json:
-        print(json.dumps(line | {"status": "done", **found.to_dict()}), flush=True)
-    elif not quiet:
-        for one in found.expressions:
-            span = f"{one.onset_s:8.2f} s to {one.offset_s:8.2f} s"
-            print(f"{span}   strongest at {one.apex_s:.2f} s   {one.confidence:.2f}")
-    if not quiet:
-        count = len(found.expressions)
-        _say(f"{video}  {found.duration_s:.1f} s, {count} expression{'' if count == 1 else 's'}")
-        for note in found.notes:
-            _say(f"  note: {note}")
-    return True
-
-
-def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)
+    tables: dict[Path, Path] = {}
+    for video in videos:
+        first = tables.setdefault(table := out / f"{video.stem}.csv", video)
+        if first != video:
+            raise InputError(f"{first} and {video} would both become {table}; run them one by one with -o FILE")
+    return {video: table for table, video in tables.items()}

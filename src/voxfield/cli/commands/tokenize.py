@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import AUTO, Report
+from voxfield.cli.jobs import Report
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
 from voxfield.cli.recordings import Choices, check, progress_of, work_through
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 
 def command(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from math import prod
 
 from ..graph import Window
-from .build import Call, Const, Live, Value, named, spread, unknown_op
+from .build import Call, Const, Live, named, spread, unknown_op
+from .vocabulary import matrix_product, named_product
 
 
 def conv(c: Call) -> None:
@@ -50,43 +50,16 @@ def linear(c: Call) -> None:
 
 def product_of(c: Call) -> None:
     """mm, bmm, matmul, addmm, baddbmm: two arrays, each an activation or a constant."""
-    if c.base in {"addmm", "baddbmm"}:
-        kind = "mat" if c.base == "addmm" else "batch"
-        left, right, added = c.args[f"{kind}1"], c.args[f"{kind}2"], c.args.get("self")
-    else:
-        left, right, added = c.arg("self", "input"), c.arg("mat2", "other"), None
-    a, b = len(left.shape), len(right.shape)
-    rank = max(a, b, 2)
-    batch = "abcdefgh"[: rank - 2]
-    left_labels = (batch[len(batch) - (a - 2) :] + "ik") if a > 1 else "k"
-    right_labels = (batch[len(batch) - (b - 2) :] + "kj") if b > 1 else "k"
-    out = batch + ("i" if a > 1 else "") + ("j" if b > 1 else "")
-    made = multiply(c, [left, right], [left_labels, right_labels], out)
-    if isinstance(added, Live):
+    kind = {"addmm": "mat", "baddbmm": "batch"}.get(c.base)
+    pair = (c.args[f"{kind}1"], c.args[f"{kind}2"]) if kind else (c.arg("self", "input"), c.arg("mat2", "other"))
+    made = matrix_product(c, *pair)
+    if kind and isinstance(added := c.args.get("self"), Live):
         c.emit("elementwise", [made, added], attrs={"function": "add"})
 
 
-def multiply(c: Call, operands: Sequence[Value], labels: Sequence[str], output: str) -> Live:
-    """An einsum of activations and constants."""
-    live = [(v, text) for v, text in zip(operands, labels, strict=True) if isinstance(v, Live)]
-    fixed = [(v, text) for v, text in zip(operands, labels, strict=True) if isinstance(v, Const)]
-    sizes: dict[str, int] = {}
-    for value, text in zip(operands, labels, strict=True):
-        for label, size in zip(text, value.shape, strict=True):
-            sizes[label] = max(size, sizes.get(label, 1))
-    attrs = {"labels": tuple(text for _, text in live), "output": output, "weight_sizes": sizes}
-    values = prod(fixed[0][0].shape) if fixed else None
-    return c.emit("einsum", [v for v, _ in live], attrs=attrs, weight_values=values)
-
-
 def einsum(c: Call) -> None:
-    equation = str(c.args["equation"]).replace(" ", "")
-    operands = c.args["tensors"]
-    left, _, output = equation.partition("->")
-    labels = left.split(",")
-    if "..." in equation or (not output and "->" not in equation) or any(len(set(t)) != len(t) for t in labels):
-        return unknown_op(c)
-    multiply(c, operands, labels, output)
+    if not named_product(c, str(c.args["equation"]), c.args["tensors"]):
+        unknown_op(c)
 
 
 def rnn(c: Call) -> None:
@@ -97,12 +70,11 @@ def rnn(c: Call) -> None:
     kernels = [w for w in weights if len(w.shape) == 2]
     cell = {"lstm": "lstm", "gru": "gru"}.get(c.base, "rnn")
     hidden = kernels[1].shape[1] if len(kernels) > 1 else 0
-    more = [out[0] for out in c.outs[1:] if out]
     rank = len(x.shape)
     c.emit(
         "rnn",
         [x],
-        more=more,
+        more=c.others,
         dims=((1 if first else 0) if rank == 3 else 0,),
         channel_dim=rank - 1,
         weight_values=sum(prod(w.shape) for w in kernels),
@@ -168,9 +140,10 @@ def pool(c: Call) -> None:
     ceil = bool(c.args.get("ceil_mode"))
     windows = tuple(Window(k, s, d, p, p, ceil=ceil) for k, s, d, p in zip(kernel, stride, dilation, pads, strict=True))
     rank = len(x.shape)
-    more = [out[0] for out in c.outs[1:] if out]
     function = "max" if "max" in c.base else "avg"
-    c.emit("pool", [x], more=more, windows=windows, dims=tuple(range(rank - count, rank)), attrs={"function": function})
+    c.emit(
+        "pool", [x], more=c.others, windows=windows, dims=tuple(range(rank - count, rank)), attrs={"function": function}
+    )
 
 
 def adaptive(c: Call) -> None:
@@ -178,10 +151,9 @@ def adaptive(c: Call) -> None:
     count = int(next(ch for ch in c.base if ch.isdigit()))
     rank = len(x.shape)
     sizes = c.shape[rank - count :]
-    more = [out[0] for out in c.outs[1:] if out]
     function = "max" if "max" in c.base else "avg"
     attrs = {"sizes": tuple(sizes), "function": function}
-    c.emit("adaptive_pool", [x], more=more, dims=tuple(range(rank - count, rank)), attrs=attrs)
+    c.emit("adaptive_pool", [x], more=c.others, dims=tuple(range(rank - count, rank)), attrs=attrs)
 
 
 def upsample(c: Call) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..graph import Window
-from .build import Call, Const, Live, Value, dim_of, spread, unknown_op
+from . import vocabulary
+from .build import Call, Live, Value, dim_of, spread, unknown_op
+from .vocabulary import copies, cut, rearranged, reduced
 
 
 def reshape(c: Call) -> None:
@@ -46,18 +48,10 @@ def expand(c: Call) -> None:
 
 
 def repeat(c: Call) -> None:
-    """Copies laid side by side: one concatenation per repeated dim."""
     x = c.live()[0]
     times = list(c.args.get("repeats") or c.args.get("dims") or ())
     shape = (1,) * (len(times) - len(x.shape)) + x.shape
-    if shape != x.shape:
-        x = c.emit("reshape", [x], shape)
-    for dim, n in enumerate(times):
-        if n == 1:
-            continue
-        shape = (*shape[:dim], shape[dim] * n, *shape[dim + 1 :])
-        x = c.emit("expand" if shape[dim] == n else "concat", [x] if shape[dim] == n else [x] * n, shape, dims=(dim,))
-    c.results = [x]
+    copies(c, x if shape == x.shape else c.emit("reshape", [x], shape), times)
 
 
 def repeat_interleave(c: Call) -> None:
@@ -67,13 +61,6 @@ def repeat_interleave(c: Call) -> None:
     dim = dim_of(dim, len(x.shape))
     attrs = {"scale": (Fraction(times),), "mode": "nearest", "align_corners": False}
     c.emit("upsample", [x], dims=(dim,), attrs=attrs)
-
-
-def cut(c: Call, x: Live, dim: int, start: int, stop: int, step: int = 1) -> Live:
-    """One slice along a dim."""
-    shape = (*x.shape[:dim], max(0, -(-(stop - start) // step)), *x.shape[dim + 1 :])
-    attrs = {"start": (start,), "stop": (stop,), "step": (step,)}
-    return c.emit("slice", [x], shape, dims=(dim,), attrs=attrs)
 
 
 def slice_(c: Call) -> None:
@@ -107,33 +94,14 @@ def unbind(c: Call) -> None:
 
 
 def split(c: Call) -> None:
-    """split, chunk, tensor_split: one slice per piece, as long as torch made it."""
+    """split, chunk, tensor_split."""
     x = c.live()[0]
-    dim = dim_of(c.args.get("dim") or 0, len(x.shape))
-    made: list[Value] = []
-    start = 0
-    for out in c.outs:
-        length = out[0][dim] if out else 0
-        made.append(cut(c, x, dim, start, start + length))
-        start += length
-    c.results = made
-
-
-def index_select(c: Call) -> None:
-    unknown_op(c)
+    vocabulary.split(c, x, dim_of(c.args.get("dim") or 0, len(x.shape)))
 
 
 def concat(c: Call) -> None:
-    """Constants among the pieces become inputs without a field, so that sizes still add up."""
-    pieces = c.arg("tensors", "arrays")
     dim = dim_of(c.args.get("dim") or 0, len(c.shape))
-    live: list[Live] = []
-    for piece in pieces:
-        if isinstance(piece, Live):
-            live.append(piece)
-        elif isinstance(piece, Const) and 0 not in piece.shape:
-            live.append(c.constant(piece))
-    c.emit("stack" if c.base == "stack" else "concat", live, dims=(dim,))
+    vocabulary.concat(c, c.arg("tensors", "arrays"), dim, "stack" if c.base == "stack" else "concat")
 
 
 def flip(c: Call) -> None:
@@ -157,49 +125,35 @@ def unfold(c: Call) -> None:
 
 
 def pixel_shuffle(c: Call) -> None:
-    """(C r r, H, W) -> (C, H r, W r), written as what it is: split, permute, merge."""
+    """(C r r, H, W) -> (C, H r, W r)."""
     x, r = c.live()[0], c.args["upscale_factor"]
     batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
     n = len(batch)
-    y = c.emit("reshape", [x], (*batch, channels // r // r, r, r, h, w))
-    order = (*range(n), n, n + 3, n + 1, n + 4, n + 2)
-    y = c.emit("permute", [y], (*batch, channels // r // r, h, r, w, r), attrs={"order": order})
-    c.emit("reshape", [y])
+    rearranged(c, x, (*batch, channels // r // r, r, r, h, w), (*range(n), n, n + 3, n + 1, n + 4, n + 2))
 
 
 def pixel_unshuffle(c: Call) -> None:
     x, r = c.live()[0], c.args["downscale_factor"]
     batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
     n = len(batch)
-    y = c.emit("reshape", [x], (*batch, channels, h // r, r, w // r, r))
-    order = (*range(n), n, n + 2, n + 4, n + 1, n + 3)
-    y = c.emit("permute", [y], (*batch, channels, r, r, h // r, w // r), attrs={"order": order})
-    c.emit("reshape", [y])
+    rearranged(c, x, (*batch, channels, h // r, r, w // r, r), (*range(n), n, n + 2, n + 4, n + 1, n + 3))
 
 
 def channel_shuffle(c: Call) -> None:
     x, groups = c.live()[0], c.args["groups"]
     first, channels, *rest = x.shape
-    y = c.emit("reshape", [x], (first, groups, channels // groups, *rest))
-    order = (0, 2, 1, *range(3, len(x.shape) + 1))
-    y = c.emit("permute", [y], (first, channels // groups, groups, *rest), attrs={"order": order})
-    c.emit("reshape", [y])
+    rearranged(c, x, (first, groups, channels // groups, *rest), (0, 2, 1, *range(3, len(x.shape) + 1)))
 
 
 def reduce(c: Call) -> None:
-    x = c.live()[0]
-    rank = len(x.shape)
-    given = c.args.get("dim")
-    dims = tuple(range(rank)) if given is None or given == [] else tuple(dim_of(d, rank) for d in spread(given, 1))
-    attrs = {"keepdim": bool(c.args.get("keepdim")), "function": c.base}
-    more = [out[0] for out in c.outs[1:] if out]
-    c.emit("reduce", [x], more=more, dims=dims, attrs=attrs)
+    x, given = c.live()[0], c.args.get("dim")
+    dims = range(len(x.shape)) if given is None or given == [] else spread(given, 1)
+    reduced(c, x, dims, bool(c.args.get("keepdim")), c.base)
 
 
 def cumulative(c: Call) -> None:
     x = c.live()[0]
-    more = [out[0] for out in c.outs[1:] if out]
-    c.emit("cumulative", [x], more=more, dims=(dim_of(c.args["dim"], len(x.shape)),), attrs={"function": c.base})
+    c.emit("cumulative", [x], more=c.others, dims=(dim_of(c.args["dim"], len(x.shape)),), attrs={"function": c.base})
 
 
 def softmax(c: Call) -> None:

@@ -147,6 +147,11 @@ class Call:
         return found
 
     @property
+    def others(self) -> list[Shape]:
+        """The shapes of the outputs behind the first."""
+        return [out[0] for out in self.outs[1:] if out]
+
+    @property
     def shape(self) -> Shape:
         """The shape of the first output."""
         out = self.outs[0]
@@ -207,6 +212,4 @@ def named(c: Call, kind: str, inputs: Sequence[Live], function: str) -> None:
 
 
 def unknown_op(c: Call) -> None:
-    live = c.live()
-    shapes = [out[0] for out in c.outs if out]
-    c.emit("unknown", live, shapes[0] if shapes else (), shapes[1:])
+    c.emit("unknown", c.live(), more=c.others)

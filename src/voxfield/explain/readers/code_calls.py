@@ -104,7 +104,9 @@ class CodeCalls:
         return Method(value, name)
 
     def join(self, function: str, operands: Sequence[Any], line: int) -> Any:
-        """Tensors (and plain numbers) joined value by value."""
+        """Tensors (and plain numbers) joined value by value, or by a matrix product."""
+        if function == "matmul":
+            return self._noted(code_functions.product_of(self, function, list(operands), {}, line))
         names = []
         for operand in operands:
             if isinstance(operand, Tensor):
@@ -131,6 +133,11 @@ class CodeCalls:
                     self.net.note(f"The results are not assigned: the lines were read as a chain through '{first.id}'.")
                 self._chained = True
                 self.interpreter.scope[first.id] = value
+
+    def bound(self, value: Any, name: str, line: int) -> None:
+        """Keeps the first name that the code gives to a tensor."""
+        if isinstance(value, Tensor):
+            self.net.variables.setdefault(value.name, (name, line))
 
     # layers
 
@@ -275,7 +282,10 @@ class CodeCalls:
             if asked is None:
                 continue
             shape = positions_filled(asked, self.given, keras)
-            if self.given is None and layer.framework == "keras" and asked == (1, FRAMES, BINS, 1):
+            if layer.kind == "Embedding":
+                return Tensor(self.net.input(shape, (Axis("time", 1),)))
+            assumed = asked in {(1, FRAMES, BINS, 1), (1, 1, FRAMES, BINS)}
+            if self.given is None and layer.framework == "keras" and assumed:
                 self.net.note(f"No input was given: {FRAMES} frames of {BINS} bins and 1 channel were assumed.")
             elif self.given is None and layer.framework == "keras" and not layer.values.get("input_shape"):
                 self.net.note(f"No input was given: {shape_text(shape)} was assumed, channels last.")
@@ -300,6 +310,8 @@ class CodeCalls:
         if isinstance(shape, list | tuple):
             return (1, *shape)
         kind = ALIASES.get(layer.kind, layer.kind)
+        if kind == "Embedding":
+            return (1, None)
         if kind.endswith("Transpose") and kind.startswith(
             "Conv"
         ):  # the way up starts from as many channels as it makes
@@ -309,7 +321,8 @@ class CodeCalls:
             return (1, None, 1)
         if kind.endswith("Conv2D") and self.part and self.given is None:
             return (1, *PART)
-        return (1, FRAMES, BINS, 1) if kind.endswith("Conv2D") else None
+        first = values.get("data_format") == "channels_first"
+        return ((1, 1, FRAMES, BINS) if first else (1, FRAMES, BINS, 1)) if kind.endswith("Conv2D") else None
 
     # calls
 
@@ -330,6 +343,7 @@ class CodeCalls:
             raise at(line, f"the class {name} has no forward or call method in the pasted code.")
         if not self.hints:
             self.hints = flat_layers(list(owner.attributes.values()))
+        if not self.interpreter.scopes[1:] or owner.name:
             christen(owner, owner.name or "")
         kept = {k: v for k, v in named.items() if k != "training"}
         return self.interpreter.enter(method, args, kept, line)

@@ -107,6 +107,17 @@ def _concat(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any],
     return Tensor(calls.net.add("concat", xs, origin, dims=(dim,)))
 
 
+def product_of(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
+    """torch.matmul, torch.bmm and `@`: over the last dim of one and the last but one of the other."""
+    xs = [calls.tensor(one, line).name for one in (*args, *named.values())[:2]]
+    ranks = [calls.net.rank(x) for x in xs]
+    if len(xs) != 2 or min(ranks) < 2:
+        raise at(line, f"{name} needs two tensors of two dims or more.")
+    batch = "abcdefgh"[: max(ranks) - 2]
+    labels = tuple(batch[len(batch) - (rank - 2) :] + own for rank, own in zip(ranks, ("ik", "kj"), strict=True))
+    return Tensor(calls.net.add("einsum", xs, _origin(name, line), labels=labels, output=batch + "ij", weight_sizes={}))
+
+
 def _stack(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
     xs = _tensors(calls, args, named, line)
     dim = _dim(calls, args, named, 1, 0)
@@ -272,6 +283,10 @@ def cut(calls: CodeCalls, tensor: Tensor, keys: Sequence[Any], line: int) -> Ten
         if isinstance(key, slice):
             if key != slice(None):
                 start, stop, step = key.start or 0, key.stop, 1 if key.step is None else key.step
+                if size is None and step == 1 and start >= 0 and isinstance(stop, int) and stop < 0:
+                    x = calls.net.pad(x, origin, dims=[dim], pairs=[(-start, stop)], mode="constant")
+                    dim += 1
+                    continue
                 if step < 1 or (size is None and (start < 0 or (stop is not None and stop < 0))):
                     raise at(line, "this slice depends on a size that is not known, or runs backwards. Give --input.")
                 if size is not None:
@@ -294,6 +309,7 @@ def cut(calls: CodeCalls, tensor: Tensor, keys: Sequence[Any], line: int) -> Ten
 OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), _concat),
     "stack": _stack,
+    **dict.fromkeys(("matmul", "bmm", "mm"), product_of),
     "pad": _pad,
     **dict.fromkeys(("view", "reshape"), _view),
     **dict.fromkeys(("permute", "transpose"), _permute),

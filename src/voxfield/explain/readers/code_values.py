@@ -159,6 +159,7 @@ def christen(value: Any, path: str) -> None:
         for i, layer in enumerate(value):
             christen(layer, f"{path}.{i}")
     elif isinstance(value, Instance):
+        value.name = path or None
         for name, inner in value.attributes.items():
             christen(inner, f"{path}.{name}" if path else name)
 

@@ -32,6 +32,7 @@ class Calls(Protocol):
     def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor: ...
     def statement(self, value: Any, node: ast.expr) -> None: ...
     def tensor(self, value: Any, line: int) -> Tensor: ...
+    def bound(self, value: Any, name: str, line: int) -> None: ...
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -86,6 +87,8 @@ class Interpreter:
             case ast.AnnAssign():
                 if node.value is not None:
                     self.assign(node.target, self.value(node.value))
+                elif isinstance(node.annotation, ast.Call):  # a sentence, a colon, and a layer
+                    self.calls.statement(self.value(node.annotation), node.annotation)
             case ast.AugAssign():
                 joined = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
                 self.assign(node.target, self.value(joined))
@@ -126,6 +129,7 @@ class Interpreter:
         match target:
             case ast.Name():
                 self.scope[target.id] = named(value, target.id)
+                self.calls.bound(value, target.id, target.lineno)
             case ast.Tuple() | ast.List():
                 values = self.items(value, target.lineno)
                 if len(values) != len(target.elts) or any(isinstance(t, ast.Starred) for t in target.elts):
@@ -298,6 +302,8 @@ class Interpreter:
     def _binary(self, node: ast.BinOp) -> Any:
         left, right, line = self.value(node.left), self.value(node.right), node.lineno
         if isinstance(left, Tensor) or isinstance(right, Tensor):
+            if isinstance(node.op, ast.MatMult):
+                return self.calls.join("matmul", [left, right], line)
             function = ELEMENTWISE.get(type(node.op))
             if function is None:
                 raise at(line, f"'{ast.unparse(node)[:60]}' is not an operation on tensors that can be read.")

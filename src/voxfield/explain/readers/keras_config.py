@@ -72,7 +72,7 @@ ALIASES: Mapping[str, str] = {
     "SyncBatchNormalization": "BatchNormalization",
 }
 
-WITHOUT_RULE = frozenset(("Lambda", "Embedding", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense"))
+WITHOUT_RULE = frozenset(("Lambda", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense"))
 
 
 class Settings:

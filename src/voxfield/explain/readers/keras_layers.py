@@ -120,15 +120,34 @@ def activation(net: LayerGraph, x: str, function: str | None, origin: Origin, di
 def _conv(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: Origin) -> str:
     _, dims, channel = _spatial(net, kind, s, xs[0])
     windows = _windows(net, xs[0], dims, s.sizes("kernel_size", len(dims)), s)
+    return _convolved(net, s, xs[0], origin, windows, dims, channel, groups=s.whole("groups", 1))
+
+
+def _convolved(
+    net: LayerGraph,
+    s: Settings,
+    x: str,
+    origin: Origin,
+    windows: Sequence[Window],
+    dims: tuple[int, ...],
+    channel: int,
+    *,
+    filters: int | None = None,
+    groups: int = 1,
+    transposed: bool = False,
+    part: str = "",
+) -> str:
+    """A convolution with its bias and its activation; as many filters as its settings say, where none are given."""
     y = net.conv(
-        xs[0],
-        origin,
-        filters=s.whole("filters"),
+        x,
+        origin.part(part) if part else origin,
+        filters=s.whole("filters") if filters is None else filters,
         windows=windows,
         dims=dims,
         channel_dim=channel,
-        groups=s.whole("groups", 1),
+        groups=groups,
         bias=s.flag("use_bias", True),
+        transposed=transposed,
     )
     return activation(net, y, s.activation(), origin, channel)
 
@@ -150,17 +169,7 @@ def _conv_transposed(net: LayerGraph, kind: str, s: Settings, xs: list[str], ori
             cut = min(0, reach - step)
         before = max(0, cut) // 2
         windows.append(Window(k, step, d, before, max(0, cut) - before, max(0, -cut)))
-    y = net.conv(
-        xs[0],
-        origin,
-        filters=s.whole("filters"),
-        windows=windows,
-        dims=dims,
-        channel_dim=channel,
-        bias=s.flag("use_bias", True),
-        transposed=True,
-    )
-    return activation(net, y, s.activation(), origin, channel)
+    return _convolved(net, s, xs[0], origin, windows, dims, channel, transposed=True)
 
 
 def _depthwise(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: Origin) -> str:
@@ -169,28 +178,14 @@ def _depthwise(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: O
     channels = net.shape(xs[0])[channel]
     if channels is None:
         raise ExplainError(f"{origin.where}: its number of input channels is not known; give the shape with --input.")
-    separable = kind.startswith("Separable")
+    filters = channels * s.whole("depth_multiplier", 1)
+    if not kind.startswith("Separable"):
+        return _convolved(net, s, xs[0], origin, windows, dims, channel, filters=filters, groups=channels)
+    part = origin.part("depthwise")
     y = net.conv(
-        xs[0],
-        origin.part("depthwise") if separable else origin,
-        filters=channels * s.whole("depth_multiplier", 1),
-        windows=windows,
-        dims=dims,
-        channel_dim=channel,
-        groups=channels,
-        bias=False if separable else s.flag("use_bias", True),
+        xs[0], part, filters=filters, windows=windows, dims=dims, channel_dim=channel, groups=channels, bias=False
     )
-    if separable:
-        y = net.conv(
-            y,
-            origin.part("pointwise"),
-            filters=s.whole("filters"),
-            windows=(Window(),) * len(dims),
-            dims=dims,
-            channel_dim=channel,
-            bias=s.flag("use_bias", True),
-        )
-    return activation(net, y, s.activation(), origin, channel)
+    return _convolved(net, s, y, origin, (Window(),) * len(dims), dims, channel, part="pointwise")
 
 
 def _pool(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: Origin) -> str:
@@ -392,6 +387,17 @@ def _repeat(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: Orig
     return net.add("expand", [wide], origin, shape=(batch, s.whole("n"), features))
 
 
+def _embedding(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: Origin) -> str:
+    return embedding(net, xs[0], origin, s.whole("input_dim"), s.whole("output_dim"))
+
+
+def embedding(net: LayerGraph, x: str, origin: Origin, entries: int, width: int) -> str:
+    """A row of a table for each number of `x`."""
+    shape = net.shape(x)
+    wide = net.reshape(x, origin.part("lookup"), (*shape, 1))
+    return net.add("expand", [wide], origin, shape=(*shape, width), params=entries * width)
+
+
 def _attention(net: LayerGraph, kind: str, s: Settings, xs: list[str], origin: Origin) -> str:
     query, value = xs[0], xs[1] if len(xs) > 1 else xs[0]
     key = xs[2] if len(xs) > 2 else value
@@ -437,5 +443,6 @@ LAYERS: dict[str, Family] = {
     "Reshape": _reshape,
     "Permute": _permute,
     "RepeatVector": _repeat,
+    "Embedding": _embedding,
     **dict.fromkeys(("MultiHeadAttention", "Attention", "AdditiveAttention"), _attention),
 }

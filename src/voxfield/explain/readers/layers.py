@@ -50,6 +50,7 @@ class LayerGraph:
     def __init__(self, title: str) -> None:
         self.title = title
         self.notes: list[str] = []
+        self.variables: dict[str, tuple[str, int]] = {}  # what the code calls a tensor, and on which line
         self._ops: list[Op] = []
         self._tensors: dict[str, Tensor] = {}
         self._inputs: list[str] = []
@@ -115,7 +116,8 @@ class LayerGraph:
         tensors = {name: t for name, t in self._tensors.items() if name in names}
         inputs = tuple(name for name in self._inputs if name in names)
         axes = {name: self._axes[name] for name in inputs}
-        return Graph(kept, tensors, inputs, tuple(outputs), axes, self.title, tuple(self.notes))
+        notes, called = tuple(self.notes), dict(self.variables)
+        return Graph(kept, tensors, inputs, tuple(outputs), axes, self.title, notes, variables=called)
 
     # adding
 
@@ -234,10 +236,10 @@ class LayerGraph:
             check_window(window, origin)
         return self.add("pool", [x], origin, windows=tuple(windows), dims=tuple(dims), function=function)
 
-    def linear(self, x: str, origin: Origin, *, units: int, bias: bool = True, dim: int | None = None) -> str:
-        """A matrix over the features in `dim` (the last one by default)."""
-        dim = self.rank(x) - 1 if dim is None else dim
-        features = self.shape(x)[dim]
+    def linear(self, x: str, origin: Origin, *, units: int, bias: bool = True, features: Size = None) -> str:
+        """A matrix over the last dim; `features` is its size where that of `x` is not known."""
+        dim = self.rank(x) - 1
+        features = features if self.shape(x)[dim] is None else self.shape(x)[dim]
         check_width(units, "output features", origin)
         weights = None if features is None else features * units
         params = 0 if weights is None else weights + units * bias

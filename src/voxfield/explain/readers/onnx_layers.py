@@ -8,8 +8,9 @@ from math import prod
 
 from ...errors import ExplainError
 from ..graph import Window
-from .build import Const, Live, Shape, Value, dim_of
-from .onnx_node import Node, unknown
+from .build import Const, Live, Shape, dim_of, unknown_op
+from .onnx_node import Node
+from .vocabulary import matrix_product, named_product, reduced
 
 
 def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = False) -> tuple[Window, ...]:
@@ -48,7 +49,7 @@ def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = Fal
 def conv(n: Node) -> None:
     x, weight = n.value(0), n.value(1)
     if not isinstance(x, Live) or not isinstance(weight, Const) or len(weight.shape) < 3:
-        return unknown(n)
+        return unknown_op(n)
     taps = weight.shape[2:]
     transposed = n.base == "ConvTranspose"
     groups = int(n.options.get("group", 1))
@@ -87,58 +88,36 @@ def matmul(n: Node) -> None:
     """A product with weights on the right is a linear layer; every other one is written with its dims named."""
     a, b = n.value(0), n.value(1)
     if a is None or b is None:
-        return unknown(n)
+        return unknown_op(n)
     if isinstance(a, Live) and isinstance(b, Const) and len(b.shape) == 2:
         n.emit("linear", [a], dims=(len(a.shape) - 1,), weight_values=prod(b.shape))
-        return
-    rank = max(len(a.shape), len(b.shape), 2)
-    batch = "abcdefgh"[: rank - 2]
-    left = (batch[rank - len(a.shape) :] + "ik") if len(a.shape) > 1 else "k"
-    right = (batch[rank - len(b.shape) :] + "kj") if len(b.shape) > 1 else "k"
-    out = batch + ("i" if len(a.shape) > 1 else "") + ("j" if len(b.shape) > 1 else "")
-    product(n, [a, b], [left, right], out)
-
-
-def product(n: Node, operands: Sequence[Value], labels: Sequence[str], output: str) -> None:
-    """An einsum of activations and weights."""
-    sizes: dict[str, int] = {}
-    for value, text in zip(operands, labels, strict=True):
-        for label, size in zip(text, value.shape, strict=True):
-            sizes[label] = max(size, sizes.get(label, 1))
-    live = [(v, t) for v, t in zip(operands, labels, strict=True) if isinstance(v, Live)]
-    fixed = [v for v in operands if isinstance(v, Const)]
-    attrs = {"labels": tuple(t for _, t in live), "output": output, "weight_sizes": sizes}
-    n.emit("einsum", [v for v, _ in live], attrs=attrs, weight_values=prod(fixed[0].shape) if fixed else None)
+    else:
+        matrix_product(n, a, b)
 
 
 def gemm(n: Node) -> None:
     a, b = n.value(0), n.value(1)
     if not isinstance(a, Live) or not isinstance(b, Const) or n.options.get("transA"):
-        return unknown(n)
+        return unknown_op(n)
     n.emit("linear", [a], dims=(1,), weight_values=prod(b.shape))
 
 
 def einsum(n: Node) -> None:
-    left, _, output = str(n.options["equation"]).replace(" ", "").partition("->")
-    labels = left.split(",")
-    operands = [v for v in n.inputs if v is not None]
-    if "." in left or any(len(set(text)) != len(text) for text in labels):
-        return unknown(n)
-    product(n, operands, labels, output)
+    if not named_product(n, str(n.options["equation"]), [v for v in n.inputs if v is not None]):
+        unknown_op(n)
 
 
 def rnn(n: Node) -> None:
     """(T, B, features) -> Y (T, directions, B, hidden), written with torch's dims and then rearranged."""
     x, w, r = n.value(0), n.value(1), n.value(2)
     if not isinstance(x, Live) or not isinstance(w, Const) or not isinstance(r, Const):
-        return unknown(n)
+        return unknown_op(n)
     hidden = int(n.options.get("hidden_size") or r.shape[-1])
     direction = n.options.get("direction", "forward")
     fits(n, r, "hidden_size", hidden, len(r.shape) == 3 and r.shape[2] == hidden and len(w.shape) == 3)
     both = direction == "bidirectional"
     ways, first = 2 if both else 1, bool(n.options.get("layout"))
     steps, batch = (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])
-    more = [out[0] for out in n.outs[1:] if out]
     lead = (batch, steps) if first else (steps, batch)
     attrs = {
         "cell": n.base.lower(),
@@ -149,7 +128,7 @@ def rnn(n: Node) -> None:
         "stateful": n.builder.from_state(n.value(5)),
     }
     y = n.emit(
-        "rnn", [x], (*lead, ways * hidden), more, dims=(1 if first else 0,), channel_dim=2, attrs=attrs,
+        "rnn", [x], (*lead, ways * hidden), n.others, dims=(1 if first else 0,), channel_dim=2, attrs=attrs,
         weight_values=prod(w.shape) + prod(r.shape),
     )  # fmt: skip
     states = n.results[1:]
@@ -186,12 +165,11 @@ def norm(n: Node) -> None:
 def pool(n: Node) -> None:
     x = n.first()
     taps = list(n.options["kernel_shape"])
-    more = [out[0] for out in n.outs[1:] if out]
     attrs = {"function": "max" if n.base == "MaxPool" else "avg"}
     n.emit(
         "pool",
         [x],
-        more=more,
+        more=n.others,
         windows=windows_of(n, taps, x.shape[2:]),
         dims=tuple(range(2, len(x.shape))),
         attrs=attrs,
@@ -200,8 +178,7 @@ def pool(n: Node) -> None:
 
 def global_pool(n: Node) -> None:
     x = n.first()
-    attrs = {"keepdim": True, "function": "max" if "Max" in n.base else "mean"}
-    n.emit("reduce", [x], dims=tuple(range(2, len(x.shape))), attrs=attrs)
+    reduced(n, x, range(2, len(x.shape)), True, "max" if "Max" in n.base else "mean")
 
 
 def resize(n: Node) -> None:
@@ -215,6 +192,6 @@ def resize(n: Node) -> None:
         floors = transform == "asymmetric" and n.options.get("nearest_mode", "floor") == "floor"
         mode = "nearest" if floors else "nearest_exact"
     elif transform == "asymmetric" or mode not in {"linear", "cubic"}:
-        return unknown(n)
+        return unknown_op(n)
     scale = tuple(Fraction(n.shape[d], x.shape[d]) for d in dims)
     n.emit("upsample", [x], dims=dims, attrs={"scale": scale, "mode": mode, "align_corners": corners})

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from itertools import product
 
-from .build import Const, Live, Value, dim_of
-from .onnx_node import Node, unknown
+from . import vocabulary
+from .build import Const, Live, dim_of, unknown_op
+from .onnx_node import Node
+from .vocabulary import copies, cut, rearranged, reduced
 
 
 def pad(n: Node) -> None:
     x, amounts = n.first(), n.numbers(1, "pads")
     axes = n.numbers(3, "axes")
     if amounts is None:
-        return unknown(n)
+        return unknown_op(n)
     rank = len(x.shape)
     dims = [dim_of(int(d), rank) for d in axes] if axes else list(range(len(amounts) // 2))
     half = len(amounts) // 2
@@ -45,23 +47,17 @@ def expand(n: Node) -> None:
 
 
 def tile(n: Node) -> None:
-    x, times = n.first(), n.numbers(1)
+    times = n.numbers(1)
     if times is None:
-        return unknown(n)
-    shape = x.shape
-    for dim, count in enumerate(int(t) for t in times):
-        if count == 1:
-            continue
-        alone, shape = shape[dim] == 1, (*shape[:dim], shape[dim] * count, *shape[dim + 1 :])
-        x = n.emit("expand" if alone else "concat", [x] if alone else [x] * count, shape, dims=(dim,))
-    n.results = [x]
+        return unknown_op(n)
+    copies(n, n.first(), [int(t) for t in times])
 
 
 def slice_(n: Node) -> None:
     x = n.first()
     starts, ends = n.numbers(1, "starts"), n.numbers(2, "ends")
     if starts is None or ends is None:
-        return unknown(n)
+        return unknown_op(n)
     axes = n.numbers(3, "axes") or list(range(len(starts)))
     steps = [int(s) for s in n.numbers(4, "steps") or [1] * len(starts)]
     dims = [dim_of(int(a), len(x.shape)) for a in axes]
@@ -85,23 +81,14 @@ def slice_(n: Node) -> None:
 
 def split(n: Node) -> None:
     x = n.first()
-    dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
-    made: list[Value] = []
-    start = 0
-    for out in n.outs:
-        length = out[0][dim] if out else 0
-        attrs = {"start": (start,), "stop": (start + length,), "step": (1,)}
-        shape = (*x.shape[:dim], length, *x.shape[dim + 1 :])
-        made.append(n.emit("slice", [x], shape, dims=(dim,), attrs=attrs))
-        start += length
-    n.results = made
+    vocabulary.split(n, x, dim_of(int(n.options.get("axis", 0)), len(x.shape)))
 
 
 def gather(n: Node) -> None:
     x = n.value(0)
     indices = n.numbers(1)
     if not isinstance(x, Live) or indices is None:
-        return unknown(n)
+        return unknown_op(n)
     dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
     shape = n.constants[n.names[1]].shape
     if len(shape) == 0:
@@ -121,47 +108,35 @@ def gather(n: Node) -> None:
 
 
 def concat(n: Node) -> None:
-    dim = dim_of(int(n.options.get("axis", 0)), len(n.shape))
-    live: list[Live] = []
-    for value in n.inputs:
-        if isinstance(value, Live):
-            live.append(value)
-        elif isinstance(value, Const) and 0 not in value.shape:
-            live.append(n.constant(value))
-    n.emit("concat", live, dims=(dim,))
+    vocabulary.concat(n, n.inputs, dim_of(int(n.options.get("axis", 0)), len(n.shape)))
 
 
 def depth_to_space(n: Node) -> None:
     x, r = n.first(), int(n.options["blocksize"])
     b, c, h, w = x.shape
-    crd = n.options.get("mode", "DCR") == "CRD"
-    parts = (b, c // r // r, r, r, h, w) if crd else (b, r, r, c // r // r, h, w)
-    order = (0, 1, 4, 2, 5, 3) if crd else (0, 3, 4, 1, 5, 2)
-    y = n.emit("reshape", [x], parts)
-    y = n.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": order})
-    n.emit("reshape", [y])
+    if n.options.get("mode", "DCR") == "CRD":
+        rearranged(n, x, (b, c // r // r, r, r, h, w), (0, 1, 4, 2, 5, 3))
+    else:
+        rearranged(n, x, (b, r, r, c // r // r, h, w), (0, 3, 4, 1, 5, 2))
 
 
 def space_to_depth(n: Node) -> None:
     x, r = n.first(), int(n.options["blocksize"])
     b, c, h, w = x.shape
-    parts, order = (b, c, h // r, r, w // r, r), (0, 3, 5, 1, 2, 4)
-    y = n.emit("reshape", [x], parts)
-    y = n.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": order})
-    n.emit("reshape", [y])
+    rearranged(n, x, (b, c, h // r, r, w // r, r), (0, 3, 5, 1, 2, 4))
 
 
 def scatter(n: Node) -> None:
     """A stretch written anew, where the constant indices name one; what stands before and after it stays."""
     data, update, indices = n.value(0), n.value(2), n.constants.get(n.names[1])
     if not isinstance(update, Live) or data is None or indices is None or n.options.get("reduction", "none") != "none":
-        return unknown(n)
+        return unknown_op(n)
     depth = indices.shape[-1]
     rows = indices.reshape(-1, depth)
     ranges = [(int(rows[:, d].min()), int(rows[:, d].max()) + 1) for d in range(depth)]
     wanted = [tuple(range(a, b)) for a, b in ranges]
     if [tuple(int(v) for v in row) for row in rows] != list(product(*wanted)):
-        return unknown(n)
+        return unknown_op(n)
     block = (*(b - a for a, b in ranges), *data.shape[depth:])
     source = update if update.shape == block else n.emit("reshape", [update], block)
     made = _written(n, data, source, list(enumerate(ranges)))
@@ -177,11 +152,9 @@ def _written(n: Node, data: Live | Const, source: Live, ranges: list[tuple[int, 
     (dim, (start, stop)), rest = inner[0], inner[1:]
 
     def stretch(a: int, b: int) -> Live | Const:
-        shape = (*data.shape[:dim], b - a, *data.shape[dim + 1 :])
         if isinstance(data, Const):
-            return Const(shape, (), data.item_bytes)
-        attrs = {"start": (a,), "stop": (b,), "step": (1,)}
-        return n.emit("slice", [data], shape, dims=(dim,), attrs=attrs)
+            return Const((*data.shape[:dim], b - a, *data.shape[dim + 1 :]), (), data.item_bytes)
+        return cut(n, data, dim, a, b)
 
     middle = _written(n, stretch(start, stop), source, rest)
     pieces = [stretch(0, start)] * (start > 0) + [middle] + [stretch(stop, data.shape[dim])] * (stop < data.shape[dim])
@@ -190,25 +163,19 @@ def _written(n: Node, data: Live | Const, source: Live, ranges: list[tuple[int, 
 
 
 def reduce(n: Node) -> None:
-    x = n.first()
-    rank = len(x.shape)
-    axes = n.numbers(1, "axes")
-    dims = tuple(dim_of(int(a), rank) for a in axes) if axes else tuple(range(rank))
-    attrs = {"keepdim": bool(n.options.get("keepdims", 1)), "function": n.base.removeprefix("Reduce").lower()}
-    n.emit("reduce", [x], dims=dims, attrs=attrs)
+    x, axes = n.first(), n.numbers(1, "axes")
+    function = n.base.removeprefix("Reduce").lower()
+    reduced(n, x, axes or range(len(x.shape)), bool(n.options.get("keepdims", 1)), function)
 
 
 def arg_reduce(n: Node) -> None:
-    x = n.first()
-    dims = (dim_of(int(n.options.get("axis", 0)), len(x.shape)),)
-    attrs = {"keepdim": bool(n.options.get("keepdims", 1)), "function": n.base.lower()}
-    n.emit("reduce", [x], dims=dims, attrs=attrs)
+    reduced(n, n.first(), [n.options.get("axis", 0)], bool(n.options.get("keepdims", 1)), n.base.lower())
 
 
 def cumulative(n: Node) -> None:
     x, axis = n.first(), n.numbers(1)
     if axis is None or n.options.get("reverse"):
-        return unknown(n)
+        return unknown_op(n)
     n.emit("cumulative", [x], dims=(dim_of(int(axis[0]), len(x.shape)),), attrs={"function": "cumsum"})
 
 

@@ -51,7 +51,3 @@ def attribute(a: Any) -> Any:
     if a.type == 8:
         return [s.decode("utf-8", "replace") for s in a.strings]
     return None
-
-
-def unknown(n: Node) -> None:
-    n.emit("unknown", n.live(), more=[out[0] for out in n.outs[1:] if out])

@@ -6,41 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...errors import ExplainError
-from .build import Builder, Const, Shape
-from .onnx_layers import (
-    batch_norm,
-    conv,
-    einsum,
-    gemm,
-    global_pool,
-    matmul,
-    norm,
-    pool,
-    quantised_conv,
-    resize,
-    rnn,
-)
-from .onnx_moves import (
-    arg_reduce,
-    concat,
-    cumulative,
-    depth_to_space,
-    elementwise,
-    expand,
-    gather,
-    identity,
-    pad,
-    reduce,
-    reshape,
-    scatter,
-    slice_,
-    softmax,
-    space_to_depth,
-    split,
-    tile,
-    transpose,
-)
-from .onnx_node import Node, attribute, unknown
+from . import onnx_layers, onnx_moves
+from .build import Builder, Const, Shape, unknown_op
+from .onnx_node import Node, attribute
 
 
 def read_node(
@@ -71,7 +39,7 @@ def read_node(
             "shapes, because it depends on the data. Give the model with fixed shapes."
         )
     else:
-        OPERATORS.get(proto.op_type, unknown)(node)
+        OPERATORS.get(proto.op_type, unknown_op)(node)
     for out, result in zip(proto.output, node.results, strict=False):
         builder.values[out] = result
 
@@ -82,41 +50,44 @@ SHAPE_ONLY = frozenset({"Shape", "Size", "ConstantOfShape", "RandomNormalLike", 
 def table() -> dict[str, Callable[[Node], None]]:
     """Operator types and how to read each."""
     rows: list[tuple[str, Callable[[Node], None]]] = [
-        ("Conv ConvTranspose FusedConv ConvInteger", conv),
-        ("QLinearConv", quantised_conv),
-        ("MatMul MatMulInteger", matmul),
-        ("Gemm", gemm),
-        ("Einsum", einsum),
-        ("LSTM GRU RNN", rnn),
-        ("BatchNormalization", batch_norm),
-        ("LayerNormalization RMSNormalization SimplifiedLayerNormalization InstanceNormalization", norm),
-        ("GroupNormalization", norm),
-        ("MaxPool AveragePool LpPool", pool),
-        ("GlobalAveragePool GlobalMaxPool GlobalLpPool", global_pool),
-        ("Resize Upsample", resize),
-        ("Pad", pad),
-        ("Reshape Flatten Squeeze Unsqueeze", reshape),
-        ("Transpose", transpose),
-        ("Expand", expand),
-        ("Tile", tile),
-        ("Slice", slice_),
-        ("Split", split),
-        ("Gather", gather),
-        ("Concat", concat),
-        ("DepthToSpace", depth_to_space),
-        ("SpaceToDepth", space_to_depth),
-        ("ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum", reduce),
-        ("ReduceLogSumExp ReduceSumSquare", reduce),
-        ("ArgMax ArgMin", arg_reduce),
-        ("CumSum", cumulative),
-        ("ScatterND", scatter),
-        ("Softmax LogSoftmax Hardmax", softmax),
-        ("Identity Cast CastLike Dropout QuantizeLinear DequantizeLinear DynamicQuantizeLinear", identity),
-        ("Add Sub Mul Div Pow Mod Min Max Sum Mean Where Equal Greater Less GreaterOrEqual", elementwise),
-        ("LessOrEqual And Or Xor Not Neg Abs Exp Log Sqrt Reciprocal Floor Ceil Round Sign Erf", elementwise),
-        ("Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Relu LeakyRelu PRelu Elu", elementwise),
-        ("Selu Celu Sigmoid HardSigmoid HardSwish Tanh Softplus Softsign ThresholdedRelu Gelu", elementwise),
-        ("Mish Clip IsNaN IsInf Shrink BitShift FastGelu QuickGelu BiasGelu Swish", elementwise),
+        ("Conv ConvTranspose FusedConv ConvInteger", onnx_layers.conv),
+        ("QLinearConv", onnx_layers.quantised_conv),
+        ("MatMul MatMulInteger", onnx_layers.matmul),
+        ("Gemm", onnx_layers.gemm),
+        ("Einsum", onnx_layers.einsum),
+        ("LSTM GRU RNN", onnx_layers.rnn),
+        ("BatchNormalization", onnx_layers.batch_norm),
+        ("LayerNormalization RMSNormalization SimplifiedLayerNormalization InstanceNormalization", onnx_layers.norm),
+        ("GroupNormalization", onnx_layers.norm),
+        ("MaxPool AveragePool LpPool", onnx_layers.pool),
+        ("GlobalAveragePool GlobalMaxPool GlobalLpPool", onnx_layers.global_pool),
+        ("Resize Upsample", onnx_layers.resize),
+        ("Pad", onnx_moves.pad),
+        ("Reshape Flatten Squeeze Unsqueeze", onnx_moves.reshape),
+        ("Transpose", onnx_moves.transpose),
+        ("Expand", onnx_moves.expand),
+        ("Tile", onnx_moves.tile),
+        ("Slice", onnx_moves.slice_),
+        ("Split", onnx_moves.split),
+        ("Gather", onnx_moves.gather),
+        ("Concat", onnx_moves.concat),
+        ("DepthToSpace", onnx_moves.depth_to_space),
+        ("SpaceToDepth", onnx_moves.space_to_depth),
+        ("ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum", onnx_moves.reduce),
+        ("ReduceLogSumExp ReduceSumSquare", onnx_moves.reduce),
+        ("ArgMax ArgMin", onnx_moves.arg_reduce),
+        ("CumSum", onnx_moves.cumulative),
+        ("ScatterND", onnx_moves.scatter),
+        ("Softmax LogSoftmax Hardmax", onnx_moves.softmax),
+        ("Identity Cast CastLike Dropout QuantizeLinear DequantizeLinear DynamicQuantizeLinear", onnx_moves.identity),
+        ("Add Sub Mul Div Pow Mod Min Max Sum Mean Where Equal Greater Less GreaterOrEqual", onnx_moves.elementwise),
+        (
+            "LessOrEqual And Or Xor Not Neg Abs Exp Log Sqrt Reciprocal Floor Ceil Round Sign Erf",
+            onnx_moves.elementwise,
+        ),
+        ("Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Relu LeakyRelu PRelu Elu", onnx_moves.elementwise),
+        ("Selu Celu Sigmoid HardSigmoid HardSwish Tanh Softplus Softsign ThresholdedRelu Gelu", onnx_moves.elementwise),
+        ("Mish Clip IsNaN IsInf Shrink BitShift FastGelu QuickGelu BiasGelu Swish", onnx_moves.elementwise),
     ]
     return {name: rule for names, rule in rows for name in names.split()}
 

@@ -56,6 +56,7 @@ class Resolved:
         constants: small known arrays by tensor name.
         types: onnx TypeProtos by tensor name.
         weights: every constant of the file by tensor name, those in nodes and in the branches that run included.
+        inferred: types of outputs by what they follow from, as many operators are alike.
     """
 
     nodes: list[Any] = field(default_factory=list)
@@ -63,6 +64,7 @@ class Resolved:
     constants: dict[str, Any] = field(default_factory=dict)
     types: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, Any] = field(default_factory=dict)
+    inferred: dict[Any, list[Any]] = field(default_factory=dict)
 
 
 def resolve(model: Any, inputs: Mapping[str, tuple[int, ...]], values: Mapping[str, int] | None = None) -> Resolved:
@@ -151,16 +153,33 @@ def infer(node: Any, found: Resolved, opsets: Sequence[Any]) -> dict[str, Any]:
     names = [name for name in node.input if name]
     if any(name not in found.types for name in names):
         return {}
+    key = _known(node, names, found)
+    if key is not None and key in found.inferred:
+        return dict(zip(node.output, found.inferred[key], strict=False))
     try:
         schema = onnx.defs.get_schema(node.op_type, versions.get(domain, versions.get("", 1)), domain)
         known = {
             name: onnx.numpy_helper.from_array(found.constants[name], name) for name in names if name in found.constants
         }
         types = {name: found.types[name] for name in names}
-        return dict(onnx.shape_inference.infer_node_outputs(schema, node, types, known, opset_imports=list(opsets)))
+        made = dict(onnx.shape_inference.infer_node_outputs(schema, node, types, known, opset_imports=list(opsets)))
     except (onnx.defs.SchemaError, onnx.shape_inference.InferenceError, KeyError, ValueError, RuntimeError):
         same = found.types.get(node.input[0]) if node.input else None
         return {node.output[0]: same} if same is not None and node.domain not in {"", "ai.onnx"} else {}
+    if key is not None and list(made) == list(node.output):
+        found.inferred[key] = list(made.values())
+    return made
+
+
+def _known(node: Any, names: Sequence[str], found: Resolved) -> Any:
+    """What the types of a node's outputs follow from; None where some of it is not known, left out or large."""
+    large = any(name in found.constants and found.constants[name].size > SMALL for name in names)
+    if large or len(names) != len(node.input) or any(name not in found.shapes for name in names):
+        return None
+    attributes = tuple([attribute.SerializeToString() for attribute in node.attribute])
+    types = tuple([found.types[name].tensor_type.elem_type for name in names])
+    values = tuple([found.constants[name].tobytes() if name in found.constants else None for name in names])
+    return node.domain, node.op_type, attributes, types, tuple([found.shapes[name] for name in names]), values
 
 
 def evaluate(node: Any, values: Iterable[Any], opsets: Sequence[Any]) -> list[Any]:

@@ -24,7 +24,11 @@ _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _NOTHING = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
 _NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+)\s*k(?=\s*(?:采样|sampl))", re.IGNORECASE)
+_RATE = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+)\s*k(?=\s*(?:采样|sampl))"
+    r"|(?:采样率|sampl\w+ rate)\s*(?:为|是|of|is|=|:|：)?\s*(\d+)\s*k",
+    re.IGNORECASE,
+)
 _INPUT = re.compile(
     r"(?:输入|input)(?:s|信号|图像|图片|数据|特征)?(?:的)?(?:大小|尺寸|形状|长度|维度| shape| size| length)?"
     r"\s*(?:为|是|of|=|:|：|is)?\s*[\[(（]?\s*"
@@ -143,7 +147,7 @@ def _rate(text: str) -> float | None:
     match = _RATE.search(text)
     if match is None:
         return None
-    value = float(match[1] or match[3]) * (1000 if match[2] or match[3] else 1)
+    value = float(match[1] or match[3] or match[4]) * (1 if match[1] and not match[2] else 1000)
     return value if 1000 <= value <= 384_000 else None
 
 

@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 
 from ...errors import ExplainError
+from .code_values import snake_case
 from .keras_config import ALIASES
+from .keras_layers import LAYERS
 from .torch_layers import TORCH_LAYERS
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
@@ -132,7 +134,7 @@ def summary_code(text: str) -> tuple[str, list[str]]:
     rows = [
         Row(
             m["name"],
-            ALIASES.get(m["kind"], m["kind"]),
+            _whole(m["kind"], m["name"]),
             tuple(None if part == "None" else int(part) for part in re.findall(r"None|\d+", m["shape"]))[1:],
             int(m["params"].replace(",", "")),
         )
@@ -154,6 +156,14 @@ def summary_code(text: str) -> tuple[str, list[str]]:
         lines.append(f"x = {_layer(row, now, notes)}(x)")
         now = row.shape
     return "\n".join(lines), notes
+
+
+def _whole(kind: str, name: str) -> str:
+    """The class of a layer; where a summary cuts it off, that which its default name stands for."""
+    if kind not in {*LAYERS, *ALIASES}:
+        stem = re.sub(r"_\d+$", "", name)
+        kind = next((one for one in (*LAYERS, *ALIASES) if one.startswith(kind) and snake_case(one) == stem), kind)
+    return ALIASES.get(kind, kind)
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:

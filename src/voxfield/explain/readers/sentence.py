@@ -32,8 +32,8 @@ _WORDS = {
 }
 _KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(
-    r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
-    rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层帧块])",
+    r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|(?<![A-Za-z\d])\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
+    rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
     re.IGNORECASE | re.ASCII,
 )
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)

@@ -16,6 +16,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..axes import settled_dims
 from ..graph import Graph
+from ..question import asked
 from ..shapes import Shape
 from .code_calls import FORWARD, CodeCalls
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
@@ -69,6 +70,8 @@ def read_snippet(
         outputs = _outputs(calls, tree)
     except RecursionError as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
+    lines = text.split("\n")
+    skipped = [number for number in skipped if not asked(lines[number - 1])]  # a question is no code, but was read
     if skipped:
         listed = ", ".join(str(n) for n in skipped[:8]) + (" ..." if len(skipped) > 8 else "")
         net.note(f"Not Python and left out: line {listed}.")
@@ -128,8 +131,9 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
         elif line.strip() and not looks_like_code(line) and len(skipped) < MOST_PROSE_LINES and _is_prose(line):
             skipped.append(number)
             lines[number - 1] = ""
-        elif calls_a_layer(text) and (found := pieces(text)):
-            return (*program(found)[:1], [], program(found)[1])
+        elif calls_a_layer(" ".join(piece.text for piece in pieces(text))):
+            source, guessed = program(pieces(text))
+            return source, [], guessed
         else:
             raise at(number, f"'{line.strip()[:80]}' is not Python ({error.msg}).")
     source = "\n".join(lines)
@@ -160,7 +164,8 @@ def _repaired(line: str) -> str | None:
     found: list[Piece] = pieces(line)
     if not found or any(piece.kind not in {"assign", "call", "return"} for piece in found):
         return None
-    return line[: len(line) - len(line.lstrip())] + "; ".join(piece.text for piece in found)
+    repaired = line[: len(line) - len(line.lstrip())] + "; ".join(piece.text for piece in found)
+    return repaired if calls_a_layer(repaired) or not calls_a_layer(line) else None
 
 
 def _is_prose(line: str) -> bool:

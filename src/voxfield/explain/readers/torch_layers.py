@@ -13,6 +13,7 @@ from ...errors import ExplainError
 from ..graph import Window
 from ..shapes import Shape, product, shape_text
 from .keras_config import Settings
+from .keras_layers import embedding
 from .layers import LayerGraph, Origin, brief
 from .text import same_padding
 
@@ -20,6 +21,11 @@ _CONV = "in_channels out_channels kernel_size stride padding dilation groups bia
 _CONV_T = "in_channels out_channels kernel_size stride padding output_padding groups bias dilation"
 _RNN = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
 _NORM = "num_features eps momentum affine track_running_stats"
+_ELEMENTWISE = (
+    "ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardswish "
+    "Hardsigmoid LogSigmoid Dropout Dropout1d Dropout2d Dropout3d AlphaDropout Identity Threshold"
+)
+TORCH_ELEMENTWISE = _ELEMENTWISE.split()
 
 TORCH_POSITIONAL: Mapping[str, str] = {
     **{f"Conv{n}d": _CONV for n in (1, 2, 3)},
@@ -35,8 +41,10 @@ TORCH_POSITIONAL: Mapping[str, str] = {
     "LSTM": _RNN,
     "GRU": _RNN,
     "RNN": _RNN.replace("num_layers", "num_layers nonlinearity"),
+    **dict.fromkeys(TORCH_ELEMENTWISE, "first second third"),  # rates, slopes and bounds, which decide nothing here
     "PReLU": "num_parameters init",
     "Flatten": "start_dim end_dim",
+    "Embedding": "num_embeddings embedding_dim padding_idx",
     "GLU": "dim",
     "Upsample": "size scale_factor mode align_corners",
     "Softmax": "dim",
@@ -44,13 +52,8 @@ TORCH_POSITIONAL: Mapping[str, str] = {
     **{f"{kind}Pad{n}d": "padding value" for kind in ("Zero", "Constant") for n in (1, 2, 3)},
     **{f"{kind}Pad{n}d": "padding" for kind in ("Reflection", "Replication") for n in (1, 2, 3)},
 }
-_ELEMENTWISE = (
-    "ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardswish "
-    "Hardsigmoid LogSigmoid Dropout Dropout1d Dropout2d Dropout3d AlphaDropout Identity Threshold"
-)
-TORCH_ELEMENTWISE = _ELEMENTWISE.split()
 
-TORCH_WITHOUT_RULE = frozenset(("MultiheadAttention", "TransformerEncoderLayer", "Embedding", "PixelShuffle", "Fold"))
+TORCH_WITHOUT_RULE = frozenset(("MultiheadAttention", "TransformerEncoderLayer", "PixelShuffle", "Fold"))
 
 Family = Callable[[LayerGraph, str, Settings, str, Origin], list[str]]
 
@@ -99,8 +102,6 @@ def _conv(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> li
     else:
         pads = [(p, p) for p in s.sizes("padding", rank, 0)]
     extra = s.sizes("output_padding", rank, 0) if transposed else (0,) * rank
-    if transposed:
-        pads = [(p, q) for p, q in pads]
     windows = [
         Window(k, step, d, a, b, o) for k, step, d, (a, b), o in zip(kernel, stride, dilation, pads, extra, strict=True)
     ]
@@ -142,31 +143,21 @@ def _adaptive(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -
 
 
 def _linear(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
-    _expect(net, x, net.rank(x) - 1, s.whole("in_features"), origin)
-    return [net.linear(x, origin, units=s.whole("out_features"), bias=s.flag("bias", True))]
+    features = s.whole("in_features")
+    _expect(net, x, net.rank(x) - 1, features, origin)
+    return [net.linear(x, origin, units=s.whole("out_features"), bias=s.flag("bias", True), features=features)]
 
 
-def _batch_norm(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
-    channels = s.whole("num_features")
+def _channel_norm(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
+    """Norms with a scale and a shift for each channel; that of a batch is fixed at work."""
+    grouped = kind == "GroupNorm"
+    channels = s.whole("num_channels" if grouped else "num_features")
     _expect(net, x, 1, channels, origin)
-    params = 2 * channels if s.flag("affine", True) else 0
-    return [net.elementwise([x], origin, "batch_norm", params=params, buffers=2 * channels)]
-
-
-def _instance_norm(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
-    channels = s.whole("num_features")
-    _expect(net, x, 1, channels, origin)
-    params = 2 * channels if s.flag("affine", False) else 0
-    over = tuple(range(2, net.rank(x)))
-    return [net.add("norm", [x], origin, params=params, channel_dim=1, over=over)]
-
-
-def _group_norm(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
-    channels = s.whole("num_channels")
-    _expect(net, x, 1, channels, origin)
-    params = 2 * channels if s.flag("affine", True) else 0
-    over = tuple(range(1, net.rank(x)))
-    return [net.add("norm", [x], origin, params=params, channel_dim=1, groups=s.whole("num_groups"), over=over)]
+    params = 2 * channels if s.flag("affine", not kind.startswith("Instance")) else 0
+    if kind.startswith("Batch"):
+        return [net.elementwise([x], origin, "batch_norm", params=params, buffers=2 * channels)]
+    over, groups = tuple(range(1 if grouped else 2, net.rank(x))), s.whole("num_groups") if grouped else 1
+    return [net.add("norm", [x], origin, params=params, channel_dim=1, groups=groups, over=over)]
 
 
 def _layer_norm(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
@@ -200,12 +191,9 @@ def _recurrent(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) 
     return [y, f"{stem}:1", *([f"{stem}:2"] if kind == "LSTM" else [])]
 
 
-def _prelu(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
-    return [net.elementwise([x], origin, "prelu", params=s.whole("num_parameters", 1))]
-
-
 def _elementwise(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
-    return [net.elementwise([x], origin, kind.lower())]
+    params = s.whole("num_parameters", 1) if kind == "PReLU" else 0
+    return [net.elementwise([x], origin, kind.lower(), params=params)]
 
 
 def _softmax(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
@@ -229,6 +217,10 @@ def glu(net: LayerGraph, x: str, dim: int, origin: Origin) -> str:
         for part, a in (("value", 0), ("gate", size // 2))
     ]
     return net.elementwise(halves, origin, "multiply")
+
+
+def _embedding(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
+    return [embedding(net, x, origin, s.whole("num_embeddings"), s.whole("embedding_dim"))]
 
 
 def _flatten(net: LayerGraph, kind: str, s: Settings, x: str, origin: Origin) -> list[str]:
@@ -288,6 +280,8 @@ def first_input(kind: str, values: Mapping[str, Any], origin: Origin) -> Shape |
     s = Settings(values, origin)
     if kind.startswith(("Conv",)):
         return (1, s.whole("in_channels"), *(None,) * int(kind[-2]))
+    if kind == "Embedding":
+        return (1, None)
     if kind == "Linear":
         return (1, s.whole("in_features"))
     if kind in {"LSTM", "GRU", "RNN"}:
@@ -301,15 +295,14 @@ TORCH_LAYERS: dict[str, Family] = {
     **{f"{kind}Pool{n}d": _pool for kind in ("Max", "Avg") for n in (1, 2, 3)},
     **{f"Adaptive{kind}Pool{n}d": _adaptive for kind in ("Max", "Avg") for n in (1, 2, 3)},
     "Linear": _linear,
-    **{f"BatchNorm{n}d": _batch_norm for n in (1, 2, 3)},
-    **{f"InstanceNorm{n}d": _instance_norm for n in (1, 2, 3)},
-    "GroupNorm": _group_norm,
+    **{f"{kind}Norm{n}d": _channel_norm for kind in ("Batch", "Instance") for n in (1, 2, 3)},
+    "GroupNorm": _channel_norm,
     "LayerNorm": _layer_norm,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
-    "PReLU": _prelu,
-    **dict.fromkeys(TORCH_ELEMENTWISE, _elementwise),
+    **dict.fromkeys(("PReLU", *TORCH_ELEMENTWISE), _elementwise),
     **dict.fromkeys(("Softmax", "LogSoftmax"), _softmax),
     "Flatten": _flatten,
+    "Embedding": _embedding,
     "GLU": _glu,
     "Upsample": _upsample,
     **{f"{kind}Pad{n}d": _pad for kind in ("Zero", "Constant", "Reflection", "Replication") for n in (1, 2, 3)},

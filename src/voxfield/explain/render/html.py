@@ -38,7 +38,7 @@ def page(
         f"<h1>{escape(title)}</h1>"
         + "".join(f"<p>{escape(f'{name} {shown}'.strip())}</p>" for name, shown in input_lines(report, graph, phrases))
     ]
-    shown = [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if p.asked]
+    shown = [_answer(p) for p in paragraphs if p.asked]
     shown += (
         ["<ul>", *(f"<li>{escape(note)}</li>" for note in notes(report, language)), "</ul>"] if report.notes else []
     )
@@ -48,7 +48,7 @@ def page(
         parts.append(f"<div><h2>{escape(one.title)}</h2>{_facts(one.rows)}</div>")
     parts.append(f"<div><h2>{phrases['costs']}</h2>{_facts(cost_rows(report, phrases))}</div></div>")
     parts.append(f"<p><small>{escape(phrases['convention'])}</small></p>")
-    parts += [f"<h3>{escape(p.question)}</h3><p>{escape(p.answer)}</p>" for p in paragraphs if not p.asked]
+    parts += [_answer(p) for p in paragraphs if not p.asked]
     for drawn in dict.fromkeys(drawings(report, graph, language, frames)):
         parts.append(_wide(drawn))
     parts += [_wide(costs(report, graph, language=language)), _layers(report, graph, language)]
@@ -59,6 +59,11 @@ def page(
     for change in changes:
         parts.append(f"<pre>{escape(comparison_text(change, language))}</pre>")
     return html_page(title, "".join(parts), style=_STYLE, language=language)
+
+
+def _answer(paragraph: Paragraph) -> str:
+    code = f"<pre>{escape(paragraph.code)}</pre>" if paragraph.code else ""
+    return f"<h3>{escape(paragraph.question)}</h3><p>{escape(paragraph.answer)}</p>{code}"
 
 
 def _wide(content: str) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from ..clock import Frames
-from ..compare import WhatIf
+from ..clock import Frames, time_first
+from ..compare import WhatIf, totals
 from ..graph import Graph
 from ..numbers import in_bytes, plain, ratio_text, short
 from ..phrases import PHRASES
-from ..report import Report
+from ..report import LayerReport, Report
 from ..wording import Paragraph
 from ..zh import translated
-from .rows import Facts, cost_rows, facts, input_lines, layer_columns, layer_rows
+from .rows import Facts, Phrases, cost_rows, facts, input_lines, layer_columns, layer_rows, layer_texts
 
 WIDTH = 112
 OPENING, CLOSING = "（(“", "，。；：、）？！)”"
@@ -38,6 +38,8 @@ def report_text(
     lines += [line for row in pairs(input_lines(report, graph, phrases)) for line in hung(row, columns)]
     for paragraph in (p for p in paragraphs if p.asked):
         lines += ["", paragraph.question, *wrapped(paragraph.answer, columns)]
+        if paragraph.code:
+            lines += ["", phrases["code"], "", *paragraph.code.split("\n")]
     if report.notes:
         lines += ["", phrases["notes"], *(line for note in notes(report, language) for line in item(note, columns))]
     lines += ["", *fact_table(facts(report, phrases, frames), columns)]
@@ -152,7 +154,27 @@ def comparison_text(change: WhatIf, language: str = "en") -> str:
             shown = {"layer": one_layer.layer, "filters": plain(one_layer.filters), "taps": plain(one_layer.taps)}
             shown |= {"ratio": ratio_text(one_layer.ratio), "formula": ratio_text(float(one_layer.formula))}
             lines.append(phrases["separable_line"].format(power=one_layer.power, **shown))
-    return "\n".join(lines)
+    return "\n".join([*lines, *row_table(change, phrases)])
+
+
+def row_table(change: WhatIf, phrases: Phrases) -> list[str]:
+    """The layers of two networks side by side, each block that was put in on one line."""
+    axis = next((field.axis for field in time_first(change.after.fields)), "")
+
+    def cells(layers: Sequence[LayerReport], report: Report) -> list[str]:
+        if not layers:
+            return ["", "", ""]
+        costs = totals(layers)
+        whole = any(field.whole_input for field in layers[-1].fields)  # statistics over all of it included
+        seen = "all" if whole else layer_texts(layers[-1], report, [axis])[f"field {axis}"]
+        return [plain(costs["params"] or 0), "?" if costs["macs"] is None else short(costs["macs"]), seen]
+
+    heads = [phrases["params"], phrases["macs"], "rf"]
+    table = [["", phrases["before"], "", "", phrases["after"], "", ""], [phrases["layer"], *heads, *heads]]
+    for row in change.rows:
+        name = cut(row.name, 22) if row.before else f"+ {row.name.rpartition('.')[2]}"
+        table.append([name, *cells(row.before, change.before), *cells(row.after, change.after)])
+    return ["", *aligned(table, [False, *[True] * 6])] if change.rows else []
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from voxfield.export.convert.naming import Names
-from voxfield.export.convert.settings import MASKS, Setting, one_of, whole
+from voxfield.export.convert.settings import Setting, one_of, whole
 from voxfield.export.convert.tasnet import TasNetProgram
+from voxfield.models.conv_tasnet import ACTIVATIONS, MASKS
 
 NORMS = {  # its short names and the classes that they stand for
     "gln": "global", "globln": "global",
@@ -50,8 +51,8 @@ ASTEROID = TasNetProgram(
         "stride": Setting("stride_samples", whole),
         "norm_type": Setting("norm", one_of(NORMS)),
         "mask_act": Setting("mask", one_of(MASKS)),
-        "encoder_activation": Setting("encoder_relu", one_of({"relu": True, "linear": False})),
+        "encoder_activation": Setting("encoder_activation", one_of([*ACTIVATIONS])),
         "sample_rate": Setting("sample_rate_hz", whole),
     },
-    habits={"mask": "sigmoid", "encoder_relu": False},
+    habits={"mask": "sigmoid", "encoder_activation": "linear"},
 ).entry

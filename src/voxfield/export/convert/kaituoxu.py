@@ -4,8 +4,9 @@ frames whatever the others are."""
 from __future__ import annotations
 
 from voxfield.export.convert.naming import Names
-from voxfield.export.convert.settings import MASKS, Setting, one_of, whole
+from voxfield.export.convert.settings import Setting, one_of, whole
 from voxfield.export.convert.tasnet import TasNetProgram
+from voxfield.models.conv_tasnet import MASKS
 
 
 def names(causal: bool) -> Names:
@@ -38,7 +39,7 @@ KAITUOXU = TasNetProgram(
     causal_name=r"\.net\.3\.net\.4\.weight$",
     names=names,
     padding="none",
-    fixed=lambda causal: {"first_norm": "frame", "encoder_relu": True, "half_overlap": True},
+    fixed=lambda causal: {"first_norm": "frame", "encoder_activation": "relu", "half_overlap": True},
     settings={
         "norm_type": Setting("norm", one_of({"gln": "global", "cln": "frame", "bn": "batch"})),
         "mask_nonlinear": Setting("mask", one_of(MASKS)),

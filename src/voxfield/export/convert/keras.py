@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.keras_layers import KerasLayers, Row, configured
-from voxfield.export.convert.keras_layouts import convolution, dense, depthwise, lstm, norm
+from voxfield.export.convert.keras_layouts import Variables, convolution, dense, depthwise, lstm, norm
+from voxfield.export.convert.keras_order import named_by_order
 from voxfield.export.convert.program import Made, Program, relative_difference
 from voxfield.models.crn import CrnConfig, CrnEnhancer
 from voxfield.models.mean_spot import MeanSpot, MeanSpotConfig
@@ -25,7 +26,10 @@ from voxfield.models.resnet import ResNet, ResNetConfig
 from voxfield.nn.depthwise import Separable2d
 from voxfield.train.checkpoint import restore
 
-KNOWN = "MobileNet, ResNet50, 101 and 152, MEAN_Spot and the CRN"
+KNOWN = "MobileNet, ResNet50, 101 and 152, MEAN_Spot with or without CBAM blocks, and the CRN"
+STREAMS = 3
+PLAIN_LAYERS = STREAMS + 1, 1  # convolutions and dense layers of MEAN_Spot
+CBAM_LAYERS = 4 * PLAIN_LAYERS[0], 2 * PLAIN_LAYERS[0] + 1  # of the same with a block behind each pool
 BATCH_NORM = ("BatchNormalization",)
 UNSEEN = (
     "weights do not show how time is padded and which activations there are; taken are the paper's: the past alone, "
@@ -42,6 +46,8 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
         InputError: an override is no key of the configuration.
     """
     layers = KerasLayers(content)
+    if "batch_normalization" in layers.variables:
+        layers.variables = named_by_order(layers.variables)
     if "conv_dw_1" in layers.variables:
         return _mobilenet(layers, content, overrides)
     if "conv2_block1_1_conv" in layers.variables:
@@ -49,13 +55,11 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
     convolutions, recurrent = layers.with_kernel(4), layers.having("recurrent_kernel")
     if recurrent and convolutions and len(convolutions) % 2 == 0:
         return _crn(layers, content, overrides)
-    if len(convolutions) == 4 and len(layers.with_kernel(2)) == 1:
+    if (len(convolutions), len(layers.with_kernel(2))) in (PLAIN_LAYERS, CBAM_LAYERS):
         return _mean_spot(layers, content, overrides)
-    nameless = "batch_normalization" in layers.variables
-    hint = ". Its layers have no names of their own: try the whole model, saved as .keras" if nameless else ""
     raise CheckpointError(
         f"{content.path} holds a network of Keras with the layers {', '.join(list(layers.variables)[:6])} ...; "
-        f"what can be converted is {KNOWN}{hint}"
+        f"what can be converted is {KNOWN}"
     )
 
 
@@ -140,16 +144,20 @@ def stack_rows(theirs: str, ours: str, blocks: int) -> Iterator[Row]:
 
 def _mean_spot(layers: KerasLayers, content: Checkpoint, overrides: Sequence[str]) -> Made:
     layers.need("epsilon", 1e-3, "that of MEAN_Spot", BATCH_NORM)
-    *streams, merge = layers.with_kernel(4)
-    (score,) = layers.with_kernel(2)
+    convolutions, norms, linear = layers.with_kernel(4), layers.having("moving_mean"), layers.with_kernel(2)
+    cbam, score = len(convolutions) == CBAM_LAYERS[0], linear[-1]
+    streams, merge = convolutions[:STREAMS], convolutions[-4 if cbam else -1]
     merged = layers.kernel(merge)[-1]
-    known: dict[str, Any] = {"streams": [layers.kernel(name)[-1] for name in streams], "merged": merged}
+    known: dict[str, Any] = {"streams": [layers.kernel(name)[-1] for name in streams], "merged": merged, "cbam": cbam}
     side = round((layers.kernel(score, 2)[0] / merged) ** 0.5)  # after pools of 3 and 2
     config, assumed = configured(MeanSpotConfig, known | _sized(layers, "image_px"), {"image_px": 6 * side}, overrides)
-    norms = layers.having("moving_mean")
     rows: list[Row] = [(merge, "merge.0", convolution), (score, "score", dense)]
     for number, (stream, its_norm) in enumerate(zip(streams, norms, strict=False)):
         rows += [(stream, f"streams.{number}.0", convolution), (its_norm, f"streams.{number}.2", norm)]
+        if cbam:  # the layers of the streams stand beside each other: first all that come first
+            rows += _block(f"streams.{number}.5", *(names[number::STREAMS] for names in (convolutions, norms, linear)))
+    if cbam:
+        rows += _block("merge.4", convolutions[-4:], norms[-4:], linear[-3:])
     net = MeanSpot(config).eval()
     restore(net, layers.weights(rows), str(content.path))
     proofs = {}
@@ -158,6 +166,21 @@ def _mean_spot(layers: KerasLayers, content: Checkpoint, overrides: Sequence[str
             proofs[what] = relative_difference(net(image), wanted)
     card = {"task": "spot", "architecture": "mean-spot", "summary": "score of a frame, converted from Keras"}
     return Made(net, card, proofs, assumed)
+
+
+def _block(ours: str, convolutions: Sequence[str], norms: Sequence[str], linear: Sequence[str]) -> Iterator[Row]:
+    """Of a CBAM residual block; the first convolution and the first norm are those before it."""
+    places = "branch.0", "branch.3", "branch.5.1.conv"
+    yield from ((name, f"{ours}.{place}", convolution) for name, place in zip(convolutions[1:], places, strict=False))
+    places = "branch.1", "branch.4", "branch.5.1.norm"
+    yield from ((name, f"{ours}.{place}", block_norm) for name, place in zip(norms[1:], places, strict=False))
+    gates = "branch.5.0.narrow", "branch.5.0.widen"
+    yield from ((name, f"{ours}.{place}", dense) for name, place in zip(linear, gates, strict=False))
+
+
+def block_norm(layer: Variables) -> dict[str, Tensor]:
+    """Those of CBAM blocks add 1e-5 to the variance where Keras adds 1e-3: the difference goes into the variance."""
+    return norm({**layer, "moving_variance": layer["moving_variance"] + 1e-3 - 1e-5})
 
 
 def _flow_cases(content: Checkpoint) -> Iterator[tuple[str, Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""VQ-VAE-2 of rosinality."""
+"""VQ-VAE-2 of rosinality, and the PixelSNAIL priors of its codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from voxfield.errors import InputError, RecipeError
 from voxfield.export.convert.checkpoint import Checkpoint
+from voxfield.export.convert.pixelsnail import make_prior
 from voxfield.export.convert.program import Made, Program, relative_difference
 from voxfield.export.convert.speakers import numbered, renamed
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
@@ -37,7 +38,12 @@ FAR = 1e3  # from where on an entry is one that was never used: see `voxfield.nn
 
 
 def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
-    """The network of a checkpoint; stored cases are images and what they are rebuilt as."""
+    """The network of a checkpoint, an autoencoder or a prior."""
+    return make_prior(content, overrides) if "background" in content.tensors else make_autoencoder(content, overrides)
+
+
+def make_autoencoder(content: Checkpoint, overrides: Sequence[str]) -> Made:
+    """Stored cases are images and what they are rebuilt as."""
     first, codebook = content.tensor("enc_b.blocks.0.weight", 4), content.tensor("quantize_t.embed", 2)
     known = {
         "image_channels": first.shape[1],
@@ -90,4 +96,4 @@ def _notes(content: Checkpoint) -> tuple[str, ...]:
     return tuple(notes)
 
 
-ROSINALITY = Program(r"^quantize_[tb]\.embed$", make)
+ROSINALITY = Program(r"^quantize_[tb]\.embed$|^background$", make)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from voxfield.errors import CheckpointError
@@ -37,17 +37,15 @@ def positive(theirs: str, value: Any) -> float:
     return number
 
 
-def one_of(words: Mapping[str, Any]) -> Callable[[str, Any], Any]:
-    """One of their words, in small or large letters -> what we call it."""
+def one_of(words: Mapping[str, Any] | Iterable[str]) -> Callable[[str, Any], Any]:
+    """One of their words, in small or large letters -> what we call it; the same where words alone are given."""
+    ours = words if isinstance(words, Mapping) else {word: word for word in words}
 
     def read(theirs: str, value: Any) -> Any:
-        if str(value).lower() not in words:
+        if str(value).lower() not in ours:
             raise CheckpointError(
-                f"the checkpoint says {theirs} = {value!r}, which the network cannot do; it can: {', '.join(words)}"
+                f"the checkpoint says {theirs} = {value!r}, which the network cannot do; it can: {', '.join(ours)}"
             )
-        return words[str(value).lower()]
+        return ours[str(value).lower()]
 
     return read
-
-
-MASKS = {"sigmoid": "sigmoid", "relu": "relu", "softmax": "softmax", "linear": "linear"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from voxfield.export.convert.naming import Names
-from voxfield.export.convert.settings import MASKS, Setting, one_of, whole
+from voxfield.export.convert.settings import Setting, one_of, whole
 from voxfield.export.convert.tasnet import TasNetProgram
+from voxfield.models.conv_tasnet import MASKS
 
 NAMES = Names(
     encoder="encoder.weight",

@@ -20,6 +20,7 @@ export class Session {
     await session.opened;
     session.tell({ type: "start", task: "enhance", channels: 1, format: "f32le", mode: "live", ...wanted });
     session.ready = await session.answer("ready");
+    session.keepAlive(session.ready.limits.idle_s);
     return session;
   }
 
@@ -64,6 +65,12 @@ export class Session {
   settle(type, message) {
     this.waiting.get(type)?.done(message);
     this.waiting.delete(type);
+  }
+
+  /** Say in time that the session is still wanted: a muted or held microphone sends nothing. */
+  keepAlive(idle_s) {
+    const timer = setInterval(() => !this.over && this.tell({ type: "keepalive" }), (1000 * idle_s) / 3);
+    this.closed.then(() => clearInterval(timer));
   }
 
   /** @param {Float32Array} block any number of samples */

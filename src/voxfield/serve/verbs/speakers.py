@@ -114,7 +114,6 @@ DIARIZE = Verb(
     {
         "duration_s": 61.2,
         "speakers": [{"name": "speaker1", "speech_s": 30.4, "share": 0.6}],
-        "overlap_s": 1.3,
         "turns": [{"start_s": 0.4, "end_s": 3.1, "speaker": "speaker1"}],
         "model": "ecapa.v1",
         "notes": [],

@@ -62,7 +62,7 @@ class Diarized:
     """Who speaks when.
 
     Attributes:
-        turns: in order; of several who speak at once each has a turn.
+        turns: in order; where several speak at once, it is the turn of the one who is heard best.
         vectors: of each speaker, by name, the mean direction (D,) of the embeddings of his or her speech.
         duration_s: of the recording.
         model: full name of the model; vectors of two models have nothing to do with one another.
@@ -85,16 +85,6 @@ class Diarized:
     def speech_s(self, speaker: str) -> float:
         """Seconds in which a speaker speaks."""
         return sum(turn.end_s - turn.start_s for turn in self.turns if turn.speaker == speaker)
-
-    @property
-    def overlap_s(self) -> float:
-        """Seconds in which two or more speak at once."""
-        edges = sorted([(turn.start_s, 1) for turn in self.turns] + [(turn.end_s, -1) for turn in self.turns])
-        active, since, total = 0, 0.0, 0.0
-        for time_s, change in edges:
-            total += time_s - since if active > 1 else 0.0
-            active, since = active + change, time_s
-        return total
 
     def rttm(self) -> str:
         """The turns as lines of RTTM."""
@@ -119,7 +109,6 @@ class Diarized:
             "speakers": [
                 {"name": name, "speech_s": round(s, 2), "share": round(s / whole_s, 4)} for name, s in seconds.items()
             ],
-            "overlap_s": round(self.overlap_s, 2),
             "turns": [
                 {"start_s": round(turn.start_s, 3), "end_s": round(turn.end_s, 3), "speaker": turn.speaker}
                 for turn in self.turns

@@ -4,12 +4,12 @@ from html import escape
 from pathlib import Path
 
 from voxfield.audio import Resampler
-from voxfield.errors import InputError
 from voxfield.files import written_whole
 from voxfield.protocols import Array
 from voxfield.tasks.diarization.recording import Diarized
 from voxfield.tasks.report import player, plots
 from voxfield.tasks.report.comparison import Track
+from voxfield.tasks.report.document import PAGE, check_report
 from voxfield.tasks.report.picture import brightest, shade
 from voxfield.webpage import html_page
 
@@ -39,16 +39,6 @@ class Listened:
         """Nothing is made of the recording that could be heard."""
 
 
-def check_page(path: Path) -> None:
-    """Return when the page can have this name.
-
-    Raises:
-        InputError: another suffix than .html.
-    """
-    if path.suffix.lower() != ".html":
-        raise InputError(f"the report of who speaks when is an .html page, not '{path.name}'")
-
-
 def write_page(
     path: Path, made: Diarized, heard: Listened, *, title: str, facts: dict[str, str], overwrite: bool = False
 ) -> None:
@@ -59,10 +49,10 @@ def write_page(
         facts: what else to say, shown as a table in this order.
 
     Raises:
-        InputError: see `check_page`.
+        InputError: see `check_report`.
         OutputError: the file exists and may not be replaced, or cannot be written.
     """
-    check_page(path)
+    check_report(path, PAGE, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as partial:
         partial.write_text(page(made, heard, title=title, facts=facts), encoding="utf-8", errors="replace")
 
@@ -75,7 +65,7 @@ def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) 
     ]
     pictured = heard.track.picture.power()
     spectrogram = plots.spectrogram(shade(pictured, brightest(pictured)), "the recording", duration_s, RATE_HZ / 2)
-    facts = {"Duration": f"{made.duration_s:.2f} s", "Two or more at once": f"{made.overlap_s:.1f} s"} | facts
+    facts = {"Duration": f"{made.duration_s:.2f} s"} | facts
     details = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
     body = f"""<h1>{escape(title)}</h1>
 {player.controls(["Recording"], [0.0], min(duration_s, PLAYED_S), duration_s)}

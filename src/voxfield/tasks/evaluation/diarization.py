@@ -1,13 +1,14 @@
 """How diarization is scored: the error rate of RTTM, or of what a model makes of recordings, against RTTM."""
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 from typing import Any
 
-from voxfield.errors import InputError
+from voxfield.errors import InputError, VoxfieldError
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, Turn, diarization_errors
+from voxfield.pool import Lost, Processes, in_order, processes_for
 from voxfield.tasks.diarization.recording import diarize, diarizing_engine
 from voxfield.tasks.diarization.rttm import SUFFIX, read_rttm
 from voxfield.tasks.evaluation.folders import recordings_of
@@ -30,6 +31,7 @@ def evaluate_turns(
     *,
     limit: int = 0,
     progress: Callable[[str], None] = lambda name: None,
+    processes: Processes = 1,
 ) -> Evaluation:
     """Diarization error rates, recording by recording and of all speech together.
 
@@ -38,7 +40,8 @@ def evaluate_turns(
         truth: RTTM, a file or a folder of files. Recordings are found by the names in it.
         model: as for `voxfield.diarize`; where one is named, the folder is taken for one of recordings.
         limit: only the first so many recordings; 0 for all.
-        progress: called with the name of each recording before it is scored.
+        progress: called with the name of each recording after it was diarized.
+        processes: that share the recordings, auto for one a processor; they need the name or the file of a model.
 
     Raises:
         InputError: nothing to score, or names that do not fit one another.
@@ -49,7 +52,7 @@ def evaluate_turns(
     if model is None and is_rttm(given):
         found, name = read_rttm(given), str(given)
     else:
-        found, name = _diarized(given, names, model, progress)
+        found, name = _diarized(given, names, model, progress, processes)
     if not set(names) & set(found):
         raise InputError(
             f"{given} holds no recording of the names in {truth}, such as {names[0] if names else 'none'}; "
@@ -64,16 +67,33 @@ def evaluate_turns(
 
 
 def _diarized(
-    folder: Path, names: list[str], model: Model | None, progress: Callable[[str], None]
+    folder: Path,
+    names: list[str],
+    model: Model | None,
+    progress: Callable[[str], None],
+    processes: Processes,
 ) -> tuple[dict[str, list[Turn]], str]:
-    """The turns of each recording by name, and the model's name."""
+    """The turns of each recording by name, and the model's name.
+
+    Raises:
+        VoxfieldError: one cannot be diarized.
+    """
     engine, _ = diarizing_engine(model)
+    paths = {path: name for path in recordings_of(folder) if (name := "_".join(path.stem.split())) in names}
     found = {}
-    for path in recordings_of(folder):
-        if (name := "_".join(path.stem.split())) in names:
-            progress(name)
-            found[name] = list(diarize(path, model=engine).turns)
+    each, shared = partial(_turns, model=model), processes_for(processes, len(paths))
+    for path, turns in in_order(each, paths, shared, lambda path, _: progress(paths[path])):
+        if not isinstance(turns, list):
+            raise VoxfieldError(f"{path}: {turns.reason if isinstance(turns, Lost) else turns}")
+        found[paths[path]] = turns
     return found, engine.card.name
+
+
+def _turns(path: Path, model: Model | None) -> list[Turn] | str:
+    try:
+        return list(diarize(path, model=model).turns)
+    except VoxfieldError as error:  # as words, which survive the way out of another process
+        return str(error).removeprefix(f"{path} ")
 
 
 def _errors(reference: list[Turn], found: list[Turn]) -> tuple[DiarizationErrors, DiarizationErrors]:

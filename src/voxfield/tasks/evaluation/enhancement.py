@@ -1,7 +1,6 @@
 """How enhancement is scored: PESQ, STOI, ESTOI, SI-SDR and DNSMOS beside the noisy input, in all and by SNR."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,15 +31,16 @@ class EnhancementScoring:
         self.measures = tuple(measures) or measurable()
         check_measures(self.measures)
 
-    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, tuple[Path, ...]]]:
         """Noisy and clean recordings of the same names up to the suffix."""
         if truth is None:
             raise InputError("enhancement is scored against clean recordings: name their folder after the noisy one's")
         for name, noisy, clean in pairs(given, truth):
-            yield name, partial(self._score, noisy, clean)
+            yield name, (noisy, clean)
 
-    def _score(self, noisy: Path, clean: Path) -> dict[str, Any]:
+    def score(self, *paths: Path) -> dict[str, Any]:
         """{"snr_db", "noisy": {...}, "enhanced": {...}} of one pair."""
+        noisy, clean = paths
         recording, (truth,) = read_with_truth(noisy, [clean], RATE_HZ)
         enhanced = enhance(recording, RATE_HZ, model=self._engine).samples[0]
         return score_pair(recording, enhanced, truth, self.measures)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from inspect import signature
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from voxfield.errors import InputError, VoxfieldError
+from voxfield.pool import Processes, in_order, processes_for
 from voxfield.runtime import load_engine
 from voxfield.tasks.evaluation.enhancement import EnhancementScoring
 from voxfield.tasks.evaluation.separation import SeparationScoring
@@ -20,8 +22,12 @@ class Scoring(Protocol):
 
     measures: tuple[str, ...]
 
-    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
-        """(name, what gives its scores when called) of each recording."""
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, tuple[Path, ...]]]:
+        """(name, files that `score` takes) of each recording."""
+        ...
+
+    def score(self, *paths: Path) -> dict[str, Any]:
+        """The row of one recording, which may be made in another process."""
         ...
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -92,6 +98,7 @@ def evaluate(
     limit: int = 0,
     progress: Callable[[str], None] = lambda name: None,
     options: Mapping[str, Any] | None = None,
+    processes: Processes = 1,
 ) -> Evaluation:
     """Scores of a model on recordings whose truth is known.
 
@@ -102,20 +109,18 @@ def evaluate(
         model: a published name, an .onnx file, or an engine.
         measures: which scores; all that are installed if none is named.
         limit: only the first so many recordings; 0 for all.
-        progress: called with the name of each recording before it is scored.
+        progress: called with the name of each recording after it was scored.
         options: as for `scoring_for`.
+        processes: that share the recordings, auto for one a processor; they need the name or the file of a model.
 
     Raises:
         InputError: folders or names that do not fit one another, or no recording could be scored.
     """
     scoring = scoring_for(model, measures, options)
-    rows: list[Mapping[str, Any]] = []
-    for name, score in islice(scoring.items(given, truth), limit or None):
-        progress(name)
-        try:
-            rows.append({"name": name, **score()})
-        except VoxfieldError as error:
-            rows.append({"name": name, "error": str(error)})
+    items = list(islice(scoring.items(given, truth), limit or None))
+    each = partial(_row, _Scorer(model, tuple(measures), tuple((options or {}).items())))
+    found = in_order(each, items, processes_for(processes, len(items)), lambda item, row: progress(item[0]))
+    rows = [row if isinstance(row, dict) else {"name": name, "error": row.reason} for (name, _), row in found]
     scored = [row for row in rows if "error" not in row]
     if not scored:
         raise InputError(f"none of {len(rows)} recordings could be scored; the first: {rows[0]['error']}")
@@ -123,3 +128,24 @@ def evaluate(
     if len(scored) < len(rows):
         summary["failed"] = len(rows) - len(scored)
     return Evaluation(load_engine(model).card.name, tuple(rows), summary, *scoring.table(summary))
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """What a process needs to score; it makes its own engine, once."""
+
+    model: Model
+    measures: tuple[str, ...]
+    options: tuple[tuple[str, Any], ...]
+
+    @cached_property
+    def scoring(self) -> Scoring:
+        return scoring_for(self.model, self.measures, dict(self.options))
+
+
+def _row(scorer: _Scorer, item: tuple[str, tuple[Path, ...]]) -> dict[str, Any]:
+    name, paths = item
+    try:
+        return {"name": name, **scorer.scoring.score(*paths)}
+    except VoxfieldError as error:
+        return {"name": name, "error": str(error)}

@@ -1,7 +1,6 @@
 """How separation is scored: SI-SDR and SDR with their gains, PESQ, STOI, and how often two voices changed places."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ class SeparationScoring:
         self._engine = engine
         self._rate_hz = engine.card.interface.sample_rate_hz
 
-    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, tuple[Path, ...]]]:
         """Mixtures and their voices in `s1`, `s2` ...: `mix_clean` of LibriMix, `mix` of WSJ0-2mix."""
         if truth is None:
             raise InputError("separation is scored against the voices: name the folder that holds s1, s2 ...")
@@ -52,10 +51,11 @@ class SeparationScoring:
             parts = [folder / path.name for folder in folders]
             if absent := [part for part in parts if not part.is_file()]:
                 raise InputError(f"{path} lacks the voice {absent[0]}")
-            yield path.stem, partial(self._score, path, parts)
+            yield path.stem, (path, *parts)
 
-    def _score(self, mixture: Path, parts: Sequence[Path]) -> dict[str, Any]:
+    def score(self, *paths: Path) -> dict[str, Any]:
         """Scores of one mixture."""
+        mixture, *parts = paths
         recording, voices = read_with_truth(mixture, parts, self._rate_hz)
         estimates = separate(recording, self._rate_hz, model=self._engine).voices[:, 0]
         return score_voices(recording, estimates, voices, self._rate_hz, self.measures)

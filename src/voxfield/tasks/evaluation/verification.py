@@ -1,7 +1,6 @@
 """How speaker models are scored: error rates over lists of trials, by the plain cosine and by what is made of it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +60,7 @@ class VerificationScoring:
         self._made: dict[Path, Embedded] = {}
         self._lists: dict[str, list[Trial]] = {}
 
-    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
+    def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, tuple[Path, ...]]]:
         """Each recording of the trials once."""
         if truth is not None:
             raise InputError(f"trials say themselves who speaks; leave out {truth}")
@@ -69,18 +68,20 @@ class VerificationScoring:
         fitted = [] if self._calibrate is None else trial_lists(self._calibrate).values()
         trials = [trial for trials in (*self._lists.values(), *fitted) for trial in trials]
         for path in {path: None for trial in trials for path in (trial.first, trial.second)}:
-            yield str(path), partial(self._embed, path)
+            yield str(path), (path,)
 
-    def _embed(self, path: Path) -> dict[str, Any]:
+    def score(self, *paths: Path) -> dict[str, Any]:
+        """What is known of one recording, its vector among it; scores are of trials, see `summary`."""
+        (path,) = paths
         with open_source(path) as source:
             made, _ = embed_source(source, self._engine)
         if made.speech.silent:
             raise InputError("the recording is silent; its trials are left out")
-        self._made[path] = made
-        return {"speech_s": made.speech.seconds}
+        return {"speech_s": made.speech.seconds, "embedded": made}
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """{"recordings", "trials": [a row for each list and kind of score], "calibration"}."""
+        self._made = {Path(row["name"]): row["embedded"] for row in rows}
         calibration = Calibration.of(self._engine.card)
         if self._calibrate is not None:
             trials = [trial for trials in trial_lists(self._calibrate).values() for trial in trials]

@@ -1,30 +1,31 @@
 """A comparison as one page that stands alone: player, spectrograms, levels; or as a picture."""
 
-import secrets
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from voxfield.errors import InputError, OutputError
+from voxfield.errors import InputError
+from voxfield.files import refuse_existing, written_whole
 from voxfield.tasks.report import player, plots
 from voxfield.tasks.report.comparison import QUIET_DB, Comparison, Levels, matching_gains_db
 from voxfield.tasks.report.picture import Pixels, brightest, png, shade, stacked
 from voxfield.webpage import html_page
 
-SUFFIXES = (".html", ".png")
+PAGE = (".html",)
+PAGE_OR_PICTURE = (".html", ".png")
 
 
-def check_report(path: Path, *, overwrite: bool = False) -> None:
+def check_report(path: Path, suffixes: Sequence[str] = PAGE_OR_PICTURE, *, overwrite: bool = False) -> None:
     """Return when a report can be written there.
 
     Raises:
-        InputError: a suffix other than .html and .png.
+        InputError: another suffix.
         OutputError: the file exists already.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"a report is an .html page or a .png picture, not '{path.name}'")
-    if path.exists() and not overwrite:
-        raise OutputError(f"the report {path} exists already; allow it to be replaced with --overwrite")
+    if path.suffix.lower() not in suffixes:
+        picture = " or a .png picture" if ".png" in suffixes else ""
+        raise InputError(f"this report is an .html page{picture}, not '{path.name}'")
+    refuse_existing(path, overwrite)
 
 
 def write_report(
@@ -45,15 +46,8 @@ def write_report(
         content = png(stacked(_shaded(comparison)))
     else:
         content = page(comparison, title=title, facts=facts, more=more).encode(errors="replace")
-    part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, overwrite=overwrite) as part:
         part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"the report {path} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "") -> str:

@@ -1,26 +1,49 @@
 """Frames of features of many recordings as one file: NumPy's .npz, or .parquet where pyarrow is installed.
 
 However long the recordings are, memory is that of a few seconds: frames wait on disk until all are there, as the file
-begins with their number.
+begins with their number. Several processes may make them.
 """
 
+import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
 import numpy as np
 
+from voxfield.audio import Source
 from voxfield.cards import Card, Layer
 from voxfield.errors import OutputError
-from voxfield.files import written_whole
-from voxfield.protocols import Array
+from voxfield.files import PartFile, refuse_existing, written_whole
+from voxfield.protocols import Array, Engine
+from voxfield.tasks.representation.recording import represent_into
 from voxfield.tasks.representation.representer import field_times_s
 from voxfield.tasks.speakers.embedding_file import check_file
+from voxfield.tasks.work import Work
 
 PIECE_FRAMES = 3000  # written at once
 TIMES = ("start_s", "centre_s", "end_s")
+
+
+def frames_of(source: Source, engine: Engine, layer: str, beside: Path) -> tuple[Work, Path]:
+    """What was done with a recording, and the file beside another one that its frames wait in for `FeaturesFile.take`.
+
+    Raises:
+        OutputError: nothing can be written there; otherwise as `represent_into`.
+    """
+    with PartFile(beside, overwrite=True) as part, part.path.open("wb") as file:
+
+        def take(features: Array) -> None:
+            with _translated(beside):
+                file.write(np.ascontiguousarray(features.T, "<f4").tobytes())
+
+        work = represent_into(source, engine, take, layer)
+        with _translated(beside):
+            file.flush()
+        return work, part.leave()
 
 
 class FeaturesFile:
@@ -43,41 +66,37 @@ class FeaturesFile:
 
     def __init__(self, path: Path, card: Card, layer: Layer, *, overwrite: bool = False) -> None:
         check_file(path)
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite (overwrite=True)")
+        refuse_existing(path, overwrite)
         self._path, self._card, self._layer, self._overwrite = path, card, layer, overwrite
         self._frame_bytes = 4 * layer.channels
-        self._names: list[str] = []
-        self._first = [0]  # frame of each recording, and of the one that comes next
-        try:
+        self._places: dict[str, tuple[int, int]] = {}  # first frame of each recording, and the one after its last
+        with _translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._waiting: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in __exit__)
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
-    def take(self, features: Array) -> None:
-        """Frames (C, T) of the recording under way."""
+    @property
+    def names(self) -> Sequence[str]:
+        """The recordings that were taken."""
+        return list(self._places)
+
+    def take(self, name: str, frames: Path) -> None:
+        """Add a recording; the file of `frames_of` is removed."""
         try:
-            self._waiting.write(np.ascontiguousarray(features.T, "<f4").tobytes())
-        except OSError as error:
-            raise OutputError(f"{self._path} cannot be written: {error.strerror}") from error
+            with _translated(self._path), frames.open("rb") as file:
+                first = self._waiting.seek(0, 2) // self._frame_bytes
+                shutil.copyfileobj(file, self._waiting, 1 << 20)
+                self._places[name] = (first, self._waiting.tell() // self._frame_bytes)
+        finally:
+            frames.unlink(missing_ok=True)
 
-    def keep(self, name: str) -> None:
-        """The recording under way ends here."""
-        self._names.append(name)
-        self._first.append(self._waiting.tell() // self._frame_bytes)
-
-    def drop(self) -> None:
-        """Forget the recording under way."""
-        self._waiting.seek(self._first[-1] * self._frame_bytes)
-        self._waiting.truncate()
-
-    def save(self) -> None:
-        """Write what was kept.
+    def save(self, names: Sequence[str]) -> None:
+        """Write these recordings, in this order.
 
         Raises:
             OutputError: it cannot be written.
         """
+        self._order = names
+        self._first = np.cumsum([0, *(end - begin for begin, end in map(self._places.__getitem__, names))])
         with written_whole(self._path, overwrite=self._overwrite) as partial:
             (self._save_npz if self._path.suffix.lower() == ".npz" else self._save_parquet)(partial)
 
@@ -89,14 +108,14 @@ class FeaturesFile:
 
     def _save_npz(self, partial: Path) -> None:
         with zipfile.ZipFile(partial, "w") as archive:
-            _write(archive, "features", (self._layer.channels, self._first[-1]), "<f4",
+            _write(archive, "features", (self._layer.channels, int(self._first[-1])), "<f4",
                    (features.tobytes() for _, _, features in self._pieces()))  # fmt: skip
             for at, key in enumerate(TIMES):
                 rows = (self._times(first, len(part))[at].tobytes() for _, first, part in self._pieces())
-                _write(archive, key, (self._first[-1],), "<f8", rows)
+                _write(archive, key, (int(self._first[-1]),), "<f8", rows)
             for key, values in (
-                ("name", np.array(self._names, np.str_)),
-                ("first_frame", np.array(self._first)),
+                ("name", np.array(self._order, np.str_)),
+                ("first_frame", self._first),
                 ("model", np.array(self._card.name)),
                 ("layer", np.array(self._layer.name)),
             ):
@@ -124,14 +143,24 @@ class FeaturesFile:
 
     def _pieces(self) -> Iterator[tuple[str, int, Any]]:
         """(Name of the recording, number of the first frame in it, frames (T, C)) in order."""
-        self._waiting.seek(0)
-        for name, begin, end in zip(self._names, self._first, self._first[1:], strict=False):
+        for name in self._order:
+            begin, end = self._places[name]
+            self._waiting.seek(begin * self._frame_bytes)
             for at in range(begin, end, PIECE_FRAMES):
                 content = self._waiting.read(min(PIECE_FRAMES, end - at) * self._frame_bytes)
                 yield name, at - begin, np.frombuffer(content, "<f4").reshape(-1, self._layer.channels)
 
     def _times(self, first: int, count: int) -> Any:
         return field_times_s(self._card.interface, self._layer, first, count)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """What the system refuses, as an OutputError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _write(archive: zipfile.ZipFile, key: str, shape: tuple[int, ...], dtype: str, content: Iterator[bytes]) -> None:

@@ -8,8 +8,8 @@ a voice pauses, until every voice was heard in it.
 import numpy as np
 
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.separation.source_order import VoiceOrder
-from voxfield.tasks.separation.source_scale import VoiceScale
+from voxfield.tasks.separation.source_order import SourceOrder
+from voxfield.tasks.separation.source_scale import SourceScale
 
 CHUNK_S = 10.0
 OVERLAPS_S = (2.0, 3.5, 5.0)
@@ -33,8 +33,8 @@ class OverlapAdd:
         self._engine = engine
         self._chunk_samples = round(chunk_s * card.interface.sample_rate_hz)
         self._overlaps = [round(s * card.interface.sample_rate_hz * chunk_s / CHUNK_S) for s in OVERLAPS_S]
-        self._order = VoiceOrder(card.interface.sources)
-        self._scale = VoiceScale(card.interface.sources)
+        self._order = SourceOrder(card.interface.sources)
+        self._scale = SourceScale(card.interface.sources)
         self._mixture = np.zeros(0, np.float32)  # from `_begin` on
         self._begin = 0  # place of the buffer's first sample in the recording
         self._next = 0  # where the next chunk begins, and how far voices were given out

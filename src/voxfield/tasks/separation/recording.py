@@ -17,8 +17,9 @@ from voxfield.files import path_of
 from voxfield.formats import result_suffix
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.separation.activity import Activity
+from voxfield.tasks.separation.raw_output import RawOutput
 from voxfield.tasks.separation.separator import Separator
-from voxfield.tasks.separation.source_counter import SpeakerCounter
+from voxfield.tasks.separation.source_counter import SourceCounter
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
 
 AUTO = "auto"
@@ -68,6 +69,7 @@ def separate(
     speakers: int | str | None = None,
     model: Model | None = None,
     noise: str = "drop",
+    raw_output: bool = False,
     threads: int = 1,
 ) -> Separated:
     """The voices of a recording: same rate, same channels, same length to the sample.
@@ -81,6 +83,7 @@ def separate(
         model: a published name, an .onnx file, or an engine; by the number of speakers if None.
         noise: `drop` leaves out what belongs to no voice; `keep` shares it out, so that the voices add up to the
             recording.
+        raw_output: give what the network itself gives, at its own scale; see `RawOutput`.
         threads: threads within one step of the network.
 
     Raises:
@@ -89,9 +92,10 @@ def separate(
     """
     engine = separating_engine(model, speakers, threads=threads)
     check_noise(noise)
+    check_raw_output(raw_output, speakers)
     with open_source(recording, rate) as source:
-        separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-        counter = SpeakerCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
+        separator = _separator(engine, source, noise, raw_output)
+        counter = SourceCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
         blocks: list[Array] = []
         watcher = _Copying(lambda samples: blocks.append(samples.copy())) if speakers == AUTO else None
         voices = np.concatenate(list(pieces(source, counter, watcher=watcher)), axis=2)
@@ -113,6 +117,7 @@ def separate_into(
     alone: Sink | None = None,
     speakers: int | str | None = None,
     noise: str = "drop",
+    raw_output: bool = False,
     progress: Progress | None = None,
     watcher: Watcher | None = None,
 ) -> Work:
@@ -123,8 +128,8 @@ def separate_into(
     watcher is shown the recording and the voices as they pass.
     """
     clock = Clock()
-    separator = Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
-    counter = SpeakerCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
+    separator = _separator(engine, source, noise, raw_output)
+    counter = SourceCounter(separator, engine, source.rate_hz, enhance=speakers == AUTO)
     if alone is not None:
         watcher = _Copying(alone.write, watcher)
     for voices in pieces(source, counter, watcher=watcher):
@@ -206,7 +211,25 @@ def check_noise(noise: str) -> None:
         raise InputError(f"noise must be {' or '.join(NOISE)}, not '{noise}'")
 
 
-def notes_of(source: Source, separator: Separator, activity: Activity, speakers: int | str | None) -> list[str]:
+def check_raw_output(raw_output: bool, speakers: int | str | None) -> None:
+    """Return when what the network itself gives can be had.
+
+    Raises:
+        InputError: with `auto`, which gives out only a part of it, or the recording.
+    """
+    if raw_output and speakers == AUTO:
+        raise InputError("the raw output is all that the network gives; leave out --speakers auto")
+
+
+def _separator(engine: Engine, source: Source, noise: str, raw_output: bool) -> Separator | RawOutput:
+    if raw_output:
+        return RawOutput(engine, source)
+    return Separator(engine, source.rate_hz, source.channels, keep_noise=noise == "keep")
+
+
+def notes_of(
+    source: Source, separator: Separator | RawOutput, activity: Activity, speakers: int | str | None
+) -> list[str]:
     """What the user should know about a recording that was separated."""
     notes = source.notes()
     found, sure = len(activity.believed), f"{100 * activity.confidence:.0f} % sure"

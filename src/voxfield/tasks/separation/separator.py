@@ -8,7 +8,7 @@ from voxfield.runtime import Stream
 from voxfield.samples import block_of
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.separation.overlap_add import OverlapAdd, bounded
-from voxfield.tasks.separation.source_scale import VoiceScale
+from voxfield.tasks.separation.source_scale import SourceScale
 from voxfield.tasks.separation.stereo_image import StereoImage
 from voxfield.tasks.work import Model, engine_for
 
@@ -79,7 +79,7 @@ class _StreamedVoices:
 
     def __init__(self, engine: Engine) -> None:
         self._stream = Stream(engine)
-        self._scale = VoiceScale(engine.card.interface.sources, memory=0.995)
+        self._scale = SourceScale(engine.card.interface.sources, memory=0.995)
         self._sources = engine.card.interface.sources
         self._piece_samples = max(1, engine.card.interface.sample_rate_hz // 10)
         self._waiting = SampleQueue(1 + engine.card.interface.sources)

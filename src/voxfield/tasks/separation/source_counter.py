@@ -5,12 +5,12 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.separation.activity import Activity, ActivityMeter
 from voxfield.tasks.separation.separator import Separator
-from voxfield.tasks.work import engine_for
+from voxfield.tasks.work import Processor, engine_for
 
 ENHANCER = "crn-tiny"
 
 
-class SpeakerCounter:
+class SourceCounter:
     """`feed` and `flush` as of the separator whose outputs are judged, and the judgement at the end.
 
     Args:
@@ -21,7 +21,7 @@ class SpeakerCounter:
             as separation, and noise is taken for a voice less often.
     """
 
-    def __init__(self, separator: Separator, engine: Engine, rate_hz: int, *, enhance: bool) -> None:
+    def __init__(self, separator: Processor, engine: Engine, rate_hz: int, *, enhance: bool) -> None:
         face = engine.card.interface
         self._separator, self._meter = separator, ActivityMeter(face.sources, rate_hz)
         self._enhanced = _EnhancedVoices(engine, rate_hz) if enhance else None

@@ -22,7 +22,7 @@ class _Profile:
     frames: int = 0
 
 
-class VoiceOrder:
+class SourceOrder:
     """Keeps voices in their places from one piece to the next, by what both pieces say about the time they share.
 
     Where that time holds too little of the voices to tell, their long-term spectra decide.

@@ -11,7 +11,7 @@ from voxfield.protocols import Array
 _PRIOR = 0.03  # weight of one gain for all voices against a gain for each
 
 
-class VoiceScale:
+class SourceScale:
     """Gains (S,) of voices, from all mixtures and voices seen so far.
 
     Args:

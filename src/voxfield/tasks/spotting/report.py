@@ -3,32 +3,22 @@
 from html import escape
 from pathlib import Path
 
-from voxfield.errors import InputError
 from voxfield.files import written_whole
 from voxfield.tasks.report import plots
+from voxfield.tasks.report.document import PAGE, check_report
 from voxfield.tasks.spotting.peaks import smoothed
 from voxfield.tasks.spotting.video import Spotted
 from voxfield.webpage import html_page
-
-
-def check_page(path: Path) -> None:
-    """Return when the page can have this name.
-
-    Raises:
-        InputError: another suffix than .html.
-    """
-    if path.suffix.lower() != ".html":
-        raise InputError(f"the report of expressions is an .html page, not '{path.name}'")
 
 
 def write_page(path: Path, made: Spotted, *, title: str, overwrite: bool = False) -> None:
     """Write the page.
 
     Raises:
-        InputError: see `check_page`.
+        InputError: see `check_report`.
         OutputError: the file exists and may not be replaced, or cannot be written.
     """
-    check_page(path)
+    check_report(path, PAGE, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as partial:
         partial.write_text(page(made, title=title), encoding="utf-8", errors="replace")
 

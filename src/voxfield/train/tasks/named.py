@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.tasks.enhance", "EnhanceTask"),
     "tokens": ("voxfield.train.tasks.tokens", "TokensTask"),
+    "prior": ("voxfield.train.tasks.prior", "PriorTask"),
     "separate": ("voxfield.train.tasks.separate", "SeparateTask"),
     "spot": ("voxfield.train.tasks.spotting", "SpotTask"),
     "embed": ("voxfield.train.tasks.speakers", "SpeakersTask"),

@@ -1,0 +1,73 @@
+"""`voxfield sample`: new noise, drawn code by code from a prior."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
+from voxfield.cli.printable import visible
+from voxfield.errors import OutputError
+
+
+def command(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Sound file, .png, or .npz for the tokens.", metavar="OUT")
+    ] = Path("sample.wav"),
+    seconds: Annotated[float, typer.Option(help="Duration of a sound.", metavar="S")] = 4.0,
+    count: Annotated[int, typer.Option(help="How many; they are called OUT_1, OUT_2, ...", metavar="N")] = 1,
+    seed: Annotated[int, typer.Option(help="Decides what is drawn.", min=0)] = 0,
+    temperature: Annotated[float, typer.Option(help="Below 1: what is likelier; 0: the likeliest.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Only so many of the likeliest codes; 0 for all.", metavar="K")] = 0,
+    prior: Annotated[str, typer.Option(help="Prior of the top codes: name or .onnx file.")] = "noise-prior",
+    bottom: Annotated[
+        str | None, typer.Option(help="Prior of the bottom codes; that of the prior's name if left out.")
+    ] = None,
+    tokenizer: Annotated[str, typer.Option(help="Network whose codes they are.")] = "noise-vqvae",
+    decoder: Annotated[str | None, typer.Option(help="Its other half; that of its name if left out.")] = None,
+    iterations: Annotated[int, typer.Option(help="Rounds of Griffin and Lim's method.")] = 32,
+    overwrite: Overwrite = False,
+    threads: Threads = 1,
+    offline: Offline = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw new noise: codes that no recording gave, one after the other, and what they stand for.
+
+    Examples:
+
+      voxfield sample -o noise.wav
+
+      voxfield sample -o noise.wav --count 3 --seconds 10 --temperature 0.9 --seed 7
+    """
+    from voxfield.audio import save
+    from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
+    from voxfield.tasks.tokens.recording import detokenize
+    from voxfield.tasks.tokens.sampling import sample_tokens
+    from voxfield.tasks.tokens.token_file import save_tokens
+
+    paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite")
+    drawn = sample_tokens(
+        seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
+        tokenizer=tokenizer, threads=threads,
+    )  # fmt: skip
+    for path, tokens in zip(paths, drawn, strict=True):
+        notes: list[str] = []
+        if path.suffix.lower() == ".npz":
+            save_tokens(path, tokens, overwrite=overwrite)
+        elif path.suffix.lower() in SUFFIXES:
+            save_image(path, image_of(tokens, model=decoder, threads=threads), overwrite=overwrite)
+        else:
+            made = detokenize(tokens, model=decoder, iterations=iterations, threads=threads)
+            notes += save(path, made.samples, made.sample_rate_hz, overwrite=overwrite)
+        if as_json:
+            print(json.dumps({"output": str(path), "status": "done", "bits": tokens.bits, "notes": notes}))
+        if not quiet:
+            print(visible(f"{path}"), file=sys.stderr)
+            for note in notes:
+                print(visible(f"  note: {note}"), file=sys.stderr)

@@ -1,0 +1,176 @@
+"""Pastes of people who have never seen the command: figures known by hand, sentences that must not be said."""
+
+import pytest
+
+from voxfield.errors import ExplainError
+from voxfield.explain import report_on
+from voxfield.explain.report import Status
+
+MNIST = """
+class Net(nn.Module):
+    def __init__(self):
+        super(Net, self).__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, 1)
+        self.conv2 = nn.Conv2d(32, 64, 3, 1)
+        self.dropout1 = nn.Dropout(0.25)
+        self.fc1 = nn.Linear(9216, 128)
+        self.fc2 = nn.Linear(128, 10)
+    def forward(self, x):
+        x = F.relu(self.conv1(x))
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        x = torch.flatten(self.dropout1(x), 1)
+        return F.log_softmax(self.fc2(F.relu(self.fc1(x))), dim=1)
+How many parameters does this have?
+"""
+TCN = """
+class Chomp1d(nn.Module):
+    def __init__(self, chomp_size):
+        super().__init__()
+        self.chomp_size = chomp_size
+    def forward(self, x):
+        return x[:, :, :-self.chomp_size].contiguous()
+
+class Block(nn.Module):
+    def __init__(self, channels, dilation):
+        super().__init__()
+        self.conv = nn.Conv1d(channels, channels, 3, padding=2 * dilation, dilation=dilation)
+        self.chomp = Chomp1d(2 * dilation)
+    def forward(self, x):
+        return x + self.chomp(self.conv(x))
+
+net = nn.Sequential(*[Block(16, 2 ** i) for i in range(8)])
+"""
+RESNET = """
+class Block(nn.Module):
+    def __init__(self, channels, wide, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, wide, 3, stride, 1)
+        self.conv2 = nn.Conv2d(wide, wide, 3, 1, 1)
+        self.short = nn.Conv2d(channels, wide, 1, stride)
+    def forward(self, x):
+        out = self.conv2(F.relu(self.conv1(x)))
+        out += self.short(x)
+        return F.relu(out)
+net = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1), Block(64, 64, 1), Block(64, 128, 2))
+How do I add CBAM to this ResNet?
+"""
+ATTENTION = """
+class Attention(nn.Module):
+    def __init__(self, d=64):
+        super().__init__()
+        self.q, self.k, self.v = nn.Conv1d(d, d, 1), nn.Conv1d(d, d, 1), nn.Conv1d(d, d, 1)
+    def forward(self, x):
+        scores = torch.softmax(self.q(x).transpose(1, 2) @ self.k(x), -1)
+        return torch.matmul(self.v(x), scores.transpose(1, 2))
+"""
+SUMMARY = """
+ input_1 (InputLayer)        [(None, 16000, 1)]        0
+ conv1d (Conv1D)             (None, 3998, 64)          704
+ global_average_pooling1d (G  (None, 64)               0
+ dense (Dense)               (None, 10)                650
+"""
+
+
+def said(paste: str, **options: str) -> dict[str, str]:
+    """The answers by their keys."""
+    return {paragraph.key: paragraph.answer for paragraph in report_on(paste, **options).paragraphs}
+
+
+@pytest.mark.parametrize(
+    ("paste", "params"),
+    [
+        (MNIST, 1_199_882),  # rates of a Dropout by position; a Linear behind a size that is not known
+        ("nn.Sequential(nn.Conv1d(1, 16, 15, stride=4), nn.LeakyReLU(0.2), nn.ELU(1.0, True))", 256),
+        ("为什么第一层卷积用64个滤波器：nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3)", 9_472),
+        ('layers.Conv2D(16, 3, data_format="channels_first", strides=2, padding="same")(x)', 160),
+        ("model = Sequential([Embedding(10000, 128), Conv1D(64, 5), GlobalMaxPooling1D(), Dense(1)])", 1_321_089),
+        ("nn.Sequential(nn.Embedding(1000, 64), nn.Linear(64, 10))", 64_650),
+        (ATTENTION, 3 * 64 * 65),
+        (SUMMARY, 704 + 650),
+    ],
+)
+def test_parameters_are_exact(paste, params):
+    costs = report_on(paste).report.costs
+    assert (costs.params.value, costs.params.status) == (params, Status.EXACT)
+
+
+def test_a_chomp_of_an_unknown_length_is_causal():
+    field = report_on(TCN).report.field("time")
+    assert (field.rf, field.hop, field.ahead, field.latency) == (1 + 2 * 255, 1, 0, 1)
+
+
+def test_channels_first_puts_frames_and_bins_behind_the_channels():
+    found = report_on('layers.Conv2D(16, 3, data_format="channels_first", strides=2, padding="same")(x)')
+    assert found.graph.shape("input") == (1, 1, 100, 161)
+    assert "No input was given: 100 frames of 161 bins and 1 channel were assumed." in found.report.notes
+
+
+@pytest.mark.parametrize("text", ["采样率16k", "采样率为 16k", "sampling rate of 16k", "16k采样", "16 kHz"])
+def test_the_rate_is_read_however_it_is_written(text):
+    assert report_on(f"nn.Conv1d(1, 32, 160, stride=80) {text} 延迟是多少毫秒").report.field("time").rate_hz == 16_000
+
+
+def test_numbers_inside_words_belong_to_no_list():
+    config = '"conv_dim": [512, 512, 512], "conv_kernel": [10, 3, 3], "conv_stride": [5, 2, 2]'
+    field = report_on(f"{config} 这个wav2vec2配置一帧是多少毫秒").report.field("time")
+    assert (field.rf, field.hop) == (10 + 2 * 5 + 2 * 10, 20)
+
+
+@pytest.mark.parametrize(
+    ("paste", "message"),
+    [
+        ("self.conv1 = nn.Conv1d(1 64, kernel_size=80, stride=4)", "line 1: .*is not Python.*comma"),
+        ("nn.Sequential(nn.Conv1d(1, 16, 5), nn.Conv1d(32, 64, 3))", "takes 32 channels, but its input .* has 16"),
+        ("x = layers.Conv2D(16, (3, 3), strides=(2, 2)(x)", "line 1"),
+    ],
+)
+def test_broken_code_is_named(paste, message):
+    with pytest.raises(ExplainError, match=message):
+        report_on(paste)
+
+
+def test_what_is_asked_is_answered_without_sizes():
+    pair = "nn.Sequential(nn.Conv2d(32, 32, 3, 1, 1, groups=32), nn.Conv2d(32, 64, 1))"
+    assert "1/64 + 1/9 = 0.1267" in said(f"{pair} What does the depthwise layer save?")["separable"]
+    answer = said("nn.ConvTranspose1d(512, 256, 16, stride=8, padding=4) 输出长度怎么算", language="zh")["size"]
+    assert "(N - 1) x 8 + 16 - 4 - 4，例如 N = 200 时为 1,600" in answer
+
+
+def test_sums_that_leave_something_out_are_no_totals():
+    paste = MNIST.replace("How many parameters does this have?", "How do I add CBAM residual blocks?")
+    found = report_on(paste)
+    answer = found.paragraphs[0].answer
+    assert "1,199,882 parameters become" in answer and "MACs" not in answer
+    assert not [change for change in found.changes[0].changes if change.figure == "macs"]
+
+
+def test_attention_is_no_norm_and_brings_context():
+    answers = said(ATTENTION)
+    assert "batch normalisation" not in answers["fix"] and "let attention see the past only" in answers["fix"]
+    assert answers["kernel"] == "Along time every output depends on the whole input, through softmax and matmul_1."
+    assert "size" not in answers  # kernels of 1 change none
+
+
+def test_blocks_of_one_class_keep_their_names_and_are_changed_once():
+    found = report_on(RESNET)
+    assert [op.name for op in found.graph.ops if op.kind == "conv"][-3:] == [
+        "net.2.conv1",
+        "net.2.conv2",
+        "net.2.short",
+    ]
+    uses = found.paragraphs[0].code.rpartition("\n\n\n")[2]
+    assert uses.split("\n") == [
+        "self.cbam1 = Cbam(channels)",
+        "out = self.cbam1(out)  # behind net.1.conv2 (64), net.2.conv2 (128)",
+    ]
+
+
+def test_a_question_is_not_left_out():
+    assert not [note for note in report_on(MNIST).report.notes if "Not Python" in note]
+
+
+def test_late_layers_are_praised_only_where_their_steps_are_longer():
+    net = "nn.Sequential(nn.Conv1d(1, 8, {}, stride=2), nn.Conv1d(8, 4, 3))"
+    alike, early = (said(net.format(kernel))["kernel"] for kernel in (5, 9))
+    assert "2 x 4 + 1 = 9" in alike and "that of conv1d_1: late layers" in alike and "is 2 samples" in alike
+    assert "8 + 4 + 1 = 13" in early and "that of conv1d." in early and "late layers" not in early
