@@ -1,4 +1,4 @@
-"""Band CRN: the convolutional recurrent network for enhancement that Voxfield ships (`crn-tiny`, `crn-small`).
+"""Band CRN: the convolutional recurrent network for enhancement that Voxfield ships (`crn-tiny` to `crn-large`).
 
 The composition is the CRN of Tan & Wang (Interspeech 2018; `models/crn.py`): convolutions shrink the frequency axis, a
 recurrent layer runs along time, transposed convolutions grow the axis back, skips join the two. What differs, and why:
