@@ -97,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("noisy", type=Path, help="folder of noisy recordings")
     parser.add_argument("clean", type=Path, help="folder of clean recordings of the same names")
-    parser.add_argument("--models", nargs="+", default=["crn-tiny", "crn-small", "crn-large"], help="names or .onnx files")
+    parser.add_argument(
+        "--models", nargs="+", default=["crn-tiny", "crn-small", "crn-large"], help="names or .onnx files"
+    )
     parser.add_argument("--no-peers", action="store_true", help="leave RNNoise and noisereduce out")
     parser.add_argument("--dnsmos", action="store_true", help="also DNSMOS P.835 (slow)")
     parser.add_argument("--limit", type=int, default=0, help="only the first so many pairs; 0 for all")

@@ -140,7 +140,9 @@ def report(runners: list[Contender]) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=["crn-tiny", "crn-small", "crn-large"], help="names or .onnx files")
+    parser.add_argument(
+        "models", nargs="*", default=["crn-tiny", "crn-small", "crn-large"], help="names or .onnx files"
+    )
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--turn", type=float, default=1.024, help="seconds of sound a turn")
     parser.add_argument("--json", action="store_true")

@@ -137,7 +137,7 @@ def test_losses_fall_on_one_batch_and_all_gradients_are_finite(small):
     batch = [torch.from_numpy(np.stack(part)) for part in zip(*(task.mixer.mix(0, n) for n in range(8)), strict=True)]
     optimiser = torch.optim.Adam([*net.parameters(), *task.head.parameters()], 1e-2)
     values = []
-    for task.step in range(0, 6000, 200):
+    for task.step in range(0, 12000, 200):
         loss = task.losses(net, batch)
         optimiser.zero_grad()
         loss["loss"].backward()

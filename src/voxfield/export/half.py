@@ -24,7 +24,7 @@ def round_to_half(net: nn.Module) -> None:
     for layers in [module for module in net.modules() if isinstance(module, nn.Sequential)]:
         for i in range(len(layers) - 1):
             convolution, norm = layers[i], layers[i + 1]
-            if type(convolution) in (nn.Conv1d, nn.Conv2d) and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            if isinstance(convolution, nn.Conv1d | nn.Conv2d) and isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
                 layers[i], layers[i + 1] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
     for tensor in (*net.parameters(), *net.buffers()):
         if tensor.is_floating_point():
