@@ -132,7 +132,7 @@ def test_input_level_does_not_matter(name, level_db):
 
 def test_the_scores_are_those_on_the_cards():
     scored = [cells for cells in rows(README.split("## What it does")[0]) if cells[0].startswith("crn")]
-    assert len(scored) == 2
+    assert len(scored) == 3
     for title, pesq, estoi, si_sdr, _, _, weights in scored:
         name, thousands = re.match(r"(\S+), (\d+) k parameters", title).groups()
         card = find(name)

@@ -77,7 +77,7 @@ def test_help_starts_with_examples_and_versions_are_short(capsys):
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("enhance --model c", ["crn-small", "crn-tiny"]),
+        ("enhance --model c", ["crn-large", "crn-small", "crn-tiny"]),
         ("separate --model ", ["conv-tasnet-small"]),
         ("models crn-t", ["crn-tiny"]),
         ("evaluate a b -m crn-s", ["crn-small"]),

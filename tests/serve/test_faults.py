@@ -103,7 +103,9 @@ def test_wrong_frames_later(service, frame):
 
 
 def test_a_frame_of_10_mb(service):
-    assert talk(service, bytes(10_000_000))[1] == 1009
+    """The connection ends at once; a peer that is still sending then may miss the reason."""
+    assert talk(service, bytes(10_000_000))[1] in (1009, 1006)
+    assert talk(service, b"", '{"type": "stop"}')[1] == 1000
 
 
 def test_empty_frames_are_nothing(service):
