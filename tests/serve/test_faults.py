@@ -103,8 +103,9 @@ def test_wrong_frames_later(service, frame):
 
 
 def test_a_frame_of_10_mb(service):
-    """The connection ends at once; a peer that is still sending then may miss the reason."""
-    assert talk(service, bytes(10_000_000))[1] in (1009, 1006)
+    """The connection ends at once with 1009, which a peer that is still sending then may miss (1006)."""
+    codes = [talk(service, bytes(10_000_000))[1] for _ in range(3)]
+    assert 1009 in codes and set(codes) <= {1009, 1006}
     assert talk(service, b"", '{"type": "stop"}')[1] == 1000
 
 

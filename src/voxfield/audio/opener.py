@@ -91,7 +91,7 @@ def _check_readable(path: Path) -> None:
             raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
         with path.open("rb") as file:
             if not file.read(1):
-                raise AudioError(f"{path} is empty: 0 bytes")
+                raise AudioError(f"{path} is empty: 0 bytes; copy or record it again")
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist") from error
     except AudioError:

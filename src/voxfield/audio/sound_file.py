@@ -107,4 +107,5 @@ def _true_samples(frames: int, log: str) -> int:
 
 def _reason(error: Exception) -> str:
     """libsndfile's words without the path that they repeat."""
-    return re.sub(r"^Error opening .*?: ", "", str(error)).strip().rstrip(".") or type(error).__name__
+    words = re.sub(r"^Error opening .*?: ", "", str(error)).strip().rstrip(".") or type(error).__name__
+    return words.replace("Format not recognised", "it holds no wav, flac, ogg, opus, mp3 or aiff")

@@ -9,7 +9,7 @@ import typer
 
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
 from voxfield.cli.printable import visible
-from voxfield.errors import OutputError
+from voxfield.files import refuse_existing
 
 
 def command(
@@ -50,8 +50,7 @@ def command(
 
     paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
     for path in paths:
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite")
+        refuse_existing(path, overwrite)
     drawn = sample_tokens(
         seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
         tokenizer=tokenizer, threads=threads,
