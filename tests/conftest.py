@@ -1,6 +1,7 @@
 """What every room's tests share: generated sound, and small model files with cards, made on the spot."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from voxfield.cards import METADATA_KEY, WHOLE_INPUT, Card, example_card, features_to_embedding, samples
 
 MakeModel = Callable[..., Path]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 
 def write_model(
