@@ -339,11 +339,11 @@ def written():
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
             owner = getattr(getattr(node.func, "value", None), "id", "")
-            if name in {"ExplainError", "at", "note"} or (name == "append" and owner == "notes"):
+            if name in {"ExplainError", "at", "note", "fail"} or (name == "append" and owner == "notes"):
                 for argument in node.args:
                     told = text_of(argument)
                     if told and " " in told:
-                        yield told, path.name
+                        yield ("{}: " * (name == "fail")) + told, path.name
 
 
 # the scanner
