@@ -14,6 +14,7 @@ from ...errors import ExplainError
 from ..graph import Axis, axes_of
 from ..shapes import Shape, shape_text
 from . import code_functions
+from .code_builtins import HOME
 from .code_values import (
     Chain,
     Class,
@@ -237,11 +238,24 @@ class CodeCalls:
             if value.path == self._free and isinstance(found := self.interpreter.scope.get(value.path), Tensor):
                 return found
             if self._free is None and not self.net.inputs:
-                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line)
+                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line, self._dims(value.path))
                 self._free = value.path
                 self.interpreter.scope[value.path] = made
                 return made
         raise self.unreadable(value, line)
+
+    def _dims(self, name: str) -> int | None:
+        """Dims of a parameter of the function being read, where the first use of it in a statement says so: after
+        `b, c, h, w = x.shape`, as many; before `x = x.unsqueeze(1)`, -1 for one less than the layer takes."""
+        home = self.interpreter.scope.get(HOME)
+        body = [] if home is None or isinstance(home.node, ast.Lambda) else home.node.body
+        uses = (node for node in body if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)))
+        match next(uses, None):
+            case ast.Assign([ast.Tuple(names)], ast.Attribute(_, "shape") | ast.Call(ast.Attribute(_, "size"), [])):
+                return len(names)
+            case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [ast.Constant(1)])):
+                return -1
+        return None
 
     def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor:
         """An input of the network, batch included in `shape`."""
@@ -273,14 +287,22 @@ class CodeCalls:
             return first
         return self.assumed_input(flat_layers(chain.layers), line)
 
-    def assumed_input(self, hints: Sequence[Any], line: int) -> Tensor:
-        """The input that the first telling layer asks for, or the one given; what was assumed is said aloud."""
+    def assumed_input(self, hints: Sequence[Any], line: int, dims: int | None = None) -> Tensor:
+        """The input that the first telling layer asks for, or the one given; what was assumed is said aloud.
+
+        Args:
+            dims: how many the code itself says it has; -1 for no channels.
+        """
         layers = [layer for layer in flat_layers(hints) if isinstance(layer, Layer)]
         keras = self.framework == "keras"
         for layer in layers:
             asked = self._asked(layer)
             if asked is None:
                 continue
+            if dims == -1 and len(asked) > 2 and asked[1] == 1:
+                asked = (asked[0], *asked[2:])
+            elif dims is not None and 2 <= len(asked) != dims > 2 and not keras:
+                asked = (1, asked[1], *(None,) * (dims - 2))
             shape = positions_filled(asked, self.given, keras)
             if layer.kind == "Embedding":
                 return Tensor(self.net.input(shape, (Axis("time", 1),)))

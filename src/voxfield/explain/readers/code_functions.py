@@ -241,6 +241,21 @@ def _chunk(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], 
     ]
 
 
+def _expand(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
+    """x.expand_as(y), and x.expand(-1, -1, 8, 8), where -1 keeps a size."""
+    x = calls.tensor(args[0], line).name
+    own = calls.net.shape(x)
+    if name == "expand_as":
+        wide = calls.net.shape(calls.tensor(args[1] if len(args) > 1 else None, line).name)
+    else:
+        sizes = list(args[1]) if len(args) == 2 and isinstance(args[1], list | tuple) else args[1:]
+        if len(sizes) < len(own) or not all(size is None or isinstance(size, int) for size in sizes):
+            raise at(line, "expand needs a size for each dim, -1 to keep one.")
+        own = (*(1,) * (len(sizes) - len(own)), *own)
+        wide = tuple(had if size == -1 else size for had, size in zip(own, sizes, strict=True))
+    return Tensor(calls.net.add("expand", [x], _origin(name, line), shape=wide))
+
+
 def _pool(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Any:
     """F.max_pool1d, F.adaptive_avg_pool2d, F.interpolate: the layers of the same settings."""
     kind = "Upsample" if name == "interpolate" else "".join(w.capitalize() for w in name.split("_"))
@@ -318,6 +333,7 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "size": _size,
     "glu": _glu,
+    **dict.fromkeys(("expand", "expand_as"), _expand),
     **dict.fromkeys(("chunk", "split"), _chunk),
     "interpolate": _pool,
     **{f"{kind}_pool{n}d": _pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,7 @@ class Function:
     node: ast.FunctionDef | ast.Lambda
     self_: Any = None
     home: Class | None = None  # the class that defines it, for super()
+    around: Mapping[str, Any] | None = None  # names of the function that it is defined in
 
     @property
     def name(self) -> str:

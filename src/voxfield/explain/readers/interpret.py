@@ -93,7 +93,7 @@ class Interpreter:
                 joined = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
                 self.assign(node.target, self.value(joined))
             case ast.FunctionDef():
-                self.scope[node.name] = Function(node)
+                self.scope[node.name] = Function(node, around=self.scope)
             case ast.ClassDef():
                 methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
                 bases = [found for base in node.bases if isinstance(found := self.value(base), Class)]
@@ -193,7 +193,7 @@ class Interpreter:
             case ast.JoinedStr():
                 return "".join(self._text(part) for part in node.values)
             case ast.Lambda():
-                return Function(node)
+                return Function(node, around=self.scope)
             case ast.NamedExpr():
                 found = self.value(node.value)
                 self.assign(node.target, found)
@@ -202,10 +202,12 @@ class Interpreter:
                 raise at(node.lineno, f"'{ast.unparse(node)[:60]}' cannot be read without running it.")
 
     def _name(self, node: ast.Name) -> Any:
-        for scope in (self.scope, self.scopes[0]):
+        scope: Mapping[str, Any] | None = self.scope
+        while scope is not None:
             if node.id in scope:
                 return scope[node.id]
-        return Free(node.id, node.lineno)
+            scope = scope[HOME].around if HOME in scope else None
+        return self.scopes[0].get(node.id, Free(node.id, node.lineno))
 
     def _attribute(self, owner: Any, name: str, line: int) -> Any:
         if isinstance(owner, Instance):
