@@ -273,3 +273,78 @@ def test_sizes_after_a_question_are_no_filters():
     words = "CRN 每层 kernel_size=(1,3), strides=(1,2), filters 16,32,64，为什么频率维减半？161 -> 80 -> 39 -> 19"
     graph = report_on(words).graph
     assert graph.shape(graph.outputs[0])[1] == 64
+
+
+RESIDUAL = """
+class Bottleneck(nn.Module):
+    expansion = 4
+    def __init__(self, inplanes, planes, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inplanes, planes, 1, bias=False)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride, 1, bias=False)
+        self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
+    def forward(self, x):
+        return self.conv3(F.relu(self.conv2(F.relu(self.conv1(x)))))
+class Net(nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.layer1, self.fc = block(3, 64), nn.Conv2d(64 * block.expansion, 10, 1)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                m.weight.data.normal_(0, 0.01)
+    def forward(self, x):
+        return self.fc(self.layer1(x))
+net = Net(Bottleneck)
+print(sum(p.numel() for p in net.parameters()))
+"""
+SETTINGS = """
+@dataclass
+class Config:
+    channels: int = 8
+    depth: int = 3
+class Net(nn.Module):
+    def __init__(self, config: Config):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv1d(config.channels, config.channels, 5) for _ in range(config.depth))
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+net = Net(Config(depth=2))
+"""
+EINOPS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(2, 16, (3, 1)), nn.Linear(4, 5)
+    def forward(self, x):
+        x = rearrange(self.conv(x), "b (g c) f t -> b t f (c g)", g=4)
+        return self.out(rearrange(x, "b t f (c g) -> b g t f c", g=4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("paste", "params"),
+    [
+        (
+            RESIDUAL,
+            3 * 64 + 9 * 64 * 64 + 64 * 256 + 2570,
+        ),  # constants of a class; what counts or sets weights is left out
+        (SETTINGS, 2 * (8 * 8 * 5 + 8)),
+        (EINOPS, 2 * 3 * 16 + 16 + 25),
+    ],
+)
+def test_constants_settings_and_patterns_are_read(paste, params):
+    assert report_on(paste).report.costs.params.value == params
+
+
+def test_a_pattern_takes_dims_apart_and_together():
+    graph = report_on(EINOPS, input_shape=(2, 10, 7)).graph
+    assert graph.shape(graph.outputs[0]) == (1, 4, 7, 8, 5)
+    with pytest.raises(ExplainError, match="takes g c apart; give the size of all but one"):
+        report_on(EINOPS.replace(", g=4)\n        return", ")\n        return"))
+
+
+def test_why_so_many_frames_and_parameters_are_questions():
+    assert "size" in said("Why does nn.Conv1d(1, 64, 400, stride=160) give 98 frames?")
+    assert "params" in said("nn.Conv2d(1, 32, 3) 为什么参数是320？", language="zh")

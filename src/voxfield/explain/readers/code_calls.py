@@ -32,7 +32,7 @@ from .code_values import (
     number_of,
     snake_case,
 )
-from .interpret import REGISTERS, Interpreter
+from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
 from .keras import fill_input
 from .keras_config import ALIASES, POSITIONAL, WITHOUT_RULE
 from .keras_layers import LAYERS, add_keras_layer, keras_axes
@@ -100,6 +100,8 @@ class CodeCalls:
             return tuple(self.net.shape(value.name))
         if isinstance(value, Tensor) and name == "T":
             return code_functions.permute(self, value, list(reversed(range(self.net.rank(value.name)))), line)
+        if isinstance(value, Class) and name in value.constants:
+            return value.constants[name]
         if isinstance(value, tuple) and name == "values":  # of the pair that torch's max along a dim gives
             return value[0]
         return Method(value, name)
@@ -350,10 +352,12 @@ class CodeCalls:
 
     def create(self, cls: Class, args: list[Any], named: dict[str, Any], line: int) -> Instance:
         """An object of a class of the code, its __init__ read."""
-        made = Instance(cls)
+        made = Instance(cls, attributes=cls.constants)
         start = cls.method("__init__", made)
         if start is not None:
             self.interpreter.enter(start, args, named, line)
+        else:  # a dataclass
+            made.attributes.update({**dict(zip(cls.constants, args, strict=False)), **named})
         return made
 
     def run_instance(self, owner: Instance, args: list[Any], named: Mapping[str, Any], line: int) -> Any:
@@ -466,6 +470,9 @@ class CodeCalls:
         if isinstance(owner, Instance) and name in REGISTERS and len(args) > 1 and isinstance(args[0], str):
             owner.attributes[args[0]] = args[1]
             return None
+        if isinstance(owner, Instance) and name in ASKED_OF_MODULES:  # to count or to initialise, but for `children`
+            values = list(owner.attributes.values()) if name == "children" else []
+            return [v for v in values if isinstance(v, Layer | Chain | Instance)]
         if isinstance(owner, dict) and name in {"items", "values", "keys"}:
             return list(getattr(owner, name)())
         if isinstance(owner, Tensor):

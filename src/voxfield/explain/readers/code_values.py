@@ -97,6 +97,12 @@ class Class:
     node: ast.ClassDef
     own: dict[str, ast.FunctionDef]
     parent: Class | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)  # set in its body; Missing where only their type stands
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What its body and those of its parents set."""
+        return {**(self.parent.constants if self.parent else {}), **self.fields}
 
     def method(self, name: str, self_: Any) -> Function | None:
         """A method bound to an object, the class's own or inherited."""

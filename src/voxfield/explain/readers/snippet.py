@@ -34,10 +34,14 @@ USUAL = (  # what a parameter's name asks for, and the value assumed where nobod
     (r"kernel|^ks?$|filter_size|kernel_size", 3),
     (r"stride|dilat|groups?$|padding", 1),
     (r"reduction|^r$|^ratio$", 16),
+    (r"heads?$", 4),
     (r"expan|^t$|multiplier", 6),
     (r"blocks?$|layers?$|depth|levels?$|repeat|stacks?$", 3),
     (r"samples|length|time_?steps|seq_?len|frames", 128),
-    (r"filters?|chan|ch$|_c$|dim|units|hidden|features?|width|planes|outputs?$|^(c|n|f)(_?in|_?out)?$|inp|oup", 64),
+    (
+        r"filters?|chan|ch$|_c$|dim|units|hidden|features?|width|planes|outputs?$|d_?model|emb|^n(z|gf|df|c|f)$|^(c|n|f)(_?in|_?out)?$|inp|oup",
+        64,
+    ),
 )
 KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
 TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
