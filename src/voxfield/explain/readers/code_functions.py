@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ...errors import ExplainError
-from ..shapes import Shape
+from ..graph import Size
+from ..shapes import Shape, product
 from .code_values import Layer, Missing, Tensor, at
 from .layer_call import is_whole
 from .layer_kinds import fill_reshape, pad_from_the_end
@@ -238,6 +240,50 @@ def _chunk(u: Use) -> list[Tensor]:
     return [u.add("slice", x, dims=(dim,), start=(start,), stop=(stop,), step=(1,)) for start, stop in ends]
 
 
+def _expand(u: Use) -> Tensor:
+    """x.expand_as(y), and x.expand(-1, -1, 8, 8), where -1 keeps a size."""
+    x = u.x
+    own = u.net.shape(x)
+    if u.name == "expand_as":
+        return u.add("expand", x, shape=u.net.shape(u.calls.tensor(u.given(1), u.line).name))
+    sizes = u.numbers(1)
+    if len(sizes) < len(own) or not all(size is None or isinstance(size, int) for size in sizes):
+        raise at(u.line, "expand needs a size for each dim, -1 to keep one.")
+    own = (*(1,) * (len(sizes) - len(own)), *own)
+    return u.add("expand", x, shape=tuple(had if size == -1 else size for had, size in zip(own, sizes, strict=True)))
+
+
+def _rearrange(u: Use) -> Tensor:
+    """einops: `rearrange(x, "b c f t -> b t (c f)")`; sizes of what is taken apart by name."""
+    x = u.x
+    sides = [_groups(side) for side in str(u.given(1, default="")).split("->")]
+    names = [[part for group in side for part in group] for side in sides]
+    if len(sides) != 2 or len(sides[0]) != u.net.rank(x) or sorted(names[0]) != sorted(names[1]):
+        raise at(u.line, f"{u.name} needs a pattern such as 'b c f t -> b t (c f)' that names every dim of its tensor.")
+    sizes: dict[str, Size] = {key: value for key, value in u.named.items() if isinstance(value, int)}
+    for group, size in zip(sides[0], u.net.shape(x), strict=True):
+        open_ = [part for part in group if part not in sizes]
+        known = product(sizes[part] for part in group if part in sizes)
+        if len(open_) > 1:
+            raise at(
+                u.line, f"{u.name} takes {' '.join(group)} apart; give the size of all but one, such as {open_[0]}=8."
+            )
+        sizes.update({part: size // known if size is not None and known else None for part in open_})
+    apart, together = names
+    if any(len(group) != 1 for group in sides[0]):
+        x = u.reshaped(x, tuple(sizes[part] for part in apart)).name
+    x = replace(u, name="permute").add("permute", x, order=tuple(apart.index(part) for part in together)).name
+    if any(len(group) != 1 for group in sides[1]):
+        x = u.reshaped(x, tuple(product(sizes[part] for part in group) for group in sides[1])).name
+    return Tensor(x)
+
+
+def _groups(side: str) -> list[list[str]]:
+    """The dims of one side of a pattern, each as the parts it is made of; `1` is made of none."""
+    found = re.findall(r"\(([^)]*)\)|(\S+)", side)
+    return [joined.split() if joined else [] if alone in {"", "1"} else [alone] for joined, alone in found]
+
+
 def _made(u: Use) -> Any:
     """torch.randn(1, 1, 16000), tf.zeros((1, 100, 161, 1)): an example input, or a constant inside the network."""
     calls, sizes = u.calls, u.numbers(0)
@@ -305,6 +351,8 @@ _ROWS: Sequence[tuple[str, Callable[[Use], Any]]] = (
     ("squeeze", _squeeze),
     ("unsqueeze expand_dims", _unsqueeze),
     ("size", _size),
+    ("expand expand_as", _expand),
+    ("rearrange", _rearrange),
     ("chunk split", _chunk),
     ("randn rand zeros ones empty", _made),
 )
