@@ -107,7 +107,8 @@ def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
                     touched.select(axis.dim, position).fill_(touch)
                     after = answer({**base, name: touched})
                     if after.shape == reference.shape:  # its size may depend on the values, and then says nothing
-                        changed = (~(after == reference)).movedim(dim or 0, 0).flatten(1).any(1)
+                        changed = (~(after == reference)).reshape(after.shape or (1,)).movedim(dim or 0, 0)
+                        changed = changed.reshape(len(changed), -1).any(1)
                         found[position] = extent(changed.tolist())
             results.append(judged_nan(field, *measured.values()))
     return results
