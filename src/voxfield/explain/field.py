@@ -114,16 +114,17 @@ class Part:
 
     def with_rows(self, dim: int, step: Step, rows: Sequence[Sequence[Span]]) -> Part:
         """The part whose rows along `dim` are replaced; all of them `step[0]` long."""
-        period = step[0]
-        if period * len(rows) > LARGEST_TABLE:
+        return self._with_rows(dim, step, rows).shortened(dim)
+
+    def _with_rows(self, dim: int, step: Step, rows: Sequence[Sequence[Span]]) -> Part:
+        if step[0] * len(rows) > LARGEST_TABLE:
             raise TableTooLargeError
         inner = prod(p for p, _ in self.steps[dim + 1 :])
         table: list[Span] = []
         for start in range(0, len(rows), inner):
-            for k in range(period):
+            for k in range(step[0]):
                 table.extend(rows[start + i][k] for i in range(inner))
-        steps = (*self.steps[:dim], step, *self.steps[dim + 1 :])
-        return replace(self, steps=steps, table=tuple(table)).shortened(dim)
+        return replace(self, steps=(*self.steps[:dim], step, *self.steps[dim + 1 :]), table=tuple(table))
 
     def shortened(self, dim: int) -> Part:
         """The same map with the smallest period along `dim`."""
@@ -325,9 +326,7 @@ class Part:
         flat = [[moved(row[n % period], n // period * advance) for n in range(outer_period * inner)] for row in rows]
         whole = replace(self, steps=(*before, (1, 0), *after), table=(None,) * len(rows))
         longer = outer_period * inner
-        if longer * len(rows) > LARGEST_TABLE:
-            raise TableTooLargeError
-        stretched = _with_rows_unshortened(whole, dim, (longer, advance * longer // period), flat)
+        stretched = whole._with_rows(dim, (longer, advance * longer // period), flat)
         part = replace(stretched, steps=(*before, (outer_period, advance * longer // period), (inner, 0), *after))
         return part.shortened(dim).shortened(dim + 1).straightened(dim + 1, inner)
 
@@ -394,15 +393,6 @@ def _lowest(step: Step) -> Step:
 
 class TableTooLargeError(Exception):
     """A map too irregular to write down; the caller falls back to "depends on everything"."""
-
-
-def _with_rows_unshortened(part: Part, dim: int, step: Step, rows: Sequence[Sequence[Span]]) -> Part:
-    inner = prod(p for p, _ in part.steps[dim + 1 :])
-    table: list[Span] = []
-    for start in range(0, len(rows), inner):
-        for k in range(step[0]):
-            table.extend(rows[start + i][k] for i in range(inner))
-    return replace(part, steps=(*part.steps[:dim], step, *part.steps[dim + 1 :]), table=tuple(table))
 
 
 def _extremes(taps: Sequence[int], period: int) -> Sequence[int]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Any
 
 from ..errors import ExplainError
 from .analysis import propagate, sources, time_dims
@@ -163,15 +164,9 @@ def _set(change: _Change, op: Op, setting: str, value: str) -> None:
         numbers = numbers * count if len(numbers) == 1 else numbers
         if len(numbers) != count:
             raise ExplainError(f"{setting}={value}: {op.name} has {count} axes.")
-        windows = [_with(w, setting, n) for w, n in zip(op.windows, numbers, strict=True)]
+        windows = [replace(w, **dict[str, Any]({setting: n})) for w, n in zip(op.windows, numbers, strict=True)]
     change.put(op.with_(windows=tuple(windows)))
     return None
-
-
-def _with(window: Window, setting: str, value: int) -> Window:
-    if setting == "kernel":
-        return replace(window, kernel=value)
-    return replace(window, stride=value) if setting == "stride" else replace(window, dilation=value)
 
 
 def _set_recurrent(change: _Change, op: Op, setting: str, value: str) -> None:

@@ -77,10 +77,8 @@ def table() -> dict[str, Translator]:
         ("max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices", aten_layers.pool),
         ("adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d", aten_layers.adaptive),
         ("adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d", aten_layers.adaptive),
-        (
-            "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d",
-            aten_layers.upsample,
-        ),
+        ("upsample_nearest1d upsample_nearest2d upsample_nearest3d", aten_layers.upsample),
+        ("upsample_linear1d upsample_bilinear2d", aten_layers.upsample),
         ("upsample_trilinear3d upsample_bicubic2d", aten_layers.upsample),
         ("_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d", aten_layers.upsample),
         ("pad constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d", aten_layers.pad),
@@ -111,33 +109,23 @@ def table() -> dict[str, Translator]:
         ("pixel_shuffle", aten_moves.pixel_shuffle),
         ("pixel_unshuffle", aten_moves.pixel_unshuffle),
         ("channel_shuffle native_channel_shuffle", aten_moves.channel_shuffle),
-        (
-            "mean sum amax amin max min prod var std var_mean std_mean logsumexp norm linalg_vector_norm any all",
-            aten_moves.reduce,
-        ),
+        ("mean sum amax amin max min prod var", aten_moves.reduce),
+        ("std var_mean std_mean logsumexp norm linalg_vector_norm any all", aten_moves.reduce),
         ("argmax argmin nanmean nansum median", aten_moves.reduce),
         ("cumsum cumprod cummax cummin logcumsumexp", aten_moves.cumulative),
         ("softmax log_softmax _softmax _log_softmax", aten_moves.softmax),
         ("scaled_dot_product_attention", aten_moves.attention),
         ("glu", aten_moves.glu),
-        (
-            "contiguous clone detach alias to _to_copy dropout feature_dropout alpha_dropout lift_fresh_copy",
-            aten_moves.identity,
-        ),
+        ("contiguous clone detach alias to", aten_moves.identity),
+        ("_to_copy dropout feature_dropout alpha_dropout lift_fresh_copy", aten_moves.identity),
         ("native_dropout type_as float double half real_copy view_as_real_copy", aten_moves.identity),
         ("real imag angle polar complex conj conj_physical resolve_conj _conj", aten_moves.pointwise_op),
-        (
-            "prelu rrelu selu celu hardsigmoid hardswish hardtanh relu6 mish gelu leaky_relu softplus",
-            aten_moves.pointwise_op,
-        ),
-        (
-            "where masked_fill addcmul addcdiv lerp clamp square true_divide divide multiply subtract",
-            aten_moves.pointwise_op,
-        ),
-        (
-            "softsign tanhshrink softshrink hardshrink logsigmoid log_sigmoid threshold float_power",
-            aten_moves.pointwise_op,
-        ),
+        ("prelu rrelu selu celu hardsigmoid hardswish", aten_moves.pointwise_op),
+        ("hardtanh relu6 mish gelu leaky_relu softplus", aten_moves.pointwise_op),
+        ("where masked_fill addcmul addcdiv lerp clamp", aten_moves.pointwise_op),
+        ("square true_divide divide multiply subtract", aten_moves.pointwise_op),
+        ("softsign tanhshrink softshrink hardshrink", aten_moves.pointwise_op),
+        ("logsigmoid log_sigmoid threshold float_power", aten_moves.pointwise_op),
     ]
     return {name: rule for names, rule in rows for name in names.split()}
 

@@ -38,16 +38,9 @@ class Node(Call):
 
 def attribute(a: Any) -> Any:
     """The value of an ONNX attribute."""
-    if a.type == 1:
-        return a.f
-    if a.type == 2:
-        return a.i
-    if a.type == 3:
-        return a.s.decode("utf-8", "replace")
-    if a.type == 6:
-        return list(a.floats)
-    if a.type == 7:
-        return list(a.ints)
-    if a.type == 8:
-        return [s.decode("utf-8", "replace") for s in a.strings]
-    return None
+    import onnx
+
+    value = onnx.helper.get_attribute_value(a) if a.type in {1, 2, 3, 6, 7, 8} else None  # numbers and texts
+    many = value if isinstance(value, list) else [value]
+    texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in many]
+    return texts if isinstance(value, list) else texts[0]

@@ -23,27 +23,8 @@ EVALUATED = (
     "Transpose Unsqueeze Where "
 )
 FOLDABLE = frozenset(EVALUATED.split())
-ALIKE = frozenset(
-    [
-        "Relu",
-        "LeakyRelu",
-        "Elu",
-        "Sigmoid",
-        "Tanh",
-        "Softplus",
-        "Exp",
-        "Log",
-        "Sqrt",
-        "Neg",
-        "Abs",
-        "Erf",
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Identity",
-    ]
-)
+_ALIKE = "Relu LeakyRelu Elu Sigmoid Tanh Softplus Exp Log Sqrt Neg Abs Erf Add Sub Mul Div Identity"
+ALIKE = frozenset(_ALIKE.split())  # outputs are like inputs of one shape
 
 
 @dataclass

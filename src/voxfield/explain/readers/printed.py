@@ -19,7 +19,8 @@ _ROW = re.compile(
     re.M,
 )
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
-QUIET = {"Dropout", "DropPath", "Identity"}
+_QUIET = "ReLU ReLU6 SiLU ELU SELU LeakyReLU GELU Identity Dropout Dropout1d Dropout2d"
+QUIET = frozenset(_QUIET.split())
 
 
 def is_printed_module(text: str) -> bool:
@@ -91,19 +92,7 @@ def _closing(text: str, at: int) -> int:
 
 def _arguments(kind: str, inner: str) -> str:
     """The printed settings as arguments; what only describes (`inplace`, `eps`) is kept out of the way."""
-    if kind in {
-        "ReLU",
-        "ReLU6",
-        "SiLU",
-        "ELU",
-        "LeakyReLU",
-        "Dropout",
-        "Dropout1d",
-        "Dropout2d",
-        "GELU",
-        "Identity",
-        "SELU",
-    }:
+    if kind in QUIET:
         return ""
     flat = " ".join(inner.split())
     return re.sub(

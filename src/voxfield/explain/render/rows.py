@@ -222,17 +222,10 @@ def window_texts(layer: LayerReport) -> tuple[str, str, str, str]:
     """(kernel, stride, dilation, padding) of a layer, one number per axis."""
     if not layer.windows:
         return "", "", "", ""
-
-    def each(values: Sequence[str]) -> str:
-        return values[0] if len(set(values)) == 1 and len(values) == 1 else "x".join(values)
-
     pads = [str(w.pad_start) if w.pad_start == w.pad_end else f"{w.pad_start},{w.pad_end}" for w in layer.windows]
-    return (
-        each([str(w.kernel) for w in layer.windows]),
-        each([str(w.stride) for w in layer.windows]),
-        each([str(w.dilation) for w in layer.windows]),
-        each(pads),
-    )
+    columns = [(str(w.kernel), str(w.stride), str(w.dilation), pad) for w, pad in zip(layer.windows, pads, strict=True)]
+    kernel, stride, dilation, padding = ("x".join(each) for each in zip(*columns, strict=True))
+    return kernel, stride, dilation, padding
 
 
 def layer_texts(layer: LayerReport, report: Report, axes: Sequence[str]) -> dict[str, str]:
