@@ -86,6 +86,23 @@ def test_what_was_there_when(models):
     ]
 
 
+def test_how_sure_a_name_must_be_can_be_chosen(models, tmp_path, capsys):
+    options = {"model": "crn-tiny", "tokenizer": models[0], "kinds": models[1]}
+
+    def kinds_of(samples, share):
+        return set(noise(samples, RATE_HZ, least_share=share, **options).kinds)
+
+    assert "unknown" not in kinds_of(hiss(4), 0) and kinds_of(hiss(4), 1) == {"unknown"}
+    assert kinds_of(ring(4), 0) == {"unknown"}  # of the labels that belong to no kind
+    sf.write(tmp_path / "in.wav", hiss(4), RATE_HZ)
+    words = ["noise", str(tmp_path / "in.wav"), "--model", "crn-tiny", "--json"]
+    words += ["--tokenizer", str(models[0]), "--kinds", str(models[1])]
+    assert run([*words, "--least-share", "1"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["kinds"]) == ["unknown"]
+    assert run([*words, "--least-share", "1.5"]) == 2
+    assert "between 0 and 1, not 1.5" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("rate_hz", [8000, 44100])
 def test_levels_and_ratio(models, rate_hz):
     """Noise alone: its level is that of the recording, as next to nothing is taken for speech."""
