@@ -172,7 +172,7 @@ def stored(halves, tmp_path, **changes):
         ({"codes": np.full((1, 7, 16), 1)}, "tokens of 7 rows"),
         ({"codes": np.zeros((40, 3))}, "not float64"),
         ({"codes": np.zeros((1, 40, 0), int)}, "codes are whole numbers"),
-        ({"codes": None}, "lacks"),
+        ({"codes": None}, "it lacks 'codes'"),
         ({"model": np.array([{}], object)}, "no file of tokens"),
         ({"weights": np.array("00000000")}, "is no half of it"),
         ({"codebook": np.array(64)}, "is no half of it"),

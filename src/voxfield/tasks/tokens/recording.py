@@ -169,8 +169,7 @@ def detokenize(
     tokens = tokens if isinstance(tokens, Tokens) else load_tokens(Path(tokens))
     if tokens.kind != "sound":
         raise InputError(f"these are tokens of an {tokens.kind}; give it the name of a .png file")
-    if not 0 <= iterations <= 1000:
-        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
+    check_iterations(iterations)
     engine = decoder_of(tokens, model, threads=threads)
     face, steps = engine.card.interface, tokens.codes.shape[2]
     bands = np.concatenate(list(_in_pieces(engine, lambda a, b: tokens.codes[0][:, a:b], steps, 1)), axis=1)
@@ -203,6 +202,16 @@ def detokenize(
         made /= np.float32(peak)
         notes.append(f"turned down by {20 * np.log10(peak):.1f} dB, as it would have clipped")
     return Rebuilt(made, tokens.rate_hz, tuple(notes))
+
+
+def check_iterations(iterations: int) -> None:
+    """Return when phases can be found in so many rounds.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if not 0 <= iterations <= 1000:
+        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
 
 
 def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) -> Engine:

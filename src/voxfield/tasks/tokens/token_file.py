@@ -171,13 +171,13 @@ def load_tokens(path: Path) -> Tokens:
         if content_bytes > MOST_BYTES:
             raise InputError(f"{path} unpacks to {content_bytes >> 20} MiB; at most {MOST_BYTES >> 20} are read")
         with np.load(path, allow_pickle=False) as file:
+            if missing := [item.name for item in fields(Tokens) if item.name not in file.files]:
+                raise InputError(f"{path} is no file of tokens: it lacks '{missing[0]}'")
             values = {item.name: file[item.name] for item in fields(Tokens)}
     except InputError:
         raise
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
-    except KeyError as error:
-        raise InputError(f"{path} is no file of tokens: it lacks {error}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError(f"{path} is no file of tokens that can be read, or it is cut off: {error}") from error
     return _checked(path, values)
