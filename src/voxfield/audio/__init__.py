@@ -9,7 +9,7 @@ from voxfield.audio.sink import FileSink, Sink, file_sink, save
 from voxfield.audio.sound_file import FileSource
 from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source, without_faults
 from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
-from voxfield.audio.target import OutputFormat, target_for
+from voxfield.audio.target import OutputFormat, storage, target_for
 from voxfield.audio.whole import load, read
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "read",
     "resample",
     "save",
+    "storage",
     "target_for",
     "without_faults",
 ]
