@@ -142,7 +142,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     await asyncio.gather(*(session.over for session in warm))
     before_kb = memory_kb(service)
     sessions = await opened(count)
-    cpu_s, own_s, began_s = cpu(service), time.process_time(), time.perf_counter()
+    cpu_s, own_s, all_s, began_s = cpu(service), time.process_time(), machine_cpu(), time.perf_counter()
     turns = int(seconds / FRAME_S)
     late_client = 0
     for turn in range(turns):
@@ -156,6 +156,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
             late_client += wait_s < -FRAME_S
             session.send()
     worked_s, cpu_s, own_s = time.perf_counter() - began_s, cpu(service) - cpu_s, time.process_time() - own_s
+    other_s = machine_cpu() - all_s - cpu_s - own_s
     most_kb = memory_kb(service)
     for session in sessions:
         session.stop()
@@ -177,9 +178,9 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
         "cores": round(cpu_s / worked_s, 2),
         "cores_a_session": round(cpu_s / worked_s / count, 5),
         "cores_client": round(own_s / worked_s, 2),
+        "cores_others": round(max(0.0, other_s) / worked_s, 2),
         "service_mb": round(most_kb / 1024, 1),
         "kb_a_session": round((most_kb - before_kb) / count, 1),
-        "machine_load": round(os.getloadavg()[0], 1),
     }
 
 
@@ -238,6 +239,12 @@ def cpu(pids: list[int]) -> float:
     """Seconds of processor time that processes have had."""
     fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     return sum(int(one[11]) + int(one[12]) for one in fields) / _TICKS_A_SECOND
+
+
+def machine_cpu() -> float:
+    """Seconds of processor time that all processes of this machine have had."""
+    user, nice, system = (int(word) for word in Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / _TICKS_A_SECOND
 
 
 def memory_kb(pids: list[int]) -> float:
