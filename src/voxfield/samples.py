@@ -1,5 +1,7 @@
 """Numbers of any real type as samples: one scale for arrays, files and streams."""
 
+import math
+
 import numpy as np
 
 from voxfield.errors import AudioError, InputError
@@ -47,3 +49,12 @@ def block_of(given: object, channels: int) -> Array:
     if block.ndim != 2 or block.shape[0] != channels:
         raise InputError(f"({channels}, N) samples are needed, not {samples.shape}")
     return block
+
+
+def all_finite(values: Array) -> bool:
+    """Whether no value is NaN or infinite.
+
+    >>> all_finite(np.array([1e30, -1.0], np.float32)), all_finite(np.array([0.0, np.nan], np.float32))
+    (True, False)
+    """
+    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())  # a product is the faster look

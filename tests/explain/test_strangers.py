@@ -5,6 +5,7 @@ import pytest
 from voxfield.errors import ExplainError
 from voxfield.explain import report_on
 from voxfield.explain.report import Status
+from voxfield.explain.zh import translated
 
 MNIST = """
 class Net(nn.Module):
@@ -174,3 +175,176 @@ def test_late_layers_are_praised_only_where_their_steps_are_longer():
     alike, early = (said(net.format(kernel))["kernel"] for kernel in (5, 9))
     assert "2 x 4 + 1 = 9" in alike and "that of conv1d_1: late layers" in alike and "is 2 samples" in alike
     assert "8 + 4 + 1 = 13" in early and "that of conv1d." in early and "late layers" not in early
+
+
+UNCALLED = """
+class Block(nn.Module):
+    def __init__(self, inplanes, planes, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+    def forward(self, x):
+        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
+"""
+LEVELS = """
+class Net(nn.Module):
+    def __init__(self, num_inputs, num_channels, kernel_size=3):
+        super().__init__()
+        layers = []
+        for i in range(len(num_channels)):
+            before = num_inputs if i == 0 else num_channels[i - 1]
+            layers += [nn.Conv1d(before, num_channels[i], kernel_size, dilation=2 ** i)]
+        self.network = nn.Sequential(*layers)
+    def forward(self, x):
+        return self.network(x)
+"""
+GATE = """
+class Gate(nn.Module):
+    def __init__(self, channel, reduction=16):
+        super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Sequential(nn.Linear(channel, channel // reduction), nn.Linear(channel // reduction, channel))
+    def forward(self, x):
+        b, c, _, _ = x.size()
+        y = self.fc(self.pool(x).view(b, c)).view(b, c, 1, 1)
+        return x * y.expand_as(x)
+"""
+FEATURES = """
+class Features(nn.Module):
+    def __init__(self, conv_layers, dropout):
+        super().__init__()
+        def block(n_in, n_out, k, stride):
+            return nn.Sequential(nn.Conv1d(n_in, n_out, k, stride=stride, bias=False), nn.Dropout(p=dropout), nn.ReLU())
+        self.layers = nn.ModuleList()
+        n_in = 1
+        for n_out, k, stride in conv_layers:
+            self.layers.append(block(n_in, n_out, k, stride))
+            n_in = n_out
+    def forward(self, x):
+        x = x.unsqueeze(1)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+net = Features([(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)], 0.1)
+"""
+EEG = """
+def EEGNet(nb_classes, Chans, Samples, F1=8):
+    inputs = Input(shape=(Chans, Samples, 1))
+    x = Conv2D(F1, (1, 64), padding='same', use_bias=False)(inputs)
+    x = DepthwiseConv2D((Chans, 1), depth_multiplier=2, use_bias=False)(x)
+    return Model(inputs, Dense(nb_classes)(Flatten()(AveragePooling2D((1, 4))(x))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("paste", "shape", "params", "assumed"),
+    [
+        (UNCALLED, (1, 64, None, None), 2 * 9 * 64 * 64, "Block is called nowhere: inplanes = 64, planes = 64 was"),
+        (LEVELS, (1, 64, None), 3 * 64 * (3 * 64 + 1), "num_inputs = 64, num_channels = [64, 64, 64] was assumed"),
+        (GATE, (1, 64, None, None), 64 * 4 * 2 + 4 + 64, "Gate is called nowhere: channel = 64 was assumed"),
+        (EEG, (1, 64, 128, 1), 8 * 64 + 64 * 16 + 32 * 16 * 10 + 10, "nb_classes = 10, Chans = 64, Samples = 128 was"),
+    ],
+)
+def test_sizes_that_a_class_or_function_asks_for_are_assumed_aloud(paste, shape, params, assumed):
+    found = report_on(paste)
+    assert (found.graph.shape(found.graph.inputs[0]), found.report.costs.params.value) == (shape, params)
+    assert [note for note in found.report.notes if assumed in note]
+
+
+def test_a_function_in_a_method_sees_its_names_and_samples_come_without_channels():
+    found = report_on(FEATURES)
+    field = found.report.field("time")
+    assert (found.graph.shape(found.graph.inputs[0]), field.rf, field.hop) == ((1, None), 465, 160)
+
+
+def test_which_of_several_networks_was_read_is_said():
+    notes = report_on(UNCALLED + GATE).report.notes
+    assert "Several networks stand side by side: Gate was read, not Block." in notes
+
+
+def test_layers_that_nothing_connects_are_read_as_far_as_they_fit():
+    paste = "self.conv1 = nn.Conv2d(1, 16, (1,3), stride=(1,2))\nself.lstm = nn.LSTM(1024, 1024)\n"
+    found = report_on(paste + "这里 kernel_size=(1,3) 是什么意思", language="zh")
+    assert found.report.costs.params.value == 64 and found.paragraphs[0].key == "kernel"
+    assert "接不上，已略去：lstm。" in [translated(note, "zh") for note in found.report.notes]
+
+
+def test_sizes_after_a_question_are_no_filters():
+    words = "CRN 每层 kernel_size=(1,3), strides=(1,2), filters 16,32,64，为什么频率维减半？161 -> 80 -> 39 -> 19"
+    graph = report_on(words).graph
+    assert graph.shape(graph.outputs[0])[1] == 64
+
+
+RESIDUAL = """
+class Bottleneck(nn.Module):
+    expansion = 4
+    def __init__(self, inplanes, planes, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inplanes, planes, 1, bias=False)
+        self.conv2 = nn.Conv2d(planes, planes, 3, stride, 1, bias=False)
+        self.conv3 = nn.Conv2d(planes, planes * self.expansion, 1, bias=False)
+    def forward(self, x):
+        return self.conv3(F.relu(self.conv2(F.relu(self.conv1(x)))))
+class Net(nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.layer1, self.fc = block(3, 64), nn.Conv2d(64 * block.expansion, 10, 1)
+        for m in self.modules():
+            if isinstance(m, nn.Conv2d):
+                m.weight.data.normal_(0, 0.01)
+    def forward(self, x):
+        return self.fc(self.layer1(x))
+net = Net(Bottleneck)
+print(sum(p.numel() for p in net.parameters()))
+"""
+SETTINGS = """
+@dataclass
+class Config:
+    channels: int = 8
+    depth: int = 3
+class Net(nn.Module):
+    def __init__(self, config: Config):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv1d(config.channels, config.channels, 5) for _ in range(config.depth))
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+net = Net(Config(depth=2))
+"""
+EINOPS = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.out = nn.Conv2d(2, 16, (3, 1)), nn.Linear(4, 5)
+    def forward(self, x):
+        x = rearrange(self.conv(x), "b (g c) f t -> b t f (c g)", g=4)
+        return self.out(rearrange(x, "b t f (c g) -> b g t f c", g=4))
+"""
+
+
+@pytest.mark.parametrize(
+    ("paste", "params"),
+    [
+        (
+            RESIDUAL,
+            3 * 64 + 9 * 64 * 64 + 64 * 256 + 2570,
+        ),  # constants of a class; what counts or sets weights is left out
+        (SETTINGS, 2 * (8 * 8 * 5 + 8)),
+        (EINOPS, 2 * 3 * 16 + 16 + 25),
+    ],
+)
+def test_constants_settings_and_patterns_are_read(paste, params):
+    assert report_on(paste).report.costs.params.value == params
+
+
+def test_a_pattern_takes_dims_apart_and_together():
+    graph = report_on(EINOPS, input_shape=(2, 10, 7)).graph
+    assert graph.shape(graph.outputs[0]) == (1, 4, 7, 8, 5)
+    with pytest.raises(ExplainError, match="takes g c apart; give the size of all but one"):
+        report_on(EINOPS.replace(", g=4)\n        return", ")\n        return"))
+
+
+def test_why_so_many_frames_and_parameters_are_questions():
+    assert "size" in said("Why does nn.Conv1d(1, 64, 400, stride=160) give 98 frames?")
+    assert "params" in said("nn.Conv2d(1, 32, 3) 为什么参数是320？", language="zh")

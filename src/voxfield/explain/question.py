@@ -18,8 +18,9 @@ TOPICS = {
     "stride": r"strid|步长|步幅|帧移|\bhop\b|降采样|down-?sampl",
     "filters": r"\bfilters?\b(?! (size|length|width))|滤波器|通道数|卷积核(的)?(个)?数|channels?\b|"
     r"out_channels|feature maps?",
-    "params": r"参数(量|个数|数)|多少(个)?参数|parameters?\b|how many weights|Param #",
+    "params": r"参数(量|个数|数|是|为|等于)|多少(个)?参数|parameters?\b|how many weights|Param #",
     "size": r"输出(的)?(大小|尺寸|形状|维度|长度)|多少帧|几帧|output (size|shape|length)|how many (frames|outputs)|"
+    r"\d+ ?(frames|outputs|帧)|"
     r"\bshape\b|尺寸|维度|怎么(算|得|来)|变短|变小|shorter|smaller",
     "latency": r"延迟|时延|latency|delay|look-?ahead",
     "streaming": r"流式|实时|在线|streaming|real[- ]?time|causal|因果",

@@ -1,6 +1,7 @@
 """PixelSNAIL (Chen et al. 2018) as in VQ-VAE-2: how likely each code of a map is, given the codes before it.
 
-A map (B, F, T) is read row by row, a row being all F codes of one time; for an image, time is the height. Each block
+A map (B, F, T) is read row by row, a row being all F codes of one time; for an image, time is the height. Within, maps
+are (B, C, T, F): see `voxfield.nn.masked`. Each block
 has gated residual blocks of masked convolutions, and attention over the rows before. The prior of a lower level is told
 the codes of the level above, the hint, whose map has half the rows and columns. Tokens (B, C, T) hold, for each row of
 the map, the F / 2 codes of the hint's row (each twice, one row after the other) and then the F codes themselves.
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 
 from voxfield.cards import TIME, Interface, Port
 from voxfield.errors import InputError
-from voxfield.nn.masked import CausalAttention, MaskedConv, rows_before
+from voxfield.nn.masked import CausalAttention, MaskedConv
 from voxfield.nn.quantise import looked_up
 from voxfield.nn.streaming import State, Streaming, zeros
 
@@ -115,21 +116,24 @@ class PixelSnail(Streaming):
         hint = self.look(x[:, :hints]) if hints else None
         given = state or self.rows.initial_state(x.shape[0], self._like(x))
         y, after = self.rows(self.values(x[:, hints:]), given, hint)
-        return y, (() if self.config.whole else after)
+        return y.transpose(2, 3), (() if self.config.whole else after)
 
     def values(self, codes: Tensor) -> Tensor:
-        """(B, F, T) codes as (B, C, F, T) numbers."""
+        """(B, F, T) codes as (B, C, T, F) numbers."""
+        codes = codes.transpose(1, 2)
         if self.embedding is not None:
             return looked_up(codes, self.embedding).permute(0, 3, 1, 2)
         numbers = torch.arange(self.config.codes, device=codes.device)
         return (codes[:, None] == numbers[:, None, None]).to(self._weight)
 
     def look(self, codes: Tensor) -> Tensor:
-        """(B, F / 2, T) codes of the level above, each row twice, as a hint (B, hint_channels, F, T)."""
+        """(B, F / 2, T) codes of the level above, each row twice, as a hint (B, hint_channels, T, F)."""
         assert self.hint is not None
         if not self.config.whole:
-            return functional.interpolate(self.hint(self.values(codes)), scale_factor=(2.0, 1.0))
-        return functional.interpolate(self.hint(self.values(codes[..., ::2])), scale_factor=2.0)[..., : codes.shape[-1]]
+            return functional.interpolate(self.hint(self.values(codes)), scale_factor=(1.0, 2.0))
+        return functional.interpolate(self.hint(self.values(codes[..., ::2])), scale_factor=2.0)[
+            :, :, : codes.shape[-1]
+        ]
 
     def _like(self, like: Tensor | None) -> Tensor | None:
         """What the state is like: the weights' precision where the block is of whole numbers."""
@@ -141,10 +145,11 @@ class PixelSnail(Streaming):
 
 
 class PixelRows(Streaming):
-    """What stands for codes (B, C, F, T), and a hint (B, hint_channels, F, T) if any -> logits (B, K, F, T)."""
+    """What stands for codes (B, C, T, F), and a hint (B, hint_channels, T, F) if any -> logits (B, K, T, F)."""
 
-    place: Tensor  # (1, 1, F, 1) of each column, from -0.5 to below 0.5
-    inner: Tensor  # (F, 1): 0 for the first column, 1 for others
+    time_axis = 2
+    place: Tensor  # (1, 1, 1, F) of each column, from -0.5 to below 0.5
+    inner: Tensor  # (F,): 0 for the first column, 1 for others
 
     def __init__(self, config: PixelSnailConfig) -> None:
         super().__init__()
@@ -164,8 +169,8 @@ class PixelRows(Streaming):
             nn.Conv2d(config.channels, config.codes, 1),
         )
         place = (torch.arange(config.columns) - config.columns / 2) / config.columns
-        self.register_buffer("place", place[None, None, :, None], False)
-        self.register_buffer("inner", (torch.arange(config.columns) > 0).float()[:, None], False)
+        self.register_buffer("place", place[None, None, None], False)
+        self.register_buffer("inner", (torch.arange(config.columns) > 0).float(), False)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
         layers = (self.first, self.count, *self.blocks)
@@ -176,8 +181,8 @@ class PixelRows(Streaming):
         y, first = self.first(x, first)
         row, count = self.count(y, count)
         y = y + self.row_bias * row.clamp(max=1) + self.column_bias * self.inner
-        row = ((row - self.config.rows / 2) / self.config.rows).expand(-1, 1, self.config.columns, -1)
-        places = torch.cat([row, self.place.expand(x.shape[0], 1, -1, x.shape[-1])], dim=1)
+        row = ((row - self.config.rows / 2) / self.config.rows).expand(-1, 1, -1, self.config.columns)
+        places = torch.cat([row, self.place.expand(x.shape[0], 1, x.shape[2], -1)], dim=1)
         after = []
         for block, past in zip(self.blocks, before, strict=True):
             y, new = block(y, past, places, hint)
@@ -187,6 +192,8 @@ class PixelRows(Streaming):
 
 class _PixelBlock(Streaming):
     """Gated blocks, then attention, or a convolution, over what they made and where it stands."""
+
+    time_axis = 2
 
     def __init__(self, config: PixelSnailConfig) -> None:
         super().__init__()
@@ -229,7 +236,7 @@ class _PixelBlock(Streaming):
 
 
 class _GatedBlock(Streaming):
-    """Two convolutions behind ELUs, the second one gated: x + gate(...), (B, C, F, T) -> the same.
+    """Two convolutions behind ELUs, the second one gated: x + gate(...), (B, C, T, F) -> the same.
 
     Args:
         channels, inner: C, and the channels between the convolutions.
@@ -238,6 +245,8 @@ class _GatedBlock(Streaming):
         aside: channels of a map that is added after the first convolution; 0 for none.
         hint: channels of a map that is added before the gate; 0 for none.
     """
+
+    time_axis = 2
 
     def __init__(
         self, channels: int, inner: int, dropout: float, first: Any, second: Any, aside: int = 0, hint: int = 0
@@ -269,30 +278,32 @@ class _GatedBlock(Streaming):
 
 
 class _RowCount(Streaming):
-    """Rows before this one, up to so many: (B, C, F, T) -> (B, 1, 1, T).
+    """Rows before this one, up to so many: (B, C, T, F) -> (B, 1, T, 1).
 
-    State (B, 1, 1, most): a 1 for each row of the past `most` that was there.
+    State (B, 1, most, 1): a 1 for each row of the past `most` that was there.
     """
+
+    time_axis = 2
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
-        return zeros(batch, 1, 1, self.most, like=like)
+        return zeros(batch, 1, self.most, 1, like=like)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        seen = torch.cat([state, torch.ones_like(x[:, :1, :1])], dim=-1)
-        count = torch.cat(rows_before(seen, self.most)[:-1], dim=2).sum(2, keepdim=True)
-        return count, seen[..., seen.shape[-1] - self.most :]
+        seen = torch.cat([state, torch.ones_like(x[:, :1, :, :1])], dim=2)
+        count = functional.avg_pool2d(seen[:, :, :-1], (self.most, 1), stride=1) * self.most
+        return count, seen[:, :, -self.most :]
 
 
 class _HintNet(nn.Module):
-    """What stands for the codes of the level above (B, C, F / 2, T) -> (B, hint_channels, F / 2, T)."""
+    """What stands for the codes of the level above (B, C, T, F / 2) -> (B, hint_channels, T, F / 2)."""
 
     def __init__(self, config: PixelSnailConfig) -> None:
         super().__init__()
-        wide, kernel = config.hint_channels, (config.hint_kernel, config.hint_rows)
+        wide, kernel = config.hint_channels, (config.hint_rows, config.hint_kernel)
 
         def conv(into: int, out: int) -> nn.Module:
             return nn.Conv2d(into, out, kernel, padding=(kernel[0] // 2, kernel[1] // 2))

@@ -1,7 +1,8 @@
 """Layers of networks that predict a map of codes one by one: each place sees the rows before and the row on its left.
 
-Maps are (B, C, F, T): a row is all F places of one time, so a map streams row by row, and within a row every place
-depends on those below its own number alone.
+Maps are (B, C, T, F): a row is all F places of one time, so a map streams row by row, and within a row every place
+depends on those below its own number alone. The columns are the last axis, and not time, as most blocks are one row:
+what lies side by side in memory is then computed together.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from voxfield.errors import InputError
@@ -19,10 +19,10 @@ FAR = 1e9  # taken from the scores of what must not be seen
 
 
 class MaskedConv(Streaming):
-    """Convolution over what comes before a place: (B, C, F, T) -> (B, C', F, T).
+    """Convolution over what comes before a place: (B, C, T, F) -> (B, C', T, F).
 
     It is two: `above` over `kernel` columns of the rows before, and `left` over half as many columns on the left, of
-    this row and of some before. State (B, C, F, rows): the rows that the next block still needs.
+    this row and of some before. State (B, C, rows, F): the rows that the next block still needs.
 
     Args:
         in_channels, out_channels: C and C'.
@@ -32,6 +32,8 @@ class MaskedConv(Streaming):
         left_rows: rows of what is on the left, this one among them.
         bias: whether there is one.
     """
+
+    time_axis = 2
 
     def __init__(
         self,
@@ -49,30 +51,31 @@ class MaskedConv(Streaming):
         self.columns, self.side = columns, kernel // 2
         self.above_rows, self.left_rows = above_rows or kernel - 1, left_rows
         self.context = max(self.above_rows, left_rows - 1)
-        self.above = nn.Conv2d(in_channels, out_channels, (kernel, self.above_rows), padding=(self.side, 0), bias=bias)
-        self.left = nn.Conv2d(in_channels, out_channels, (self.side, left_rows), bias=False)
+        self.above = nn.Conv2d(in_channels, out_channels, (self.above_rows, kernel), padding=(0, self.side), bias=bias)
+        self.left = nn.Conv2d(in_channels, out_channels, (left_rows, self.side), padding=(0, self.side), bias=False)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
-        return zeros(batch, self.above.in_channels, self.columns, self.context, like=like)
+        return zeros(batch, self.above.in_channels, self.context, self.columns, like=like)
 
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
-        x = torch.cat([state, x], dim=-1)
-        above = x[..., self.context - self.above_rows : x.shape[-1] - 1]
-        left = functional.pad(x[:, :, :-1, self.context - self.left_rows + 1 :], (0, 0, self.side, 0))
-        return self.above(above) + self.left(left), x[..., x.shape[-1] - self.context :]
+        x = torch.cat([state, x], dim=2)
+        above = self.above(x[:, :, self.context - self.above_rows : -1])
+        left = self.left(x[:, :, self.context - self.left_rows + 1 :])[..., : self.columns]
+        return above + left, x[:, :, -self.context :]
 
 
 class CausalAttention(Streaming):
-    """Attention over the places before, in this row and the `rows - 1` before it: (B, C, F, T) -> (B, channels, F, T).
+    """Attention over the places before, in this row and the `rows - 1` before it: (B, C, T, F) -> (B, channels, T, F).
 
     Keys and values are made of the input, queries of a second map that is given with it, or else of the input. The
-    first place of all gets zeros. State: keys and values (B, channels, F, rows - 1) of the rows before, and
-    (B, 1, 1, rows - 1) a 1 for each that was there.
+    first place of all gets zeros. State: keys and values (B, channels, rows - 1, F) of the rows before, and
+    (B, 1, rows - 1, 1) a 1 for each that was there.
 
     Raises:
         InputError: the channels do not divide into heads, or the window holds one row.
     """
 
+    time_axis = 2
     before: Tensor  # (F, rows * F): 1 where a place of the present row, the last one, may look
 
     def __init__(
@@ -89,33 +92,32 @@ class CausalAttention(Streaming):
         self.register_buffer("before", torch.cat([torch.ones(columns, (rows - 1) * columns), present], 1), False)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
-        past = (self.rows - 1,)
-        wide = self.heads * self.size
+        wide, past = self.heads * self.size, self.rows - 1
         return (
-            zeros(batch, wide, self.columns, *past, like=like),
-            zeros(batch, wide, self.columns, *past, like=like),
-            zeros(batch, 1, 1, *past, like=like),
+            zeros(batch, wide, past, self.columns, like=like),
+            zeros(batch, wide, past, self.columns, like=like),
+            zeros(batch, 1, past, 1, like=like),
         )
 
     def step(self, x: Tensor, state: Any, query: Tensor | None = None) -> tuple[Tensor, State]:
-        new = (self.key(x), self.value(x), torch.ones_like(x[:, :1, :1]))
-        keys, values, seen = (torch.cat(pair, dim=-1) for pair in zip(state, new, strict=True))
-        queries = self._heads(self.query(x if query is None else query)[:, :, None]).transpose(-1, -2)
-        before = torch.cat([row.expand(-1, 1, self.columns, -1) for row in rows_before(seen, self.rows - 1)], dim=2)
-        mask = before.permute(0, 3, 1, 2)[:, :, None] * self.before  # (B, T, 1, F, rows * F)
-        scores = queries @ self._heads(torch.stack(rows_before(keys, self.rows - 1), dim=2)) / self.size**0.5
+        new = (self.key(x), self.value(x), torch.ones_like(x[:, :1, :, :1]))
+        keys, values, seen = (torch.cat(pair, dim=2) for pair in zip(state, new, strict=True))
+        past = self.rows - 1
+        queries = self._heads(self.query(x if query is None else query)[:, :, :, None]).transpose(-1, -2)
+        before = torch.cat(rows_before(seen.expand(-1, 1, -1, self.columns), past), dim=3)
+        mask = before.transpose(1, 2)[:, :, :, None] * self.before  # (B, T, 1, F, rows * F)
+        scores = queries @ self._heads(torch.stack(rows_before(keys, past), dim=3)) / self.size**0.5
         shares = torch.softmax(scores + (mask - 1) * FAR, dim=-1) * mask
-        found = shares @ self._heads(torch.stack(rows_before(values, self.rows - 1), dim=2)).transpose(-1, -2)
-        y = found.permute(0, 2, 4, 3, 1).flatten(1, 2)
-        past = keys.shape[-1] - self.rows + 1
-        return y, (keys[..., past:], values[..., past:], seen[..., past:])
+        found = shares @ self._heads(torch.stack(rows_before(values, past), dim=3)).transpose(-1, -2)
+        y = found.permute(0, 2, 4, 1, 3).flatten(1, 2)
+        return y, (keys[:, :, -past:], values[:, :, -past:], seen[:, :, -past:])
 
     def _heads(self, x: Tensor) -> Tensor:
-        """(B, C, rows, F, T) -> (B, T, heads, size, rows * F)."""
-        y = x.flatten(2, 3)
-        return y.reshape(y.shape[0], self.heads, self.size, y.shape[2], y.shape[3]).permute(0, 4, 1, 2, 3)
+        """(B, C, T, rows, F) -> (B, T, heads, size, rows * F)."""
+        y = x.flatten(3, 4)
+        return y.reshape(y.shape[0], self.heads, self.size, y.shape[2], y.shape[3]).permute(0, 3, 1, 2, 4)
 
 
 def rows_before(x: Tensor, count: int) -> list[Tensor]:
-    """Of (..., count + T) rows, those that lie count, count - 1, ... and 0 before each of the last T: (..., T) each."""
-    return [x[..., past : x.shape[-1] - count + past] for past in range(count + 1)]
+    """Of (B, C, count + T, F), the rows that lie count, ... 1 and 0 before each of the last T: (B, C, T, F) each."""
+    return [x[:, :, past : past - count or None] for past in range(count + 1)]

@@ -9,7 +9,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.runtime.engine import load_engine
 from voxfield.runtime.lane import Stepper, Turn, Turns, run
 from voxfield.runtime.linked import Linked
-from voxfield.samples import block_of
+from voxfield.samples import all_finite, block_of
 
 STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
 
@@ -77,12 +77,15 @@ class Stream:
             InputError: wrong number of channels, no finite numbers, or a stream that was flushed.
             CardError: the model gave something that is not a number.
         """
-        turns = self._begun(samples)
+        block = self._taken(samples)
+        if block.shape[1] == self._face.hop_samples and not self._pending.shape[1] and len(self._lanes) == 1:
+            return self._given(self._checked(block, self._stepper.step(self._lanes[0], block)))  # as live audio comes
+        turns = self._turns(block)
         return self._joined(turns, [self._stepper.step(turn.lane, turn.block) for turn in turns])
 
     def feeding(self, samples: Array) -> Turns:
         """`feed` in turns, for who takes those of many streams together."""
-        return (yield from self._taking(self._begun(samples)))
+        return (yield from self._taking(self._turns(self._taken(samples))))
 
     def flush(self) -> Array:
         """The rest, in the shape that `feed` gave: afterwards as many samples have come out as went in. The stream ends
@@ -102,17 +105,17 @@ class Stream:
         rest = yield from self._taking(self._turns(np.zeros((self._channels, silence), np.float32)))
         return rest[..., :missing]
 
-    def _begun(self, samples: Array) -> list[Turn]:
-        """The turns that what is fed makes possible."""
+    def _taken(self, samples: Array) -> Array:
+        """What is fed, as (C, N) that can be worked on."""
         if self._flushed:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
         block = block_of(samples, self._channels)
         self._bare = np.ndim(samples) == 1
-        if not np.isfinite(block).all():
+        if not all_finite(block):
             at = self._fed_samples + int(np.argmin(np.isfinite(block).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
         self._fed_samples += block.shape[1]
-        return self._turns(block)
+        return block
 
     def _turns(self, samples: Array) -> list[Turn]:
         """The whole hops of what waited and of (C, N), block by block and lane by lane in each; the rest waits."""
@@ -139,27 +142,34 @@ class Stream:
 
     def _joined(self, turns: list[Turn], outputs: list[Array]) -> Array:
         """What the turns gave as one output, as far as it is not late."""
-        name, sources, lanes = self._stepper.engine.card.name, self._face.sources, len(self._lanes)
-        for turn, output in zip(turns, outputs, strict=True):
-            channels, count = turn.block.shape
-            if output.shape != (channels, sources, count):
-                raise CardError(f"{name} turned {turn.block.shape} samples into {output.shape}; its file is not usable")
-            if not np.isfinite(output).all():
-                raise CardError(f"{name} gave values that are not numbers; its file is not usable")
+        lanes = len(self._lanes)
+        outputs = [self._checked(turn.block, output) for turn, output in zip(turns, outputs, strict=True)]
         if lanes > 1:
             outputs = [np.concatenate(outputs[at : at + lanes]) for at in range(0, len(outputs), lanes)]
         if len(outputs) == 1:
             output = outputs[0]
         else:
-            none = np.zeros((self._channels, sources, 0), np.float32)
+            none = np.zeros((self._channels, self._face.sources, 0), np.float32)
             output = np.concatenate([none, *outputs], axis=2)
+        return self._given(output)
+
+    def _checked(self, block: Array, output: Array) -> Array:
+        """What a step made of a block, where it is what the card promises."""
+        if output.shape != (block.shape[0], self._face.sources, block.shape[1]):
+            given = f"{block.shape} samples into {output.shape}"
+            raise CardError(f"{self._stepper.engine.card.name} turned {given}; its file is not usable")
+        if not all_finite(output):
+            raise CardError(
+                f"{self._stepper.engine.card.name} gave values that are not numbers; its file is not usable"
+            )
+        return output
+
+    def _given(self, output: Array) -> Array:
+        """(C, S, M) that is final, less what is late, in the shape that was fed."""
         if self._late_samples:
             dropped = min(self._late_samples, output.shape[2])
             self._late_samples -= dropped
             output = output[:, :, dropped:]
         self._given_samples += output.shape[2]
-        return self._shaped(output)
-
-    def _shaped(self, output: Array) -> Array:
         output = output[:, 0] if self._face.sources == 1 else output
         return output[0] if self._bare else output

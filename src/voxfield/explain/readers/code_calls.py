@@ -14,6 +14,7 @@ from ...errors import ExplainError
 from ..graph import Axis, axes_of
 from ..shapes import Shape, shape_text
 from . import code_functions
+from .code_builtins import HOME
 from .code_values import (
     Chain,
     Class,
@@ -31,7 +32,7 @@ from .code_values import (
     number_of,
     snake_case,
 )
-from .interpret import REGISTERS, Interpreter
+from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
 from .keras import fill_input
 from .keras_config import ALIASES, POSITIONAL, WITHOUT_RULE
 from .keras_layers import LAYERS, add_keras_layer, keras_axes
@@ -99,6 +100,8 @@ class CodeCalls:
             return tuple(self.net.shape(value.name))
         if isinstance(value, Tensor) and name == "T":
             return code_functions.permute(self, value, list(reversed(range(self.net.rank(value.name)))), line)
+        if isinstance(value, Class) and name in value.constants:
+            return value.constants[name]
         if isinstance(value, tuple) and name == "values":  # of the pair that torch's max along a dim gives
             return value[0]
         return Method(value, name)
@@ -237,11 +240,24 @@ class CodeCalls:
             if value.path == self._free and isinstance(found := self.interpreter.scope.get(value.path), Tensor):
                 return found
             if self._free is None and not self.net.inputs:
-                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line)
+                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line, self._dims(value.path))
                 self._free = value.path
                 self.interpreter.scope[value.path] = made
                 return made
         raise self.unreadable(value, line)
+
+    def _dims(self, name: str) -> int | None:
+        """Dims of a parameter of the function being read, where the first use of it in a statement says so: after
+        `b, c, h, w = x.shape`, as many; before `x = x.unsqueeze(1)`, -1 for one less than the layer takes."""
+        home = self.interpreter.scope.get(HOME)
+        body = [] if home is None or isinstance(home.node, ast.Lambda) else home.node.body
+        uses = (node for node in body if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)))
+        match next(uses, None):
+            case ast.Assign([ast.Tuple(names)], ast.Attribute(_, "shape") | ast.Call(ast.Attribute(_, "size"), [])):
+                return len(names)
+            case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [ast.Constant(1)])):
+                return -1
+        return None
 
     def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor:
         """An input of the network, batch included in `shape`."""
@@ -273,14 +289,22 @@ class CodeCalls:
             return first
         return self.assumed_input(flat_layers(chain.layers), line)
 
-    def assumed_input(self, hints: Sequence[Any], line: int) -> Tensor:
-        """The input that the first telling layer asks for, or the one given; what was assumed is said aloud."""
+    def assumed_input(self, hints: Sequence[Any], line: int, dims: int | None = None) -> Tensor:
+        """The input that the first telling layer asks for, or the one given; what was assumed is said aloud.
+
+        Args:
+            dims: how many the code itself says it has; -1 for no channels.
+        """
         layers = [layer for layer in flat_layers(hints) if isinstance(layer, Layer)]
         keras = self.framework == "keras"
         for layer in layers:
             asked = self._asked(layer)
             if asked is None:
                 continue
+            if dims == -1 and len(asked) > 2 and asked[1] == 1:
+                asked = (asked[0], *asked[2:])
+            elif dims is not None and 2 <= len(asked) != dims > 2 and not keras:
+                asked = (1, asked[1], *(None,) * (dims - 2))
             shape = positions_filled(asked, self.given, keras)
             if layer.kind == "Embedding":
                 return Tensor(self.net.input(shape, (Axis("time", 1),)))
@@ -328,10 +352,12 @@ class CodeCalls:
 
     def create(self, cls: Class, args: list[Any], named: dict[str, Any], line: int) -> Instance:
         """An object of a class of the code, its __init__ read."""
-        made = Instance(cls)
+        made = Instance(cls, attributes=cls.constants)
         start = cls.method("__init__", made)
         if start is not None:
             self.interpreter.enter(start, args, named, line)
+        else:  # a dataclass
+            made.attributes.update({**dict(zip(cls.constants, args, strict=False)), **named})
         return made
 
     def run_instance(self, owner: Instance, args: list[Any], named: Mapping[str, Any], line: int) -> Any:
@@ -444,6 +470,9 @@ class CodeCalls:
         if isinstance(owner, Instance) and name in REGISTERS and len(args) > 1 and isinstance(args[0], str):
             owner.attributes[args[0]] = args[1]
             return None
+        if isinstance(owner, Instance) and name in ASKED_OF_MODULES:  # to count or to initialise, but for `children`
+            values = list(owner.attributes.values()) if name == "children" else []
+            return [v for v in values if isinstance(v, Layer | Chain | Instance)]
         if isinstance(owner, dict) and name in {"items", "values", "keys"}:
             return list(getattr(owner, name)())
         if isinstance(owner, Tensor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -241,6 +242,51 @@ def _chunk(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], 
     ]
 
 
+def _expand(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
+    """x.expand_as(y), and x.expand(-1, -1, 8, 8), where -1 keeps a size."""
+    x = calls.tensor(args[0], line).name
+    own = calls.net.shape(x)
+    if name == "expand_as":
+        wide = calls.net.shape(calls.tensor(args[1] if len(args) > 1 else None, line).name)
+    else:
+        sizes = list(args[1]) if len(args) == 2 and isinstance(args[1], list | tuple) else args[1:]
+        if len(sizes) < len(own) or not all(size is None or isinstance(size, int) for size in sizes):
+            raise at(line, "expand needs a size for each dim, -1 to keep one.")
+        own = (*(1,) * (len(sizes) - len(own)), *own)
+        wide = tuple(had if size == -1 else size for had, size in zip(own, sizes, strict=True))
+    return Tensor(calls.net.add("expand", [x], _origin(name, line), shape=wide))
+
+
+def _rearrange(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
+    """einops: `rearrange(x, "b c f t -> b t (c f)")`; sizes of what is taken apart by name."""
+    x = calls.tensor(args[0] if args else None, line).name
+    sides = [_groups(side) for side in str(args[1] if len(args) > 1 else "").split("->")]
+    names = [[part for group in side for part in group] for side in sides]
+    if len(sides) != 2 or len(sides[0]) != calls.net.rank(x) or sorted(names[0]) != sorted(names[1]):
+        raise at(line, f"{name} needs a pattern such as 'b c f t -> b t (c f)' that names every dim of its tensor.")
+    sizes: dict[str, Size] = {key: value for key, value in named.items() if isinstance(value, int)}
+    for group, size in zip(sides[0], calls.net.shape(x), strict=True):
+        open_ = [part for part in group if part not in sizes]
+        known = product(sizes[part] for part in group if part in sizes)
+        if len(open_) > 1:
+            raise at(line, f"{name} takes {' '.join(group)} apart; give the size of all but one, such as {open_[0]}=8.")
+        sizes.update({part: size // known if size is not None and known else None for part in open_})
+    origin = _origin(name, line)
+    apart, together = names
+    if any(len(group) != 1 for group in sides[0]):
+        x = calls.net.reshape(x, origin, tuple(sizes[part] for part in apart))
+    x = permute(calls, Tensor(x), [apart.index(part) for part in together], line).name
+    if any(len(group) != 1 for group in sides[1]):
+        x = calls.net.reshape(x, origin, tuple(product(sizes[part] for part in group) for group in sides[1]))
+    return Tensor(x)
+
+
+def _groups(side: str) -> list[list[str]]:
+    """The dims of one side of a pattern, each as the parts it is made of; `1` is made of none."""
+    found = re.findall(r"\(([^)]*)\)|(\S+)", side)
+    return [joined.split() if joined else [] if alone in {"", "1"} else [alone] for joined, alone in found]
+
+
 def _pool(calls: CodeCalls, name: str, args: list[Any], named: dict[str, Any], line: int) -> Any:
     """F.max_pool1d, F.adaptive_avg_pool2d, F.interpolate: the layers of the same settings."""
     kind = "Upsample" if name == "interpolate" else "".join(w.capitalize() for w in name.split("_"))
@@ -318,6 +364,8 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(("softmax", "log_softmax"), _softmax),
     "size": _size,
     "glu": _glu,
+    "rearrange": _rearrange,
+    **dict.fromkeys(("expand", "expand_as"), _expand),
     **dict.fromkeys(("chunk", "split"), _chunk),
     "interpolate": _pool,
     **{f"{kind}_pool{n}d": _pool for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,7 @@ class Function:
     node: ast.FunctionDef | ast.Lambda
     self_: Any = None
     home: Class | None = None  # the class that defines it, for super()
+    around: Mapping[str, Any] | None = None  # names of the function that it is defined in
 
     @property
     def name(self) -> str:
@@ -96,6 +97,12 @@ class Class:
     node: ast.ClassDef
     own: dict[str, ast.FunctionDef]
     parent: Class | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)  # set in its body; Missing where only their type stands
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What its body and those of its parents set."""
+        return {**(self.parent.constants if self.parent else {}), **self.fields}
 
     def method(self, name: str, self_: Any) -> Function | None:
         """A method bound to an object, the class's own or inherited."""

@@ -20,6 +20,7 @@ MOST_STEPS = 200_000
 DEEPEST_CALL = 40
 MODULES = frozenset(("torch", "tf", "np", "numpy", "nn", "F", "keras", "layers", "K", "self", "math", "ops"))
 ASKED_OF_TENSORS = frozenset(("shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze"))
+ASKED_OF_MODULES = frozenset(["parameters", "named_parameters", "buffers", "modules", "named_modules", "children"])
 REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
 
 
@@ -93,11 +94,11 @@ class Interpreter:
                 joined = ast.copy_location(ast.BinOp(node.target, node.op, node.value), node)
                 self.assign(node.target, self.value(joined))
             case ast.FunctionDef():
-                self.scope[node.name] = Function(node)
+                self.scope[node.name] = Function(node, around=self.scope)
             case ast.ClassDef():
                 methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
                 bases = [found for base in node.bases if isinstance(found := self.value(base), Class)]
-                self.scope[node.name] = Class(node, methods, bases[0] if bases else None)
+                self.scope[node.name] = Class(node, methods, bases[0] if bases else None, self._fields(node.body))
             case ast.For():
                 self._loop(node)
             case ast.If():
@@ -112,6 +113,17 @@ class Interpreter:
                 raise NextTurnSignal
             case _:
                 raise at(node.lineno, f"'{_first_words(node)}' cannot be read without running it; paste the layers.")
+
+    def _fields(self, body: Sequence[ast.stmt]) -> dict[str, Any]:
+        """What the body of a class sets: `expansion = 4`, `channels: int = 48`."""
+        found: dict[str, Any] = {}
+        for node in body:
+            match node:
+                case ast.Assign([ast.Name(name)], value):
+                    found[name] = self.value(value)
+                case ast.AnnAssign(ast.Name(name), _, value):
+                    found[name] = Missing(name, node.lineno) if value is None else self.value(value)
+        return found
 
     def _loop(self, node: ast.For) -> None:
         for value in self.items(self.value(node.iter), node.lineno):
@@ -193,7 +205,7 @@ class Interpreter:
             case ast.JoinedStr():
                 return "".join(self._text(part) for part in node.values)
             case ast.Lambda():
-                return Function(node)
+                return Function(node, around=self.scope)
             case ast.NamedExpr():
                 found = self.value(node.value)
                 self.assign(node.target, found)
@@ -202,10 +214,12 @@ class Interpreter:
                 raise at(node.lineno, f"'{ast.unparse(node)[:60]}' cannot be read without running it.")
 
     def _name(self, node: ast.Name) -> Any:
-        for scope in (self.scope, self.scopes[0]):
+        scope: Mapping[str, Any] | None = self.scope
+        while scope is not None:
             if node.id in scope:
                 return scope[node.id]
-        return Free(node.id, node.lineno)
+            scope = scope[HOME].around if HOME in scope else None
+        return self.scopes[0].get(node.id, Free(node.id, node.lineno))
 
     def _attribute(self, owner: Any, name: str, line: int) -> Any:
         if isinstance(owner, Instance):
@@ -213,7 +227,7 @@ class Interpreter:
                 return owner.attributes[name]
             if name == "training":  # what is explained is the network at work
                 return False
-            if name in REGISTERS:
+            if name in REGISTERS or name in ASKED_OF_MODULES:
                 return Method(owner, name)
             method = None if owner.owner is None else owner.owner.method(name, owner)
             if method is not None:

@@ -119,6 +119,9 @@ def prose(text: str) -> str:
     """The text without its code: what a question is looked for in."""
     parts, at = [], 0
     for piece in pieces(text):
+        before = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
+        if before.strip() and piece.kind == "assign" and not calls_a_layer(piece.text):
+            continue  # a setting that a sentence names, as in: what does kernel_size=(1, 3) mean?
         parts.append(text[at : piece.start])
         at = piece.end
     said = [part for part in (*parts, text[at:]) if not part.lstrip().startswith("#") or asked(part)]

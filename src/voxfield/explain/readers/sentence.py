@@ -38,6 +38,7 @@ _NUMBER = re.compile(
 )
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
+_SENTENCE_ENDS = re.compile(r"[?!？！。]|\.\s")
 _LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 
 
@@ -191,7 +192,8 @@ def _lists(text: str) -> _Found:
             end = more.end()
         at = end
         after = next((k for s, e, k in keys if s >= end and not text[end:s].strip(" 个-")), None)
-        before = next((k for s, e, k in reversed(keys) if e <= match.start() and match.start() - e < 40), None)
+        near = next(((e, k) for s, e, k in reversed(keys) if e <= match.start() and match.start() - e < 40), None)
+        before = near[1] if near and not _SENTENCE_ENDS.search(text, near[0], match.start()) else None
         values = [_numbers(one) for one in run]
         if after == "layers" and len(run) == 1:
             found.count = found.count or values[0][0]

@@ -30,11 +30,18 @@ from .torch_layers import TORCH_LAYERS
 LARGEST_TEXT = 500_000
 MOST_PROSE_LINES = 2_000
 USUAL = (  # what a parameter's name asks for, and the value assumed where nobody gives one
-    (r"num_?classes|n_?classes|n_?labels", 10),
+    (r"classes|n_?labels", 10),
     (r"kernel|^ks?$|filter_size|kernel_size", 3),
     (r"stride|dilat|groups?$|padding", 1),
-    (r"blocks?$|layers?$|depth|repeat|stacks?$", 3),
-    (r"filters?|channels?|ch$|_c$|dim|units|hidden|features?|width|planes|^(c|n|f)(in|out)?$|inp|oup", 64),
+    (r"reduction|^r$|^ratio$", 16),
+    (r"heads?$", 4),
+    (r"expan|^t$|multiplier", 6),
+    (r"blocks?$|layers?$|depth|levels?$|repeat|stacks?$", 3),
+    (r"samples|length|time_?steps|seq_?len|frames", 128),
+    (
+        r"filters?|chan|ch$|_c$|dim|units|hidden|features?|width|planes|outputs?$|d_?model|emb|^n(z|gf|df|c|f)$|^(c|n|f)(_?in|_?out)?$|inp|oup",
+        64,
+    ),
 )
 KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
 TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
@@ -240,7 +247,7 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     if loose:
         if len(loose) > 1:
             calls.net.note("The layers are not connected in the code: they were taken in the order written.")
-        return _tensors(_chain(calls, sorted(loose, key=lambda layer: layer.line)), calls)
+        return _in_order(calls, sorted(loose, key=lambda layer: layer.line))
     defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
         return _definition(calls, defined, tree)
@@ -254,6 +261,20 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
 
 def _chain(calls: CodeCalls, layers: Sequence[Layer | Chain]) -> Any:
     return calls.apply(Chain(list(layers), calls.framework, layers[0].line), [], layers[0].line)
+
+
+def _in_order(calls: CodeCalls, layers: Sequence[Layer]) -> Sequence[Tensor]:
+    """Layers that nothing connects, one after the other as far as they fit; what does not is said."""
+    value = _chain(calls, layers[:1])
+    for at_, layer in enumerate(layers[1:], 1):
+        try:
+            value = calls.apply(layer, [value[0] if isinstance(value, tuple) else value], layer.line)
+        except ExplainError as error:
+            rest = ", ".join(str(one.name or one.kind) for one in layers[at_:])
+            calls.net.note(str(error))
+            calls.net.note(f"Left out, as it does not fit: {rest}.")
+            break
+    return _tensors(value, calls)
 
 
 def _run_object(calls: CodeCalls, owner: Instance) -> Any:
@@ -279,10 +300,15 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, found), calls)
     root = next((d for d in reversed(loose) if _needs_nothing(d)), loose[-1])
+    if others := [d.node.name for d in loose if d is not root]:  # type: ignore[union-attr]
+        calls.net.note(f"Several networks stand side by side: {root.node.name} was read, not {', '.join(others)}.")  # type: ignore[union-attr]
     if isinstance(root, Class):
-        return _tensors(_run_object(calls, calls.create(root, [], {}, root.node.lineno)), calls)
+        start = root.method("__init__", root)
+        given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
+        return _tensors(_run_object(calls, calls.create(root, [], given, root.node.lineno)), calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
-    value = calls.interpreter.enter(root, list(own), _assumed(root, calls), root.node.lineno)
+    given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
+    value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
     if isinstance(value, Instance | Chain | Layer):
@@ -295,18 +321,40 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
 
 
-def _assumed(root: Function, calls: CodeCalls) -> dict[str, int]:
-    """Usual values for the sizes that a function asks for and nobody gives, each of them said."""
-    spec = root.node.args
-    needed = [p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]]
-    found = {
-        name: value for name in needed if (value := usual(name)) is not None and (name != needed[0] or _sized(name))
+def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: CodeCalls) -> dict[str, Any]:
+    """Usual values for the sizes that a function or a class asks for and nobody gives, each of them said."""
+    spec = start.node.args
+    without = {p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]}
+    without |= {p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None}
+    needed = [p.arg for p in (*parameters, *spec.kwonlyargs) if p.arg in without]
+    takes_tensor = bool(needed) and start.name != "__init__" and not _sized(needed[0], needed)
+    found: dict[str, Any] = {
+        name: [value] * 3 if _is_list(name, start) else value
+        for name in needed[takes_tensor:]
+        if (value := usual(name)) is not None
     }
     if found:
         listed = ", ".join(f"{name} = {value}" for name, value in found.items())
-        calls.net.note(f"{root.name} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
-        calls.part = needed[0] not in found
+        calls.net.note(f"{title} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
+        calls.part = takes_tensor
     return found
+
+
+def _is_list(name: str, function: Function) -> bool:
+    """Whether the function asks for the length, an entry or each entry of a parameter."""
+    for node in ast.walk(function.node):
+        match node:
+            case ast.Call(func=ast.Name("len" | "enumerate" | "zip"), args=found) if name in map(_id, found):
+                return True
+            case ast.Subscript(value=ast.Name(id)) | ast.For(iter=ast.Name(id)) if id == name:
+                return True
+            case ast.comprehension(iter=ast.Name(id)) if id == name:
+                return True
+    return False
+
+
+def _id(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def usual(name: str) -> int | None:
@@ -314,9 +362,11 @@ def usual(name: str) -> int | None:
     return next((value for pattern, value in USUAL if re.search(pattern, name.lower())), None)
 
 
-def _sized(name: str) -> bool:
-    """True where the first parameter is a size and not the tensor."""
-    return not re.fullmatch(r"x\d*|inputs?|tensor|inp|features?|y|h", name.lower())
+def _sized(name: str, needed: Sequence[str]) -> bool:
+    """True where the first of the parameters that a function needs is a size and not the tensor."""
+    if name == "inp":
+        return any(re.fullmatch(r"o(ut|up).*", other.lower()) for other in needed)
+    return not re.fullmatch(r"x\d*|inputs?|tensor|features?|y|h", name.lower())
 
 
 def _needs_nothing(definition: Class | Function) -> bool:

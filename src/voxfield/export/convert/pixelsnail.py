@@ -1,4 +1,4 @@
-"""PixelSNAIL of rosinality: weight norm is multiplied out, and time, their height, becomes the last axis."""
+"""PixelSNAIL of rosinality: weight norm is multiplied out, and masked convolutions are cut in two."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def make_prior(content: Checkpoint, overrides: Sequence[str]) -> Made:
 
 
 def _plain(theirs: dict[str, Tensor], config: PixelSnailConfig) -> dict[str, Tensor]:
-    """Their tensors without weight norm, with our axes; what a mask hides is set to 0 first, as their forward does."""
+    """Their tensors without weight norm; what a mask hides is set to 0 first, as their forward does."""
     made = {}
     for name, tensor in theirs.items():
         layer, _, part = name.rpartition(".")
@@ -116,10 +116,9 @@ def _plain(theirs: dict[str, Tensor], config: PixelSnailConfig) -> dict[str, Ten
             tensor[:, :, -1, side:] = 0
         size = torch.linalg.vector_norm(tensor.flatten(1), dim=1).reshape(-1, *[1] * (tensor.ndim - 1))
         tensor = tensor * (theirs[f"{name[:-1]}g"] / size)
-        tensor = tensor.transpose(2, 3) if tensor.ndim == 4 else tensor
         if masked:
-            made[f"{layer}.above.weight"] = tensor[..., :-1].contiguous()
-            made[f"{layer}.left.weight"] = tensor[:, :, :side, -1:].contiguous()
+            made[f"{layer}.above.weight"] = tensor[:, :, :-1].contiguous()
+            made[f"{layer}.left.weight"] = tensor[:, :, -1:, :side].contiguous()
         else:
             made[f"{layer}.weight"] = tensor.contiguous()
     return made
