@@ -127,7 +127,7 @@ def test_only_what_runs_can_be_verified():
     from voxfield.explain.readers.torch import read_module
 
     graph = read_module(nn.Conv1d(1, 1, 3), (1, 1, 10))
-    with pytest.raises(ExplainError, match="Only something that runs"):
+    with pytest.raises(ExplainError, match="Only what can run"):
         explain(graph, verify=True)
 
 

@@ -248,7 +248,7 @@ UNRESOLVED = [
     ("x = Input((100, 1))\nx = helper(x)", 2, "helper"),
     ("n = load()\nx = Input((100, 1))\nx = layers.Conv1D(n, 3)(x)", 3, "load"),
     ("x = Input((100, 1))\nx = layers.Conv1D(8, 3.5)(x)", 2, "3.5"),
-    ("x = Input((100, 1))\nx = layers.Conv1D(8, 0)(x)", 2, "kernel 0"),
+    ("x = Input((100, 1))\nx = layers.Conv1D(8, 0)(x)", 2, "a kernel of 0"),
     ("x = Input((100, 1))\nx = layers.Conv1D(8, 3, strides=-1)(x)", 2, "-1"),
     ("x = Input((10, 1))\nx = layers.Conv1D(8, 30)(x)", 2, "larger than its input"),
     ("x = Input((10, 1))\nx = layers.Conv9D(8, 30)(x)", 2, "Conv9D"),

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
 from .analysis import analyse
-from .api import check_rate, read, titled, uncollected
+from .api import opened, uncollected, verified
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
-from .report import Report
+from .report import Report, data_of
 from .wording import Paragraph, words
 
 WEIGHED = {"cbam_block": "cbam-resnet", "cbam": "cbam"}  # topics of a question, and the edit that answers them
@@ -40,10 +39,7 @@ class Answer:
                     stated[f"{name}_ms"] = span_ms(field, getattr(field, name), self.frames)
         return {
             **found,
-            "words": [
-                {"key": p.key, "question": p.question, "answer": p.answer, "asked": p.asked, "code": p.code}
-                for p in self.paragraphs
-            ],
+            "words": [data_of(paragraph) for paragraph in self.paragraphs],
             "what_if": [change.to_dict() for change in self.changes],
         }
 
@@ -89,39 +85,20 @@ def report_on(
     """
     frames = frames_of(rate_hz, hop_samples, window_samples)
     rate = rate_hz if frames is None else frames.rate_hz
-    check_rate(rate)
-    title: str | None = None
-    asked: tuple[str, ...] = ()
-    if isinstance(what, str | Path):
-        from .what import settled
-
-        stated = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file, files=files)
-        what, input_shape, layout = stated.what, stated.input_shape, stated.layout
-        rate, frames, title = stated.rate_hz, frames or stated.frames, stated.title
-        asked = stated.asked
     with uncollected():
-        graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate)
+        found = opened(what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file, files=files)
+        graph, frames = found.graph, frames or found.frames
         report = analyse(graph)
     if verify:
-        if isinstance(what, Graph):
-            raise ExplainError(
-                "Only what can run can be verified: an ONNX file, a model's name, FILE.py:NAME or a torch module."
-            )
-        from .verify import verified
-
-        report = verified(report, what, graph)
-    changes: tuple[WhatIf, ...] = (what_if(graph, edits),) if edits else ()
-    if not edits:
-        changes = tuple(change for topic, edit in WEIGHED.items() if topic in asked for change in tried(graph, edit))
-    return Answer(graph, report, words(report, graph, language, frames, asked), changes, frames)
-
-
-def tried(graph: Graph, edit: str) -> tuple[WhatIf, ...]:
-    """What an edit would change, for a question about it; nothing where it fits nowhere."""
-    try:
-        return (what_if(graph, [edit]),)
-    except ExplainError:
-        return ()
+        report = verified(report, found.what, graph)
+    changes = []
+    for one in [tuple(edits)] if edits else [(edit,) for topic, edit in WEIGHED.items() if topic in found.asked]:
+        try:
+            changes.append(what_if(graph, one))
+        except ExplainError:
+            if edits:  # one that only answers a question may fit nowhere, as the words then say
+                raise
+    return Answer(graph, report, words(report, graph, language, frames, found.asked), tuple(changes), frames)
 
 
 def frames_of(rate_hz: float | None, hop_samples: int | None, window_samples: int | None) -> Frames | None:

@@ -1,18 +1,22 @@
-"""One door: whatever describes a network goes in, its report comes out."""
+"""One door: whatever describes a network goes in, its graph and its report come out."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
 from .analysis import analyse
+from .clock import Frames
 from .graph import Graph
+from .readers.torch_file import is_module
 from .report import Report
+from .what import Settled, settled
+from .whatif import edited
 
 Shapes = Sequence[int] | Sequence[Sequence[int]] | dict[str, Sequence[int]]
 
@@ -47,29 +51,45 @@ def explain(
     >>> field.rf, field.ms(field.rf), field.ms(field.hop)
     (465, 29.0625, 10.0)
     """
-    check_rate(rate_hz)
-    check_shape(input_shape)
-    title = None
-    if isinstance(what, str | Path):
-        from .what import settled
-
-        shown = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
-        what, input_shape, layout, rate_hz = shown.what, shown.input_shape, shown.layout, shown.rate_hz
-        title = shown.title
     if edits and verify:
         raise ExplainError("A changed network exists on paper only and cannot be verified: drop the edits or verify.")
     with uncollected():
-        graph = titled(read(what, input_shape=input_shape, layout=layout), title).with_rate(rate_hz)
-        if edits:
-            from .whatif import edited
-
-            graph = edited(graph, edits)
+        found = opened(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
+        graph = edited(found.graph, edits)
         report = analyse(graph)
-    if not verify:
-        return report
-    from .verify import verified
+    return verified(report, found.what, graph) if verify else report
 
-    return verified(report, what, graph)
+
+@dataclass(frozen=True)
+class Opened:
+    """A network, what it was read from, and what came with it: the frames it reads, and what a question asks for."""
+
+    graph: Graph
+    what: Any
+    frames: Frames | None
+    asked: tuple[str, ...]
+
+
+def opened(
+    what: Any, *, input_shape: Any, layout: str | None, rate_hz: float | None, run_file: bool, files: bool = True
+) -> Opened:
+    """The network that something describes, its time axis at a rate; the arguments are those of `explain`.
+
+    Args:
+        files: False for text of strangers, which then never names a file of this machine.
+
+    Raises:
+        ExplainError: it cannot be read, or an option does not fit.
+    """
+    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
+        raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
+    if input_shape is not None and (isinstance(input_shape, str) or not isinstance(input_shape, Iterable)):
+        raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
+    found = Settled(what, input_shape, layout, rate_hz)
+    if isinstance(what, str | Path):
+        found = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file, files=files)
+    graph = read(found.what, input_shape=found.input_shape, layout=found.layout).with_rate(found.rate_hz)
+    return Opened(replace(graph, title=found.title or graph.title), found.what, found.frames, found.asked)
 
 
 @contextmanager
@@ -87,31 +107,6 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def check_rate(rate_hz: float | None) -> None:
-    """Return when it can be a rate.
-
-    Raises:
-        ExplainError: it is no number above zero.
-    """
-    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
-        raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
-
-
-def check_shape(input_shape: object) -> None:
-    """Return when it can be the shape of an input, or several; what fits the network is the reader's matter.
-
-    Raises:
-        ExplainError: it is neither.
-    """
-    if input_shape is not None and (isinstance(input_shape, str) or not isinstance(input_shape, Iterable)):
-        raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
-
-
-def titled(graph: Graph, title: str | None) -> Graph:
-    """The same graph under another title, when there is one."""
-    return graph if title is None else replace(graph, title=title)
-
-
 def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = None) -> Graph:
     """The neutral graph of a torch module, an ONNX file or its bytes; a `Graph` is returned as it is.
 
@@ -120,8 +115,6 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     """
     if isinstance(what, Graph):
         return what
-    from .what import is_module
-
     if is_module(what):
         if input_shape is None:
             raise ExplainError(
@@ -138,3 +131,24 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     raise ExplainError(
         f"{what!r:.80} is nothing that can be explained: give text, code, a file, a torch module or a Graph."
     )
+
+
+def verified(report: Report, what: Any, graph: Graph) -> Report:
+    """The report with the probes' results, for a torch module or an ONNX file.
+
+    Raises:
+        ExplainError: there is nothing to run, as for a network given as text.
+    """
+    if is_module(what):
+        from .probe import gradient_probe, nan_probe
+
+        found = [*gradient_probe(report, what, graph), *nan_probe(report, what, graph)]
+    elif isinstance(what, bytes) or str(what).lower().endswith(".onnx"):
+        from .onnx_probe import probe_onnx
+
+        found = probe_onnx(report, what, graph)
+    else:
+        raise ExplainError(
+            "Only what can run can be verified: an ONNX file, a model's name, FILE.py:NAME or a torch module."
+        )
+    return replace(report, probes=(*report.probes, *found))

@@ -10,7 +10,7 @@ from typing import Any
 from .analysis import analyse
 from .attention import block_of
 from .graph import Graph
-from .report import LayerReport, Report, Status, number
+from .report import LayerReport, Report, Status, data_of
 from .whatif import edited, separable_formula
 from .wording import power_of
 
@@ -35,14 +35,7 @@ class Change:
         return float(self.after) / float(self.before)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "figure": self.figure,
-            "axis": self.axis,
-            "unit": self.unit,
-            "before": number(self.before),
-            "after": number(self.after),
-            "ratio": self.ratio,
-        }
+        return {**data_of(self), "ratio": self.ratio}
 
 
 @dataclass(frozen=True)
@@ -67,15 +60,8 @@ class Separable:
         return None if not self.macs_before or self.macs_after is None else self.macs_after / self.macs_before
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "layer": self.layer,
-            "N": self.filters,
-            "taps": self.taps,
-            "macs_before": self.macs_before,
-            "macs_after": self.macs_after,
-            "ratio": self.ratio,
-            "formula": float(self.formula),
-        }
+        found = data_of(self, "layer", "taps", "macs_before", "macs_after", "ratio")
+        return {**found, "N": self.filters, "formula": float(self.formula)}
 
 
 @dataclass(frozen=True)
@@ -111,14 +97,7 @@ class WhatIf:
     rows: tuple[Row, ...] = ()  # layer by layer, where blocks were put in
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "edits": list(self.edits),
-            "changes": [change.to_dict() for change in self.changes],
-            "rows": [row.to_dict() for row in self.rows],
-            "separable": [one.to_dict() for one in self.separable],
-            "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-        }
+        return data_of(self, "edits", "changes", "rows", "separable", "before", "after")
 
 
 def what_if(graph: Graph, edits: Sequence[str]) -> WhatIf:

@@ -51,7 +51,7 @@ def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[P
                 for touch in TOUCHES:
                     touched = base[name].copy()
                     np.moveaxis(touched, axis.dim, 0)[position] = touch
-                    changed = session.run([first], {**base, name: touched})[0] != reference
+                    changed: Any = np.atleast_1d(session.run([first], {**base, name: touched})[0] != reference)
                     flags = np.moveaxis(changed, dim or 0, 0).reshape(changed.shape[dim or 0], -1).any(1)
                     for kept in (found,) if touch != touch else (found, finite):
                         kept[number][position] = wider(kept[number].get(position), extent(flags.tolist()))

@@ -16,6 +16,8 @@ from ..errors import ExplainError
 from .analysis import propagate, sources
 from .expect import Stretch, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
 from .graph import Axis, Graph
+from .readers.build import spread
+from .readers.vocabulary import product_labels
 from .report import AxisField, ProbeResult, Report
 
 
@@ -105,7 +107,8 @@ def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
                     touched.select(axis.dim, position).fill_(touch)
                     after = answer({**base, name: touched})
                     if after.shape == reference.shape:  # its size may depend on the values, and then says nothing
-                        changed = (~(after == reference)).movedim(dim or 0, 0).flatten(1).any(1)
+                        changed = (~(after == reference)).reshape(after.shape or (1,)).movedim(dim or 0, 0)
+                        changed = changed.reshape(len(changed), -1).any(1)
                         found[position] = extent(changed.tolist())
             results.append(judged_nan(field, *measured.values()))
     return results
@@ -252,14 +255,9 @@ def plain_pool(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
     x = full.get("self", full.get("input"))
     name = str(node.target).split(".")[1]
     count = int(next(c for c in name if c.isdigit()))
-
-    def spread(value: Any) -> list[int]:
-        values = list(value) if isinstance(value, list | tuple) else [value]
-        return values * count if len(values) == 1 else values
-
-    taps = spread(full["kernel_size"])
-    stride = spread(full.get("stride") or taps)
-    pads, dilation = spread(full.get("padding") or 0), spread(full.get("dilation") or 1)
+    taps = spread(full["kernel_size"], count)
+    stride = spread(full.get("stride") or taps, count)
+    pads, dilation = spread(full.get("padding") or 0, count), spread(full.get("dilation") or 1, count)
     lead, sizes = x.shape[: x.dim() - count], x.shape[x.dim() - count :]
     wanted = shape_of(node)[-count:]
     extra = [
@@ -295,13 +293,8 @@ def plain_product(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> 
         left, _, output = str(full["equation"]).replace(" ", "").partition("->")
         labels = left.split(",")
     else:
-        pair = [v for v in full.values() if torch.is_tensor(v)][-2:]
-        operands, batch = pair, "abcdefgh"[: max(pair[0].dim(), pair[1].dim(), 2) - 2]
-        labels = [
-            (batch[len(batch) - (v.dim() - 2) :] + ends) if v.dim() > 1 else "k"
-            for v, ends in zip(pair, ("ik", "kj"), strict=True)
-        ]
-        output = batch + ("i" if pair[0].dim() > 1 else "") + ("j" if pair[1].dim() > 1 else "")
+        operands = [v for v in full.values() if torch.is_tensor(v)][-2:]
+        labels, output = product_labels(*(v.dim() for v in operands))
     total = torch.zeros(shape_of(node), dtype=torch.float64)
     for value, text in zip(operands, labels, strict=True):
         if not value.requires_grad:

@@ -6,7 +6,7 @@ Every cost is a `Figure` that says how far it can be trusted: `exact`, `partial`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from fractions import Fraction
 from html import escape
@@ -16,6 +16,21 @@ from .graph import Size, Window
 from .numbers import plain, short
 
 SCHEMA_VERSION = 1  # of `to_dict`: counts up when a key is renamed or removed
+
+
+def data_of(value: Any, *names: str) -> dict[str, Any]:
+    """Attributes by their names as JSON holds them; all fields of a dataclass where none is named."""
+    return {name: _plain_data(getattr(value, name)) for name in names or [one.name for one in fields(value)]}
+
+
+def _plain_data(value: Any) -> Any:
+    if isinstance(value, Fraction):  # whole ones as int
+        return int(value) if value.denominator == 1 else float(value)
+    if isinstance(value, tuple | list):
+        return [_plain_data(one) for one in value]
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    return str(value) if isinstance(value, StrEnum) else value
 
 
 class Status(StrEnum):
@@ -37,10 +52,7 @@ class Figure:
 
     def to_dict(self) -> dict[str, Any]:
         """`{"value", "unit", "status"}`, and `"missing"` where something is."""
-        found: dict[str, Any] = {"value": number(self.value), "unit": self.unit, "status": str(self.status)}
-        if self.missing:
-            found["missing"] = list(self.missing)
-        return found
+        return data_of(self, "value", "unit", "status", *(["missing"] if self.missing else []))
 
 
 def unavailable(unit: str, *missing: str) -> Figure:
@@ -66,7 +78,7 @@ class Cause:
     statistics: bool
 
     def to_dict(self) -> dict[str, Any]:
-        return {"operator": self.operator, "kind": self.kind, "why": self.why, "statistics": self.statistics}
+        return data_of(self)
 
 
 @dataclass(frozen=True)
@@ -216,19 +228,14 @@ class AxisField:
 
     def to_dict(self) -> dict[str, Any]:
         """Every fact above under its own name; times in ms beside positions when the rate is known."""
-        found: dict[str, Any] = {"axis": self.axis, "input": self.input}
-        for key in ("in_size", "out_size", "rf", "rf_min", "local_rf", "hop", "ahead", "past", "first_output_needs"):
-            found[key] = number(getattr(self, key))
-        for key in ("alignment", "block", "lookahead", "latency", "tail_dropped"):
-            found[key] = number(getattr(self, key))
+        found = data_of(
+            self, "axis", "input", "in_size", "out_size", "rf", "rf_min", "local_rf", "hop", "ahead", "past"
+        )
+        found |= data_of(self, "first_output_needs", "alignment", "block", "lookahead", "latency", "tail_dropped")
         if self.hop is not None and self.hop.denominator > 1:
             found["hop_exact"] = str(self.hop)
         found["phases"] = [[p.start, p.end] for p in self.phases]
-        found["status"] = str(self.status)
-        found["missing"] = list(self.missing)
-        found["reach"] = None if self.reach is None else list(self.reach)
-        for name in ("whole_input", "unbounded_past", "unbounded_future"):
-            found[name] = [cause.to_dict() for cause in getattr(self, name)]
+        found |= data_of(self, "status", "missing", "reach", "whole_input", "unbounded_past", "unbounded_future")
         if self.rate_hz is not None:
             found["rate_hz"] = self.rate_hz
             found["output_rate_hz"] = self.output_rate_hz
@@ -283,24 +290,11 @@ class LayerReport:
             }
             for dim, w in zip(self.dims, self.windows, strict=False)
         ]
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "source": self.source,
-            "line": self.line,
-            "in_shapes": [list(s) for s in self.in_shapes],
-            "out_shape": list(self.out_shape),
-            "windows": windows,
-            "groups": self.groups,
-            "params": self.params,
-            "weight_bytes": self.weight_bytes,
-            "macs": self.macs.to_dict(),
-            "state": self.state.to_dict(),
-            "activation": self.activation.to_dict(),
-            "values_per_frame": self.values_per_frame.to_dict(),
-            "tail_dropped": list(self.tail_dropped),
-            "fields": [f.to_dict() for f in self.fields],
-        }
+        found = data_of(self, "name", "kind", "source", "line", "in_shapes", "out_shape", "groups", "params")
+        found |= data_of(
+            self, "weight_bytes", "macs", "state", "activation", "values_per_frame", "tail_dropped", "fields"
+        )
+        return {**found, "windows": windows}
 
 
 @dataclass(frozen=True)
@@ -319,11 +313,7 @@ class Costs:
     intensity: Figure  # MACs per byte moved (weights once, activations written and read)
 
     def to_dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
-            name: value.to_dict() for name, value in vars(self).items() if isinstance(value, Figure)
-        }
-        found["macs_by_kind"] = dict(self.macs_by_kind)
-        return found
+        return {**data_of(self), "macs_by_kind": dict(self.macs_by_kind)}
 
 
 @dataclass(frozen=True)
@@ -344,7 +334,7 @@ class ProbeResult:
     detail: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
+        return data_of(self)
 
 
 @dataclass(frozen=True)
@@ -411,33 +401,16 @@ class Report:
             "title": self.title,
             "inputs": {name: list(shape) for name, shape in self.input_shapes},
             "outputs": {name: list(shape) for name, shape in self.output_shapes},
-            "fields": [f.to_dict() for f in self.fields],
-            "costs": self.costs.to_dict(),
-            "layers": [layer.to_dict() for layer in self.layers],
-            "unknown": list(self.unknown),
-            "notes": list(self.notes),
-            "probes": [p.to_dict() for p in self.probes],
+            **data_of(self, "fields", "costs", "layers", "unknown", "notes", "probes"),
         }
 
 
 def _line(field: AxisField) -> str:
     """An axis in words, with times where the rate is known."""
-    named = {
-        "receptive field": field.rf,
-        "hop": field.hop,
-        "look-ahead": field.ahead,
-        "latency": field.latency,
-    }
+    named = {"receptive field": field.rf, "hop": field.hop, "look-ahead": field.ahead, "latency": field.latency}
     told = []
     for name, value in named.items():
         ms = field.ms(value)
         time = "" if ms is None else f" ({plain(ms)} ms)"
         told.append(f"{name} {'unbounded' if value is None else plain(value)}{time}")
     return f"{field.axis}: {', '.join(told)}"
-
-
-def number(value: int | float | Fraction | None) -> int | float | None:
-    """A JSON number: whole fractions as int, others as float."""
-    if isinstance(value, Fraction):
-        return int(value) if value.denominator == 1 else float(value)
-    return value

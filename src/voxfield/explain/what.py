@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
 from .graph import Graph, Size
 from .readers.paste import FORMS
+from .readers.torch_file import load_module
 
 CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
@@ -145,8 +145,6 @@ def second_note(rate_hz: float) -> str:
 
 def with_note(graph: Graph, note: str) -> Graph:
     """The same graph with one more thing to say."""
-    from dataclasses import replace
-
     return replace(graph, notes=(*graph.notes, note))
 
 
@@ -185,8 +183,6 @@ def _module(what: str, run_file: bool) -> Any:
             f"Reading {what} means running {path}, with everything that is written in it. If you trust it, allow that "
             "with --run-file. Without running it, give the file alone: it is then read as text."
         )
-    from .readers.torch_file import load_module
-
     return load_module(path, name)
 
 
@@ -257,9 +253,3 @@ def plain_sizes(given: Any) -> tuple[Size, ...] | None:
     if any(size is not None and (isinstance(size, bool) or not isinstance(size, int)) for size in sizes):
         raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
     return sizes
-
-
-def is_module(what: Any) -> bool:
-    """True for a torch module; torch is not imported to find out."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(what, torch.nn.Module)

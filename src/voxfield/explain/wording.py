@@ -6,18 +6,19 @@ Nothing is said that was not computed: a sentence whose figures are not known is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import prod
+from typing import Any
 
 from ..errors import ExplainError
 from .analysis import analyse, sources
 from .attention import block_of
 from .clock import Frames, span_ms, time_first, unit_of
-from .graph import Graph, Op, Window
-from .numbers import in_bytes, plain, ratio_text, short, singular
+from .graph import Graph, Op, Size, Window
+from .numbers import Number, in_bytes, plain, ratio_text, short, singular
 from .path import Step, Walk, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report, Status
@@ -62,7 +63,7 @@ def words(
     if language not in LANGUAGES:
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
     writer = _Writer(report, graph, language, frames)
-    timed = any(field.axis == "time" for field in writer.fields)
+    timed = writer.time is not None
     usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
     keys = [key for key in asked if key in PARAGRAPHS]
     found = []
@@ -89,6 +90,11 @@ def size_formula(step: Step, size: str) -> str | None:
     return f"({inner}) / {plain(w.stride)} + 1" if w.stride > 1 else f"{inner} + 1"
 
 
+def in_row(values: Iterable[Number | None], between: str = ", ") -> str:
+    """Numbers one after the other; those that are not known are left out."""
+    return between.join(plain(value) for value in values if value is not None)
+
+
 def power_of(windows: Sequence[Window]) -> str:
     """How the taps of a kernel are written in a formula: k, k^2, k^3, or taps when the axes differ."""
     if len({window.kernel for window in windows}) != 1:
@@ -109,6 +115,14 @@ PARAGRAPHS = (
     "streaming",
     "fix",
 )
+FIXES = {  # what to do about a kind of operator that waits for the end
+    "norm": "fix_norm",
+    "softmax": "fix_attention",
+    "attention": "fix_attention",
+    "reduce": "fix_reduce",
+    "adaptive_pool": "fix_reduce",
+    "rnn": "fix_rnn",
+}
 
 
 class _Writer:
@@ -120,6 +134,8 @@ class _Writer:
         self.sources = sources(graph)
         self.labels: dict[str, str] = {}
         self.fields = self._unlike(time_first(f for f in report.fields if f.input == self.sources[0][0]))
+        self.time = next((f for f in self.fields if f.axis == "time"), None)
+        self.blocked = list(dict.fromkeys((*self.time.whole_input, *self.time.unbounded_future) if self.time else ()))
         self.walks: dict[str, Walk] = {axis.name: walk(graph, (name, axis)) for name, axis in reversed(self.sources)}
 
     def _unlike(self, fields: Sequence[AxisField]) -> list[AxisField]:
@@ -133,8 +149,9 @@ class _Writer:
             self.labels[alike[0].axis] = self.listed([self.phrases[f.axis] for f in alike])
         return [alike[0] for alike in found.values()]
 
-    def say(self, key: str, **values: str) -> str:
-        stated = self.phrases[key].format(**values)
+    def say(self, key: str, **values: Any) -> str:
+        """A sentence with its parts filled in: texts, and numbers as people read them."""
+        stated = self.phrases[key].format(**{k: v if isinstance(v, str) else plain(v) for k, v in values.items()})
         return stated if self.language != "en" else singular(stated)
 
     def listed(self, names: Sequence[str]) -> str:
@@ -146,16 +163,12 @@ class _Writer:
             return "".join(shown)
         return self.phrases["comma"].join(shown[:-1]) + self.phrases["and"] + shown[-1]
 
-    def ms(self, field: AxisField, positions: int | Fraction | None) -> str:
+    def ms(self, field: AxisField, positions: int | Fraction | None, frames: Frames | None = None) -> str:
         """` (29.06 ms)`, or nothing without a rate."""
-        value = span_ms(field, positions, self.frames)
+        value = span_ms(field, positions, frames)
         return "" if value is None else f" ({plain(value)} ms)"
 
-    def hop_ms(self, field: AxisField) -> str:
-        value = field.ms(field.hop) if field.axis == "time" else None
-        return "" if value is None else f" ({plain(value)} ms)"
-
-    def named(self, field: AxisField) -> dict[str, str]:
+    def named(self, field: AxisField) -> dict[str, Any]:
         return {"axis": self.labels[field.axis], "unit": self.phrases[unit_of(field, self.report)]}
 
     def causes(self, causes: Sequence[Cause]) -> str:
@@ -170,24 +183,24 @@ class _Writer:
     # why this kernel
 
     def kernel(self) -> list[str]:
-        return [self._kernel_along(field) for field in self.fields]
+        return [stated for field in self.fields for stated in self._kernel_along(field)]
 
-    def _kernel_along(self, field: AxisField) -> str:
+    def _kernel_along(self, field: AxisField) -> list[str]:
         blocked = (*field.whole_input, *field.unbounded_future)
         names = self.causes(blocked or field.unbounded_past)
+        whole = self.say("kernel_whole_only", axis=self.labels[field.axis], names=names)
         if field.local_rf is None:
-            return self._kernel_before(field, names) if blocked else ""
+            return [whole, self._kernel_before(field)] if blocked else []
         near = self._kernel_near(field, field.local_rf)
         if blocked and field.local_rf == 1:
-            return self.say("kernel_whole_only", axis=self.labels[field.axis], names=names) if near else ""
-        if not near or not names:
-            return near
-        far = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
-        return near + (" " if self.language == "en" else "") + far
+            return [whole] if near else []
+        return [
+            near,
+            self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names) if near and names else "",
+        ]
 
-    def _kernel_before(self, field: AxisField, names: str) -> str:
+    def _kernel_before(self, field: AxisField) -> str:
         """What is left to say once every output depends on everything: how far the layers before that looked."""
-        stated = self.say("kernel_whole_only", axis=self.labels[field.axis], names=names)
         before = [
             (layer.name, seen.rf)
             for layer in self.report.layers
@@ -195,10 +208,8 @@ class _Writer:
             if layer.windows and (seen.axis, seen.input) == (field.axis, field.input) and seen.rf and seen.rf > 1
         ]
         if not before:
-            return stated
-        space = " " if self.language == "en" else ""
-        unit = self.named(field)["unit"]
-        return stated + space + self.say("kernel_before", layer=before[-1][0], rf=plain(before[-1][1]), unit=unit)
+            return ""
+        return self.say("kernel_before", layer=before[-1][0], rf=before[-1][1], unit=self.named(field)["unit"])
 
     def _kernel_near(self, field: AxisField, local: int) -> str:
         """What the windows alone see."""
@@ -206,71 +217,60 @@ class _Writer:
         wide = [step for step in path.longest if step.share]
         if local == 1 and not wide:
             return self.say("kernel_one", **self.named(field)) if path.longest else ""
-        stated = {**self.named(field), "rf": plain(local), "ms": self.ms(field, local)}
+        stated = {**self.named(field), "rf": local, "ms": self.ms(field, local, self.frames)}
         if not wide:
             return self.say("kernel_only", **stated)
         chain = [step for step in path.chain if step.share]
         most = max(wide, key=lambda step: (step.share, step.hop))
         if sum(step.share for step in chain) + 1 != local:
             key = "kernel_paths" if path.branches else "kernel_up"
-            return self.say(key, layer=most.op.name, reach=plain(most.reach), share=plain(most.share), **stated)
+            return self.say(key, layer=most.op.name, reach=most.reach, share=most.share, **stated)
+        longest = self.say("kernel_longest") if path.branches else ""
         if len(wide) == 1:
-            dilated = (
-                self.say("kernel_dilated", dilation=plain(most.window.dilation)) if most.window.dilation > 1 else ""
-            )
-            longest = self.say("kernel_longest") if path.branches else ""
-            return self.say("kernel_first", kernel=plain(most.window.kernel), dilated=dilated, **stated) + longest
+            dilated = self.say("kernel_dilated", dilation=most.window.dilation) if most.window.dilation > 1 else ""
+            return self.say("kernel_first", kernel=most.window.kernel, dilated=dilated, **stated) + longest
         terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
         stated["sum"] = " + ".join(
             plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms
         )
-        longest = self.say("kernel_longest") if path.branches else ""
         if all(step.hop == 1 for step in wide):
             return self.say("kernel_flat", **stated) + longest
-        late = self.say("kernel_late", hop=plain(most.hop), **stated) if most.hop > 1 else ""
-        shares = {"share": plain(most.share), "layer": most.op.name, "late": late}
-        return self.say("kernel_sum", **shares, **stated) + longest
+        late = self.say("kernel_late", hop=most.hop, **stated) if most.hop > 1 else ""
+        return self.say("kernel_sum", share=most.share, layer=most.op.name, late=late, **stated) + longest
 
     # why this stride
 
     def stride(self) -> list[str]:
-        found = []
-        for field in self.fields:
-            if field.hop is not None:
-                found += self._stride_along(field)
+        found = [stated for f in self.fields if f.hop is not None for stated in self._stride_along(f, abs(f.hop))]
         still = [self.labels[f.axis] for f in self.fields if f.hop == 1]
         moving = [self.labels[f.axis] for f in self.fields if f.hop is not None and f.hop > 1]
         if still and moving:
             found.append(self.say("stride_axes", moving=self.listed(moving), still=self.listed(still)))
         return found
 
-    def _stride_along(self, field: AxisField) -> list[str]:
+    def _stride_along(self, field: AxisField, hop: Fraction) -> list[str]:
         path = self.walks[field.axis]
         down = [s for s in path.longest if s.down > 1]
         up = [s for s in path.longest if s.up > 1]
-        hop = max(field.hop or Fraction(1), -(field.hop or Fraction(1)))
-        stated = {**self.named(field), "hop": plain(hop), "ms": self.hop_ms(field)}
-        product = {"product": " x ".join(str(s.down) for s in down)}
         factor = prod(s.down for s in down)
+        stated = {**self.named(field), "hop": hop, "ms": self.ms(field, field.hop), "factor": factor}
+        stated["product"] = " x ".join(str(s.down) for s in down)
         if up or path.upsampled:
-            rises = {"up": " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])}
-            key = ("stride_updown" if down else "stride_up") if not path.upsampled else "stride_mixed"
-            stated |= {"rate": plain(1 / hop), "factor": plain(factor)}
-            found = [self.say(key, **product, **rises, **stated)]
+            key = "stride_mixed" if path.upsampled else "stride_updown" if down else "stride_up"
+            stated["up"] = " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])
+            found = [self.say(key, rate=1 / hop, **stated)]
         elif not down and field.hop == 1:
             found = [self.say("stride_none", **stated)] if path.steps else []
-        elif factor == field.hop:
-            one = {"layer": down[0].op.name} if len(down) == 1 else product
-            found = [self.say("stride_one" if len(down) == 1 else "stride_chain", **one, **stated)]
-        else:
+        elif factor != field.hop:
             found = [self.say("stride_other", **stated)]
+        else:
+            found = [self.say("stride_one" if len(down) == 1 else "stride_chain", layer=down[0].op.name, **stated)]
         for op, side in path.joins:
             names = self.listed(list(dict.fromkeys(s.op.name for s in side)))
             found.append(self.say("stride_joins", join=op.name, names=names))
         found.append(self._overlap(path))
         if field.tail_dropped and field.in_size:
-            sizes = {"size": plain(field.in_size), "tail": plain(field.tail_dropped)}
-            found.append(self.say("stride_tail", unit=stated["unit"], **sizes))
+            found.append(self.say("stride_tail", size=field.in_size, tail=field.tail_dropped, **stated))
         return found
 
     def _overlap(self, path: Walk) -> str:
@@ -282,17 +282,17 @@ class _Writer:
             return self.say(
                 "stride_gap",
                 layer=self.listed([s.op.name for s in same]),
-                kernel=plain(first.kernel),
-                stride=plain(first.stride),
-                gap=plain(first.stride - first.reach),
+                kernel=first.kernel,
+                stride=first.stride,
+                gap=first.stride - first.reach,
             )
         if not strided:
             return ""
         tight = min(strided, key=lambda s: Fraction(s.window.reach, s.window.stride))
         w = tight.window
-        return self.say("stride_overlap", layer=tight.op.name, kernel=plain(w.kernel), stride=plain(w.stride))
+        return self.say("stride_overlap", layer=tight.op.name, kernel=w.kernel, stride=w.stride)
 
-    # how large is the output
+    # attention blocks
 
     def cbam(self) -> list[str]:
         """What CBAM blocks behind the convolutions would change, tried on the graph."""
@@ -314,9 +314,10 @@ class _Writer:
         self.code = cbam_code(self.graph, after, self.phrases["cbam_behind"])
         each = [f"{name} + {plain(sum(op.params for op in ops))}" for name, ops in blocks.items()]
         listed = self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
-        found = [] if edit == "cbam" else self._where([self.graph.op(name) for name in blocks], listed)
         if edit == "cbam":
-            found.append(self.say("cbam_cost", layers=listed))
+            found = [self.say("cbam_cost", layers=listed)]
+        else:
+            found = self._where([self.graph.op(name) for name in blocks], listed)
         return [*found, self._total(edit, after), self.say("cbam_rule"), self.say("cbam_field")]
 
     def _total(self, edit: str, after: Graph) -> str:
@@ -338,13 +339,14 @@ class _Writer:
         found = [self.say("cbam_places", layers=listed)]
         pools = [op for op in places if op.kind == "pool"]
         if pools:
-            less = plain(prod(w.stride for w in pools[0].windows))
-            found.append(self.say("cbam_pool", layer=pools[0].name, less=less))
+            found.append(self.say("cbam_pool", layer=pools[0].name, less=prod(w.stride for w in pools[0].windows)))
         meet = [i for i, op in enumerate(self.graph.ops) if op.kind == "concat"]
         at = [self.graph.ops.index(op) for op in places]
         if meet and len({name for name, _ in self.sources}) > 1 and at[0] < meet[-1] < at[-1]:
             found.append(self.say("cbam_join", join=self.graph.ops[meet[-1]].name))
         return found
+
+    # how large is the output
 
     def size(self) -> list[str]:
         """The formula of each layer that changes a size, with its numbers."""
@@ -352,37 +354,39 @@ class _Writer:
 
     def _size_along(self, field: AxisField) -> list[str]:
         steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
-        sizes = {s.op.name: (self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps}
-        changing = [
-            s
-            for s in steps
-            if (None in sizes[s.op.name] and s.window != Window()) or sizes[s.op.name][0] != sizes[s.op.name][1]
-        ]
+        changing = []
+        for step in steps:
+            before, after = self._size(step.op.inputs[0], step.dim), self._size(step.op.outputs[0], step.dim)
+            if before != after or (before is None and step.window != Window()):
+                changing.append((step, before, after))
         stated = []
-        for step in changing[:MOST_FORMULAS]:
-            before, after = sizes[step.op.name]
-            formula = size_formula(step, "N" if before is None else plain(before))
+        for step, before, after in changing[:MOST_FORMULAS]:
+            formula, up = size_formula(step, "N" if before is None else plain(before)), step.op.kind == "conv_transpose"
             if formula is not None and after is not None:
-                stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=plain(after)))
+                stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=after))
             elif formula is not None and len(steps) == 1:
-                up = step.op.kind == "conv_transpose"
-                example = EXAMPLE_HOPS * (1 if up else step.window.stride)
+                example = EXAMPLE_HOPS * step.down
                 size = (transposed_size if up else conv_size)(example, step.window, "")
-                if size is not None:
-                    sizes_ = {"example": plain(example), "size": plain(size)}
-                    stated.append(self.say("size_open", layer=step.op.name, formula=formula, **sizes_))
+                stated.append(self.say("size_open", layer=step.op.name, formula=formula, example=example, size=size))
         if not stated:
             return []
         more = self.phrases["comma"] + "..." if len(changing) > MOST_FORMULAS else ""
-        rounded = any(s.down > 1 and s.op.kind == "conv" for s in changing)
+        rounded = any(step.down > 1 and step.op.kind == "conv" for step, _, _ in changing)
         head = self.say("size_head", axis=self.labels[field.axis])
-        rule = self.say("size_rule" if any(s.op.kind != "conv_transpose" for s in changing) else "size_rule_up")
+        rule = self.say(
+            "size_rule" if any(step.op.kind != "conv_transpose" for step, _, _ in changing) else "size_rule_up"
+        )
         floor = self.say("size_floor") if rounded else ""
         return [head + self.phrases["comma"].join(stated) + more + self.phrases["stop"], rule + floor]
 
     def _size(self, tensor: str, dim: int) -> int | None:
         shape = self.graph.shape(tensor)
         return shape[dim] if dim < len(shape) else None
+
+    def _wide(self, op: Op) -> tuple[Size, Size]:
+        """The channels that come into a layer and those that it makes; None where they are not known."""
+        dim = op.dims[0] if op.kind == "linear" else op.channel_dim
+        return (None, None) if dim is None else (self._size(op.inputs[0], dim), self._size(op.outputs[0], dim))
 
     # why these filters
 
@@ -396,8 +400,7 @@ class _Writer:
                 rows.append((channels, layer))
         found = self._filters_first()
         other = next((f.axis for f in self.fields if f.axis != "time"), None)
-        timed = any(f.axis == "time" for f in self.fields)
-        if timed and 1 < len(rows) <= LONGEST_LIST:
+        if self.time and 1 < len(rows) <= LONGEST_LIST:
             found += self._filters_frame(rows, other) if other else [self._filters_line(rows)]
         found += [self._filters_up(other)]
         if rows:
@@ -407,19 +410,19 @@ class _Writer:
     def _filters_first(self) -> list[str]:
         """What the filters of the first convolution are: so many weighted sums of what its kernel covers."""
         op = next((op for op in self.graph.ops if op.kind == "conv"), None)
-        if op is None or op.channel_dim is None or op.groups != 1 or not op.weight_values:
+        if op is None or op.groups != 1 or not op.weight_values:
             return []
-        channels, filters = self._size(op.inputs[0], op.channel_dim), self._size(op.outputs[0], op.channel_dim)
+        channels, filters = self._wide(op)
         if channels is None or filters is None:
             return []
         taps = prod(w.kernel for w in op.windows)
         stated = {
             "layer": op.name,
-            "filters": plain(filters),
-            "taps": " x ".join([*(str(w.kernel) for w in op.windows), plain(channels)]),
-            "covered": plain(taps * channels),
-            "params": plain(op.params or op.weight_values),
-            "double": plain((op.params or op.weight_values) * 2),
+            "filters": filters,
+            "taps": in_row([*(w.kernel for w in op.windows), channels], " x "),
+            "covered": taps * channels,
+            "params": op.params or op.weight_values,
+            "double": (op.params or op.weight_values) * 2,
         }
         more = filters - taps * channels
         told_of = self.say("filters_many" if more > 0 else "filters_few", **stated) if more else ""
@@ -431,14 +434,13 @@ class _Writer:
         axis = other or "time"
         if len(ups) < 2 or not any(f.axis == axis for f in self.fields):
             return ""
-        widths = [self._size(op.outputs[0], op.channel_dim or 0) for op in ups]
+        widths = [self._wide(op)[1] for op in ups]
         dims = [dict(zip(op.dims, op.windows, strict=False)) for op in ups]
         dim = next((d for d in reversed(ups[0].dims) if any(w[d].stride > 1 for w in dims if d in w)), None)
         sizes = [self._size(ups[0].inputs[0], dim or 0), *(self._size(op.outputs[0], dim or 0) for op in ups)]
         if dim is None or None in widths or None in sizes or len(ups) > LONGEST_LIST:
             return ""
-        stated = {"filters": ", ".join(plain(w) for w in widths if w is not None), "axis": self.phrases[axis]}
-        return self.say("filters_up", sizes=" -> ".join(plain(s) for s in sizes if s is not None), **stated)
+        return self.say("filters_up", filters=in_row(widths), sizes=in_row(sizes, " -> "), axis=self.phrases[axis])
 
     def params(self) -> list[str]:
         """The largest shares of the parameters, each as it comes about."""
@@ -451,27 +453,20 @@ class _Writer:
             formula = self._formula(op)
             equals = f" = {formula}" if formula else ""
             stated.append(f"{op.name} {plain(op.params)}{equals}")
-        more = self.say("params_rest", rest=plain(sum(op.params for op in owners[MOST_FORMULAS:])))
+        more = self.say("params_rest", rest=sum(op.params for op in owners[MOST_FORMULAS:]))
         listed = self.phrases["semicolon"].join([*stated, *([more] if len(owners) > MOST_FORMULAS else [])])
-        return [self.say("params_sum", total=plain(total.value), listed=listed), self.say("params_rule")]
+        return [self.say("params_sum", total=total.value, listed=listed), self.say("params_rule")]
 
     def _formula(self, op: Op) -> str:
         """kernel x channels x filters + bias, in numbers."""
-        if op.kind == "linear" and op.weight_values:
-            wide = self._size(op.inputs[0], op.dims[0]), self._size(op.outputs[0], op.dims[0])
-            parts = [plain(w) for w in wide if w is not None]
-        elif op.kind in {"conv", "conv_transpose"} and op.channel_dim is not None:
-            sizes = self._size(op.inputs[0], op.channel_dim), self._size(op.outputs[0], op.channel_dim)
-            if None in sizes:
-                return ""
-            wide = ((sizes[0] or 0) // op.groups, sizes[1])
-            parts = [*(str(w.kernel) for w in op.windows), *(plain(w) for w in wide if w is not None)]
-        else:
+        inside, outside = self._wide(op)
+        if op.kind not in {"linear", "conv", "conv_transpose"} or not op.weight_values or not inside or not outside:
             return ""
-        if prod(int(part.replace(",", "")) for part in parts) != op.weight_values or op.params < op.weight_values:
+        parts = [*(w.kernel for w in op.windows), inside // op.groups, outside]
+        if prod(parts) != op.weight_values or op.params < op.weight_values:
             return ""
         bias = op.params - op.weight_values
-        return " x ".join(parts) + (f" + {plain(bias)}" if bias else "")
+        return in_row(parts, " x ") + (f" + {plain(bias)}" if bias else "")
 
     def _filters_frame(self, rows: Sequence[tuple[int, LayerReport]], other: str) -> list[str]:
         values = [layer.values_per_frame.value for _, layer in rows]
@@ -480,21 +475,13 @@ class _Writer:
         if None in values or None in sizes or not all(values):
             return []
         ratio = float(max(v for v in values if v)) / float(min(v for v in values if v))
-        stated = {
-            "filters": ", ".join(plain(c) for c, _ in rows),
-            "axis": self.phrases[other],
-            "sizes": " -> ".join(plain(s) for s in sizes if s is not None),
-            "products": ", ".join(plain(v) for v in values if v is not None),
-        }
         if len(set(sizes[1:])) == 1:
             return []
-        grows = rows[-1][0] >= 2 * rows[0][0]
-        if ratio <= NEARLY_CONSTANT and grows:
-            verdict = self.say("filters_constant", ratio=ratio_text(ratio))
-        else:
-            ends = {"first": plain(values[0] or 0), "last": plain(values[-1] or 0)}
-            verdict = self.say("filters_changing", ratio=ratio_text(ratio), **ends)
-        return [self.say("filters_frame", **stated), verdict]
+        constant = ratio <= NEARLY_CONSTANT and rows[-1][0] >= 2 * rows[0][0]
+        stated = {"axis": self.phrases[other], "sizes": in_row(sizes, " -> "), "products": in_row(values)}
+        stated |= {"filters": in_row(channels for channels, _ in rows), "ratio": ratio_text(ratio)}
+        verdict = "filters_constant" if constant else "filters_changing"
+        return [self.say("filters_frame", **stated), self.say(verdict, first=values[0], last=values[-1], **stated)]
 
     def _filters_line(self, rows: Sequence[tuple[int, LayerReport]]) -> str:
         hops = [layer.field("time").hop for _, layer in rows]
@@ -503,8 +490,8 @@ class _Writer:
         shape = self.graph.shape(self.sources[0][0])
         start = prod(s for dim, s in enumerate(shape) if dim not in (0, self.sources[0][1].dim) and s is not None)
         each = [channels / hop for (channels, _), hop in zip(rows, hops, strict=True) if hop]
-        stated = {"filters": ", ".join(plain(c) for c, _ in rows), "values": ", ".join(plain(float(v)) for v in each)}
-        return self.say("filters_line", start=plain(start), last=plain(float(each[-1] / start)), **stated)
+        filters, values = in_row(channels for channels, _ in rows), in_row(map(float, each))
+        return self.say("filters_line", filters=filters, values=values, start=start, last=float(each[-1] / start))
 
     def _costliest(self) -> str:
         total = self.report.costs.macs.value
@@ -513,140 +500,113 @@ class _Writer:
             return ""
         most = max(counted, key=lambda layer: layer.macs.value or 0)
         share = f"{100 * float(most.macs.value or 0) / float(total):.0f} %"
-        return self.say("filters_cost", layer=most.name, share=share, params=plain(most.params))
+        return self.say("filters_cost", layer=most.name, share=share, params=most.params)
 
     def separable(self) -> list[str]:
         """The first depthwise layer that a 1 x 1 convolution follows, against one standard convolution."""
-        for i, op in enumerate(self.graph.ops):
-            channels = (
-                None if op.channel_dim is None or op.kind != "conv" else self.graph.shape(op.inputs[0])[op.channel_dim]
-            )
+        for op, point in pairwise(op for op in self.graph.ops if op.kind == "conv"):
+            (channels, between), filters = self._wide(op), self._wide(point)[1]
             taps = prod(w.kernel for w in op.windows)
             if channels is None or op.groups != channels or channels == 1 or taps == 1:
                 continue
-            point = next((o for o in self.graph.ops[i + 1 :] if o.kind == "conv"), None)
-            if point is None or point.groups != 1 or prod(w.kernel for w in point.windows) != 1:
+            if point.groups != 1 or prod(w.kernel for w in point.windows) != 1:
                 continue
-            filters = self.graph.shape(point.outputs[0])[point.channel_dim or 0]
-            costs = [self.report.layer(o.name).macs.value for o in (op, point)]
-            if filters is None or self.graph.shape(op.outputs[0])[op.channel_dim or 0] != channels:
+            if filters is None or between != channels:
                 return []
+            costs = [self.report.layer(one.name).macs.value for one in (op, point)]
             key = "separable_each" if None in costs else "separable"
             costs = [taps * channels, channels * filters] if None in costs else costs  # of one position
             cost, standard = sum(int(c or 0) for c in costs), int(costs[0] or 0) * filters
-            stated = {"depthwise": op.name, "pointwise": point.name, "taps": plain(taps), "channels": plain(channels)}
-            ratio, power = ratio_text(cost / standard), power_of(op.windows)
-            return [
-                self.say(
-                    key,
-                    filters=plain(filters),
-                    cost=short(cost),
-                    standard=short(standard),
-                    ratio=ratio,
-                    power=power,
-                    **stated,
-                )
-            ]
+            stated = {"filters": filters, "taps": taps, "channels": channels, "power": power_of(op.windows)}
+            stated |= {"cost": short(cost), "standard": short(standard), "ratio": ratio_text(cost / standard)}
+            return [self.say(key, depthwise=op.name, pointwise=point.name, **stated)]
         return []
 
     # latency and streaming
 
-    def time(self) -> AxisField | None:
-        return next((f for f in self.fields if f.axis == "time"), None)
-
     def latency(self) -> list[str]:
-        field = self.time()
+        field = self.time
         if field is None:
             return [self.say("latency_axis")]
         if not field.streams:
             return [self.say("latency_whole")]
         if field.latency is None or field.block is None or field.lookahead is None:
             return []
-        unit = self.phrases[unit_of(field, self.report)]
-        stated = {"unit": unit, "block": plain(field.block), "look": plain(field.lookahead)}
-        stated |= {"latency": plain(field.latency), "first": plain(field.first_output_needs or 0)}
-        key = "latency_sum" if field.lookahead else "latency_now"
-        found = [self.say(key, ms=self.ms(field, field.latency), **stated)]
+        stated = {**self.named(field), "block": field.block, "look": field.lookahead, "latency": field.latency}
+        stated |= {"first": field.first_output_needs or 0, "ms": self.ms(field, field.latency, self.frames)}
+        found = [self.say("latency_sum" if field.lookahead else "latency_now", **stated)]
         if self.frames is not None:
             window = self.frames.window_samples * 1000 / self.frames.sample_rate_hz
-            found.append(self.say("latency_window", window=plain(window)))
+            found.append(self.say("latency_window", window=window))
         steps = [s for s in self.walks["time"].longest if s.op.kind != "conv_transpose"]
         shares = sorted((s for s in steps if s.ahead > 0), key=lambda s: s.ahead, reverse=True)
         if not field.ahead or field.ahead <= 0:
             found.append(self.say("latency_none"))
         elif sum(s.ahead for s in steps) == field.ahead:
-            named = [self.say("latency_share", layer=s.op.name, ahead=plain(s.ahead)) for s in shares]
+            named = [self.say("latency_share", layer=s.op.name, ahead=s.ahead) for s in shares]
             found.append(self.say("latency_layers", layers=self.listed(named)))
         trap = [s for s in steps if s.window.pad_end > s.window.pad_start and not s.window.kernel % 2 and s.down == 1]
         if trap:
-            names = self.listed([s.op.name for s in trap])
-            found.append(self.say("trap", layers=names, ahead=plain(sum(s.ahead for s in trap)), unit=unit))
+            names, ahead = self.listed([s.op.name for s in trap]), sum(s.ahead for s in trap)
+            found.append(self.say("trap", layers=names, ahead=ahead, **self.named(field)))
         return found
 
-    def blockers(self) -> list[Cause]:
-        field = self.time()
-        return [] if field is None else list(dict.fromkeys((*field.whole_input, *field.unbounded_future)))
-
     def streaming(self) -> list[str]:
-        field, blocked = self.time(), self.blockers()
+        field, blocked = self.time, self.blocked
         if field is None or (not blocked and not field.phases and not field.unbounded_past):
             return []
         if blocked:
             names = [self.say("blocked_name", name=c.operator, why=self.why(c)) for c in blocked]
             key = "blocked_one" if len(names) == 1 else "blocked"
-            return [self.say(key, count=str(len(names)), names=self.listed(names))]
+            return [self.say(key, count=len(names), names=self.listed(names))]
         state, size = self.report.costs.state, self.report.costs.state_bytes
         if state.value is None or size.value is None:
             found = [self.say("streams_unknown")]
         else:
-            found = [self.say("streams", state=plain(state.value), bytes=in_bytes(size.value))]
+            found = [self.say("streams", state=state.value, bytes=in_bytes(size.value))]
         if field.lookahead:
-            late = {"ahead": plain(field.lookahead), "unit": self.phrases[unit_of(field, self.report)]}
-            value = field.ms(field.lookahead)
-            found.append(self.say("ahead_only", ms="" if value is None else f" ({plain(value)} ms)", **late))
+            ms = self.ms(field, field.lookahead)
+            found.append(self.say("ahead_only", ahead=field.lookahead, ms=ms, **self.named(field)))
         return found
 
     def fix(self) -> list[str]:
-        field, blocked = self.time(), self.blockers()
-        if field is None:
+        if self.time is None:
             return []
-        found = []
-        kinds = {"norm": "fix_norm", "softmax": "fix_attention", "reduce": "fix_reduce", "adaptive_pool": "fix_reduce"}
-        kinds.update({"attention": "fix_attention", "rnn": "fix_rnn"})
+        if not self.blocked:
+            return [self.say("fix_none") if self.time.lookahead == 0 else self._shifted(self.time)]
         grouped: dict[str, list[Cause]] = {}
-        for cause in blocked:
-            grouped.setdefault(kinds.get(cause.kind, "fix_other"), []).append(cause)
-        for key, causes in grouped.items():
-            if key == "fix_rnn":
-                found += self._one_way(causes)
-            else:
-                found.append(self.say(key, names=self.causes(causes)))
-        look = field.lookahead
-        if not blocked and look == 0:
-            return [self.say("fix_none")]
-        return [*found, self._shifted(field)] if not blocked else found
+        for cause in self.blocked:
+            grouped.setdefault(FIXES.get(cause.kind, "fix_other"), []).append(cause)
+        return [
+            self._one_way(causes) if key == "fix_rnn" else self.say(key, names=self.causes(causes))
+            for key, causes in grouped.items()
+        ]
 
-    def _one_way(self, causes: Sequence[Cause]) -> list[str]:
-        both = [c for c in causes if self.graph.op(c.operator).attr("bidirectional")]
-        if not both:
-            return [self.say("fix_other", names=self.causes(causes))]
-        edits = [f"{name}.bidirectional=false" for name in dict.fromkeys(c.operator for c in both)]
+    def _tried(self, edits: Sequence[str]) -> Report | None:
+        """The report on the graph after some edits; None where they do not fit it."""
         try:
-            after = analyse(edited(self.graph, edits)).costs
+            return analyse(edited(self.graph, edits))
         except ExplainError:
-            return [self.say("fix_other", names=self.causes(causes))]
-        before = self.report.costs
-        if not before.macs.value or not after.macs.value or not before.params.value or not after.params.value:
-            return []
-        macs = ratio_text(float(after.macs.value) / float(before.macs.value))
-        params = ratio_text(float(after.params.value) / float(before.params.value))
-        return [self.say("fix_rnn", names=self.causes(both), edit=edits[0], macs=macs, params=params)]
+            return None
+
+    def _one_way(self, causes: Sequence[Cause]) -> str:
+        """What recurrences in one direction would save."""
+        both = [c for c in causes if self.graph.op(c.operator).attr("bidirectional")]
+        edits = [f"{name}.bidirectional=false" for name in dict.fromkeys(c.operator for c in both)]
+        after = self._tried(edits) if both else None
+        if after is None:
+            return self.say("fix_other", names=self.causes(causes))
+        old, new = self.report.costs, after.costs
+        if not old.macs.value or not new.macs.value or not old.params.value or not new.params.value:
+            return ""
+        macs = ratio_text(float(new.macs.value) / float(old.macs.value))
+        params = ratio_text(float(new.params.value) / float(old.params.value))
+        return self.say("fix_rnn", names=self.causes(both), edit=edits[0], macs=macs, params=params)
 
     def _shifted(self, field: AxisField) -> str:
         """What moving the padding to the past brings, tried on the graph."""
-        try:
-            after = analyse(edited(self.graph, ["causal"]))
-        except ExplainError:
+        after = self._tried(["causal"])
+        if after is None:
             return ""
         new = next((f for f in after.fields if (f.axis, f.input) == (field.axis, field.input)), None)
         if new is None or new.lookahead is None or field.lookahead is None or new.lookahead >= field.lookahead:
@@ -654,10 +614,7 @@ class _Writer:
         macs = self.report.costs.macs.value, after.costs.macs.value
         times = ratio_text(float(macs[1]) / float(macs[0])) if macs[0] and macs[1] else "1"
         cost = self.say("cost_same") if times == "1" else self.say("cost_times", macs=times)
-        padded = any(s.window.pad_end > 0 for s in self.walks["time"].steps) or any(
-            op.kind == "pad" for op in self.graph.ops
-        )
-        part = "" if new.lookahead == 0 else "_part"
-        key = f"fix_causal{part}" if padded else f"fix_shift{part}"
-        unit = self.phrases[unit_of(field, self.report)]
-        return self.say(key, before=plain(field.lookahead), after=plain(new.lookahead), unit=unit, cost=cost)
+        padded = any(s.window.pad_end > 0 for s in self.walks["time"].steps)
+        key = "fix_causal" if padded or any(op.kind == "pad" for op in self.graph.ops) else "fix_shift"
+        key += "_part" if new.lookahead else ""
+        return self.say(key, before=field.lookahead, after=new.lookahead, cost=cost, **self.named(field))

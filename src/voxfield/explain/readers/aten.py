@@ -1,6 +1,6 @@
 """What each operator of an exported torch graph is in the neutral graph. Imports no torch: it sees names and numbers.
 
-`OPERATORS` maps an operator's name to a function that adds neutral operators to a `Builder`. An operator outside the
+`OPERATORS` maps an operator's name to a function that adds neutral operators to a graph. An operator outside the
 table is elementwise when torch says so, and `unknown` otherwise.
 """
 
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import aten_layers, aten_moves, aten_signal
-from .build import Builder, Call, Const, Shape, unknown_op
+from .build import Call, Const, OperatorGraph, Shape, unknown_op
 
 Translator = Callable[[Call], None]
 
 
 def translate(
-    builder: Builder,
+    builder: OperatorGraph,
     node: str,
     source: str,
     arguments: Mapping[str, Any],
@@ -46,7 +46,7 @@ def translate(
         builder.values[first.name] = call.results[0]  # type: ignore[union-attr]
 
 
-def resolved(builder: Builder, value: Any) -> Any:
+def resolved(builder: OperatorGraph, value: Any) -> Any:
     """An argument with every node replaced by what it stands for."""
     if isinstance(value, list | tuple):
         return [resolved(builder, one) for one in value]

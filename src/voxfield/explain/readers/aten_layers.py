@@ -7,7 +7,7 @@ from math import prod
 
 from ..graph import Window
 from .build import Call, Const, Live, named, spread, unknown_op
-from .vocabulary import matrix_product, named_product
+from .vocabulary import convolved, cut, matrix_product, named_product, padded, pooled, resized, weighted
 
 
 def conv(c: Call) -> None:
@@ -25,27 +25,18 @@ def conv(c: Call) -> None:
         pads = [(p // 2, p - p // 2) for p in whole]
     else:
         pads = [(p, p) for p in spread(padding, count)]
-    windows = tuple(
+    windows = [
         Window(k, s, d, *p, o if transposed else 0)
         for k, s, d, p, o in zip(taps, stride, dilation, pads, extra, strict=True)
-    )
-    rank = len(x.shape)
-    c.emit(
-        "conv_transpose" if transposed else "conv",
-        [x],
-        windows=windows,
-        dims=tuple(range(rank - count, rank)),
-        channel_dim=rank - count - 1,
-        groups=int(c.args["groups"]),
-        weight_values=prod(weight.shape),
-    )
+    ]
+    convolved(c, x, weight, windows, int(c.args["groups"]), transposed)
 
 
 def linear(c: Call) -> None:
     x, weight = c.args["input"], c.args["weight"]
     if not isinstance(x, Live) or not isinstance(weight, Const):
         return unknown_op(c)
-    c.emit("linear", [x], dims=(len(x.shape) - 1,), weight_values=prod(weight.shape))
+    weighted(c, x, weight)
 
 
 def product_of(c: Call) -> None:
@@ -89,15 +80,9 @@ def cell(c: Call) -> None:
     sides = []
     for value, weight in ((x, c.args["w_ih"]), (memories[0], c.args["w_hh"])):
         if isinstance(value, Live) and isinstance(weight, Const):
-            shape = (*value.shape[:-1], weight.shape[0])
-            sides.append(
-                c.emit("linear", [value], shape, dims=(len(value.shape) - 1,), weight_values=prod(weight.shape))
-            )
+            sides.append(weighted(c, value, weight, (*value.shape[:-1], weight.shape[0])))
     hidden = c.shape
-    parts = []
-    for side in sides:
-        attrs = {"start": (0,), "stop": (hidden[-1],), "step": (1,)}
-        parts.append(c.emit("slice", [side], hidden, dims=(len(hidden) - 1,), attrs=attrs))
+    parts = [cut(c, side, len(hidden) - 1, 0, hidden[-1]) for side in sides]
     parts += [value for value in memories if isinstance(value, Live)]
     made = c.emit("elementwise", parts, hidden, attrs={"function": c.base})
     c.results = [made for _ in c.outs]
@@ -132,18 +117,13 @@ def layer_norm(c: Call) -> None:
 
 def pool(c: Call) -> None:
     x = c.arg("self", "input")
-    digit = next(ch for ch in c.base if ch.isdigit())
-    count = int(digit)
+    count = int(next(ch for ch in c.base if ch.isdigit()))
     kernel = spread(c.args["kernel_size"], count)
     stride = spread(c.args.get("stride") or kernel, count)
     pads, dilation = spread(c.args.get("padding", 0), count), spread(c.args.get("dilation", 1), count)
     ceil = bool(c.args.get("ceil_mode"))
-    windows = tuple(Window(k, s, d, p, p, ceil=ceil) for k, s, d, p in zip(kernel, stride, dilation, pads, strict=True))
-    rank = len(x.shape)
-    function = "max" if "max" in c.base else "avg"
-    c.emit(
-        "pool", [x], more=c.others, windows=windows, dims=tuple(range(rank - count, rank)), attrs={"function": function}
-    )
+    windows = [Window(k, s, d, p, p, ceil=ceil) for k, s, d, p in zip(kernel, stride, dilation, pads, strict=True)]
+    pooled(c, x, windows, "max" if "max" in c.base else "avg")
 
 
 def adaptive(c: Call) -> None:
@@ -160,22 +140,17 @@ def upsample(c: Call) -> None:
     x = c.arg("input", "self")
     count = len(x.shape) - 2
     mode = "nearest" if "nearest" in c.base else "cubic" if "cubic" in c.base else "linear"
-    scales = c.args.get("scale_factors")
-    ins, outs = x.shape[2:], c.shape[2:]
-    if scales:
-        scale = tuple(Fraction(float(s)).limit_denominator(10_000) for s in spread(scales, count))
-    else:
-        scale = tuple(Fraction(o, i) for i, o in zip(ins, outs, strict=True))
-    mode = "nearest_exact" if "exact" in c.base else mode
-    attrs = {"scale": scale, "mode": mode, "align_corners": bool(c.args.get("align_corners"))}
-    c.emit("upsample", [x], dims=tuple(range(2, 2 + count)), attrs=attrs)
+    given = spread(c.args.get("scale_factors") or (None,), count)
+    scale = {
+        dim: Fraction(c.shape[dim], x.shape[dim]) if s is None else Fraction(float(s)).limit_denominator(10_000)
+        for dim, s in enumerate(given, 2)
+    }
+    resized(c, x, scale, "nearest_exact" if "exact" in c.base else mode, bool(c.args.get("align_corners")))
 
 
 def pad(c: Call) -> None:
     x = c.arg("self", "input")
     amounts = list(c.arg("pad", "padding"))
-    rank = len(x.shape)
-    dims = tuple(rank - 1 - i for i in range(len(amounts) // 2))
+    ends = {len(x.shape) - 1 - i: (amounts[2 * i], amounts[2 * i + 1]) for i in range(len(amounts) // 2)}
     mode = str(c.args.get("mode") or "constant") if c.base in {"pad", "constant_pad_nd"} else c.base
-    attrs = {"before": tuple(amounts[0::2]), "after": tuple(amounts[1::2]), "mode": mode}
-    c.emit("pad", [x], dims=dims, attrs=attrs)
+    padded(c, x, ends, mode)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from ..graph import Window
 from . import vocabulary
 from .build import Call, Live, Value, dim_of, spread, unknown_op
-from .vocabulary import copies, cut, rearranged, reduced
+from .vocabulary import copies, cut, rearranged, reduced, resized
 
 
 def reshape(c: Call) -> None:
@@ -58,9 +58,7 @@ def repeat_interleave(c: Call) -> None:
     x, dim, times = c.live()[0], c.args.get("dim"), c.args.get("repeats")
     if dim is None or not isinstance(times, int):
         return unknown_op(c)
-    dim = dim_of(dim, len(x.shape))
-    attrs = {"scale": (Fraction(times),), "mode": "nearest", "align_corners": False}
-    c.emit("upsample", [x], dims=(dim,), attrs=attrs)
+    resized(c, x, {dim_of(dim, len(x.shape)): Fraction(times)}, "nearest")
 
 
 def slice_(c: Call) -> None:

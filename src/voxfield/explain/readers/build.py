@@ -1,4 +1,4 @@
-"""What the readers of operator graphs share: values that depend on the input or do not, and the graph in the making."""
+"""The graph in the making, for all readers; for those of operator graphs also what each of its nodes stands for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..graph import Op, Tensor
+from ..graph import Axis, Graph, Op, Role, Size, Tensor
 
+Sizes = tuple[Size, ...]
 Shape = tuple[int, ...]
 Owned = tuple[str, int, int, bool]  # (name, values, bytes of one, is a parameter)
 
@@ -35,25 +36,66 @@ Value = Const | Live
 
 @dataclass
 class Builder:
-    """The graph under construction: operators, tensors, and what every node of the source graph stands for."""
+    """A graph in the making: its operators in order, its tensors and inputs, and what is said beside it."""
 
+    title: str = ""
     ops: list[Op] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     inputs: list[str] = field(default_factory=list)
+    axes: dict[str, tuple[Axis, ...]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Say `text` beside the result, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def add_input(self, name: str, shape: Sizes, item_bytes: int, role: Role = "input") -> None:
+        """An input of the network, batch included in its shape."""
+        self.inputs.append(name)
+        self.tensors[name] = Tensor(name, tuple(shape), role, item_bytes)
+
+    def put(self, op: Op, shapes: Sequence[Sizes], item_bytes: int) -> None:
+        """An operator behind the others, and its outputs of these shapes."""
+        self.ops.append(op)
+        for name, shape in zip(op.outputs, shapes, strict=True):
+            self.tensors[name] = Tensor(name, shape, "activation", item_bytes)
+
+    def reached(self, outputs: Sequence[str]) -> set[str]:
+        """Every tensor that some output depends on."""
+        wanted = set(outputs)
+        for op in reversed(self.ops):
+            if wanted.intersection(op.outputs):
+                wanted.update(op.inputs)
+        return wanted
+
+    def note_idle(self, used: set[str]) -> None:
+        """Say which operators with parameters lead to none of the tensors that are used."""
+        idle = [op.name for op in self.ops if op.params and not used.intersection(op.outputs)]
+        if idle:
+            self.note(f"Computed, but no output depends on it: {', '.join(idle)}.")
+
+    def graph(self, outputs: Sequence[str], **more: Any) -> Graph:
+        """The graph as it is now, up to some outputs."""
+        parts = tuple(self.ops), dict(self.tensors), tuple(self.inputs), tuple(outputs), dict(self.axes)
+        return Graph(*parts, title=self.title, notes=tuple(self.notes), **more)
+
+
+@dataclass
+class OperatorGraph(Builder):
+    """A graph read operator by operator, which knows what every node of the source graph stands for."""
+
     values: dict[str, Value] = field(default_factory=dict)
     parts: dict[str, list[Value]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
     counted: set[str] = field(default_factory=set)
     names: dict[str, int] = field(default_factory=dict)
     inline: set[str] = field(default_factory=set)  # constants that stand in a node, not in the file's list of weights
     writes: dict[str, tuple[Value, list[tuple[int, int, int]]]] = field(default_factory=dict)
     made: dict[str, list[str]] = field(default_factory=dict)  # names of the operators that each source node became
 
-    def add_input(self, name: str, shape: Shape, item_bytes: int) -> None:
-        """An input of the network."""
-        self.inputs.append(name)
-        self.tensors[name] = Tensor(name, shape, "input", item_bytes)
-        self.values[name] = Live(name, shape, item_bytes)
+    def add_input(self, name: str, shape: Sizes, item_bytes: int, role: Role = "input") -> None:
+        super().add_input(name, shape, item_bytes, role)
+        self.values[name] = Live(name, tuple(int(size or 1) for size in shape), item_bytes)
 
     def activation(self, node: str) -> str | None:
         """The tensor that a node stands for; None when it does not depend on the input."""
@@ -114,7 +156,7 @@ LAYERS = frozenset({"conv", "conv_transpose", "linear", "rnn", "norm", "pool", "
 class Call:
     """One operator call: its arguments by name with nodes resolved to values, and where its results go."""
 
-    builder: Builder
+    builder: OperatorGraph
     node: str
     base: str
     source: str
@@ -177,21 +219,18 @@ class Call:
         attrs = fields.pop("attrs", {})
         weighted = kind in LAYERS or kind == "einsum" or attrs.get("function") in {"add", "prelu", "batch_norm"}
         params, size = b.own(self.consts(), weighted)
-        b.ops.append(
-            Op(
-                kind,
-                name,
-                tuple(v.name for v in inputs),
-                tuple(v.name for v in outputs),
-                params=params,
-                weight_bytes=size,
-                attrs=attrs,
-                source=self.source,
-                **fields,
-            )
+        op = Op(
+            kind,
+            name,
+            tuple(v.name for v in inputs),
+            tuple(v.name for v in outputs),
+            params=params,
+            weight_bytes=size,
+            attrs=attrs,
+            source=self.source,
+            **fields,
         )
-        for value in outputs:
-            b.tensors[value.name] = Tensor(value.name, value.shape, "activation", value.item_bytes)
+        b.put(op, shapes, item)
         self.results = list(outputs)
         return outputs[0]
 

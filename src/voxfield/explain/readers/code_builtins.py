@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from .code_values import Free, Function, Missing, Super, Tensor, at, number_of
+from .code_values import Function, Missing, Super, Tensor, at, number_of
 
 LONGEST_LIST = 20_000
 LARGEST_NUMBER = 10**15
@@ -82,7 +82,7 @@ def builtin(reader: Reader, name: str, args: list[Any], line: int) -> Any:
         home = function.home if isinstance(function, Function) else None
         if isinstance(function, Function) and home is not None and home.parent is not None:
             return Super(function.self_, home.parent)
-    if name in {"isinstance", "bool", "super"} or any(isinstance(a, Free | Missing) for a in args):
+    if name in {"isinstance", "bool", "super"} or any(isinstance(a, Missing) for a in args):
         return Missing(f"{name}(...)", line)
     whole = (
         args if name == "str" else [a if number_of(a) or isinstance(a, str) else reader.items(a, line) for a in args]

@@ -34,10 +34,9 @@ from .code_values import (
 )
 from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
 from .keras import fill_input
-from .keras_config import ALIASES, POSITIONAL, WITHOUT_RULE
-from .keras_layers import LAYERS, add_keras_layer, keras_axes
+from .layer_call import LayerCall
+from .layer_kinds import ALIASES, LAYERS, WITHOUT_RULE, add_layer, keras_axes, torch_input
 from .layers import LayerGraph, Origin, brief, positions_filled
-from .torch_layers import TORCH_LAYERS, TORCH_POSITIONAL, TORCH_WITHOUT_RULE, add_torch_layer, first_input
 
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
@@ -99,7 +98,7 @@ class CodeCalls:
         if isinstance(value, Tensor) and name == "shape":
             return tuple(self.net.shape(value.name))
         if isinstance(value, Tensor) and name == "T":
-            return code_functions.permute(self, value, list(reversed(range(self.net.rank(value.name)))), line)
+            return code_functions.functional(self, "permute", [value], {}, line)
         if isinstance(value, Class) and name in value.constants:
             return value.constants[name]
         if isinstance(value, tuple) and name == "values":  # of the pair that torch's max along a dim gives
@@ -109,7 +108,7 @@ class CodeCalls:
     def join(self, function: str, operands: Sequence[Any], line: int) -> Any:
         """Tensors (and plain numbers) joined value by value, or by a matrix product."""
         if function == "matmul":
-            return self._noted(code_functions.product_of(self, function, list(operands), {}, line))
+            return self._noted(code_functions.functional(self, function, operands, {}, line))
         names = []
         for operand in operands:
             if isinstance(operand, Tensor):
@@ -165,14 +164,11 @@ class CodeCalls:
         if not inputs:
             raise at(line, f"{layer.kind} is called without an input.")
         values = self.settled(layer)
-        origin = self.origin(layer)
-        if layer.framework == "torch" and layer.kind in TORCH_LAYERS:
-            found = add_torch_layer(self.net, layer.kind, values, inputs[0], origin)
-            if len(found) == 1:
-                return Tensor(found[0])
-            states = tuple(Tensor(name) for name in found[1:])
-            return Tensor(found[0]), states if len(states) > 1 else states[0]
-        return Tensor(add_keras_layer(self.net, layer.kind, values, inputs, origin))  # unknown ones as well
+        y = add_layer(self.net, layer.framework, layer.kind, values, inputs, self.origin(layer))
+        if layer.framework == "torch" and layer.kind in {"LSTM", "GRU", "RNN"}:
+            first, *states = map(Tensor, self.net.outputs_beside(y))
+            return first, tuple(states) if len(states) > 1 else states[0]
+        return Tensor(y)
 
     def origin(self, layer: Layer) -> Origin:
         """Where a layer comes from; it owns its weights however often it is applied."""
@@ -191,10 +187,10 @@ class CodeCalls:
             if key in {"activation", "name", "dtype"} or key.endswith(("initializer", "regularizer", "constraint")):
                 continue
             for one in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(one, Missing):
-                    raise self.unreadable(one, layer.line)
                 if isinstance(one, Free):
-                    open_[key] = one.path
+                    open_[key] = one.what
+                elif isinstance(one, Missing):
+                    raise self.unreadable(one, layer.line)
         if len(open_) == 1:
             raise self.unreadable(Free(next(iter(open_.values())), layer.line), layer.line)
         if open_:
@@ -217,7 +213,7 @@ class CodeCalls:
         if isinstance(value, Free):
             return at(
                 line,
-                f"the name '{value.path}' is not defined in the pasted code. Write its value, or paste the "
+                f"the name '{value.what}' is not defined in the pasted code. Write its value, or paste the "
                 "line that sets it.",
             )
         if isinstance(value, Missing):
@@ -236,13 +232,13 @@ class CodeCalls:
             return value
         if isinstance(value, tuple) and len(value) == 1:
             return self.tensor(value[0], line, hint)
-        if isinstance(value, Free) and "." not in value.path:
-            if value.path == self._free and isinstance(found := self.interpreter.scope.get(value.path), Tensor):
+        if isinstance(value, Free) and "." not in value.what:
+            if value.what == self._free and isinstance(found := self.interpreter.scope.get(value.what), Tensor):
                 return found
             if self._free is None and not self.net.inputs:
-                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line, self._dims(value.path))
-                self._free = value.path
-                self.interpreter.scope[value.path] = made
+                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line, self._dims(value.what))
+                self._free = value.what
+                self.interpreter.scope[value.what] = made
                 return made
         raise self.unreadable(value, line)
 
@@ -275,7 +271,7 @@ class CodeCalls:
         known = self.given if not self.net.inputs else None
         sizes = [batch if isinstance(batch, int) else None, *shape]
         for size in sizes:
-            if isinstance(size, Free | Missing) and known is None:
+            if isinstance(size, Missing) and known is None:
                 raise self.unreadable(size, line)
         own = tuple(size if isinstance(size, int) and not isinstance(size, bool) else None for size in sizes)
         return self.new_input(fill_input(own, known), line, keras=True)
@@ -299,7 +295,7 @@ class CodeCalls:
         keras = self.framework == "keras"
         for layer in layers:
             asked = self._asked(layer)
-            if asked is None:
+            if asked is None or (layer.kind == "Linear" and self.given and len(self.given) > len(asked)):
                 continue
             if dims == -1 and len(asked) > 2 and asked[1] == 1:
                 asked = (asked[0], *asked[2:])
@@ -326,7 +322,7 @@ class CodeCalls:
     def _asked(self, layer: Layer) -> Shape | None:
         values = self.settled(layer)
         if layer.framework == "torch":
-            return first_input(layer.kind, values, self.origin(layer))
+            return torch_input(LayerCall(self.net, layer.kind, values, (), self.origin(layer), torch=True))
         shape = values.get("batch_input_shape") or values.get("batch_shape")
         if isinstance(shape, list | tuple):
             return (1, *shape[1:])
@@ -390,52 +386,45 @@ class CodeCalls:
             return KNOWN_ANSWERS[kind]
         if kind in {"ModuleList", "OrderedDict", "ModuleDict"}:
             return args[0] if args else []
-        if kind in (TORCH_WITHOUT_RULE if torch else WITHOUT_RULE):
-            return Layer(kind, dict(named), "torch" if torch else "keras", line)
-        if torch and kind in TORCH_LAYERS:
-            return self.layer(kind, TORCH_POSITIONAL.get(kind, ""), "torch", args, named, line)
-        if not torch and ALIASES.get(kind, kind) in {*LAYERS, *POSITIONAL}:
-            return self.layer(kind, POSITIONAL.get(ALIASES.get(kind, kind), ""), "keras", args, named, line)
-        if function.path == "__import__" or kind in {"eval", "exec", "open"}:
-            raise at(line, f"'{function.path}(...)' is never run; paste the layers alone.")
+        framework = "torch" if torch else "keras"
+        if kind in WITHOUT_RULE[framework]:
+            return Layer(kind, dict(named), framework, line)
+        if ALIASES.get(kind, kind) in LAYERS[framework]:
+            return self.layer(kind, framework, args, named, line)
+        if function.what == "__import__" or kind in {"eval", "exec", "open"}:
+            raise at(line, f"'{function.what}(...)' is never run; paste the layers alone.")
         if kind in PASS_THROUGH and args:
             return args[0]
         found = code_functions.functional(self, kind, args, named, line, torch=function.root == "torch")
         if found is not None:
             return self._noted(found)
-        if kind[:1].isupper() and function.path != kind and _holds_no_tensor(args) and kind not in {"Adam", "Variable"}:
+        if kind[:1].isupper() and function.what != kind and _holds_no_tensor(args) and kind not in {"Adam", "Variable"}:
             lone = function.root in {"layers", "keras", "tf", "nn", "torch", "L", "tfl"}
-            if lone and not (set(function.path.split(".")) & {"optim", "optimizers", "losses", "callbacks", "metrics"}):
-                return self.layer(kind, "", "unknown", args, named, line)
+            if lone and not (set(function.what.split(".")) & {"optim", "optimizers", "losses", "callbacks", "metrics"}):
+                raise at(
+                    line,
+                    f"the layer '{kind}' is not known; known are the usual convolution, pooling, recurrent, dense, "
+                    "normalisation, padding, reshaping and merging layers of Keras and torch.",
+                )
         if not _holds_no_tensor(args) or not _holds_no_tensor(list(named.values())):
-            raise at(line, f"'{function.path}' is neither defined in the pasted code nor a layer that is known.")
-        return Missing(f"{function.path}(...)", line)
+            raise at(line, f"'{function.what}' is neither defined in the pasted code nor a layer that is known.")
+        return Missing(f"{function.what}(...)", line)
 
     def _is_torch(self, function: Free) -> bool:
-        parts = function.path.split(".")
+        parts = function.what.split(".")
         if parts[0] in {"tf", "keras", "layers", "tfl", "L"} or "keras" in parts:
             return False
         return self.framework == "torch" or "nn" in parts or "torch" in parts
 
-    def layer(
-        self, kind: str, positional: str, framework: str, args: list[Any], named: dict[str, Any], line: int
-    ) -> Layer:
+    def layer(self, kind: str, framework: str, args: Sequence[Any], named: Mapping[str, Any], line: int) -> Layer:
         """A layer with its positional arguments under their names."""
-        if framework == "unknown":
-            raise at(
-                line,
-                f"the layer '{kind}' is not known; known are the usual convolution, pooling, recurrent, dense, "
-                "normalisation, padding, reshaping and merging layers of Keras and torch.",
-            )
-        names = positional.split()
+        names = LAYERS[framework][ALIASES.get(kind, kind)].arguments
         if len(args) > len(names):
             raise at(line, f"{kind} with {len(args)} positional arguments; known are {', '.join(names) or 'none'}.")
-        values = dict(zip(names, args, strict=False))
-        for key, value in named.items():
-            if key in values:
-                raise at(line, f"{kind} is given {key} twice.")
-            values[key] = value
-        return Layer(kind, values, framework, line)
+        twice = next((key for key in names[: len(args)] if key in named), None)
+        if twice is not None:
+            raise at(line, f"{kind} is given {twice} twice.")
+        return Layer(kind, {**dict(zip(names, args, strict=False)), **named}, framework, line)
 
     def _input(self, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
         batch = named.get("batch_shape") or named.get("batch_input_shape")

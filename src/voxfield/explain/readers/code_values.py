@@ -53,27 +53,28 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Free:
-    """A name that the code does not define: a module (`nn.functional`), the input (`x`), or something missing."""
-
-    path: str
-    line: int
-
-    @property
-    def last(self) -> str:
-        return self.path.rsplit(".", 1)[-1]
-
-    @property
-    def root(self) -> str:
-        return self.path.split(".", 1)[0]
-
-
-@dataclass(frozen=True)
 class Missing:
-    """What a call gave that cannot be read; an error once something depends on it."""
+    """What a call or an operation gave that cannot be read; an error once something depends on it."""
 
     what: str
     line: int
+
+    def followed(self) -> Missing:
+        """What an operation on it gives."""
+        return Missing(self.what, self.line)
+
+
+@dataclass(frozen=True)
+class Free(Missing):
+    """A name that the code does not define: a module (`nn.functional`), the input (`x`), or something missing."""
+
+    @property
+    def last(self) -> str:
+        return self.what.rsplit(".", 1)[-1]
+
+    @property
+    def root(self) -> str:
+        return self.what.split(".", 1)[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -150,7 +150,7 @@ class Interpreter:
                     self.assign(one, part)
             case ast.Attribute():
                 owner = self.value(target.value)
-                if isinstance(owner, Free) and owner.path == "self":
+                if isinstance(owner, Free) and owner.what == "self":
                     owner = self.scope["self"] = Instance(None)
                 if isinstance(owner, Instance):
                     prefix = f"{owner.name}." if owner.name else ""
@@ -159,7 +159,7 @@ class Interpreter:
                 owner, key = self.value(target.value), self.value(target.slice)
                 if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(key, int) and key < len(owner)):
                     owner[key] = value
-                elif not isinstance(owner, Free | Missing):
+                elif not isinstance(owner, Missing):
                     raise at(target.lineno, "assigning into a tensor cannot be followed.")
             case _:
                 raise at(target.lineno, f"'{ast.unparse(target)}' cannot be assigned to here.")
@@ -234,9 +234,9 @@ class Interpreter:
                 return method
             return Free(f"self.{name}", line)
         if isinstance(owner, Free):
-            if name in ASKED_OF_TENSORS and owner.path not in MODULES and "." not in owner.path:
+            if name in ASKED_OF_TENSORS and owner.what not in MODULES and "." not in owner.what:
                 return self.calls.attribute(self.calls.tensor(owner, line), name, line)
-            return Free(f"{owner.path}.{name}", line)
+            return Free(f"{owner.what}.{name}", line)
         if isinstance(owner, Missing):
             return owner
         if isinstance(owner, Super):
@@ -264,8 +264,8 @@ class Interpreter:
                 keywords.update(value)
             else:
                 raise at(node.lineno, "**arguments that are not written out cannot be read.")
-        if isinstance(function, Free) and function.path in BUILTINS:
-            return builtin(self, function.path, args, node.lineno)
+        if isinstance(function, Free) and function.what in BUILTINS:
+            return builtin(self, function.what, args, node.lineno)
         return self.calls.call(function, args, keywords, node.lineno)
 
     def enter(self, function: Function, args: list[Any], keywords: Mapping[str, Any], line: int) -> Any:
@@ -322,9 +322,8 @@ class Interpreter:
             if function is None:
                 raise at(line, f"'{ast.unparse(node)[:60]}' is not an operation on tensors that can be read.")
             return self.calls.join(function, [left, right], line)
-        if isinstance(left, Free | Missing) or isinstance(right, Free | Missing):
-            unknown = left if isinstance(left, Free | Missing) else right
-            return Missing(unknown.path if isinstance(unknown, Free) else unknown.what, unknown.line)
+        if isinstance(left, Missing) or isinstance(right, Missing):
+            return left.followed() if isinstance(left, Missing) else right.followed()
         if isinstance(node.op, ast.Add) and left is None and isinstance(right, str):
             return right.lstrip("_")  # `name + "_conv"` where nobody gave the name
         if left is None or right is None:
@@ -358,8 +357,8 @@ class Interpreter:
             return not self.truth(value, node.lineno)
         if isinstance(value, Tensor):
             return self.calls.join("negative", [value], node.lineno)
-        if isinstance(value, Free | Missing):
-            return Missing(value.path if isinstance(value, Free) else value.what, value.line)
+        if isinstance(value, Missing):
+            return value.followed()
         if not isinstance(value, int | float):
             raise at(node.lineno, f"'{ast.unparse(node)[:60]}' cannot be worked out.")
         return -value if isinstance(node.op, ast.USub) else +value
@@ -377,8 +376,8 @@ class Interpreter:
         for kind, part in zip(node.ops, node.comparators, strict=True):
             right = self.value(part)
             for side in (left, right):
-                if isinstance(side, Missing | Free):
-                    return Missing(side.path if isinstance(side, Free) else side.what, side.line)
+                if isinstance(side, Missing):
+                    return side.followed()
             try:
                 if not COMPARISONS[type(kind)](left, right):
                     return False
@@ -389,9 +388,8 @@ class Interpreter:
 
     def truth(self, value: Any, line: int) -> bool:
         """Whether a condition holds."""
-        if isinstance(value, Free | Missing):
-            what = value.path if isinstance(value, Free) else value.what
-            raise at(line, f"the condition depends on '{what}', which is not defined in the code.")
+        if isinstance(value, Missing):
+            raise at(line, f"the condition depends on '{value.what}', which is not defined in the code.")
         return bool(value)
 
     def _subscript(self, node: ast.Subscript) -> Any:
@@ -399,8 +397,8 @@ class Interpreter:
         if isinstance(owner, Tensor):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             return self.calls.cut(owner, [self._key(part) for part in parts], node.lineno)
-        if isinstance(owner, Free | Missing):
-            return Missing(owner.path if isinstance(owner, Free) else owner.what, owner.line)
+        if isinstance(owner, Missing):
+            return owner.followed()
         key = self._key(node.slice)
         owner = owner if isinstance(owner, dict | str | tuple) else self.items(owner, node.lineno)
         try:
@@ -438,9 +436,8 @@ class Interpreter:
             return list(value.layers)
         if isinstance(value, Iterable) and not isinstance(value, str | bytes):
             return list(value)
-        what = value.path if isinstance(value, Free) else value.what if isinstance(value, Missing) else None
-        if what is not None:
-            raise at(line, f"'{what}' is not defined in the code, so its entries are not known.")
+        if isinstance(value, Missing):
+            raise at(line, f"'{value.what}' is not defined in the code, so its entries are not known.")
         raise at(line, "a list was expected here.")
 
     def _text(self, node: ast.expr) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..graph import Axis, Graph
 from ..shapes import Shape
-from .keras_layers import add_keras_layer, keras_axes, settled_axes
+from .layer_kinds import add_layer, keras_axes, settled_axes
 from .layers import LayerGraph, Origin
 
 LARGEST_CONFIG_BYTES = 64 * 1024 * 1024
@@ -126,9 +126,9 @@ def _model(config: Mapping[str, Any], title: str, given: Shape | None, axes: tup
     inputs = []
     for i, shape in enumerate(shapes):
         filled = fill_input(shape, given if i == 0 else None)
-        inputs.append(net.input(filled, keras_axes(filled, axes if i == 0 else None)))
+        inputs.append(net.input(filled, (axes if i == 0 else None) or keras_axes(filled)))
     outputs = _run(net, config, inputs, "", 0)
-    graph = net.graph(outputs)
+    graph = net.finished(outputs)
     return settled_axes(graph) if axes is None else graph
 
 
@@ -196,7 +196,7 @@ def _apply(net: LayerGraph, layer: Mapping[str, Any], xs: list[str], prefix: str
     if kind in MODELS and isinstance(values, Mapping) and "layers" in values:
         return _run(net, layer, xs, f"{prefix}{name}.", depth + 1)
     origin = Origin(f"{prefix}{name}", kind, None, f"{prefix}{name}")
-    return [add_keras_layer(net, kind, values, xs, origin)]
+    return [add_layer(net, "keras", kind, values, xs, origin)]
 
 
 def _functional(net: LayerGraph, inner: Mapping[str, Any], inputs: list[str], prefix: str, depth: int) -> list[str]:

@@ -14,8 +14,9 @@ from math import prod
 from typing import Any
 
 from ...errors import ExplainError
-from ..graph import Axis, Graph, Op, Size, Tensor, Window
+from ..graph import Axis, Graph, Op, Size, Window
 from ..shapes import Shape, output_shape, shape_text
+from .build import Builder
 
 ITEM_BYTES = 4
 MOST_UPSAMPLING = 65_536
@@ -43,53 +44,58 @@ class Origin:
         shown = f"{self.source} '{self.name}'" if self.source and self.source != self.name else self.name
         return shown if self.line is None else f"line {self.line}, {shown}"
 
+    def fail(self, text: str) -> ExplainError:
+        """What is raised when the layer cannot be."""
+        return ExplainError(f"{self.where}: {text}")
 
-class LayerGraph:
+
+class LayerGraph(Builder):
     """Builds one `Graph`."""
 
     def __init__(self, title: str) -> None:
-        self.title = title
-        self.notes: list[str] = []
+        super().__init__(title)
         self.variables: dict[str, tuple[str, int]] = {}  # what the code calls a tensor, and on which line
-        self._ops: list[Op] = []
-        self._tensors: dict[str, Tensor] = {}
-        self._inputs: list[str] = []
-        self._axes: dict[str, tuple[Axis, ...]] = {}
         self._owned: set[Hashable] = set()
         self._names: set[str] = set()
         self._counts: dict[str, int] = {}
+        self._beside: dict[str, tuple[str, ...]] = {}
         self._up: dict[str, int] = {}  # how many positions of each tensor one of the input was spread over, at most
 
     # what there is so far
 
     def shape(self, tensor: str) -> Shape:
         """The shape of a tensor made so far."""
-        return self._tensors[tensor].shape
+        return self.tensors[tensor].shape
 
     def rank(self, tensor: str) -> int:
         """The number of dims of a tensor made so far, batch included."""
-        return len(self._tensors[tensor].shape)
+        return len(self.tensors[tensor].shape)
 
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The inputs made so far."""
-        return tuple(self._inputs)
+    def dim(self, tensor: str, dim: object, origin: Origin) -> int:
+        """A dim counted from either end as one counted from the front.
 
-    def note(self, text: str) -> None:
-        """Say `text` beside the result, once."""
-        if text not in self.notes:
-            self.notes.append(text)
+        Raises:
+            ExplainError: the tensor has no such dim.
+        """
+        rank = self.rank(tensor)
+        if isinstance(dim, bool) or not isinstance(dim, int) or not -rank <= dim < rank:
+            raise origin.fail(f"dim {brief(dim)} of an array of shape {shape_text(self.shape(tensor))}.")
+        return dim % rank
+
+    def outputs_beside(self, tensor: str) -> tuple[str, ...]:
+        """All outputs of the operator whose first output a tensor is."""
+        return self._beside[tensor]
 
     def fresh(self, name: str) -> str:
         """`name`, or `name_1`, `name_2` ... when it is taken."""
         found = name
-        while found in self._names or found in self._tensors:
+        while found in self._names or found in self.tensors:
             self._counts[name] = self._counts.get(name, 0) + 1
             found = f"{name}_{self._counts[name]}"
         self._names.add(found)
         return found
 
-    def graph(self, outputs: Sequence[str], *, keep_idle: bool = False) -> Graph:
+    def finished(self, outputs: Sequence[str], *, keep_idle: bool = False) -> Graph:
         """The finished graph.
 
         Args:
@@ -99,25 +105,21 @@ class LayerGraph:
         Raises:
             ExplainError: no operator leads from the input to the outputs.
         """
-        wanted, used = set(outputs), set()
-        for op in reversed(self._ops):
-            if wanted & set(op.outputs):
-                used.add(op.name)
-                wanted |= set(op.inputs)
+        wanted = self.reached(outputs)
+        used = [op for op in self.ops if wanted.intersection(op.outputs)]
         if not used:
             raise ExplainError(f"{self.title}: there is no layer between its input and its output.")
-        if not wanted & set(self._inputs):
+        if not wanted.intersection(self.inputs):
             raise ExplainError(f"{self.title}: its output does not depend on any input.")
-        kept = tuple(op for op in self._ops if op.name in used or (keep_idle and op.kind != "constant"))
-        idle = [op.name for op in kept if op.name not in used and op.params]
-        if idle:
-            self.note(f"Computed, but no output depends on it: {', '.join(idle)}.")
-        names = wanted.union(*(set(op.inputs) | set(op.outputs) for op in kept))
-        tensors = {name: t for name, t in self._tensors.items() if name in names}
-        inputs = tuple(name for name in self._inputs if name in names)
-        axes = {name: self._axes[name] for name in inputs}
-        notes, called = tuple(self.notes), dict(self.variables)
-        return Graph(kept, tensors, inputs, tuple(outputs), axes, self.title, notes, variables=called)
+        if keep_idle:
+            self.note_idle(wanted)
+            used = [op for op in self.ops if op.kind != "constant" or wanted.intersection(op.outputs)]
+        self.ops = used
+        names = wanted.union(*((*op.inputs, *op.outputs) for op in used))
+        self.tensors = {name: tensor for name, tensor in self.tensors.items() if name in names}
+        self.inputs = [name for name in self.inputs if name in names]
+        self.axes = {name: self.axes[name] for name in self.inputs}
+        return self.graph(outputs, variables=dict(self.variables))
 
     # adding
 
@@ -129,10 +131,8 @@ class LayerGraph:
                     f"The input shape {shape_text(shape)} has a size of {size}; possible are 1 to 10^11."
                 )
         name = self.fresh(name)
-        self._tensors[name] = Tensor(name, tuple(shape), "input", ITEM_BYTES)
-        self._inputs.append(name)
-        self._up[name] = 1
-        self._axes[name] = axes
+        self.add_input(name, shape, ITEM_BYTES)
+        self._up[name], self.axes[name] = 1, axes
         return name
 
     def add(
@@ -154,8 +154,8 @@ class LayerGraph:
         **attrs: Any,
     ) -> str:
         """Adds one operator and returns the name of its first output."""
-        if len(self._ops) >= MOST_OPERATORS:
-            raise ExplainError(f"{origin.where}: the network has more than {MOST_OPERATORS} operators.")
+        if len(self.ops) >= MOST_OPERATORS:
+            raise origin.fail(f"the network has more than {MOST_OPERATORS} operators.")
         shapes = [self.shape(t) for t in inputs]
         if origin.owner is not None:
             if origin.owner in self._owned:
@@ -180,15 +180,13 @@ class LayerGraph:
         )
         up = max((self._up[t] for t in inputs), default=1) * _upsampling(op)
         if up > MOST_UPSAMPLING:
-            raise ExplainError(f"{origin.where}: upsampling by {up} in all; at most {MOST_UPSAMPLING} can be followed.")
+            raise origin.fail(f"upsampling by {up} in all; at most {MOST_UPSAMPLING} can be followed.")
         made = output_shape(op, shapes, channels) if shape is None else shape
-        outputs = []
-        for i, one in enumerate((made, *more_outputs)):
-            tensor = self.fresh(f"{name}:{i}")
-            self._tensors[tensor] = Tensor(tensor, one, "activation", ITEM_BYTES)
-            self._up[tensor] = up
-            outputs.append(tensor)
-        self._ops.append(op.with_(outputs=tuple(outputs)))
+        shapes = [made, *more_outputs]
+        outputs = tuple(self.fresh(f"{name}:{i}") for i in range(len(shapes)))
+        self.put(op.with_(outputs=outputs), shapes, ITEM_BYTES)
+        self._up |= dict.fromkeys(outputs, up)
+        self._beside[outputs[0]] = outputs
         return outputs[0]
 
     def conv(
@@ -213,7 +211,7 @@ class LayerGraph:
         check_width(groups, "groups", origin)
         for what, count in (("input channels", channels), ("filters", filters)):
             if count is not None and count % groups:
-                raise ExplainError(f"{origin.where}: {count} {what} cannot be split into {groups} groups.")
+                raise origin.fail(f"{count} {what} cannot be split into {groups} groups.")
         weights: int | None = None
         if channels is not None and filters is not None:
             weights = channels // groups * filters * prod(w.kernel for w in windows)
@@ -304,13 +302,13 @@ class LayerGraph:
         """
         have = self.shape(x)
         if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
-            raise ExplainError(f"{origin.where}: {shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
+            raise origin.fail(f"{shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
         return self.add("reshape", [x], origin, shape=shape)
 
     def upsample(self, x: str, origin: Origin, *, dims: Sequence[int], scale: Sequence[int], mode: str) -> str:
         """Every position repeated or interpolated `scale` times."""
         if any(s < 1 for s in scale):
-            raise ExplainError(f"{origin.where}: an upsampling factor of {min(scale)}; factors start at 1.")
+            raise origin.fail(f"an upsampling factor of {min(scale)}; factors start at 1.")
         factors = tuple(Fraction(s) for s in scale)
         return self.add("upsample", [x], origin, dims=tuple(dims), scale=factors, mode=mode, align_corners=False)
 
@@ -350,18 +348,36 @@ def brief(value: object) -> str:
 def check_width(count: int, what: str, origin: Origin) -> None:
     """Refuses numbers of channels, groups or units that no layer has."""
     if not 1 <= count <= MOST_POSITIONS:
-        raise ExplainError(f"{origin.where}: {count} {what}; 1 to {MOST_POSITIONS} are possible.")
+        raise origin.fail(f"{count} {what}; 1 to {MOST_POSITIONS} are possible.")
 
 
 def check_window(window: Window, origin: Origin) -> None:
     """Refuses kernels, strides and dilations below 1 and negative padding, naming the layer."""
     for what, value in (("kernel", window.kernel), ("stride", window.stride), ("dilation", window.dilation)):
         if value < 1:
-            raise ExplainError(f"{origin.where}: a {what} of {value}; it is a whole number from 1 up.")
+            raise origin.fail(f"a {what} of {value}; it is a whole number from 1 up.")
     if min(window.pad_start, window.pad_end, window.output_padding) < 0:
-        raise ExplainError(f"{origin.where}: negative padding ({window.pad_start}, {window.pad_end}).")
+        raise origin.fail(f"negative padding ({window.pad_start}, {window.pad_end}).")
     if max(window.kernel, window.stride, window.dilation, window.pad_start, window.pad_end) > MOST_POSITIONS:
-        raise ExplainError(f"{origin.where}: a size above {MOST_POSITIONS}, which no such layer has.")
+        raise origin.fail(f"a size above {MOST_POSITIONS}, which no such layer has.")
+
+
+def same_padding(net: LayerGraph, where: str, size: Size, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Positions added before and after by `same`: as many outputs as input / stride, the odd one at the END.
+
+    With a stride the amount depends on the size; when that is not known a multiple of the stride is assumed, aloud.
+    """
+    reach = (kernel - 1) * dilation + 1
+    if size is None:
+        if stride > 1:
+            net.note(
+                f"{where}: 'same' padding depends on the input size, which is not known: a multiple of the stride "
+                f"{stride} was assumed."
+            )
+        total = max(0, reach - stride)
+    else:
+        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
+    return total // 2, total - total // 2
 
 
 _BRIEF = reprlib.Repr()

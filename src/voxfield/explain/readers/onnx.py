@@ -15,8 +15,8 @@ from typing import Any
 
 from ...errors import ExplainError, MissingExtraError
 from ..axes import settled_dims
-from ..graph import Axis, Graph, Tensor, axes_of
-from .build import Builder, Const
+from ..graph import Graph, axes_of
+from .build import Const, OperatorGraph
 from .onnx_ops import read_node
 
 SPEECH_RATE_HZ = 16000
@@ -49,15 +49,15 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
     shapes = input_shapes(inputs, states, input_shape, title)
     rates = {value.name for value in inputs if RATE_NAME.fullmatch(value.name) and prod(shapes[value.name]) == 1}
     resolved = resolve(model, shapes, {name: SPEECH_RATE_HZ for name in rates})
-    builder = Builder()
+    builder = OperatorGraph(title)
     for value in inputs:
         if value.name in rates:
             builder.values[value.name] = Const(shapes[value.name], (), 8)
             builder.notes.append(f"The input '{value.name}' is the sample rate: {SPEECH_RATE_HZ} was assumed.")
             continue
-        builder.add_input(value.name, shapes[value.name], item_bytes(value.type.tensor_type.elem_type))
-        if value.name in states:
-            builder.tensors[value.name] = Tensor(value.name, shapes[value.name], "state", 4)
+        state = value.name in states
+        item = 4 if state else item_bytes(value.type.tensor_type.elem_type)
+        builder.add_input(value.name, shapes[value.name], item, "state" if state else "input")
     for name, tensor in resolved.weights.items():
         shape, item = tuple(tensor.dims), item_bytes(tensor.data_type)
         trained = is_float(tensor.data_type) and bool(shape) and (name in initial or prod(shape) > 1)
@@ -73,15 +73,11 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
     main = next((name for name in builder.inputs if name not in states), None)
     if main is None:
         raise ExplainError(f"{title}: all of its inputs look like states: {', '.join(sorted(states))}.")
-    axes: dict[str, tuple[Axis, ...]] = {}
-    for value in inputs:
-        if value.name in builder.inputs and value.name not in states and len(shapes[value.name]) > 0:
-            axes[value.name] = axes_of(len(shapes[value.name]), layout if value.name == main else None)
-    graph = Graph(
-        tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(made), axes, title, tuple(builder.notes),
-        loops=tuple((name, shown) for name, out in loops.items() if (shown := builder.activation(out)) is not None),
-    )  # fmt: skip
-    return settled_dims(graph, layout)
+    for name in builder.inputs:
+        if name not in states and shapes[name]:
+            builder.axes[name] = axes_of(len(shapes[name]), layout if name == main else None)
+    after = ((name, builder.activation(out)) for name, out in loops.items())
+    return settled_dims(builder.graph(made, loops=tuple((name, out) for name, out in after if out is not None)), layout)
 
 
 def load(what: str | Path | bytes) -> tuple[Any, str]:

@@ -10,7 +10,7 @@ from ...errors import ExplainError
 from ..graph import Window
 from .build import Const, Live, Shape, dim_of, unknown_op
 from .onnx_node import Node
-from .vocabulary import matrix_product, named_product, reduced
+from .vocabulary import convolved, matrix_product, named_product, pooled, reduced, resized, weighted
 
 
 def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = False) -> tuple[Window, ...]:
@@ -58,16 +58,7 @@ def conv(n: Node) -> None:
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     fits(n, weight, f"{x.shape[1]} input channels in groups", groups, groups > 0 and channels == x.shape[1])
     fits(n, weight, "rank", len(x.shape), len(weight.shape) == len(x.shape))
-    windows = windows_of(n, taps, x.shape[2:], transposed)
-    n.emit(
-        "conv_transpose" if transposed else "conv",
-        [x],
-        windows=windows,
-        dims=tuple(range(2, len(x.shape))),
-        channel_dim=1,
-        groups=int(n.options.get("group", 1)),
-        weight_values=prod(weight.shape),
-    )
+    convolved(n, x, weight, windows_of(n, taps, x.shape[2:], transposed), groups, transposed)
 
 
 def fits(n: Node, weight: Const, what: str, value: object, right: bool) -> None:
@@ -90,7 +81,7 @@ def matmul(n: Node) -> None:
     if a is None or b is None:
         return unknown_op(n)
     if isinstance(a, Live) and isinstance(b, Const) and len(b.shape) == 2:
-        n.emit("linear", [a], dims=(len(a.shape) - 1,), weight_values=prod(b.shape))
+        weighted(n, a, b)
     else:
         matrix_product(n, a, b)
 
@@ -99,7 +90,7 @@ def gemm(n: Node) -> None:
     a, b = n.value(0), n.value(1)
     if not isinstance(a, Live) or not isinstance(b, Const) or n.options.get("transA"):
         return unknown_op(n)
-    n.emit("linear", [a], dims=(1,), weight_values=prod(b.shape))
+    weighted(n, a, b)
 
 
 def einsum(n: Node) -> None:
@@ -165,15 +156,7 @@ def norm(n: Node) -> None:
 def pool(n: Node) -> None:
     x = n.first()
     taps = list(n.options["kernel_shape"])
-    attrs = {"function": "max" if n.base == "MaxPool" else "avg"}
-    n.emit(
-        "pool",
-        [x],
-        more=n.others,
-        windows=windows_of(n, taps, x.shape[2:]),
-        dims=tuple(range(2, len(x.shape))),
-        attrs=attrs,
-    )
+    pooled(n, x, windows_of(n, taps, x.shape[2:]), "max" if n.base == "MaxPool" else "avg")
 
 
 def global_pool(n: Node) -> None:
@@ -187,11 +170,9 @@ def resize(n: Node) -> None:
     dims = tuple(d for d, (i, o) in enumerate(zip(x.shape, n.shape, strict=True)) if i != o)
     transform = n.options.get("coordinate_transformation_mode", "half_pixel" if n.base == "Resize" else "asymmetric")
     mode = n.options.get("mode", "nearest")
-    corners = transform == "align_corners"
     if mode == "nearest":
         floors = transform == "asymmetric" and n.options.get("nearest_mode", "floor") == "floor"
         mode = "nearest" if floors else "nearest_exact"
     elif transform == "asymmetric" or mode not in {"linear", "cubic"}:
         return unknown_op(n)
-    scale = tuple(Fraction(n.shape[d], x.shape[d]) for d in dims)
-    n.emit("upsample", [x], dims=dims, attrs={"scale": scale, "mode": mode, "align_corners": corners})
+    resized(n, x, {d: Fraction(n.shape[d], x.shape[d]) for d in dims}, mode, transform == "align_corners")

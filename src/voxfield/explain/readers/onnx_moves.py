@@ -7,7 +7,7 @@ from itertools import product
 from . import vocabulary
 from .build import Const, Live, dim_of, unknown_op
 from .onnx_node import Node
-from .vocabulary import copies, cut, rearranged, reduced
+from .vocabulary import copies, cut, padded, rearranged, reduced
 
 
 def pad(n: Node) -> None:
@@ -18,13 +18,8 @@ def pad(n: Node) -> None:
     rank = len(x.shape)
     dims = [dim_of(int(d), rank) for d in axes] if axes else list(range(len(amounts) // 2))
     half = len(amounts) // 2
-    kept = [i for i in range(half) if amounts[i] or amounts[i + half]]
-    attrs = {
-        "before": tuple(int(amounts[i]) for i in kept),
-        "after": tuple(int(amounts[i + half]) for i in kept),
-        "mode": n.options.get("mode", "constant"),
-    }
-    n.emit("pad", [x], dims=tuple(dims[i] for i in kept), attrs=attrs)
+    ends = {dims[i]: (amounts[i], amounts[i + half]) for i in range(half) if amounts[i] or amounts[i + half]}
+    padded(n, x, ends, n.options.get("mode", "constant"))
 
 
 def reshape(n: Node) -> None:

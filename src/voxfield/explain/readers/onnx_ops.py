@@ -7,12 +7,12 @@ from typing import Any
 
 from ...errors import ExplainError
 from . import onnx_layers, onnx_moves
-from .build import Builder, Const, Shape, unknown_op
+from .build import Const, OperatorGraph, Shape, unknown_op
 from .onnx_node import Node, attribute
 
 
 def read_node(
-    builder: Builder, proto: Any, number: int, shapes: Mapping[str, Shape], constants: Mapping[str, Any]
+    builder: OperatorGraph, proto: Any, number: int, shapes: Mapping[str, Shape], constants: Mapping[str, Any]
 ) -> None:
     """Add what one ONNX node means to the builder."""
     name = proto.name or f"{proto.op_type}_{number}"

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from ...errors import ExplainError
 from .code_values import snake_case
-from .keras_config import ALIASES
-from .keras_layers import LAYERS
-from .torch_layers import TORCH_LAYERS
+from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
 _ROW = re.compile(
@@ -51,9 +49,9 @@ def module_code(text: str) -> tuple[str, list[str]]:
         end = _closing(text, match.end() - 1)
         inner = text[match.end() : end]
         kind = match["kind"]
-        if _LINE.search(inner) or (kind not in TORCH_LAYERS and "\n" in inner):
+        if _LINE.search(inner) or (kind not in LAYERS["torch"] and "\n" in inner):
             continue
-        if kind not in TORCH_LAYERS:
+        if kind not in LAYERS["torch"]:
             unknown.append(kind)
             continue
         names.append(".".join(name for _, name in path))
@@ -160,9 +158,9 @@ def summary_code(text: str) -> tuple[str, list[str]]:
 
 def _whole(kind: str, name: str) -> str:
     """The class of a layer; where a summary cuts it off, that which its default name stands for."""
-    if kind not in {*LAYERS, *ALIASES}:
+    if kind not in KERAS_NAMES:
         stem = re.sub(r"_\d+$", "", name)
-        kind = next((one for one in (*LAYERS, *ALIASES) if one.startswith(kind) and snake_case(one) == stem), kind)
+        kind = next((one for one in sorted(KERAS_NAMES) if one.startswith(kind) and snake_case(one) == stem), kind)
     return ALIASES.get(kind, kind)
 
 

@@ -13,12 +13,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .keras_config import ALIASES
-from .keras_layers import LAYERS
-from .torch_layers import TORCH_LAYERS, TORCH_WITHOUT_RULE
+from .layer_kinds import KERAS_NAMES, LAYERS, WITHOUT_RULE
 
 FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’＋－＊／＃＿", "(),:=[]{};.\"\"''+-*/#_")
-KNOWN = frozenset({*LAYERS, *ALIASES, *TORCH_LAYERS, *TORCH_WITHOUT_RULE, "Sequential", "Input", "InputLayer", "Model"})
+KNOWN = KERAS_NAMES | {*LAYERS["torch"], *WITHOUT_RULE["torch"], "Sequential", "Input", "InputLayer", "Model"}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 LONGEST_EXPRESSION = 20_000
 

@@ -21,11 +21,9 @@ from ..shapes import Shape
 from .code_calls import FORWARD, CodeCalls
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
 from .interpret import ReturnedSignal
-from .keras_config import ALIASES
-from .keras_layers import LAYERS, settled_axes
+from .layer_kinds import KERAS_NAMES, LAYERS, settled_axes
 from .layers import LayerGraph
 from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
-from .torch_layers import TORCH_LAYERS
 
 LARGEST_TEXT = 500_000
 MOST_PROSE_LINES = 2_000
@@ -43,8 +41,8 @@ USUAL = (  # what a parameter's name asks for, and the value assumed where nobod
         64,
     ),
 )
-KERAS_ONLY = {k for k in (*LAYERS, *ALIASES) if k not in TORCH_LAYERS}
-TORCH_ONLY = {k for k in TORCH_LAYERS if k not in LAYERS and k not in ALIASES}
+KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
+TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
 
 
@@ -86,8 +84,8 @@ def read_snippet(
         net.note("The line breaks are lost: where the body of a loop or an `else` ends was guessed.")
     names = [tensor.name for tensor in outputs]
     if calls.framework == "torch":
-        return settled_dims(net.graph(names, keep_idle=True), layout)
-    return net.graph(names) if layout else settled_axes(net.graph(names))
+        return settled_dims(net.finished(names, keep_idle=True), layout)
+    return net.finished(names) if layout else settled_axes(net.finished(names))
 
 
 def _with_models(source: str) -> str:

@@ -22,7 +22,7 @@ import re
 
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Size, Window
-from .layers import LayerGraph, Origin
+from .layers import LayerGraph, Origin, same_padding
 
 NUMBERS = r"-?\d{1,9}(?:x-?\d{1,9})*"
 LAYER = re.compile(
@@ -77,7 +77,7 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
     x = net.input(_input(net, input_shape, rank, any("@" in m["flags"] for m in layers)), _axes(rank))
     for i, match in enumerate(layers, 1):
         x = _layer(net, x, match, i, rank)
-    return net.graph([x])
+    return net.finished([x])
 
 
 def _axes(rank: int) -> tuple[Axis, ...]:
@@ -202,21 +202,3 @@ def _padding(
     if min(min(pair) for pair in pads) < 0:
         raise ExplainError(f"{where}: negative padding.")
     return pads
-
-
-def same_padding(net: LayerGraph, where: str, size: Size, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Positions added before and after by `same`: as many outputs as input / stride, the odd one at the END.
-
-    With a stride the amount depends on the size; when that is not known a multiple of the stride is assumed, aloud.
-    """
-    reach = (kernel - 1) * dilation + 1
-    if size is None:
-        if stride > 1:
-            net.note(
-                f"{where}: 'same' padding depends on the input size, which is not known: a multiple of the stride "
-                f"{stride} was assumed."
-            )
-        total = max(0, reach - stride)
-    else:
-        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
-    return total // 2, total - total // 2

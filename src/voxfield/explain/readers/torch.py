@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import operator
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from io import BytesIO, StringIO
@@ -19,9 +19,9 @@ import torch
 
 from ...errors import ExplainError
 from ..axes import settled_dims
-from ..graph import Axis, Graph, Op, axes_of
+from ..graph import Graph, axes_of
 from .aten import translate
-from .build import Builder, Const, Owned
+from .build import Const, OperatorGraph, Owned
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
 
@@ -63,13 +63,13 @@ def read_module(
     return finish(builder, made, layout, title or type(module).__name__, total, frozen)
 
 
-def built(program: Any) -> Builder:
+def built(program: Any) -> OperatorGraph:
     """The operators of an exported program, and what each of its nodes became."""
     signature = program.graph_signature
     parameters = set(signature.inputs_to_parameters)
     owned = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
     owned.update(signature.inputs_to_lifted_tensor_constants)
-    builder = Builder()
+    builder = OperatorGraph()
     for node in program.graph.nodes:
         if node.op == "placeholder":
             read_placeholder(builder, node, owned, parameters, list(signature.user_inputs))
@@ -178,7 +178,7 @@ def writes_into_a_view(node: Any) -> bool:
 
 
 def read_placeholder(
-    builder: Builder, node: Any, owned: Mapping[str, str], parameters: set[str], names: Sequence[Any]
+    builder: OperatorGraph, node: Any, owned: Mapping[str, str], parameters: set[str], names: Sequence[Any]
 ) -> None:
     """An input of the graph: the user's tensor, a parameter or a buffer."""
     value = node.meta.get("val")
@@ -194,7 +194,7 @@ def read_placeholder(
     builder.values[node.name] = Const(shape, (one,), item)
 
 
-def read_call(builder: Builder, node: Any) -> None:
+def read_call(builder: OperatorGraph, node: Any) -> None:
     """One operator of the graph."""
     if node.target is operator.getitem:
         source, index = node.args
@@ -223,34 +223,19 @@ def read_call(builder: Builder, node: Any) -> None:
 
 
 def finish(
-    builder: Builder, outputs: Sequence[str], layout: str | None, title: str, total: int, frozen: int = 0
+    builder: OperatorGraph, outputs: Sequence[str], layout: str | None, title: str, total: int, frozen: int = 0
 ) -> Graph:
     """The graph with its axes, and notes on what is computed or owned in vain."""
-    axes: dict[str, tuple[Axis, ...]] = {}
+    builder.title = title
     for i, name in enumerate(builder.inputs):
-        shape = builder.tensors[name].shape
-        axes[name] = axes_of(len(shape), layout if i == 0 else None)
-    used = reached(builder.ops, outputs)
-    idle = [op.name for op in builder.ops if not used.intersection(op.outputs) and op.params]
-    notes = list(builder.notes)
-    if idle:
-        notes.append(f"Computed, but no output depends on it: {', '.join(idle)}.")
+        builder.axes[name] = axes_of(len(builder.tensors[name].shape), None if i else layout)
+    builder.note_idle(builder.reached(outputs))
     seen = sum(op.params for op in builder.ops)
     if total > seen:
-        notes.append(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
+        builder.note(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
     if frozen:
-        notes.append(f"{frozen} of {total} parameters are frozen (requires_grad is False).")
-    graph = Graph(tuple(builder.ops), builder.tensors, tuple(builder.inputs), tuple(outputs), axes, title, tuple(notes))
-    return settled_dims(graph, layout)
-
-
-def reached(ops: Iterable[Op], outputs: Sequence[str]) -> set[str]:
-    """Every tensor that some output depends on."""
-    wanted = set(outputs)
-    for op in reversed(list(ops)):
-        if wanted.intersection(op.outputs):
-            wanted.update(op.inputs)
-    return wanted
+        builder.note(f"{frozen} of {total} parameters are frozen (requires_grad is False).")
+    return settled_dims(builder.graph(outputs), layout)
 
 
 def first_tensor(answer: Any) -> torch.Tensor:

@@ -23,13 +23,13 @@ def load_module(path: Path, name: str) -> Any:
         found = getattr(_executed(path), name, None)
         if found is None:
             raise ExplainError(f"{path} has nothing called '{name}'.")
-        if not _is_module(found):
+        if not is_module(found):
             if not callable(found):
                 raise ExplainError(f"{path}:{name} is a {type(found).__name__}, not a torch module.")
             found = _called(found, f"{path}:{name}")
     finally:
         sys.path.remove(str(path.parent.resolve()))
-    if not _is_module(found):
+    if not is_module(found):
         raise ExplainError(f"{path}:{name} makes a {type(found).__name__}, not a torch module.")
     return found
 
@@ -57,6 +57,7 @@ def _called(make: Any, where: str) -> Any:
         ) from error
 
 
-def _is_module(value: Any) -> bool:
+def is_module(what: Any) -> bool:
+    """True for a torch module; torch is not imported to find out."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.nn.Module)
+    return torch is not None and isinstance(what, torch.nn.Module)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import prod
 
+from ..graph import Window
 from .build import Call, Const, Live, Shape, Value, dim_of
 
 
@@ -54,6 +56,44 @@ def rearranged(c: Call, x: Live, parts: Shape, order: Sequence[int]) -> None:
     c.emit("reshape", [y])
 
 
+def convolved(c: Call, x: Live, weight: Const, windows: Sequence[Window], groups: int, transposed: bool) -> Live:
+    """A convolution along the last dims; the channels are in the one before them."""
+    first = len(x.shape) - len(windows)
+    return c.emit(
+        "conv_transpose" if transposed else "conv",
+        [x],
+        windows=tuple(windows),
+        dims=tuple(range(first, len(x.shape))),
+        channel_dim=first - 1,
+        groups=groups,
+        weight_values=prod(weight.shape),
+    )
+
+
+def pooled(c: Call, x: Live, windows: Sequence[Window], function: str) -> Live:
+    """A pooling along the last dims."""
+    dims = tuple(range(len(x.shape) - len(windows), len(x.shape)))
+    attrs = {"function": function}
+    return c.emit("pool", [x], more=c.others, windows=tuple(windows), dims=dims, attrs=attrs)
+
+
+def weighted(c: Call, x: Live, weight: Const, shape: Shape | None = None) -> Live:
+    """The last dim through a matrix of weights."""
+    return c.emit("linear", [x], shape, dims=(len(x.shape) - 1,), weight_values=prod(weight.shape))
+
+
+def padded(c: Call, x: Live, ends: Mapping[int, tuple[int, int]], mode: str) -> Live:
+    """Positions (before, after) added along some dims; negative ones are cropped."""
+    before, after = (tuple(int(pair[i]) for pair in ends.values()) for i in (0, 1))
+    return c.emit("pad", [x], dims=tuple(ends), attrs={"before": before, "after": after, "mode": mode})
+
+
+def resized(c: Call, x: Live, scale: Mapping[int, Fraction], mode: str, corners: bool = False) -> Live:
+    """Some dims spread or shrunk by interpolation."""
+    attrs = {"scale": tuple(scale.values()), "mode": mode, "align_corners": corners}
+    return c.emit("upsample", [x], dims=tuple(scale), attrs=attrs)
+
+
 def reduced(c: Call, x: Live, dims: Sequence[int], keepdim: bool, function: str) -> None:
     """A statistic over some dims."""
     attrs = {"keepdim": keepdim, "function": function}
@@ -75,10 +115,15 @@ def multiply(c: Call, operands: Sequence[Value], labels: Sequence[str], output: 
 
 def matrix_product(c: Call, left: Value, right: Value) -> Live:
     """The product over the last dim of one and the last but one of the other, for every item of a batch."""
-    a, b = len(left.shape), len(right.shape)
-    batch = "abcdefgh"[: max(a, b, 2) - 2]
-    labels = [batch[len(batch) - (rank - 2) :] + own if rank > 1 else "k" for rank, own in ((a, "ik"), (b, "kj"))]
-    return multiply(c, [left, right], labels, batch + "i" * (a > 1) + "j" * (b > 1))
+    return multiply(c, [left, right], *product_labels(len(left.shape), len(right.shape)))
+
+
+def product_labels(left: int, right: int) -> tuple[list[str], str]:
+    """The dims of two arrays of these ranks and of their matrix product, as letters; those of a batch are shared."""
+    batch = "abcdefgh"[: max(left, right, 2) - 2]
+    pairs = ((left, "ik"), (right, "kj"))
+    labels = [batch[len(batch) - (rank - 2) :] + own if rank > 1 else "k" for rank, own in pairs]
+    return labels, batch + "i" * (left > 1) + "j" * (right > 1)
 
 
 def named_product(c: Call, equation: str, operands: Sequence[Value]) -> bool:

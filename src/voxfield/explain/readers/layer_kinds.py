@@ -1,0 +1,580 @@
+"""What each layer of Keras and torch does to a graph: one function per family, found by class name in `LAYERS`.
+
+A layer of torch is read as the Keras layer that it is another name of; `LayerCall` translates its settings. Only source
+text is read: neither framework is imported. Facts that decide the answer: arrays are channels-last in Keras and
+channels-first in torch; `padding="same"` with a stride pads less before than after, and with an even kernel the odd
+position comes at the END, which is look-ahead along time; `Conv2DTranspose` with `same` is the full output cut to
+size * stride, again at the end first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..graph import Axis, Graph, Size, Window
+from ..shapes import Shape, product, shape_text
+from .layer_call import LayerCall, is_whole
+from .layers import LayerGraph, Origin, brief, check_window, same_padding
+
+Family = Callable[[LayerCall], str]
+WIDE = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
+EDGES = {"Zero": "constant", "Cons": "constant", "Refl": "reflect", "Repl": "edge"}
+MERGED = {"sum": "add", "ave": "mean", "mul": "multiply"}
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """How a class of layers is read: the names of its arguments in order, and the function that adds it to a graph."""
+
+    arguments: tuple[str, ...]
+    family: Family
+
+
+def add_layer(
+    net: LayerGraph, framework: str, kind: str, values: Mapping[str, Any], xs: Sequence[str], origin: Origin
+) -> str:
+    """Adds a layer of class `kind` and returns its first output; a class without a rule becomes an unknown operator.
+
+    Raises:
+        ExplainError: settings or shapes the layer cannot have; the layer and its line are named.
+    """
+    kind = ALIASES.get(kind, kind)
+    call = LayerCall(net, kind, values, xs, origin, framework == "torch")
+    if not xs:
+        raise call.fail("the layer has no input.")
+    found = LAYERS[framework].get(kind)
+    if found is None:
+        net.note(f"{origin.where}: the layer {kind} is not known; its output was taken to have its input's shape.")
+        return net.add("unknown", xs, origin, shape=call.shape)
+    return found.family(call)
+
+
+# convolutions and pools
+
+
+def windows_of(
+    c: LayerCall, dims: Sequence[int], kernel: Sequence[int], stride: int | Sequence[int] = 1
+) -> tuple[Window, ...]:
+    """One window per axis; its padding is a word, or in torch numbers too."""
+    rank, transposed = len(dims), "Transpose" in c.kind
+    strides, dilation = c.sizes("strides", rank, stride), c.sizes("dilation_rate", rank, 1)
+    numbers = c.torch and (transposed or not isinstance(c.get("padding"), str))
+    ends = c.sizes("padding", rank, 0) if numbers else (0,) * rank
+    mode = "" if numbers else c.word("padding", "valid", "valid", "same", *([] if c.torch else ["causal"]))
+    if c.torch and mode == "same" and max(strides) > 1:
+        raise c.fail("torch has no padding='same' for strided convolutions.")
+    extra = c.sizes("output_padding", rank, 0) if transposed else (0,) * rank
+    found = []
+    for dim, k, step, d, end, more in zip(dims, kernel, strides, dilation, ends, extra, strict=True):
+        window = Window(k, step, d, end, end, more, c.flag("ceil_mode", False))
+        check_window(window, c.origin)
+        if mode == "causal":
+            window = replace(window, pad_start=(k - 1) * d)
+        elif mode == "same":
+            before, after = same_padding(c.net, c.origin.where, c.shape[dim], k, step, d)
+            window = replace(window, pad_start=before, pad_end=after)
+        found.append(window)
+    return tuple(found)
+
+
+def cropped_windows(c: LayerCall, kernel: Sequence[int]) -> list[Window]:
+    """Those of a transposed convolution of Keras, which crops its full output to a multiple of the stride."""
+    rank = len(kernel)
+    stride, dilation = c.sizes("strides", rank, 1), c.sizes("dilation_rate", rank, 1)
+    same = c.word("padding", "valid", "valid", "same") == "same"
+    extra = c.sizes("output_padding", rank) if c.get("output_padding") is not None else None
+    windows = []
+    for i, (k, step, d) in enumerate(zip(kernel, stride, dilation, strict=True)):
+        reach = (k - 1) * d + 1
+        if extra is not None:
+            cut = (2 * (reach // 2) if same else 0) - extra[i]
+        else:
+            cut = reach - step if same else min(0, reach - step)
+        before = max(0, cut) // 2
+        windows.append(Window(k, step, d, before, max(0, cut) - before, max(0, -cut)))
+    return windows
+
+
+def convolved(
+    c: LayerCall,
+    x: str,
+    windows: Sequence[Window],
+    dims: tuple[int, ...],
+    channel: int,
+    *,
+    filters: int | None = None,
+    groups: int = 1,
+    part: str = "",
+) -> str:
+    """A convolution with its bias and its activation; as many filters as its settings say, where none are given."""
+    y = c.net.conv(
+        x,
+        c.origin.part(part) if part else c.origin,
+        filters=c.whole("filters") if filters is None else filters,
+        windows=windows,
+        dims=dims,
+        channel_dim=channel,
+        groups=groups,
+        bias=part != "depthwise" and c.flag("use_bias", True),
+        transposed="Transpose" in c.kind,
+    )
+    return y if part == "depthwise" else c.activated(y, channel)
+
+
+def conv(c: LayerCall) -> str:
+    dims, channel = c.places()
+    if c.torch:
+        c.expect("in_channels", channel)
+    kernel = c.sizes("kernel_size", len(dims))
+    cropped = "Transpose" in c.kind and not c.torch
+    windows = cropped_windows(c, kernel) if cropped else windows_of(c, dims, kernel)
+    return convolved(c, c.x, windows, dims, channel, groups=c.whole("groups", 1))
+
+
+def depthwise(c: LayerCall) -> str:
+    dims, channel = c.places()
+    windows = windows_of(c, dims, c.sizes("kernel_size", len(dims)))
+    channels = c.shape[channel]
+    if channels is None:
+        raise c.fail("its number of input channels is not known; give the shape with --input.")
+    filters, mixed = channels * c.whole("depth_multiplier", 1), c.kind.startswith("Separable")
+    part = "depthwise" if mixed else ""
+    y = convolved(c, c.x, windows, dims, channel, filters=filters, groups=channels, part=part)
+    return convolved(c, y, (Window(),) * len(dims), dims, channel, part="pointwise") if mixed else y
+
+
+def pool(c: LayerCall) -> str:
+    dims, _ = c.places()
+    kernel = c.sizes("pool_size", len(dims), None if c.torch else 2)
+    windows = windows_of(c, dims, kernel, kernel)
+    return c.net.pool(c.x, c.origin, windows=windows, dims=dims, function=c.kind[:3].lower())
+
+
+def adaptive_pool(c: LayerCall) -> str:
+    dims, _ = c.places()
+    value = c.get("output_size")
+    listed = list(value) if isinstance(value, list | tuple) else [value] * len(dims)
+    sizes = tuple(c.shape[i + 2] if v is None else v for i, v in enumerate(listed))
+    if len(sizes) != len(dims) or any(v is None or not is_whole(v) or v < 1 for v in sizes):
+        raise c.error("output_size", f"a whole number from 1, or {len(dims)} of them")
+    return c.add("adaptive_pool", dims=dims, sizes=sizes, function="max" if "Max" in c.kind else "avg")
+
+
+def global_pool(c: LayerCall) -> str:
+    function = "max" if "Max" in c.kind else "mean"
+    return c.add("reduce", dims=c.places()[0], keepdim=c.flag("keepdims", False), function=function)
+
+
+def upsample(c: LayerCall) -> str:
+    dims, _ = c.places()
+    size = c.get("size")
+    if c.torch and isinstance(size, float) and size.is_integer():
+        c = replace(c, values={**c.values, c.called("size"): int(size)})
+    scale = c.sizes("size", len(dims), None if c.torch else 2)
+    return c.net.upsample(c.x, c.origin, dims=dims, scale=scale, mode=WIDE[c.word("interpolation", "nearest", *WIDE)])
+
+
+def pad(c: LayerCall) -> str:
+    dims, _ = c.places()
+    if c.torch:
+        value = c.get("padding")
+        ends = list(value) if isinstance(value, list | tuple) else [value] * (2 * len(dims))
+        return pad_from_the_end(c.net, c.x, ends, EDGES[c.kind[:4]], c.origin)
+    crop = c.kind.startswith("Cropping")
+    pairs = c.pairs("cropping" if crop else "padding", len(dims))
+    pairs = tuple((-before, -after) for before, after in pairs) if crop else pairs
+    return c.net.pad(c.x, c.origin, dims=dims, pairs=pairs, mode="constant")
+
+
+def pad_from_the_end(net: LayerGraph, x: str, ends: Sequence[Any], mode: str, origin: Origin) -> str:
+    """torch's flat padding: (before, after) of the last dim, then of the one before it, and so on."""
+    if len(ends) % 2 or len(ends) > 2 * net.rank(x) or not all(map(is_whole, ends)):
+        raise origin.fail(f"padding {brief(tuple(ends))}; needed are pairs of whole numbers, last dim first.")
+    pairs = [(ends[i], ends[i + 1]) for i in range(0, len(ends), 2)]
+    kept = [(net.rank(x) - 1 - i, pair) for i, pair in enumerate(pairs) if pair != (0, 0)][::-1]
+    return net.pad(x, origin, dims=[d for d, _ in kept], pairs=[p for _, p in kept], mode=mode) if kept else x
+
+
+# layers along the features, and along time
+
+
+def dense(c: LayerCall) -> str:
+    features = c.expect("in_features", c.rank - 1) if c.torch else None
+    y = c.net.linear(c.x, c.origin, units=c.whole("units"), bias=c.flag("use_bias", True), features=features)
+    return c.activated(y, c.rank - 1)
+
+
+def recurrent(c: LayerCall, merge: str | None = None) -> str:
+    if c.rank != 3:
+        raise c.fail(f"it takes three dims, batch, time and features, not {shape_text(c.shape)}.")
+    if c.torch:
+        c.expect("input_size", 2)
+    backwards = merge is None and c.flag("go_backwards", False)
+    x = c.add("flip", "backwards", dims=(1,)) if backwards else c.x
+    cell, hidden = c.kind.lower().removeprefix("simple"), c.whole("units")
+    vectors = 2 if c.torch or (cell == "gru" and c.flag("reset_after", True)) else 1
+    y = c.net.rnn(
+        x,
+        c.origin,
+        cell=cell,
+        hidden=hidden,
+        dim=0 if c.torch and not c.flag("batch_first", False) else 1,
+        channel_dim=2,
+        biases=vectors if c.flag("use_bias", True) else 0,
+        layers=c.whole("num_layers", 1),
+        bidirectional=merge is not None or c.flag("bidirectional", False),
+    )
+    join, batch = MERGED.get(merge or ""), c.shape[0]
+    if c.torch or (c.flag("return_sequences", False) and join is None):
+        return y
+    if c.flag("return_sequences", False):
+        halves = [
+            c.add("slice", name, y, dims=(2,), start=(a,), stop=(a + hidden,), step=(1,))
+            for name, a in (("forward", 0), ("backward", hidden))
+        ]
+        return c.net.elementwise(halves, c.origin.part("merge"), str(join))
+    last = c.net.outputs_beside(y)[1]  # (directions, batch, hidden): the state after the last step
+    if merge is None:
+        return c.net.reshape(last, c.origin.part("last"), (batch, hidden))
+    if join is None:
+        side = c.add("permute", "order", last, order=(1, 0, 2))
+        return c.net.reshape(side, c.origin.part("last"), (batch, 2 * hidden))
+    ends = [c.add("select", name, last, dims=(0,), index=i) for i, name in enumerate(("first", "last"))]
+    return c.net.elementwise(ends, c.origin.part("merge"), join)
+
+
+def bidirectional(c: LayerCall) -> str:
+    kind, values = wrapped(c)
+    if kind not in {"LSTM", "GRU", "SimpleRNN"}:
+        raise c.fail(f"Bidirectional around {kind}; needed is LSTM, GRU or SimpleRNN.")
+    return recurrent(replace(c, kind=kind, values=values), c.word("merge_mode", "concat", "concat", *MERGED))
+
+
+def time_distributed(c: LayerCall) -> str:
+    """Dense and elementwise layers act on the last dim anyway; others are applied to each step with time as batch."""
+    kind, values = wrapped(c)
+    shape = c.shape
+    known = LAYERS["keras"].get(kind)
+    if len(shape) < 4 or (known and known.family in {dense, activation, batch_norm, function_of}):
+        return add_layer(c.net, "keras", kind, values, c.xs, c.origin)
+    folded = c.net.reshape(c.x, c.origin.part("fold"), (product(shape[:2]), *shape[2:]))
+    y = add_layer(c.net, "keras", kind, values, [folded], c.origin)
+    return c.net.reshape(y, c.origin.part("unfold"), (*shape[:2], *c.net.shape(y)[1:]))
+
+
+def wrapped(c: LayerCall) -> tuple[str, Mapping[str, Any]]:
+    """(class name, settings) of the layer inside a wrapper, from a file or from pasted code."""
+    inner = c.get("layer")
+    if isinstance(inner, Mapping) and isinstance(inner.get("config"), Mapping):
+        kind, values = str(inner.get("class_name")), inner["config"]
+    elif hasattr(inner, "kind") and hasattr(inner, "values"):
+        kind, values = str(inner.kind), inner.values
+    else:
+        raise c.error("layer", "a layer")
+    return ALIASES.get(kind, kind), values
+
+
+def attention(c: LayerCall) -> str:
+    query, value = c.xs[0], c.xs[1] if len(c.xs) > 1 else c.xs[0]
+    key, features = c.xs[2] if len(c.xs) > 2 else value, c.shape[-1]
+    if c.rank != 3:
+        raise c.fail(f"attention over {shape_text(c.shape)}; (batch, time, features).")
+    if c.kind != "MultiHeadAttention":
+        return c.net.add("attention", [query, key, value], c.origin, shape=c.shape, dims=(1,), channel_dim=2)
+    if features is None:
+        raise c.fail("its number of features is not known; give the shape with --input.")
+    heads, size, bias = c.whole("num_heads"), c.whole("key_dim"), c.flag("use_bias", True)
+    wide = size if c.get("value_dim") is None else c.whole("value_dim")
+    q, k, v = (
+        c.net.linear(x, c.origin.part(name), units=heads * units, bias=bias)
+        for x, name, units in ((query, "query", size), (key, "key", size), (value, "value", wide))
+    )
+    shape = (*c.net.shape(q)[:2], heads * wide)
+    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, dims=(1,), channel_dim=2, heads=heads, causal=False)
+    return c.net.linear(y, c.origin.part("output"), units=features, bias=bias)
+
+
+def embedding(c: LayerCall) -> str:
+    """A row of a table for each number."""
+    entries, width = c.whole("input_dim"), c.whole("output_dim")
+    wide = c.net.reshape(c.x, c.origin.part("lookup"), (*c.shape, 1))
+    return c.add("expand", x=wide, shape=(*c.shape, width), params=entries * width)
+
+
+# norms and functions of each value
+
+
+def trained(c: LayerCall) -> int:
+    """Values of a norm per channel that are trained: a scale and a shift, unless it says otherwise."""
+    if not c.torch:
+        return c.flag("center", True) + c.flag("scale", True)
+    key = "elementwise_affine" if c.kind == "LayerNorm" else "affine"
+    return 2 * c.flag(key, not c.kind.startswith("Instance"))
+
+
+def batch_norm(c: LayerCall) -> str:
+    """Fixed at work: a scale and a shift for each channel."""
+    channels = c.expect("num_features", 1) if c.torch else c.shape[c.dims("axis")[-1]] or 0
+    return c.elementwise("batch_norm", params=channels * trained(c), buffers=2 * channels)
+
+
+def norm(c: LayerCall) -> str:
+    grouped = c.kind.startswith("Group")
+    sizes: Sequence[Size]
+    if c.kind == "LayerNorm":
+        value = c.get("normalized_shape")
+        sizes = list(value) if isinstance(value, list | tuple) else [value]
+        if not sizes or not all(map(is_whole, sizes)) or len(sizes) >= c.rank:
+            raise c.error("normalized_shape", "the sizes of the last dims")
+        dims = tuple(range(c.rank - len(sizes), c.rank))
+        if sizes != [c.shape[d] or size for d, size in zip(dims, sizes, strict=True)]:
+            raise c.fail(f"it takes {sizes[0]} channels, but its input {shape_text(c.shape)} has {c.shape[dims[0]]}.")
+    elif c.torch:
+        dims = (1,)
+        sizes = [c.expect("num_channels" if grouped else "num_features", 1)]
+    else:
+        dims = c.dims("axis")
+        sizes = [c.shape[d] for d in dims]
+    groups = c.whole("num_groups" if c.torch else "groups", None if c.torch else 32) if grouped else 1
+    groups = (c.shape[dims[-1]] or 1) if groups == -1 else groups
+    over = tuple(range(1, c.rank)) if grouped else tuple(range(2, c.rank)) if c.kind.startswith("Inst") else dims
+    params = (product(sizes) or 0) * trained(c)
+    return c.add("norm", params=params, channel_dim=dims[-1], groups=groups, over=over)
+
+
+def function_of(c: LayerCall) -> str:
+    """A function of each value by itself, or of several inputs value by value: its class is its name."""
+    return c.elementwise(c.kind.lower())
+
+
+def prelu(c: LayerCall) -> str:
+    if c.torch:
+        return c.elementwise("prelu", params=c.whole("num_parameters", 1))
+    shared = c.get("shared_axes") or ()
+    params = product(size for dim, size in enumerate(c.shape) if dim and dim not in shared)
+    if params is None:
+        c.net.note(f"{c.origin.where}: its parameters depend on a size that is not known and were not counted.")
+    return c.elementwise("prelu", params=params or 0)
+
+
+def activation(c: LayerCall) -> str:
+    function = c.activation() or "identity"
+    return c.add("softmax", dims=(c.rank - 1,)) if function == "softmax" else c.elementwise(function)
+
+
+def softmax(c: LayerCall) -> str:
+    return c.add("softmax", dims=(c.net.dim(c.x, c.get("axis", 1 if c.torch else -1), c.origin),))
+
+
+def glu(c: LayerCall) -> str:
+    """Half of the channels, gated by the other half."""
+    dim = c.net.dim(c.x, c.get("axis", -1), c.origin)
+    size = c.shape[dim]
+    if size is None or size % 2:
+        raise c.fail(f"it halves dim {dim} of {shape_text(c.shape)}; an even size is needed.")
+    halves = [
+        c.add("slice", part, dims=(dim,), start=(a,), stop=(a + size // 2,), step=(1,))
+        for part, a in (("value", 0), ("gate", size // 2))
+    ]
+    return c.net.elementwise(halves, c.origin, "multiply")
+
+
+# shapes
+
+
+def concatenate(c: LayerCall) -> str:
+    axis = c.whole("axis", -1)
+    if not -c.rank <= axis < c.rank:
+        raise c.error("axis", f"a dim of {shape_text(c.shape)}")
+    return c.net.add("concat", c.xs, c.origin, dims=(axis % c.rank,))
+
+
+def flatten(c: LayerCall) -> str:
+    """The dims from the first to the last (both included) merged into one."""
+    first, last = (c.net.dim(c.x, c.get(key, end), c.origin) for key, end in (("start_dim", 1), ("end_dim", -1)))
+    shape = c.shape
+    return c.net.reshape(c.x, c.origin, (*shape[:first], product(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def reshape(c: LayerCall) -> str:
+    target = c.get("target_shape", c.get("newshape"))
+    if not isinstance(target, list | tuple) or any(v is not None and not isinstance(v, int) for v in target):
+        raise c.error("target_shape", "a tuple of whole numbers, at most one of them -1")
+    return c.net.reshape(c.x, c.origin, (c.shape[0], *fill_reshape(c.shape[1:], tuple(target))))
+
+
+def fill_reshape(have: Shape, target: Sequence[Size]) -> Shape:
+    """`target` with its -1 (or None) replaced by what is left of `have`; None when that is not known."""
+    rest, total = product(v for v in target if v not in (-1, None)), product(have)
+    found = total // rest if total is not None and rest else None
+    return tuple(found if v in (-1, None) else v for v in target)
+
+
+def permute(c: LayerCall) -> str:
+    dims = c.get("dims")
+    if not isinstance(dims, list | tuple) or sorted(dims) != list(range(1, c.rank)):
+        raise c.error("dims", f"an order of 1 to {c.rank - 1}")
+    return c.add("permute", order=(0, *dims))
+
+
+def repeat(c: LayerCall) -> str:
+    if c.rank != 2:
+        raise c.fail(f"it takes (batch, features), not {shape_text(c.shape)}.")
+    batch, features = c.shape
+    wide = c.net.reshape(c.x, c.origin.part("unsqueeze"), (batch, 1, features))
+    return c.add("expand", x=wide, shape=(batch, c.whole("n"), features))
+
+
+# the tables: class names (# is 1, 2 and 3), their arguments in order, and how they are read
+
+_LOOSE = "first second third"  # rates, slopes and bounds, which decide nothing
+_CONV = "filters kernel_size strides padding data_format dilation_rate groups activation use_bias"
+_CONV_T = "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias"
+_DEPTHWISE = "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias"
+_SEPARABLE = "filters kernel_size strides padding data_format dilation_rate depth_multiplier activation use_bias"
+_KERAS: Sequence[tuple[str, str, Family]] = (
+    ("Conv#D", _CONV, conv),
+    ("Conv1DTranspose Conv2DTranspose", _CONV_T, conv),
+    ("Conv3DTranspose", _CONV.replace("dilation_rate groups", "output_padding dilation_rate"), conv),
+    ("DepthwiseConv1D DepthwiseConv2D", _DEPTHWISE, depthwise),
+    ("SeparableConv1D SeparableConv2D", _SEPARABLE, depthwise),
+    ("MaxPool#D AvgPool#D", "pool_size strides padding data_format name", pool),
+    ("GlobalMaxPool#D GlobalAvgPool#D", "data_format keepdims", global_pool),
+    ("UpSampling#D", "size data_format interpolation", upsample),
+    ("ZeroPadding#D", "padding data_format", pad),
+    ("Cropping#D", "cropping data_format", pad),
+    ("Dense", "units activation use_bias", dense),
+    ("LSTM GRU", "units activation recurrent_activation use_bias", recurrent),
+    ("SimpleRNN", "units activation use_bias", recurrent),
+    ("Bidirectional", "layer merge_mode", bidirectional),
+    ("TimeDistributed", "layer", time_distributed),
+    ("BatchNormalization", "axis momentum epsilon center scale", batch_norm),
+    ("LayerNormalization", "axis epsilon center scale", norm),
+    ("GroupNormalization", "groups axis epsilon center scale", norm),
+    ("Activation", "activation", activation),
+    ("Concatenate Concat", "axis", concatenate),
+    ("Reshape", "target_shape", reshape),
+    ("Permute", "dims", permute),
+    ("RepeatVector", "n", repeat),
+    ("Softmax", "axis", softmax),
+    ("LeakyReLU", "negative_slope", function_of),
+    ("ELU", "alpha", function_of),
+    ("ReLU", "max_value negative_slope threshold", function_of),
+    ("PReLU", "alpha_initializer alpha_regularizer alpha_constraint shared_axes", prelu),
+    ("MultiHeadAttention", "num_heads key_dim value_dim dropout use_bias", attention),
+    ("Attention AdditiveAttention", "", attention),
+    ("Embedding", "input_dim output_dim", embedding),
+    ("Dropout", "rate", function_of),
+    ("Flatten", "data_format", flatten),
+    ("Add Subtract Multiply Average Maximum Minimum Divide TrueDivide Identity", "", function_of),
+    ("SpatialDropout#D GaussianNoise GaussianDropout AlphaDropout ThresholdedReLU Rescaling", _LOOSE, function_of),
+    ("ActivityRegularization Masking UnitNormalization Normalization Clip Power LeakyRelu", _LOOSE, function_of),
+    ("Relu Relu6 Sigmoid HardSigmoid Tanh Softplus Softsign Silu Gelu Swish HardSwish Elu Selu SELU", "", function_of),
+    ("Exp Log Log1p Sqrt Square Absolute Abs Negative", "", function_of),
+)
+_CONV = "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode"
+_CONV_T = "in_channels out_channels kernel_size stride padding output_padding groups bias dilation"
+_RNN = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
+_TORCH: Sequence[tuple[str, str, Family]] = (
+    ("Conv#d", _CONV, conv),
+    ("ConvTranspose#d", _CONV_T, conv),
+    ("MaxPool#d", "kernel_size stride padding dilation return_indices ceil_mode", pool),
+    ("AvgPool#d", "kernel_size stride padding ceil_mode", pool),
+    ("AdaptiveAvgPool#d AdaptiveMaxPool#d", "output_size", adaptive_pool),
+    ("Linear", "in_features out_features bias", dense),
+    ("BatchNorm#d", "num_features eps momentum affine track_running_stats", batch_norm),
+    ("InstanceNorm#d", "num_features eps momentum affine track_running_stats", norm),
+    ("GroupNorm", "num_groups num_channels eps affine", norm),
+    ("LayerNorm", "normalized_shape eps elementwise_affine bias", norm),
+    ("LSTM GRU", _RNN, recurrent),
+    ("RNN", _RNN.replace("num_layers", "num_layers nonlinearity"), recurrent),
+    ("PReLU", "num_parameters init", prelu),
+    ("Softmax LogSoftmax", "dim", softmax),
+    ("Flatten", "start_dim end_dim", flatten),
+    ("Embedding", "num_embeddings embedding_dim padding_idx", embedding),
+    ("GLU", "dim", glu),
+    ("Upsample", "size scale_factor mode align_corners", upsample),
+    ("ZeroPad#d ConstantPad#d", "padding value", pad),
+    ("ReflectionPad#d ReplicationPad#d", "padding", pad),
+    ("ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh", _LOOSE, function_of),
+    ("Softplus Softsign Hardtanh Hardswish Hardsigmoid LogSigmoid Threshold", _LOOSE, function_of),
+    ("Dropout Dropout#d AlphaDropout Identity", _LOOSE, function_of),
+)
+
+
+def _spelled(names: str) -> list[str]:
+    """Names in a row, those with # once for each number of axes."""
+    return [name.replace("#", axes) for name in names.split() for axes in ("123" if "#" in name else "1")]
+
+
+def _table(rows: Sequence[tuple[str, str, Family]]) -> dict[str, LayerKind]:
+    return {name: LayerKind(tuple(args.split()), family) for names, args, family in rows for name in _spelled(names)}
+
+
+LAYERS = {"keras": _table(_KERAS), "torch": _table(_TORCH)}
+WITHOUT_RULE = {
+    "keras": frozenset(("Lambda", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense")),
+    "torch": frozenset(("MultiheadAttention", "TransformerEncoderLayer", "PixelShuffle", "Fold")),
+}
+_LONG = {
+    "Convolution#D": "Conv#D",
+    "Convolution#DTranspose": "Conv#DTranspose",
+    "SeparableConvolution#D": "SeparableConv#D",
+    "DepthwiseConvolution#D": "DepthwiseConv#D",
+    "MaxPooling#D": "MaxPool#D",
+    "AveragePooling#D": "AvgPool#D",
+    "GlobalMaxPooling#D": "GlobalMaxPool#D",
+    "GlobalAveragePooling#D": "GlobalAvgPool#D",
+    "CuDNNLSTM": "LSTM",
+    "CuDNNGRU": "GRU",
+    "SyncBatchNormalization": "BatchNormalization",
+}
+ALIASES: dict[str, str] = {
+    long: short for pair in _LONG.items() for long, short in zip(*map(_spelled, pair), strict=True)
+}
+KERAS_NAMES = frozenset((*LAYERS["keras"], *ALIASES))
+
+
+# inputs
+
+
+def keras_axes(shape: Shape) -> tuple[Axis, ...]:
+    """The axes of a channels-last input: time; time and frequency, or height and width of a picture.
+
+    An input of two axes is taken for a picture when both have the same size or it has three channels.
+    """
+    if len(shape) == 4:
+        picture = shape[3] == 3 or (shape[1] is not None and shape[1] == shape[2])
+        return (Axis("h", 1), Axis("w", 2)) if picture else (Axis("time", 1), Axis("freq", 2))
+    if len(shape) == 5:
+        return (Axis("depth", 1), Axis("h", 2), Axis("w", 3))
+    return (Axis("time", 1),) if len(shape) == 3 else ()
+
+
+def settled_axes(graph: Graph) -> Graph:
+    """The graph with the axes of its inputs behind the channels, where its first convolution says channels_first."""
+    first = next((op for op in graph.ops if op.kind in {"conv", "conv_transpose"}), None)
+    if first is None or first.channel_dim != 1:
+        return graph
+    axes = {}
+    for name, found in graph.axes.items():
+        batch, channels, *places = graph.shape(name)
+        last = keras_axes((batch, *places, channels))
+        axes[name] = tuple(replace(axis, dim=axis.dim + 1) for axis in last) if places else found
+    return replace(graph, axes=axes)
+
+
+def torch_input(c: LayerCall) -> Shape | None:
+    """The input shape that a torch layer by itself asks for, sizes along time and space open; None for others."""
+    if c.kind.startswith("Conv"):
+        return (1, c.whole("in_channels"), *(None,) * int(c.kind[-2]))
+    if c.kind == "Embedding":
+        return (1, None)
+    if c.kind == "Linear":
+        return (1, c.whole("in_features"))
+    if c.kind in {"LSTM", "GRU", "RNN"}:
+        features = c.whole("input_size")
+        return (1, None, features) if c.flag("batch_first", False) else (None, 1, features)
+    return None
