@@ -312,6 +312,14 @@ class Net(nn.Module):
         return x
 net = Net(Config(depth=2))
 """
+FOLDED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.gru = nn.Conv2d(2, 16, 1), nn.GRU(16 * 20, 8, batch_first=True)
+    def forward(self, x):
+        return self.gru(rearrange(self.conv(x), "b c f t -> b t (c f)"))[0]
+"""
 EINOPS = """
 class Net(nn.Module):
     def __init__(self):
@@ -332,6 +340,7 @@ class Net(nn.Module):
         ),  # constants of a class; what counts or sets weights is left out
         (SETTINGS, 2 * (8 * 8 * 5 + 8)),
         (EINOPS, 2 * 3 * 16 + 16 + 25),
+        (FOLDED, 2 * 16 + 16 + 3 * 8 * (16 * 20 + 8 + 2)),  # the layer says what comes in where the code does not
     ],
 )
 def test_constants_settings_and_patterns_are_read(paste, params):

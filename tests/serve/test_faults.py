@@ -3,6 +3,7 @@
 import json
 import resource
 import socket
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import voxfield as vf
-from voxfield.serve import ServiceError, SessionError, inlet
+from voxfield.serve import ServiceError, SessionError, connection, inlet
 
 START = {"type": "start", "rate": 16000, "model": MODEL, "format": "f32le"}
 
@@ -160,6 +161,84 @@ def test_a_client_that_falls_silent_is_let_go(service):
         assert service.state._open
         wait_until(lambda: not service.state._open, 8)
         assert b"idle" in one.recv(65536)
+
+
+def test_keepalive_keeps_a_silent_session(service):
+    """For longer than the limit, after which it is let go as any other; the sound goes on as if there were no gap."""
+    samples = noise(seconds=0.3)
+    with service.client.stream(16000, model=MODEL, mode="file") as session:
+        idle_s = session.ready["limits"]["idle_s"]
+        given = [session.feed(samples[:, :1000])]
+        began_s = time.monotonic()
+        while time.monotonic() - began_s < 1.6 * idle_s:
+            time.sleep(idle_s / 3)
+            session.keepalive()
+            sound, said = session._until("alive")
+            given.append(sound)
+            assert (said["fed_samples"], said["dropped_samples"], said["queued_ms"]) == (1000, 0, 0)
+        given += [session.feed(samples[:, 1000:]), session.flush()]
+        assert np.array_equal(np.concatenate(given, axis=1), vf.enhance(samples, 16000, model=MODEL).samples)
+        began_s = time.monotonic()
+        with pytest.raises(SessionError, match="keepalive") as caught:
+            session._until("nothing")
+        assert caught.value.code == "idle" and time.monotonic() - began_s >= 0.9 * idle_s
+        wait_until(lambda: session._socket.close_code is not None)
+        assert session._socket.close_code == 1008
+
+
+def test_a_client_that_takes_nothing_when_it_is_let_go(service, monkeypatch):
+    """What it was sent fills every buffer, so not even the reason can be said."""
+    monkeypatch.setattr(connection, "_CLOSING_S", 1.0)
+    with opened(service, START | {"mode": "file"}) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+        one.settimeout(0.5)
+        with suppress(OSError):
+            while True:
+                one.sendall(b"\x82\xff" + (64_000).to_bytes(8, "big") + bytes(4) + bytes(64_000))
+        wait_until(lambda: not service.state._open, 60)
+        wait_until(lambda: not service.server.server_state.connections)
+
+
+def test_messages_in_parts_and_controls_between_them(service):
+    samples = noise(seconds=0.3)
+    data = samples.astype("<f4").tobytes()
+    at = len(data) // 8 * 4
+    text = b'{"type": "flush"}'
+    parts = [frame(0x02, data[:at]), frame(0x89, b"ping"), frame(0x80, data[at:])]
+    parts += [frame(0x01, text[:5]), frame(0x80, text[5:]), frame(0x81, b'{"type": "stop"}')]
+    for size in (1, 3, 1000, 10**6):  # however the network cuts it
+        with opened(service, START | {"mode": "file"}) as one:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            whole = b"".join(parts) if size > 3 else frame(0x82, data[:32]) + b"".join(parts[3:])
+            for start in range(0, len(whole), size):
+                one.sendall(whole[start : start + size])
+            answer = b""
+            while not answer.endswith(b"\x88\x02\x03\xe8"):  # closed with 1000
+                answer += one.recv(1 << 16)
+        count = samples.shape[1] if size > 3 else 8
+        assert f'"given_samples": {count}'.encode() in answer.partition(b"flushed")[2] and b"stopped" in answer
+        assert (b"\x8a\x04ping" in answer) == (size > 3)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"\x82\x04" + bytes(4), 1002),  # without a mask
+        (b"\xc2\x84" + bytes(8), 1002),  # a bit that means nothing here
+        (b"\x83\x84" + bytes(8), 1002),  # a kind that there is not
+        (b"\x80\x84" + bytes(8), 1002),  # the rest of nothing
+        (b"\x02\x84" + bytes(8) + b"\x82\x84" + bytes(8), 1002),  # a message within another
+        (b"\x82\xff" + (1 << 62).to_bytes(8, "big") + bytes(4), 1009),
+        (b"\x81\x84" + bytes(4) + b"\xff\xff\xff\xff", 1008),  # text that is none
+    ],
+)
+def test_frames_that_break_the_rules(service, sent, code):
+    with opened(service, START) as one:
+        one.sendall(sent)
+        answer = b""
+        while (end := answer.rpartition(b"\x88"))[1] == b"" or len(end[2]) < 3:
+            answer += one.recv(1 << 16)
+    assert end[2][1:3] == code.to_bytes(2, "big")
 
 
 def test_connections_opened_and_dropped(service):
@@ -324,6 +403,12 @@ class opened:  # noqa: N801
 
     def __exit__(self, *_):
         self._socket.close()
+
+
+def frame(kind, body):
+    """One whole frame with a mask of zeros; `kind` is its first byte."""
+    size = bytes([128 | len(body)]) if len(body) < 126 else b"\xfe" + len(body).to_bytes(2, "big")
+    return bytes([kind]) + size + bytes(4) + body
 
 
 def handshake():

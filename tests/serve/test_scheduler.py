@@ -38,6 +38,7 @@ def test_files_share_what_live_sessions_leave(rounds):
     for one in (*live, *files):
         rounds.add(one)
         one.push(encode(noise(seconds=20), "f32le"))
+        rounds.notify(one)
     for _ in range(12):
         assert rounds._round()
     assert len({one.given_samples for one in live}) == 1 and live[0].given_samples > 11 * 4 * 256
@@ -60,10 +61,13 @@ def test_a_session_that_fails_takes_nobody_with_it(rounds):
         rounds.add(one)
         one.push(encode(noise(seconds=0.1), "f32le"))
         one.push_control(STOP)
+        rounds.notify(one)
     bad._enhancer = None
+    told = []
+    bad.on_change = lambda: told.append(bad.error)
     while rounds._round():
         pass
-    assert isinstance(bad.error, AttributeError) and bad.some.is_set() and good.error is None
+    assert isinstance(bad.error, AttributeError) and told == [bad.error] and good.error is None
     sound, said = good.pop()
     assert len(sound) == 4 * noise(seconds=0.1).shape[1] and said["type"] == "stopped"
     assert np.isfinite(np.frombuffer(sound, np.float32)).all()
@@ -75,8 +79,9 @@ def test_results_that_nobody_takes_hold_up_a_file_and_not_a_live_session(rounds)
         rounds.add(one)
         for _ in range(12):
             one.push(encode(noise(seconds=0.25), "f32le"))
+            rounds.notify(one)
             while rounds._round():
                 pass
         assert one._ready_bytes <= (8000 + 16 * 256) * 4
-        assert (one.dropped_samples > 0) == (mode == "live") and one.room.is_set() == (mode == "live")
+        assert (one.dropped_samples > 0) == (mode == "live") and one.has_room == (mode == "live")
         rounds.remove(one)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pkgutil
 import urllib.request
 from dataclasses import asdict
 
@@ -114,6 +115,28 @@ def test_noise_and_tokens_as_python_gives_them(tmp_path):
         assert codes == tokenize(content, model=tokenizer).codes[0].tolist()
 
 
+def test_frames_as_python_gives_them(service):
+    content = stored(noise(seconds=1.5))
+    for layer in (None, "z"):
+        said = service.client.call("represent", {"file": content}, layer=layer)
+        whole = vf.represent(content, layer=layer)
+        assert np.array_equal(np.array(said["frames"], np.float32).T, whole.features)
+        assert (said["layer"], said["model"]) == (whole.layer.name, whole.model)
+        assert said["count_frames"] == len(said["frames"]) and said["notes"] == []
+    with pytest.raises(ServiceError, match="voxfield represent") as caught:
+        service.client.call("represent", {"file": stored(noise(seconds=62))})
+    assert caught.value.code == "too_long"
+
+
+def test_every_verb_of_the_command_line_that_takes_one_recording_is_served():
+    from voxfield.cli import commands
+
+    files = {"detokenize", "enroll", "evaluate", "listen", "sample", "speakers", "spot", "threshold"}  # no recording in
+    programs = {"batch", "convert", "doctor", "explain", "export", "models", "serve", "train"}
+    names = {module.name for module in pkgutil.iter_modules(commands.__path__)}
+    assert {"tokens" if name == "tokenize" else name for name in names - files - programs} == {v.name for v in VERBS}
+
+
 def test_without_enrolled_speakers_nobody_is_identified(service):
     with pytest.raises(ServiceError, match="--book"):
         service.client.call("identify", {"file": stored(noise())})
@@ -162,6 +185,7 @@ def test_explain_reads_no_file_of_the_service(service, what):
         ("enhance?model=../../weights.onnx", b"x", "audio/wav", 404, "unknown_model"),
         ("enhance?nonsense=1", b"x", "audio/wav", 422, "bad_request"),
         ("enhance?model=conv-tasnet-small", b"x", "audio/wav", 422, "bad_request"),
+        ("represent?layer=x", b"x", "audio/wav", 422, "bad_request"),
         ("separate?speakers=9", b"x", "audio/wav", 422, "bad_request"),
         ("enhance?raw=1000000000", b"x", "audio/wav", 422, "bad_request"),
         ("enhance?raw=16000,999", b"x", "audio/wav", 422, "bad_audio"),

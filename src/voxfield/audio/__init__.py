@@ -9,7 +9,7 @@ from voxfield.audio.sink import FileSink, Sink, file_sink, save
 from voxfield.audio.sound_file import FileSource
 from voxfield.audio.source import BLOCK_SAMPLES, ArraySource, Source, without_faults
 from voxfield.audio.stored import NOT_STORED, Bitrate, Stored
-from voxfield.audio.target import OutputFormat, storage
+from voxfield.audio.target import OutputFormat, storage, target_for
 from voxfield.audio.whole import load, read
 
 __all__ = [
@@ -39,5 +39,6 @@ __all__ = [
     "resample",
     "save",
     "storage",
+    "target_for",
     "without_faults",
 ]

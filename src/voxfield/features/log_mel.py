@@ -32,7 +32,11 @@ class LogMel(CentredMel):
 
     def finished(self, features: Array) -> Array:
         """(bands, T) around their level in units of 15 dB, at most 80 dB below the loudest."""
-        return (_bounded(features) - np.float32(self.level_db(features))) / np.float32(UNIT_DB)
+        return self.around(features, float(features.max()) if features.size else 0.0, self.level_db(features))
+
+    def around(self, features: Array, loudest_db: float, level_db: float) -> Array:
+        """`finished` of a part of a recording whose loudest band and whose level are known."""
+        return (np.maximum(features, np.float32(loudest_db - RANGE_DB)) - np.float32(level_db)) / np.float32(UNIT_DB)
 
     def restored(self, finished: Array, level_db: float) -> Array:
         """The inverse of `finished`, but for what was bounded: (bands, T) in dB."""

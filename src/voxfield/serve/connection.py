@@ -5,15 +5,17 @@ import json
 import secrets
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from fastapi import WebSocket, WebSocketDisconnect
 
 from voxfield.cards import Card
 from voxfield.serve.answers import said
+from voxfield.serve.frame_socket import EXTENSION, FrameSocket
 from voxfield.serve.protocol import Start, control_of, start_of
 from voxfield.serve.refusal import RefusedError
-from voxfield.serve.session import FLUSH, STOP, Session
+from voxfield.serve.session import FLUSH, STOP, Session, nobody
 from voxfield.serve.state import State
 from voxfield.tasks import engine_for
 
@@ -22,13 +24,18 @@ _CLOSING_S = 5.0  # for a client that does not take its last frames
 
 
 class Connection:
-    """One client, from its handshake to its end."""
+    """One client, from its handshake to its end.
+
+    The first frame is waited for; later ones are heard, and answers told, in the callbacks of a `FrameSocket`.
+    """
 
     def __init__(self, socket: WebSocket, state: State) -> None:
         self._socket, self._state = socket, state
+        self._frames: FrameSocket = socket.scope["extensions"][EXTENSION]
         self._session: Session | None = None
-        self._tasks: list[asyncio.Task[Any]] = []
-        self._refusal: RefusedError | None = None
+        self._over = asyncio.Event()  # nothing more is heard
+        self._error: Exception | None = None  # why, where not by the client's stop
+        self._stopping = False
         self._close_code = 1000
         self._last_s = time.monotonic()
 
@@ -39,135 +46,144 @@ class Connection:
             await socket.accept()
             with state.entered(socket.headers, socket.query_params.get("ticket"), self):
                 await self._talk()
+            await self._close(self._close_code)
         except (WebSocketDisconnect, ConnectionError):
             return
         except Exception as error:
-            await self._say(said(error, state.metrics))
+            refusal = said(error, state.metrics)
+            await self._close(refusal.close_code, refusal)
 
     def check_idle(self) -> None:
         """End the connection where nothing has come for too long."""
         idle_s = self._state.settings.limits.idle_s
         if time.monotonic() - self._last_s > idle_s:
-            self._end_with(
+            self._end(
                 RefusedError(408, "idle", f"nothing came for {idle_s:g} s; send keepalive while there is no sound")
             )
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """The service ends: the session gets its tail."""
         if self._session is None:
-            self._end_with(RefusedError(503, "ending", "this service is ending; try again"))
+            self._end(RefusedError(503, "ending", "this service is ending; try again"))
             return
         self._close_code = ENDING
-        with suppress(RuntimeError, WebSocketDisconnect, ConnectionError):
-            await self._socket.send_text(json.dumps({"type": "ending"}))
-        self._session.push_control(STOP)
-        self._state.scheduler.notify()
+        self._frames.tell(json.dumps({"type": "ending"}))
+        self._stop(self._session)
 
     async def _talk(self) -> None:
         limits = self._state.settings.limits
-        first = await self._first(limits.first_s)
-        if first["type"] == "websocket.disconnect":
-            return
+        first = await self._received(limits.first_s)
         start = start_of(first.get("text"))
         engine = engine_for(self._state.catalogue.engine_or_default("enhance", start.model), start.task)
         session = await asyncio.to_thread(Session, start, engine, limits)
+        session.on_change = partial(self._pass_on, session)
         self._session = session
         self._state.scheduler.add(session)
         try:
             await self._socket.send_text(json.dumps(_ready(start, engine.card, self._state)))
-            await self._pass_on(session)
+            self._frames.take(partial(self._hear, session), session.on_change)
+            await self._received()  # nothing but the client's end comes this way now
         finally:
+            self._over.set()
+            session.on_change = nobody
             self._state.scheduler.remove(session)
             self._state.metrics.dropped.inc(session.dropped_samples)
 
-    async def _first(self, most_s: float) -> Any:
-        """The first message."""
-        receiving: asyncio.Task[Any] = asyncio.create_task(self._socket.receive())
-        self._tasks = [receiving]
-        done, _ = await asyncio.wait({receiving}, timeout=most_s)
-        if self._refusal is not None:
-            raise self._refusal
-        if not done:
-            receiving.cancel()
-            raise RefusedError(408, "idle", f"no first frame came for {most_s:g} s")
-        return receiving.result()
+    async def _received(self, most_s: float | None = None) -> Any:
+        """The next message; None where all was said before one came.
 
-    async def _pass_on(self, session: Session) -> None:
-        """Until the session has stopped, the client has gone or something went wrong."""
-        receiving = asyncio.create_task(self._receive(session))
-        sending = asyncio.create_task(self._send(session))
-        self._tasks = [receiving, sending]
+        Raises:
+            RefusedError: none came in time. WebSocketDisconnect, or whatever else ended the connection.
+        """
+        waiting = [asyncio.ensure_future(self._socket.receive()), asyncio.ensure_future(self._over.wait())]
         try:
-            await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
-            if receiving.done() and not receiving.cancelled() and receiving.exception() is None:
-                await sending  # the client said stop: the tail is on its way
+            await asyncio.wait(waiting, timeout=most_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in self._tasks:
+            for task in waiting:
                 task.cancel()
-            results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._refusal is not None:
-            raise self._refusal
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-        await self._socket.close(self._close_code)
+        if self._error is not None:
+            raise self._error
+        if self._over.is_set():
+            return None
+        if not waiting[0].done():
+            raise RefusedError(408, "idle", f"no first frame came for {most_s:g} s")
+        message: Any = waiting[0].result()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code") or 1005)
+        return message
 
-    async def _receive(self, session: Session) -> None:
-        socket, state = self._socket, self._state
-        bytes_in, notify = state.metrics.bytes_in, state.scheduler.notify
-        while True:
-            message = await socket.receive()
-            self._last_s = time.monotonic()
-            if (data := message.get("bytes")) is not None:
-                session.push(data)
-                bytes_in.inc(len(data))
-                notify()
-                if not session.room.is_set():
-                    await session.room.wait()
-            elif message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code") or 1005)
-            elif await self._control(session, message["text"]):
+    def _hear(self, session: Session, message: bytes | str) -> None:
+        """A message has come."""
+        self._last_s = time.monotonic()
+        if self._stopping or self._over.is_set():
+            return
+        try:
+            if isinstance(message, str):
+                self._control(session, message)
                 return
+            session.push(message)
+        except Exception as error:
+            self._end(error)
+            return
+        self._state.metrics.bytes_in.inc(len(message))
+        self._state.scheduler.notify(session)
+        if not session.live and not session.has_room:
+            self._frames.hold()
 
-    async def _control(self, session: Session, text: str) -> bool:
-        """Whether that was the end."""
+    def _control(self, session: Session, text: str) -> None:
         control = control_of(text)
         if control.type == "keepalive":
             alive = {"type": "alive", "queued_ms": round(1000 * session.queued_s, 1), **session.counts()}
-            await self._socket.send_text(json.dumps(alive))
-            return False
-        session.push_control(FLUSH if control.type == "flush" else STOP)
-        self._state.scheduler.notify()
-        return control.type == "stop"
+            self._frames.tell(json.dumps(alive))
+        elif control.type == "stop":
+            self._stop(session)
+        else:
+            session.push_control(FLUSH)
+            self._state.scheduler.notify(session)
 
-    async def _send(self, session: Session) -> None:
-        socket, state = self._socket, self._state
-        bytes_out, notify = state.metrics.bytes_out, state.scheduler.notify
-        while True:
-            await session.some.wait()
+    def _stop(self, session: Session) -> None:
+        if not self._stopping:
+            self._stopping = True
+            session.push_control(STOP)
+            self._state.scheduler.notify(session)
+
+    def _pass_on(self, session: Session) -> None:
+        """Something was done, or the client takes again what is sent."""
+        frames, state = self._frames, self._state
+        if self._over.is_set():
+            return
+        if session.has_room:
+            frames.go_on()
+        if session.has_some and frames.has_room:
             for item in session.pop():
                 if isinstance(item, bytes):
-                    await socket.send_bytes(item)
-                    bytes_out.inc(len(item))
+                    frames.tell(item)
+                    state.metrics.bytes_out.inc(len(item))
                     continue
-                await socket.send_text(json.dumps(item))
+                frames.tell(json.dumps(item))
                 if item["type"] == "stopped":
-                    return
-            if session.error is not None:
-                raise session.error
+                    self._over.set()
             if not session.live:
-                notify()  # its results may have been what it waited for
+                state.scheduler.notify(session)  # its results may have been what it waited for
+        if session.error is not None:
+            self._end(session.error)
 
-    def _end_with(self, refusal: RefusedError) -> None:
-        self._refusal = refusal
-        for task in self._tasks:
-            task.cancel()
+    def _end(self, error: Exception) -> None:
+        """Nothing more is heard or said but this."""
+        if not self._over.is_set():
+            self._error = error
+            self._over.set()
 
-    async def _say(self, refusal: RefusedError) -> None:
-        with suppress(RuntimeError, WebSocketDisconnect, ConnectionError, TimeoutError):
+    async def _close(self, code: int, refusal: RefusedError | None = None) -> None:
+        """Say why, where it is refused, and close; a client that takes nothing more is dropped."""
+        try:
             async with asyncio.timeout(_CLOSING_S):
-                await self._socket.send_text(json.dumps({"type": "error", **refusal.to_dict()["error"]}))
-                await self._socket.close(refusal.close_code, refusal.code)
+                with suppress(RuntimeError, WebSocketDisconnect, ConnectionError):
+                    if refusal is not None:
+                        await self._socket.send_text(json.dumps({"type": "error", **refusal.to_dict()["error"]}))
+                    await self._socket.close(code, refusal.code if refusal is not None else None)
+        except TimeoutError:
+            self._frames.drop()
 
 
 def _ready(start: Start, card: Card, state: State) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterable
 from threading import Condition, Thread
 
@@ -11,6 +12,7 @@ from voxfield.serve.metrics import Metrics
 from voxfield.serve.session import Session
 
 MOST_TOGETHER = 32  # turns in one step: more gain nothing, and the first would wait for the last
+_GATHER_S = 10e-6  # that a round waits for more to come, a session: steps of few turns cost more a turn
 _FILES_BESIDE_LIVE = 1  # sessions with files that get a turn in each round of the live ones
 
 
@@ -18,13 +20,15 @@ class Scheduler:
     """Rounds: every live session that has sound gets one turn, and sessions with files share what is left.
 
     Turns of the same network and of as many samples are taken in one step, where its file has a free batch axis. How
-    many there are follows from the load: while a step runs, the sound for the next one comes in.
+    many there are follows from the load: while a step runs, and for a moment after it, the sound for the next one
+    comes in.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
         self._loop, self._metrics = loop, metrics
         self._changed = Condition()
         self._sessions: list[Session] = []
+        self._due: deque[Session] = deque()  # live ones that may have something to do; some more than once
         self._over = self._pending = False
         self._next_file = 0
         self._thread = Thread(target=self._run, name="voxfield-hops", daemon=True)
@@ -43,8 +47,10 @@ class Scheduler:
         """Leave."""
         self._sessions = [one for one in self._sessions if one is not session]
 
-    def notify(self) -> None:
+    def notify(self, session: Session) -> None:
         """A session has something to do."""
+        if session.live:
+            self._due.append(session)
         if not self._pending:
             with self._changed:
                 self._pending = True
@@ -64,14 +70,16 @@ class Scheduler:
                 if self._over:
                     return
                 self._pending = False
-            while not self._over and self._round():
-                pass
+            more = True
+            while more and not self._over:
+                time.sleep(_GATHER_S * len(self._sessions))
+                more = self._round()
 
     def _round(self) -> bool:
         """Whether there was something to do."""
-        sessions = self._sessions
-        begun = [way for session in sessions if session.live and (way := self._begun(session))]
-        files = [session for session in sessions if not session.live]
+        due = dict.fromkeys(self._due.popleft() for _ in range(len(self._due)))
+        begun = [way for session in due if (way := self._begun(session))]
+        files = [session for session in self._sessions if not session.live]
         most = _FILES_BESIDE_LIVE if begun else MOST_TOGETHER
         for step in range(len(files)):
             if most and (way := self._begun(files[(self._next_file + step) % len(files)])):
@@ -79,12 +87,9 @@ class Scheduler:
                 most -= 1
                 if not most:
                     self._next_file = (self._next_file + step + 1) % len(files)
-        answers: list[tuple[Session, Turns, Array | None]] = [(session, turns, None) for session, turns in begun]
-        while answers:
-            waiting = self._advanced(answers)
-            answers = []
-            for group in _alike(waiting):
-                answers += self._taken(group)
+        waiting = self._advanced([(session, turns, None) for session, turns in begun])
+        while waiting:
+            waiting = [more for group in _alike(waiting) for more in self._advanced(self._taken(group))]
         return bool(begun)
 
     def _begun(self, session: Session) -> tuple[Session, Turns] | None:
@@ -93,7 +98,11 @@ class Scheduler:
         except Exception as error:
             self._fail([session], error)
             return None
-        return None if turns is None else (session, turns)
+        if turns is None:
+            return None
+        if session.live:  # it may have more
+            self._due.append(session)
+        return session, turns
 
     def _advanced(self, answers: Iterable[tuple[Session, Turns, Array | None]]) -> list[tuple[Session, Turns, Turn]]:
         """Those that want another turn; the others are done."""
@@ -145,4 +154,4 @@ def _alike(waiting: list[tuple[Session, Turns, Turn]]) -> list[list[tuple[Sessio
 
 def _wake(sessions: list[Session]) -> None:
     for session in sessions:
-        session.wake()
+        session.on_change()

@@ -1,5 +1,6 @@
 """Running the service: sockets, worker processes, and an end that leaves nobody without a tail."""
 
+import gc
 import os
 import secrets
 import tempfile
@@ -11,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
+from voxfield.serve.frame_socket import FrameSocket
 from voxfield.serve.settings import SHARED, Limits, Settings
 
 SETTINGS = "VOXFIELD_SERVE"  # how the worker processes get theirs
@@ -62,7 +64,7 @@ def configured(settings: Settings) -> "Config":
         host=settings.host,
         port=settings.port,
         http=Punctual,
-        ws="websockets-sansio",
+        ws=FrameSocket,
         access_log=False,
         log_level="warning",
         server_header=False,
@@ -81,7 +83,9 @@ def from_environment() -> object:
     """The application in a worker process; the process that looks after the workers does without it."""
     from voxfield.serve.app import create_app
 
-    return create_app(Settings.from_json(os.environ[SETTINGS]))
+    app = create_app(Settings.from_json(os.environ[SETTINGS]))
+    gc.freeze()  # looking through all that was imported would hold up the sound for tens of milliseconds
+    return app
 
 
 class Config(uvicorn.Config):

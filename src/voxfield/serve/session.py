@@ -1,7 +1,7 @@
 """One stream of sound: what waits on its way in and out, and the network's state between."""
 
-import asyncio
 from collections import deque
+from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
@@ -32,8 +32,9 @@ class Session:
 
     Attributes:
         live: whether sound may be dropped.
-        some: set where something is ready to be sent.
-        room: set where more may be pushed.
+        has_some: whether something is ready to be sent.
+        has_room: whether more may be pushed.
+        on_change: is called in the event loop when either may have become true.
         error: what ended the work.
         fed_samples, given_samples, dropped_samples: counts a channel.
     """
@@ -58,8 +59,7 @@ class Session:
         self._ending = ""  # the control that the present turns are for
         self._enhancer = self._fresh()
         self.fed_samples = self.given_samples = self.dropped_samples = 0
-        self.some, self.room = asyncio.Event(), asyncio.Event()
-        self.room.set()
+        self.on_change: Callable[[], None] = nobody
         self.error: Exception | None = None
 
     def push(self, data: bytes) -> None:
@@ -86,11 +86,8 @@ class Session:
                 )
             self._waiting.append(data)
             self._waiting_bytes += len(data)
-            if self._waiting_bytes > self._most_bytes:
-                if self.live:
-                    self._drop_waiting()
-                else:
-                    self.room.clear()
+            if self.live and self._waiting_bytes > self._most_bytes:
+                self._drop_waiting()
 
     def push_control(self, kind: str) -> None:
         """Append the end of a recording. In the event loop."""
@@ -102,7 +99,6 @@ class Session:
         with self._lock:
             ready, self._ready = self._ready, deque()
             self._ready_bytes = 0
-            self.some.clear()
             said: list[bytes | dict[str, Any]] = [*self._drops]
             self._drops.clear()
             self._pass(sum(len(item) for item in ready if isinstance(item, bytes)) // self._frame_bytes)
@@ -115,12 +111,15 @@ class Session:
             parts = []
         return [*said, b"".join(parts)] if parts else said
 
-    def wake(self) -> None:
-        """Something was done. In the event loop."""
-        if self._waiting_bytes <= self._most_bytes:
-            self.room.set()
-        if self._ready or self._drops or self.error is not None:
-            self.some.set()
+    @property
+    def has_room(self) -> bool:
+        """Whether no more waits to be worked on than may."""
+        return self._waiting_bytes <= self._most_bytes
+
+    @property
+    def has_some(self) -> bool:
+        """Whether there is something to say."""
+        return bool(self._ready or self._drops)
 
     def begin(self) -> Turns | None:
         """The network's next turns for this session, or None where there is nothing to do. In the thread."""
@@ -230,3 +229,7 @@ class Session:
             self._drops[-1]["samples"] += count_samples
         else:
             self._drops.append({"type": "dropped", "samples": count_samples, "at_sample": at_sample})
+
+
+def nobody() -> None:
+    """Nobody is told of changes."""

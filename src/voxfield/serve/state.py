@@ -24,7 +24,7 @@ class Open(Protocol):
         """End it where nothing has come for too long."""
         ...
 
-    async def end(self) -> None:
+    def end(self) -> None:
         """Let it end well, as the service does."""
         ...
 
@@ -100,7 +100,8 @@ class State:
     async def end_sessions(self, most_s: float) -> None:
         """Take nothing new, and give every session its tail, for so many seconds at most."""
         self.ending = True
-        await asyncio.gather(*(connection.end() for connection in list(self._open)))
+        for connection in list(self._open):
+            connection.end()
         end_s = asyncio.get_running_loop().time() + most_s
         while self._open and asyncio.get_running_loop().time() < end_s:
             await asyncio.sleep(0.02)

@@ -20,7 +20,7 @@ from voxfield.tasks.enhancement.keeping import Keeper
 from voxfield.tasks.enhancement.recording import EnhanceOptions, enhance_file
 from voxfield.tasks.noises.kinds import KindStream, NoiseKinds
 from voxfield.tasks.noises.timeline import noise
-from voxfield.train.noise_kinds import fit, kind_of, segments, tokens_of
+from voxfield.train.noise_kinds import calibrate, fit, kind_of, segments, tokens_of
 
 RATE_HZ = 16000
 ABOUT = {"summary": "for a test", "licence": "none", "data": (), "config": {}}
@@ -84,6 +84,37 @@ def test_what_was_there_when(models):
         "hum",
         "unknown",
     ]
+
+
+@pytest.mark.parametrize("decay", [1e-2, 1.0])
+def test_a_calibrated_probe_is_as_sure_as_it_is_right(decay):
+    """Two sounds whose names are wrong one time in five, and a probe that is too sure or not sure enough for that."""
+    config = CodeHistogramConfig(labels=("a", "b"), codes=32)
+    tokens = np.repeat(np.array([1, 2] * 50), 40 * 16).reshape(100, 40, 16)
+    learnt = ["a", "b"] * 50
+    net = fit(config, tokens, learnt, decay)
+    heard = [name if at % 10 < 8 else "ab".replace(name, "") for at, name in enumerate(learnt)]
+    surprise = calibrate(net, tokens, heard)
+    shares = net(torch.from_numpy(tokens[:2])).exp().diagonal()
+    assert shares.tolist() == pytest.approx([0.8, 0.8], abs=0.03)
+    assert surprise == pytest.approx(-0.8 * np.log(0.8) - 0.2 * np.log(0.2), abs=0.01)
+
+
+def test_how_sure_a_name_must_be_can_be_chosen(models, tmp_path, capsys):
+    options = {"model": "crn-tiny", "tokenizer": models[0], "kinds": models[1]}
+
+    def kinds_of(samples, share):
+        return set(noise(samples, RATE_HZ, least_share=share, **options).kinds)
+
+    assert "unknown" not in kinds_of(hiss(4), 0) and kinds_of(hiss(4), 1) == {"unknown"}
+    assert kinds_of(ring(4), 0) == {"unknown"}  # of the labels that belong to no kind
+    sf.write(tmp_path / "in.wav", hiss(4), RATE_HZ)
+    words = ["noise", str(tmp_path / "in.wav"), "--model", "crn-tiny", "--json"]
+    words += ["--tokenizer", str(models[0]), "--kinds", str(models[1])]
+    assert run([*words, "--least-share", "1"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["kinds"]) == ["unknown"]
+    assert run([*words, "--least-share", "1.5"]) == 2
+    assert "between 0 and 1, not 1.5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 44100])

@@ -192,6 +192,17 @@ def test_arguments_that_cannot_be_used_are_refused(files, wrong, said):
         sample_tokens(**own, **wrong)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["-o", "a.xyz"], "names no format"), (["-o", "a.wav", "--iterations", "-1"], "iterations must")],
+)
+def test_what_cannot_be_written_is_said_before_anything_is_drawn(tmp_path, monkeypatch, capsys, words, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("voxfield.tasks.tokens.sampling.sample_tokens", lambda **_: pytest.fail("it was drawn"))
+    assert run(["sample", *words]) in (1, 2)
+    assert said in capsys.readouterr().err
+
+
 def test_networks_that_do_not_belong_together_are_refused(files):
     sound, image = files["sound"], files["image"]
     with pytest.raises(InputError, match="no prior of the codes of sound"):

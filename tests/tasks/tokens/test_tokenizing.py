@@ -1,6 +1,8 @@
 """Tokens of recordings and images: round trips, any length, pieces = whole, damaged files, other models."""
 
+import io
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ import soundfile as sf
 import torch
 from PIL import Image
 
+from voxfield.audio import open_source
 from voxfield.cli.app import run
-from voxfield.errors import InputError, UnknownModelError
+from voxfield.errors import InputError, OutputError, UnknownModelError
 from voxfield.export.onnx_file import export_parts
 from voxfield.features.fourier import stft
 from voxfield.features.framing import whole
@@ -17,9 +20,10 @@ from voxfield.features.log_mel import LogMel
 from voxfield.features.phases import griffin_lim
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.runtime import load_engine
+from voxfield.tasks.tokens import bands
 from voxfield.tasks.tokens import recording as tokenizing
 from voxfield.tasks.tokens.image import image_of, tokenize_image
-from voxfield.tasks.tokens.recording import detokenize, tokenize
+from voxfield.tasks.tokens.recording import detokenize, tokenize, tokenize_to
 from voxfield.tasks.tokens.token_file import load_tokens, save_tokens
 
 RATE_HZ = 16000
@@ -80,6 +84,41 @@ def test_pieces_give_the_codes_and_the_bands_of_the_whole(halves, monkeypatch):
     np.testing.assert_allclose(detokenize(made, model=halves[1], iterations=0).samples, rebuilt, atol=1e-4)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 3, 20])
+def test_a_file_holds_the_codes_that_the_recording_has(halves, tmp_path, monkeypatch, seconds):
+    monkeypatch.setattr(bands, "_HELD_BYTES", 100_000)  # six seconds
+    wanted = tokenize(sound(seconds), RATE_HZ, model=halves[0])
+    with open_source(sound(seconds), RATE_HZ) as source:
+        work = tokenize_to(tmp_path / "t.npz", source, load_engine(halves[0]))
+    found = load_tokens(tmp_path / "t.npz")
+    assert np.array_equal(found.codes, wanted.codes) and found.facts() == wanted.facts()
+    assert wanted.to_dict().items() <= work.details.items()
+    assert [path.name for path in tmp_path.iterdir()] == ["t.npz"]
+
+
+def test_memory_does_not_grow_with_the_recording(halves, tmp_path):
+    engine, peaks = load_engine(halves[0]), []
+    for seconds in (65, 260):
+        sf.write(tmp_path / "in.wav", sound(seconds), RATE_HZ)
+        with open_source(tmp_path / "in.wav") as source:
+            tracemalloc.start()
+            tokenize_to(tmp_path / "t.npz", source, engine, overwrite=True)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_a_disk_that_takes_no_more_is_named(halves, tmp_path, monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, content):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bands.tempfile, "SpooledTemporaryFile", lambda *_, **__: Full())
+    with open_source(sound(1), RATE_HZ) as source, pytest.raises(OutputError, match="No space left"):
+        tokenize_to(tmp_path / "t.npz", source, load_engine(halves[0]))
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_level_is_kept_beside_the_codes(halves):
     loud, quiet = (tokenize(gain * sound(3), RATE_HZ, model=halves[0]) for gain in (1, 0.1))
     assert (loud.codes == quiet.codes).mean() > 0.97  # rounding decides between entries that are equally near
@@ -133,7 +172,7 @@ def stored(halves, tmp_path, **changes):
         ({"codes": np.full((1, 7, 16), 1)}, "tokens of 7 rows"),
         ({"codes": np.zeros((40, 3))}, "not float64"),
         ({"codes": np.zeros((1, 40, 0), int)}, "codes are whole numbers"),
-        ({"codes": None}, "lacks"),
+        ({"codes": None}, "it lacks 'codes'"),
         ({"model": np.array([{}], object)}, "no file of tokens"),
         ({"weights": np.array("00000000")}, "is no half of it"),
         ({"codebook": np.array(64)}, "is no half of it"),

@@ -36,7 +36,7 @@ def command(
 
       voxfield detokenize talk.npz -o talk_rebuilt.wav --phase talk.wav
     """
-    from voxfield.audio import save
+    from voxfield.audio import NOT_STORED, save, target_for
     from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
     from voxfield.tasks.tokens.recording import detokenize
     from voxfield.tasks.tokens.token_file import load_tokens
@@ -47,6 +47,7 @@ def command(
         save_image(out, image_of(loaded, model=model, threads=threads), overwrite=overwrite)
         notes = ["lost: what the codes do not say"]
     else:
+        target_for(out, NOT_STORED, loaded.rate_hz, 1)  # a name that cannot be written is said before the work
         made = detokenize(loaded, model=model, phase=phase, iterations=iterations, threads=threads)
         notes = [*made.notes, *save(out, made.samples, made.sample_rate_hz, overwrite=overwrite)]
     if as_json:

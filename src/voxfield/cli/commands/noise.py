@@ -22,6 +22,13 @@ def command(
     model: Annotated[str, model_for("enhance", "The enhancer that takes the speech away.")] = "crn-small",
     tokenizer: Annotated[str, typer.Option(help="Network of tokens: name or .onnx file.")] = "noise-vqvae",
     kinds: Annotated[str, typer.Option(help="Probe that names their codes: name or .onnx file.")] = "noise-kinds",
+    least_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the likeliest name, below which a noise is unknown; that of the probe if left out.",
+            metavar="SHARE",
+        ),
+    ] = None,
     raw: Raw = None,
     report: Annotated[
         Path | None,
@@ -45,6 +52,8 @@ def command(
 
       voxfield noise street.flac --report street.html
 
+      voxfield noise street.flac --least-share 0.3
+
       voxfield noise recordings/ --json
     """
     from voxfield.tasks.noises.kinds import NoiseKinds
@@ -56,8 +65,8 @@ def command(
         check_alone(len(items), "recording")
         check_report(report, overwrite=overwrite)
     engine_for(model, "enhance", threads=threads)  # models that cannot be had are said before any file is opened
-    NoiseKinds(tokenizer, kinds, threads=threads)
-    work = NoiseWork(model, tokenizer, kinds, threads, report, overwrite)
+    NoiseKinds(tokenizer, kinds, threads=threads, least_share=least_share)
+    work = NoiseWork(model, tokenizer, kinds, threads, least_share, report, overwrite)
     raise typer.Exit(one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, jobs=jobs))
 
 
@@ -69,6 +78,7 @@ class NoiseWork:
     tokenizer: str
     kinds: str
     threads: int
+    least_share: float | None
     report: Path | None
     overwrite: bool
 
@@ -80,7 +90,7 @@ class NoiseWork:
 
         engine, kinds = (
             engine_for(self.model, "enhance", threads=self.threads),
-            NoiseKinds(self.tokenizer, self.kinds, threads=self.threads),
+            NoiseKinds(self.tokenizer, self.kinds, threads=self.threads, least_share=self.least_share),
         )
         comparison = None if self.report is None else noise_comparison(source.rate_hz, source.channels)
         found, work = noise_of(source, engine, kinds, watcher=comparison)

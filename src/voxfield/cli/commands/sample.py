@@ -42,15 +42,18 @@ def command(
 
       voxfield sample -o noise.wav --count 3 --seconds 10 --temperature 0.9 --seed 7
     """
-    from voxfield.audio import save
+    from voxfield.audio import NOT_STORED, save, target_for
     from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
-    from voxfield.tasks.tokens.recording import detokenize
+    from voxfield.tasks.tokens.recording import check_iterations, detokenize
     from voxfield.tasks.tokens.sampling import sample_tokens
     from voxfield.tasks.tokens.token_file import save_tokens
 
     paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
     for path in paths:
         refuse_existing(path, overwrite)
+    check_iterations(iterations)  # what cannot be used is said before anything is drawn
+    if out.suffix.lower() not in (".npz", *SUFFIXES):
+        target_for(out, NOT_STORED, 16000, 1)
     drawn = sample_tokens(
         seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
         tokenizer=tokenizer, threads=threads,

@@ -56,18 +56,19 @@ class TokenizeWork:
 
     def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
         from voxfield.tasks.tokens.image import SUFFIXES, tokenize_image
-        from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
+        from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
         from voxfield.tasks.tokens.token_file import save_tokens
 
+        overwrite = self.choices.overwrite
         if job.input.suffix.lower() in SUFFIXES:
             tokens, notes = tokenize_image(job.input, model=self.model, threads=self.threads)
+            save_tokens(job.output, tokens, overwrite=overwrite)
             said = {**tokens.to_dict(), "notes": list(notes)}
         else:
             engine = sound_tokenizer(self.model, threads=self.threads)
             with open_input(job.input, self.choices.raw) as source:
-                tokens, work = tokenize_source(source, engine, progress_of(source, report))
+                work = tokenize_to(job.output, source, engine, progress_of(source, report), overwrite=overwrite)
             said = work.to_dict()
-        save_tokens(job.output, tokens, overwrite=self.choices.overwrite)
-        used, perplexity = tokens.use()
-        note = f"{tokens.bits:.0f} bits; {100 * used:.0f} % of the codes are used, perplexity {perplexity:.0f}"
+        used, perplexity = said["used"], said["perplexity"]
+        note = f"{said['bits']:.0f} bits; {100 * used:.0f} % of the codes are used, perplexity {perplexity:.0f}"
         return {**said, "notes": [*said["notes"], note]}

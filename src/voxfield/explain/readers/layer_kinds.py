@@ -209,8 +209,7 @@ def dense(c: LayerCall) -> str:
 def recurrent(c: LayerCall, merge: str | None = None) -> str:
     if c.rank != 3:
         raise c.fail(f"it takes three dims, batch, time and features, not {shape_text(c.shape)}.")
-    if c.torch:
-        c.expect("input_size", 2)
+    features = c.expect("input_size", 2) if c.torch else None
     backwards = merge is None and c.flag("go_backwards", False)
     x = c.add("flip", "backwards", dims=(1,)) if backwards else c.x
     cell, hidden = c.kind.lower().removeprefix("simple"), c.whole("units")
@@ -225,6 +224,7 @@ def recurrent(c: LayerCall, merge: str | None = None) -> str:
         biases=vectors if c.flag("use_bias", True) else 0,
         layers=c.whole("num_layers", 1),
         bidirectional=merge is not None or c.flag("bidirectional", False),
+        features=features,
     )
     join, batch = MERGED.get(merge or ""), c.shape[0]
     if c.torch or (c.flag("return_sequences", False) and join is None):

@@ -261,9 +261,11 @@ class LayerGraph(Builder):
         biases: int,
         layers: int = 1,
         bidirectional: bool = False,
+        features: int | None = None,
     ) -> str:
-        """The whole output sequence of a recurrent layer; `biases` is the number of bias vectors per gate."""
-        features = self.shape(x)[channel_dim]
+        """The whole output sequence of a recurrent layer; `biases` is the number of bias vectors per gate, `features`
+        the size of the input where the layer says it."""
+        features = self.shape(x)[channel_dim] if features is None else features
         check_width(hidden, "units", origin)
         check_width(layers, "layers", origin)
         gates = {"lstm": 4, "gru": 3, "rnn": 1}[cell]

@@ -19,6 +19,12 @@ class NoiseQuery(Options):
 
     tokenizer: str = Field(TOKENIZER, description="The network of tokens.")
     kinds: str = Field(KINDS, description="The network that names what the tokens stand for.")
+    least_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Of the likeliest name, below which a noise is unknown; that of `kinds` if left out.",
+    )
 
 
 class TokensQuery(Options):
@@ -26,7 +32,8 @@ class TokensQuery(Options):
 
 
 def _namers(query: NoiseQuery, catalogue: Catalogue) -> tuple[Engine, NoiseKinds]:
-    kinds = NoiseKinds(catalogue.engine(query.tokenizer), catalogue.engine(query.kinds))
+    models = catalogue.engine(query.tokenizer), catalogue.engine(query.kinds)
+    kinds = NoiseKinds(*models, least_share=query.least_share)
     return engine_for(catalogue.engine_or_default("enhance", query.model), "enhance"), kinds
 
 

@@ -25,6 +25,7 @@ class NoiseKinds:
         tokenizer: from log-mel features to tokens.
         kinds: from tokens to shares of labels.
         threads: threads within one step of a network.
+        least_share: of the likeliest name, below which a sound is unknown; that of the probe's card if None.
 
     Attributes:
         names: what can be named.
@@ -33,11 +34,20 @@ class NoiseKinds:
         step_samples: samples of a step at `rate_hz`.
 
     Raises:
-        InputError: a model for another task, or two that do not belong together.
+        InputError: a model for another task, two that do not belong together, or a share out of range.
         UnknownModelError, CardError: a model cannot be had, or its card lacks what is needed.
     """
 
-    def __init__(self, tokenizer: Model = TOKENIZER, kinds: Model = KINDS, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        tokenizer: Model = TOKENIZER,
+        kinds: Model = KINDS,
+        *,
+        threads: int = 1,
+        least_share: float | None = None,
+    ) -> None:
+        if least_share is not None and not 0 <= least_share <= 1:
+            raise InputError(f"least_share must lie between 0 and 1, not {least_share:g}")
         self._tokenizer = engine_for(tokenizer, "tokenize", threads=threads)
         self._kinds = engine_for(kinds, "name-noise", threads=threads)
         there, here = self._tokenizer.card, self._kinds.card
@@ -61,7 +71,7 @@ class NoiseKinds:
         ):
             raise CardError(f"the card of {here.name} lacks labels, least_share or segment_frames; fit the probe again")
         self._labels: list[str] = list(labels)
-        self._other, self._least_share = other, float(least)
+        self._other, self._least_share = other, float(least if least_share is None else least_share)
         self.names = [label for label in self._labels if label != other]
         self.count = len(labels)
         self.segment_frames, self.step_frames = frames, frames // 2

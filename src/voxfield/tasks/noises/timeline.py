@@ -97,6 +97,7 @@ def noise(
     tokenizer: Model = TOKENIZER,
     kinds: Model = KINDS,
     threads: int = 1,
+    least_share: float | None = None,
 ) -> Noise:
     """What noise is in a recording, and when.
 
@@ -106,13 +107,14 @@ def noise(
         model: the enhancer that takes the speech away.
         tokenizer, kinds: the networks that name what is left.
         threads: threads within one step of a network.
+        least_share: of the likeliest name, below which a noise is unknown; that of the probe's card if None.
 
     Raises:
         InputError: an argument that cannot be used; AudioError where it is the recording.
         UnknownModelError, CardError: a model cannot be had.
     """
     engine = engine_for(model, "enhance", threads=threads)
-    named = NoiseKinds(tokenizer, kinds, threads=threads)
+    named = NoiseKinds(tokenizer, kinds, threads=threads, least_share=least_share)
     with open_source(recording, rate) as source:
         return noise_of(source, engine, named)[0]
 

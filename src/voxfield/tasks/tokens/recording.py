@@ -3,12 +3,15 @@
 What is lost: everything above half the rate of the network, all but one channel, phases, and what the codes do not say.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source, resample
 from voxfield.cards import Interface, find
@@ -18,7 +21,9 @@ from voxfield.features.log_mel import LogMel
 from voxfield.features.phases import griffin_lim
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.noises.kinds import TOKENIZER
-from voxfield.tasks.tokens.token_file import Tokens, load_tokens
+from voxfield.tasks.tokens.bands import WaitingBands
+from voxfield.tasks.tokens.code_maps import Codes
+from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, write_tokens
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
 
 DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
@@ -74,27 +79,67 @@ def sound_tokenizer(model: Model = TOKENIZER, *, threads: int = 1) -> Engine:
 
 def tokenize_source(source: Source, engine: Engine, progress: Progress | None = None) -> tuple[Tokens, Work]:
     """The tokens of an open recording, and what was done."""
+    made: list[Tokens] = []
+
+    def take(about: Tokens, steps: int, pieces: Iterator[Codes]) -> CodeUse:
+        codes = np.concatenate(list(pieces), axis=1)[None]
+        made.append(replace(about, codes=codes.astype(np.int64)))
+        return CodeUse.of(codes, about.codebook)
+
+    work = _tokenized(source, engine, take, progress)
+    return made[0], work
+
+
+def tokenize_to(
+    path: Path, source: Source, engine: Engine, progress: Progress | None = None, *, overwrite: bool = False
+) -> Work:
+    """Write the tokens of an open recording to a file, in constant memory; what was done.
+
+    Raises:
+        InputError, OutputError: as `save_tokens`, or the folder takes no more.
+    """
+
+    def take(about: Tokens, steps: int, pieces: Iterator[Codes]) -> CodeUse:
+        return write_tokens(path, about, steps, pieces, overwrite=overwrite)
+
+    check_tokens_file(path, overwrite=overwrite)
+    return _tokenized(source, engine, take, progress, path)
+
+
+def _tokenized(
+    source: Source,
+    engine: Engine,
+    take: Callable[[Tokens, int, Iterator[Codes]], CodeUse],
+    progress: Progress | None,
+    beside: Path | None = None,
+) -> Work:
+    """Give `take` all but the codes of a recording, their steps, and the codes (C, T) piece by piece."""
     clock, face = Clock(), engine.card.interface
     kind = _features(face, int(face.input.shape[0]), face.hop_samples)
     resampler, stream = Resampler(source.rate_hz, face.sample_rate_hz), FeatureStream(kind)
-    parts = []
-    for block in source.blocks(BLOCK_SAMPLES):
-        parts.append(stream.feed(resampler.feed(block.mean(axis=0, keepdims=True))[0]))
-        if progress is not None:
-            progress(source.read_samples)
-    parts += [stream.feed(resampler.flush()[0]), stream.flush()]
-    bands = np.concatenate(parts, axis=1)
-    if not bands.shape[1]:  # a recording that is gone at the network's rate
-        bands = np.full((kind.bands, 1), kind.level_db(bands), np.float32)
-    padded = np.pad(kind.finished(bands), ((0, 0), (0, -bands.shape[1] % face.multiple_of)), mode="edge")
-    codes = _in_pieces(engine, padded, face.multiple_of).astype(np.int64)
-    tokens = Tokens(
-        codes[None], "sound", engine.card.name, weights_of(engine), face.codes, kind.level_db(bands), source.rate_hz,
-        source.read_samples, bands.shape[1],
-    )  # fmt: skip
-    bits_per_second = tokens.bits * source.rate_hz / max(source.read_samples, 1)
-    details = {**tokens.to_dict(), "bits_per_second": round(bits_per_second, 1)}
-    return tokens, clock.work(engine, source, source.channels, list(source.notes()), details)
+    with WaitingBands(kind, beside) as waiting:
+        for block in source.blocks(BLOCK_SAMPLES):
+            waiting.add(stream.feed(resampler.feed(block.mean(axis=0, keepdims=True))[0]))
+            if progress is not None:
+                progress(source.read_samples)
+        waiting.add(stream.feed(resampler.flush()[0]))
+        waiting.add(stream.flush())
+        if not waiting.count_frames:  # a recording that is gone at the network's rate
+            nothing = np.zeros((kind.bands, 0), np.float32)
+            waiting.add(np.full((kind.bands, 1), kind.level_db(nothing), np.float32))
+        frames, level_db = waiting.count_frames, waiting.level_db()
+        steps = -(-frames // face.multiple_of)
+        pieces = _in_pieces(
+            engine, lambda a, b: waiting.finished(a, b, level_db), steps * face.multiple_of, face.multiple_of
+        )
+        about = Tokens(
+            np.zeros((1, int(face.output.shape[0]), 0), np.int64), "sound", engine.card.name, weights_of(engine),
+            face.codes, level_db, source.rate_hz, source.read_samples, frames,
+        )  # fmt: skip
+        use = take(about, steps, pieces)
+    bits_per_second = use.bits * source.rate_hz / max(source.read_samples, 1)
+    details = {**about.facts(), **use.to_dict(), "bits_per_second": round(bits_per_second, 1)}
+    return clock.work(engine, source, source.channels, list(source.notes()), details)
 
 
 def detokenize(
@@ -124,11 +169,10 @@ def detokenize(
     tokens = tokens if isinstance(tokens, Tokens) else load_tokens(Path(tokens))
     if tokens.kind != "sound":
         raise InputError(f"these are tokens of an {tokens.kind}; give it the name of a .png file")
-    if not 0 <= iterations <= 1000:
-        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
+    check_iterations(iterations)
     engine = decoder_of(tokens, model, threads=threads)
     face, steps = engine.card.interface, tokens.codes.shape[2]
-    bands = _in_pieces(engine, tokens.codes[0], 1)
+    bands = np.concatenate(list(_in_pieces(engine, lambda a, b: tokens.codes[0][:, a:b], steps, 1)), axis=1)
     a_step = bands.shape[1] // steps
     if steps != -(-tokens.frames // a_step) or min(tokens.rate_hz, tokens.count_samples) < 1:
         raise InputError(
@@ -158,6 +202,16 @@ def detokenize(
         made /= np.float32(peak)
         notes.append(f"turned down by {20 * np.log10(peak):.1f} dB, as it would have clipped")
     return Rebuilt(made, tokens.rate_hz, tuple(notes))
+
+
+def check_iterations(iterations: int) -> None:
+    """Return when phases can be found in so many rounds.
+
+    Raises:
+        InputError: they cannot.
+    """
+    if not 0 <= iterations <= 1000:
+        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
 
 
 def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) -> Engine:
@@ -200,23 +254,27 @@ def _features(face: Interface, bands: int, hop_samples: int) -> LogMel:
     return LogMel(face.sample_rate_hz, bands, face.window_samples, face.window_samples, hop_samples)
 
 
-def _in_pieces(engine: Engine, whole: Array, multiple_of: int) -> Array:
-    """(rows, steps) through a network, piece by piece with all that it looks at on both sides: the same as at once."""
-    face, field, count = engine.card.interface, engine.card.field_samples, whole.shape[1]
+def _in_pieces(
+    engine: Engine, part: Callable[[int, int], npt.NDArray[Any]], count: int, multiple_of: int
+) -> Iterator[npt.NDArray[Any]]:
+    """(rows, count) through a network, piece by piece with all that it looks at on both sides: the same as at once.
+
+    Args:
+        part: gives the columns from one number to another.
+    """
+    face, field = engine.card.interface, engine.card.field_samples
     margin = count
     if isinstance(field, int):
         seen = (field - (face.window_samples or face.step_samples)) // face.step_samples + 1
         margin = -(-seen // multiple_of) * multiple_of
-    made = []
     for start in range(0, count, _PIECE_STEPS * multiple_of):
         stop = min(count, start + _PIECE_STEPS * multiple_of)
         first, last = max(0, start - margin), min(count, stop + margin)
-        out = engine.step(np.ascontiguousarray(whole[None, :, first:last]), ())[0][0]
+        out = engine.step(np.ascontiguousarray(part(first, last)[None]), ())[0][0]
         if not np.isfinite(out).all():
             raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
         per_step = Fraction(out.shape[1], last - first)
-        made.append(out[:, int((start - first) * per_step) : int((stop - first) * per_step)])
-    return np.concatenate(made, axis=1)
+        yield out[:, int((start - first) * per_step) : int((stop - first) * per_step)]
 
 
 def _mono(recording: Given, rate: int | None, rate_hz: int) -> Array:

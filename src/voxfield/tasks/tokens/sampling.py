@@ -15,7 +15,7 @@ from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.code_maps import Codes, joined
-from voxfield.tasks.tokens.recording import Rebuilt, detokenize, weights_of
+from voxfield.tasks.tokens.recording import Rebuilt, check_iterations, detokenize, weights_of
 from voxfield.tasks.tokens.token_file import Tokens
 from voxfield.tasks.work import Model, engine_for
 
@@ -94,6 +94,7 @@ def sample(
         InputError: an argument that cannot be used, or networks that do not belong together.
         UnknownModelError, CardError: a model cannot be had.
     """
+    check_iterations(iterations)
     drawn = sample_tokens(
         seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
         tokenizer=tokenizer, threads=threads,
