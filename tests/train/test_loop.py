@@ -205,10 +205,10 @@ def test_another_batch_on_resume_repeats_no_mixture(settings, tmp_path, monkeypa
     assert len(drawn) == len(set(drawn)) == 6 * 2 + 2 * 4 + 3 * 1
 
 
-RESUMABLE = [path for path in sorted((ROOT / "checkpoints").glob("crn-*.safetensors")) if path.stem != "crn-large.v1"]
+RESUMABLE = [path for path in sorted((ROOT / "checkpoints").glob("crn-*.safetensors")) if path.stem != "crn-large.v2"]
 
 
-@pytest.mark.parametrize("published", RESUMABLE, ids=lambda p: p.stem)  # crn-large.v1 holds averaged weights only
+@pytest.mark.parametrize("published", RESUMABLE, ids=lambda p: p.stem)  # crn-large.v2 holds averaged weights only
 def test_published_checkpoints_resume(published, sounds, tmp_path):
     (tmp_path / "run").mkdir()
     path = tmp_path / "run" / "checkpoint.safetensors"
