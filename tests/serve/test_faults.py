@@ -229,7 +229,7 @@ def test_messages_in_parts_and_controls_between_them(service):
         (b"\x80\x84" + bytes(8), 1002),  # the rest of nothing
         (b"\x02\x84" + bytes(8) + b"\x82\x84" + bytes(8), 1002),  # a message within another
         (b"\x82\xff" + (1 << 62).to_bytes(8, "big") + bytes(4), 1009),
-        (b"\x81\x84" + bytes(4) + b"\xff\xff\xff\xff", 1008),  # text that is none
+        (b"\x81\x84" + bytes(4) + b"\xff\xff\xff\xff", 1007),  # text that is none
     ],
 )
 def test_frames_that_break_the_rules(service, sent, code):
