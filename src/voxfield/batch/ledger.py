@@ -98,11 +98,10 @@ class Ledger:
         following = f"{select} number > ? AND number <= ? AND number NOT IN superseded"
         with self._translated():
             read = self._connection.execute(following, (self._at, self._at + len(wanted)))
-            found = {entry[0]: entry for entry in read if entry[0] in wanted}
-            if rest := list(wanted - found.keys()):
+            last = {entry[0]: Entry._make(entry) for entry in read if entry[0] in wanted}
+            if rest := list(wanted - last.keys()):
                 query = f"{select} row IN ({','.join('?' * len(rest))}) ORDER BY row, number"  # the order of the index
-                found |= {entry[0]: entry for entry in self._connection.execute(query, rest)}
-        last = {row: Entry._make(entry) for row, entry in found.items()}
+                last |= {entry[0]: Entry._make(entry) for entry in self._connection.execute(query, rest)}
         self._at = max((entry.number for entry in last.values()), default=self._at)
         return last
 
