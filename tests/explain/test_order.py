@@ -50,7 +50,7 @@ def from_onnx(net):
 
 def unknown(report):
     field = report.field("time")
-    said = any("time are not known, because" in note for note in report.notes)
+    said = any("the time axis are not known, because" in note for note in report.notes)
     return field.status is Status.UNAVAILABLE and (field.rf, field.hop, field.ahead, field.latency) == (None,) * 4, said
 
 
@@ -102,7 +102,7 @@ def test_elements_that_change_places_are_not_taken_to_stay(call):
 
 
 def test_the_reason_is_said_in_both_languages():
-    for language, word in (("en", "not known, because cat"), ("zh", "未知，因为 cat")):
+    for language, word in (("en", "not known, because cat"), ("zh", "时间轴上的感受野与步距未知，因为 cat")):
         answer = report_on(Net("torch.cat([x, x], -1)"), input_shape=SHAPE, layout="BCT", language=language)
         text = report_text(answer.report, answer.graph, answer.paragraphs, language=language)
         assert word in " ".join(text.split())
@@ -121,3 +121,20 @@ def test_the_first_output_needs_what_copies_before_it_show():
             explain(Net(f"F.pad(x, (3, 0), mode='{mode}')"), input_shape=SHAPE).field("time").first_output_needs
             == needs
         )
+
+
+def test_nothing_odd_is_said_of_what_runs_backwards():
+    answer = report_on(Net("x.flip(-1)"), input_shape=SHAPE, layout="BCT", rate_hz=16000)
+    text = report_text(answer.report, answer.graph, answer.paragraphs)
+    assert answer.report.field("time").ahead is None and answer.report.field("time").past is None
+    assert "(-" not in text and "every stride is 1" in text and "without what needs the end of the input" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "language", "said"),
+    [("why this kernel?", "en", "Nothing can be said of it"), ("为什么卷积核这么大？", "zh", "这里无法回答")],
+)
+def test_a_question_that_has_no_answer_is_told_so(question, language, said):
+    code = f"x = Input((64, 4))\ny = Conv1D(4, 3, padding='same')(x)\nz = Concatenate(axis=1)([y, y])\n{question}"
+    first = report_on(code, language=language).paragraphs[0]
+    assert first.asked and said in first.answer

@@ -12,6 +12,7 @@ from .counts import numel
 from .field import UNKNOWN, Field, Part, RatesDifferError, Span, hull, moved, united
 from .graph import Axis, Graph, Op, Size
 from .moves import Place, copied, least_turn
+from .phrases import EN
 from .report import (
     AxisField,
     Cause,
@@ -62,8 +63,8 @@ def analyse(graph: Graph) -> Report:
 def out_of_order(fields: Sequence[AxisField]) -> list[str]:
     """Why nothing is said of axes that every operator has a rule for, but that no dim of the output runs along."""
     return [
-        f"Field and hop along {field.axis} are not known, because {field.missing[0]} lays stretches of it one after "
-        "the other out of order: its outputs do not advance by even steps."
+        f"Field and hop along the {EN[field.axis]} axis are not known, because {field.missing[0]} lays stretches of it "
+        "one after the other out of order: its outputs do not advance by even steps."
         for field in fields
         if field.uneven
     ]

@@ -182,7 +182,7 @@ def _recurrent(op: Op, was: Past, features: Size) -> Op:
 def _with_params(op: Op, was: Past, weights: int, params: int) -> Op:
     if not was.op.params:  # its parameters belong to another operator
         return op.with_(weight_values=weights)
-    item = 4 if not was.op.params else max(1, was.op.weight_bytes // was.op.params)
+    item = max(1, was.op.weight_bytes // was.op.params)
     return op.with_(
         weight_values=weights,
         params=params,

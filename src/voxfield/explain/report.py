@@ -171,15 +171,17 @@ class AxisField:
 
     @property
     def ahead(self) -> Fraction | None:
-        """Look-ahead: largest (last input needed) - (output index * hop); None when it has no bound."""
-        if self.hop is None or not self._seen or not self._bounded(*self.whole_input, *self.unbounded_future):
+        """Look-ahead: largest (last input needed) - (output index * hop); None without a bound, and backwards."""
+        causes = *self.whole_input, *self.unbounded_future
+        if self.hop is None or self.hop < 0 or not self._seen or not self._bounded(*causes):
             return None
         return max(end - p.index * self.hop for p in self.phases if (end := p.end) is not None)
 
     @property
     def past(self) -> Fraction | None:
-        """Largest (output index * hop) - (first input needed); None when it has no bound."""
-        if self.hop is None or not self._seen or not self._bounded(*self.whole_input, *self.unbounded_past):
+        """Largest (output index * hop) - (first input needed); None when it has no bound or runs backwards."""
+        causes = *self.whole_input, *self.unbounded_past
+        if self.hop is None or self.hop < 0 or not self._seen or not self._bounded(*causes):
             return None
         return max(p.index * self.hop - start for p in self.phases if (start := p.start) is not None)
 

@@ -68,7 +68,7 @@ def words(
     keys = [key for key in asked if key in PARAGRAPHS]
     found = []
     for key in dict.fromkeys([*keys, *usual]):
-        sentences = [one for one in getattr(writer, key)() if one]
+        sentences = [one for one in getattr(writer, key)() if one] or [writer.say("unanswered")] * (key in keys)
         if sentences:
             space = " " if language == "en" else ""
             code = writer.code if key == "cbam_block" else ""
@@ -253,15 +253,15 @@ class _Writer:
         down = [s for s in path.longest if s.down > 1]
         up = [s for s in path.longest if s.up > 1]
         factor = prod(s.down for s in down)
-        stated = {**self.named(field), "hop": hop, "ms": self.ms(field, field.hop), "factor": factor}
+        stated = {**self.named(field), "hop": hop, "ms": self.ms(field, hop), "factor": factor}
         stated["product"] = " x ".join(str(s.down) for s in down)
         if up or path.upsampled:
             key = "stride_mixed" if path.upsampled else "stride_updown" if down else "stride_up"
             stated["up"] = " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])
             found = [self.say(key, rate=1 / hop, **stated)]
-        elif not down and field.hop == 1:
+        elif not down and hop == 1:
             found = [self.say("stride_none", **stated)] if path.steps else []
-        elif factor != field.hop:
+        elif factor != hop:
             found = [self.say("stride_other", **stated)]
         else:
             found = [self.say("stride_one" if len(down) == 1 else "stride_chain", layer=down[0].op.name, **stated)]

@@ -99,7 +99,7 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
     if field.phases and len(field.phases) <= 8:
         spans = ", ".join(f"{p.start} .. {p.end}" if p.start is not None else "-" for p in field.phases)
         rows.append((phrases["interval"], spans))
-    wait = phrases["whole"] if whole else phrases["unknown"]
+    wait = phrases["whole"] if whole or field.starts_at_the_end else phrases["unknown"]
     rows.append((phrases["ahead"], positions(field.ahead, wait, field.ms(field.ahead))))
     rows.append((phrases["past"], positions(field.past, missing, field.ms(field.past))))
     rows.append(
