@@ -216,7 +216,7 @@ def fit(found: Iterator[tuple[str, Sound, Sound]], model: str, steps: int = 300)
     for kind, speech, noise in found:
         low, out = below(speech + noise, model)
         witness = Witness([0], 1, LOW_HZ, RATE_HZ, linked=False, noise=True)
-        witness.feed_above(high(speech + noise))
+        witness.feed_full((speech + noise)[None])
         witness.feed(low, out)
         witness.flush()
         clean = high(speech)

@@ -5,11 +5,14 @@ of the top of its own band, the mean noise of each band above in the moments tha
 noise scaled by what the network takes away just now. Weighted, their logarithms add up to the odds of the gain.
 """
 
+from functools import cache
+
 import numpy as np
 
-from voxfield.audio import SampleQueue
+from voxfield.audio import SampleQueue, resample
 from voxfield.features import Stft
 from voxfield.features.fourier import Spectra
+from voxfield.features.windows import frozen
 from voxfield.protocols import Array
 
 # Fitted by `python benchmarks/full_band.py SPEECH NOISE --fit`: the constant, then one for each row of `evidence`.
@@ -21,6 +24,7 @@ _TINY = 1e-9  # power, far below that of the last bit
 _MEMORY = np.float32(0.98)  # share of the past in the mean noise, frame by frame: about a second
 _DOUBT = np.float32(0.3)  # frames of silence that every mean begins with
 _MOST = np.float32(2)  # times the share: what the network all but mutes below is all but muted above
+_PULSE_HOPS = 16  # on either side of a pulse that is resampled
 _ERB_RANGE = 10.0  # above the network's band, from where on bands are alike
 
 
@@ -48,11 +52,12 @@ class BandGain:
         parts = (2 * round(quarter * band_hz / bin_hz) for quarter in (_SPEECH_QUARTER, _TOP_QUARTER))
         self._speech, self._top = (slice(part, 2 * round(band_hz / bin_hz) + 2) for part in parts)
         self.starts, self._heights = bands_above(low_hz, full_hz, self._stft.bins)
+        self._unseen = share_unseen(low_hz, full_hz, self._hop)
         self._sizes = np.diff([*self.starts, self._stft.bins])
         groups = 1 if linked else len(owners)
         self._pending = np.zeros((2 * len(owners), 0), np.float32)
         self._low_state = self._low_stft.initial_state(2 * len(owners))
-        self._above, self._state = SampleQueue(channels), self._stft.initial_state(channels)
+        self._full, self._state = SampleQueue(channels), self._stft.initial_state(channels)
         self._back_state = self._stft.initial_state(len(owners))
         self._seen = np.zeros((3, groups, 0), np.float32)  # see `_measured`, of the frames from `_first` on
         self._last = np.ones(groups, np.float32)
@@ -68,9 +73,9 @@ class BandGain:
         """The next of the band above, (K, count)."""
         return self._ready.pop(count_samples)
 
-    def feed_above(self, samples: Array) -> None:
-        """What the network cannot see of the recording, (C, N)."""
-        self._above.push(samples)
+    def feed_full(self, samples: Array) -> None:
+        """The recording, (C, N)."""
+        self._full.push(samples)
         self._fed_samples += samples.shape[1]
 
     def feed(self, before: Array, after: Array) -> None:
@@ -82,7 +87,7 @@ class BandGain:
             self._pending = self._pending[:, whole:]
             self._seen = np.concatenate([self._seen, measured], axis=2)
         known = self._first + self._seen.shape[2]
-        frames = min(int((known - 0.5) / self._pace) + 1 - self._frames, len(self._above) // self._hop)
+        frames = min(int((known - 0.5) / self._pace) + 1 - self._frames, len(self._full) // self._hop)
         while frames > 0 and self._place(self._frames + frames - 1) >= known:
             frames -= 1
         self._advance(frames)
@@ -92,8 +97,8 @@ class BandGain:
         silence = np.zeros((len(self._owners), 2 * self._low_hop - self._pending.shape[1]), np.float32)
         self.feed(silence, silence)
         frames = -(-(self._fed_samples + self._hop) // self._hop)  # the last sample lies in two
-        missing = (frames - self._frames) * self._hop - len(self._above)
-        self._above.push(np.zeros((self._state.shape[0], missing), np.float32))
+        missing = (frames - self._frames) * self._hop - len(self._full)
+        self._full.push(np.zeros((self._state.shape[0], missing), np.float32))
         self._advance(frames - self._frames)
         spare = (frames - 1) * self._hop - self._fed_samples
         self._ready.push(self._ready.pop(len(self._ready))[:, : -spare or None])
@@ -124,7 +129,8 @@ class BandGain:
         if frames <= 0:
             return
         first = self._frames == 0
-        spectra, self._state = self._stft.spectra(self._above.pop(frames * self._hop), self._state)
+        spectra, self._state = self._stft.spectra(self._full.pop(frames * self._hop), self._state)
+        spectra *= self._unseen
         places = [self._place(self._frames + at) - self._first for at in range(frames)]
         seen = self._seen[:, :, np.minimum(places, self._seen.shape[2] - 1)]
         self._frames += frames
@@ -179,8 +185,8 @@ def bands_above(low_hz: int, full_hz: int, bins: int) -> tuple[np.ndarray, Array
     Bins below belong to the first band, which is there at any rate.
 
     >>> starts, heights = bands_above(16000, 48000, 769)
-    >>> len(starts), round(starts[1] * 48000 / 1536), heights[-1].round(1).item()
-    (10, 8906, 0.9)
+    >>> len(starts), round(starts[1] * 48000 / 1536), round(float(heights[-1]), 1)
+    (10, 8938, 0.9)
     """
     edge, top = (21.4 * np.log10(1 + 4.37e-3 * hz / 2) for hz in (low_hz, max(full_hz, low_hz)))
     steps = np.arange(max(1, round(top - edge)))
@@ -189,3 +195,18 @@ def bands_above(low_hz: int, full_hz: int, bins: int) -> tuple[np.ndarray, Array
     starts[0] = 0
     inside = starts < bins
     return starts[inside], np.minimum(steps[inside] / _ERB_RANGE, 1).astype(np.float32)
+
+
+@cache
+def share_unseen(low_hz: int, full_hz: int, hop_samples: int) -> Array:
+    """What resampling to a lower rate and back takes away of each bin, (hop + 1,) from 0 to 1.
+
+    >>> share_unseen(16000, 48000, 768)[[192, 256, 512]].round(3).tolist()
+    [0.0, 1.0, 1.0]
+    """
+    pulse = np.zeros((1, 2 * _PULSE_HOPS * hop_samples), np.float32)
+    middle = _PULSE_HOPS * hop_samples
+    pulse[0, middle] = 1
+    back = resample(resample(pulse, full_hz, low_hz), low_hz, full_hz)[:, : pulse.shape[1]]
+    pulse[:, : back.shape[1]] -= back
+    return frozen(np.clip(np.fft.rfft(np.roll(pulse[0], -middle)).real[::_PULSE_HOPS], 0, 1))

@@ -12,7 +12,7 @@ _SPARE_SAMPLES = 8  # silence behind the end, so that resampling back never come
 class BandSplitter:
     """Resamples a recording for a network, and puts what the network gave back under the band that it cannot see.
 
-    Every output signal of the network belongs to one channel of the recording. What the resampler took away from that
+    Every output signal of the network belongs to one channel of the recording. What resamplers take away from that
     channel, all above half the network's rate, is added to the output, scaled as `BandGain` has it. At the network's
     own rate everything passes as it is.
 
@@ -45,19 +45,17 @@ class BandSplitter:
         if self._same:
             return
         self._down = Resampler(full_hz, low_hz, channels)
-        self._seen, self._up = Resampler(low_hz, full_hz, channels), Resampler(low_hz, full_hz, len(self._owners))
-        self._low, self._full = SampleQueue(channels), SampleQueue(channels)
-        self._back = SampleQueue(len(self._owners))
+        self._up = Resampler(low_hz, full_hz, len(self._owners))
+        self._low, self._back = SampleQueue(channels), SampleQueue(len(self._owners))
         self._gain = BandGain(self._owners, channels, low_hz, full_hz, linked=linked, noise=noise)
 
     def down(self, samples: Array) -> Array:
         """What has become final at the network's rate, of (C, N)."""
         if self._same:
             return samples
-        self._full.push(samples)
+        self._gain.feed_full(samples)
         low = self._down.feed(samples)
         self._low.push(low)
-        self._take_above(self._seen.feed(low))
         return low
 
     def down_rest(self) -> Array:
@@ -66,7 +64,6 @@ class BandSplitter:
             return np.zeros((self._channels, 0), np.float32)
         low = self._down.flush()
         self._low.push(low)
-        self._take_above(self._all_of(self._seen, low))
         return low
 
     def up(self, outputs: Array, *, last: bool = False) -> Array:
@@ -75,21 +72,13 @@ class BandSplitter:
             return outputs
         low = self._low.pop(outputs.shape[1])
         self._gain.feed(low[self._owners], outputs)
-        self._back.push(self._all_of(self._up, outputs) if last else self._up.feed(outputs))
+        self._back.push(self._up.feed(outputs))
         if last:
+            self._back.push(self._up.feed(np.zeros((len(self._owners), _SPARE_SAMPLES), np.float32)))
+            self._back.push(self._up.flush())
             self._gain.flush()
         count = min(len(self._back), len(self._gain))
         return self._back.pop(count) + self._gain.pop(count)
-
-    def _take_above(self, seen: Array) -> None:
-        """What is in the recording and not in (C, N) that the network sees of it."""
-        above = self._full.pop(seen.shape[1])
-        self._gain.feed_above(above - seen[:, : above.shape[1]])
-
-    def _all_of(self, resampler: Resampler, samples: Array) -> Array:
-        """The rest (C, N) of a recording that ends with these samples."""
-        silence = np.zeros((samples.shape[0], _SPARE_SAMPLES), np.float32)
-        return np.concatenate([resampler.feed(samples), resampler.feed(silence), resampler.flush()], axis=1)
 
 
 def band_notes(model: str, model_hz: int, rate_hz: int) -> list[str]:

@@ -96,10 +96,10 @@ def test_gains_do_not_depend_on_chunks_and_stay_constant_in_memory(low_hz, full_
         gain, read = BandGain([0, 1], 2, low_hz, full_hz, linked=False, noise=noise), []
         for start in range(0, low_hz, step):
             stop = min(start + step, low_hz)
-            gain.feed_above(above[:, start * full_hz // low_hz : stop * full_hz // low_hz])
+            gain.feed_full(above[:, start * full_hz // low_hz : stop * full_hz // low_hz])
             gain.feed(before[:, start:stop], after[:, start:stop])
             read.append(gain.pop(len(gain)))
-            assert step == low_hz or (gain._seen.shape[2] <= 3 and len(gain._above) <= 0.05 * full_hz)
+            assert step == low_hz or (gain._seen.shape[2] <= 3 and len(gain._full) <= 0.05 * full_hz)
         gain.flush()
         results.append(np.concatenate([*read, gain.pop(len(gain))], axis=1))
     assert np.array_equal(*results) and results[0].shape == above.shape
