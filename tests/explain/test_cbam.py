@@ -133,3 +133,36 @@ def test_where_no_block_fits_that_is_said():
     assert not found.changes and not found.paragraphs[0].code
     with pytest.raises(ExplainError, match="CBAM"):
         edited(found.graph, ["layer1=cbam-resnet"])
+
+
+ATTENTION = """
+class CBAM(nn.Module):
+    def __init__(self, planes):
+        super().__init__()
+        self.avg_pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Sequential(nn.Conv2d(planes, planes // 16, 1), nn.ReLU(), nn.Conv2d(planes // 16, planes, 1))
+        self.places = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.sigmoid = nn.Sigmoid()
+
+    def channels(self, x):
+        return self.sigmoid(self.fc(self.avg_pool(x)))
+
+    def forward(self, x):
+        x = self.channels(x) * x
+        best, _ = torch.max(x, dim=1, keepdim=True)
+        pair = torch.cat([torch.mean(x, dim=1, keepdim=True), best], dim=1)
+        return self.sigmoid(self.places(pair)) * x
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "question", "said"),
+    [
+        ("en", "What does this CBAM module do?", "CBAM is in the network already"),
+        ("zh", "这个CBAM注意力模块有什么作用？", "网络里已经有 CBAM"),
+    ],
+)
+def test_a_pasted_attention_block_is_not_told_to_take_another(language, question, said):
+    found = report_on(ATTENTION + question, language=language)
+    assert found.paragraphs[0].asked and said in found.paragraphs[0].answer
+    assert not found.changes

@@ -105,6 +105,12 @@ def test_the_probe_runs_the_file():
     assert [(p.probe, p.agrees) for p in report.probes] == [("nan", True)]
 
 
+def test_a_pooling_that_rounds_up_has_no_window_behind_the_end():
+    net = nn.Sequential(nn.Conv1d(2, 2, 3, padding=1), nn.MaxPool1d(2, 2, 1, ceil_mode=True), nn.Conv1d(2, 2, 3))
+    report = explain(exported(net, (1, 2, 23)))
+    assert report.output_shapes[0][1] == tuple(net(torch.zeros(1, 2, 23)).shape) == (1, 2, 10)
+
+
 def test_weights_need_not_be_there(tmp_path):
     content = exported(nn.Sequential(nn.Conv1d(1, 64, 9), nn.Conv1d(64, 64, 9)), (1, 1, 100))
     path = tmp_path / "far.onnx"

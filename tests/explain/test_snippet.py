@@ -317,3 +317,20 @@ def test_code_in_a_file_is_headed_by_its_name_and_every_layer_has_a_field(tmp_pa
     )
     shown = str(explain(file))
     assert shown.startswith("two_gates.py\n") and " ? " not in shown
+
+
+@pytest.mark.parametrize(
+    ("first", "shape"),
+    [("x[..., ::2]", (1, 4, 32)), ("x[:, :, 1:-1]", (1, 4, 62)), ("x.chunk(2, dim=1)[0]", (1, 2, 64))],
+)
+def test_a_forward_may_begin_with_a_piece_of_its_input(first, shape):
+    code = f"class N(nn.Module):\n def __init__(self):\n  super().__init__()\n  self.c = nn.Conv1d({shape[1]}, 2, 1)\n"
+    code += f" def forward(self, x):\n  x = {first}\n  return self.c(x)"
+    report = explain(code, input_shape=(1, 4, 64))
+    assert report.output_shapes[0][1] == (1, 2, shape[2])
+
+
+def test_a_linear_layer_behind_a_transposition_has_a_time_axis():
+    code = "class N(nn.Module):\n def __init__(self):\n  super().__init__()\n  self.l = nn.Linear(4, 2)\n"
+    code += " def forward(self, x):\n  return self.l(x.transpose(1, 2)).transpose(1, 2)"
+    assert explain(code).output_shapes[0][1] == (1, 2, None)

@@ -85,6 +85,24 @@ def test_a_question_is_answered_first():
     assert asked("how many parameters and how many milliseconds?") == ("params", "kernel")
 
 
+@pytest.mark.parametrize(
+    ("question", "topic"),
+    [
+        ("x 有 16 个通道，为什么？", "filters"),
+        ("depthwise vs standard convolution", "separable"),
+        ("GRU vs LSTM latency", "latency"),
+        ("步长 2 还是池化", "stride"),
+    ],
+)
+def test_one_thing_against_another_is_a_question(question, topic):
+    assert asked(question) == (topic,)
+
+
+def test_one_filter_is_one():
+    told = said("nn.Conv1d(3, 1, 1)")["filters"]
+    assert "1 filter:" in told and "1 filters" not in told and "1 different weighted sums" not in told
+
+
 # axes
 
 

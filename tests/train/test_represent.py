@@ -14,7 +14,14 @@ from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 from voxfield.nn.norms import CumulativeNorm, GlobalNorm
 from voxfield.train.data.banks import AudioBank
 from voxfield.train.data.sources import Clip
-from voxfield.train.losses.contrastive import accuracy, binary_loss, choice_loss, contrastive_scores, draw_negatives
+from voxfield.train.losses.contrastive import (
+    accuracy,
+    binary_loss,
+    choice_loss,
+    contrastive_scores,
+    draw_negatives,
+    draw_others,
+)
 from voxfield.train.tasks.represent import CutConfig, CutMixer
 
 
@@ -47,6 +54,25 @@ def test_scores_are_inner_products_with_frames_of_the_same_recording():
         for t in range(frames - offset - i)
     ]
     assert torch.allclose(got, torch.tensor(wanted), atol=1e-5)
+
+
+def test_others_are_frames_of_one_other_recording_and_scored_behind_the_rest():
+    torch.manual_seed(0)
+    batch, steps, channels, frames, offset = 3, 2, 4, 8, 1
+    guesses, z = torch.randn(batch, steps, channels, frames), torch.randn(batch, channels, frames)
+    negatives = draw_negatives(batch, frames, 2, z.device)
+    for _ in range(20):
+        recording, frame = draw_others(batch, frames, 3, z.device)
+        assert (recording != torch.arange(batch)).all() and sorted(recording.tolist()) == list(range(batch))
+    got = contrastive_scores(guesses, z, negatives, offset, (recording, frame))
+    assert torch.equal(got[:, :3], contrastive_scores(guesses, z, negatives, offset))
+    wanted = [
+        [float(guesses[b, i, :, t] @ z[recording[b], :, at]) for at in frame[b, :, t + offset + i]]
+        for i in range(steps)
+        for b in range(batch)
+        for t in range(frames - offset - i)
+    ]
+    assert torch.allclose(got[:, 3:], torch.tensor(wanted), atol=1e-5)
 
 
 def test_steps_beyond_a_short_recording_are_left_out():

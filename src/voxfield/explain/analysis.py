@@ -9,9 +9,9 @@ from typing import Any
 from ..errors import ExplainError
 from .costing import costs, counted, written_bytes
 from .counts import numel
-from .field import Field, Part, RatesDifferError, Span, hull, moved
+from .field import UNKNOWN, Field, Part, RatesDifferError, Span, hull, moved, united
 from .graph import Axis, Graph, Op, Size
-from .moves import Place
+from .moves import Place, copied, least_turn
 from .report import (
     AxisField,
     Cause,
@@ -55,8 +55,18 @@ def analyse(graph: Graph) -> Report:
         layers=layers,
         costs=costs(graph, layers, found),
         unknown=unknown,
-        notes=tuple(dict.fromkeys((*graph.notes, *other_outputs(graph)))),
+        notes=tuple(dict.fromkeys((*graph.notes, *other_outputs(graph), *out_of_order(found)))),
     )
+
+
+def out_of_order(fields: Sequence[AxisField]) -> list[str]:
+    """Why nothing is said of axes that every operator has a rule for, but that no dim of the output runs along."""
+    return [
+        f"Field and hop along {field.axis} are not known, because {field.missing[0]} lays stretches of it one after "
+        "the other out of order: its outputs do not advance by even steps."
+        for field in fields
+        if field.uneven
+    ]
 
 
 def other_outputs(graph: Graph) -> list[str]:
@@ -189,20 +199,31 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     name, axis = source
     field = tensors.get(tensor, Field())
     in_size, shape = graph.shape(name)[axis.dim], graph.shape(tensor)
-    moving = sorted((part for part in field.parts if part.moving), key=lambda p: len(p.moving), reverse=True)
     hop, out_size, tail = None, None, None
     phases: tuple[Phase, ...] = ()
-    dim = moving[0].leading(shape) if moving else None
+    lead = leader(field)
+    dim = lead.leading(shape) if lead else None
+    alike = [p for p in field.parts if lead and dim is not None and p.rates[dim] == lead.rates[dim]]
+    beside = [p for p in field.parts if p not in alike and not p.stopped and any(p.table)]
     if dim is not None:
-        period, advance = moving[0].steps[dim]
-        hop, phases = Fraction(advance, period), along(moving[0], dim, shape)
+        hop, phases = alike[0].hops[dim], along(alike, dim, shape)
         out_size = shape[dim]
         tail = dropped_tail(phases, hop, in_size, out_size)
     if dim is None or not phases:
         hop, phases = squeezed_out(field, in_size) or (hop, phases)
     whole = ordered(graph, [part.whole for part in field.parts])
     reach = hull(part.reach for part in field.parts)
-    status = Status.EXACT if not field.missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
+    missing = field.missing
+    status = Status.EXACT if not missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
+    uneven = bool(beside) and dim is None and not phases and not whole and not missing
+    if beside and (uneven or dim is not None):
+        op = unsettled(graph, tensors, tensor)
+        if uneven:
+            status, missing = Status.UNAVAILABLE, frozenset({op.name})
+        else:
+            cause = Cause(op.name, op.kind, f"an irregular rearrangement of {axis.name}", False)
+            whole = (*whole, cause)
+            reach = hull((reach, *(part.fixed(shape, cause).reach for part in beside)))
     return AxisField(
         axis=axis.name,
         input=name,
@@ -218,34 +239,81 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         mirrored=mirrored(graph, axis, tensors) if tensor == graph.outputs[0] else 0,
         tail_dropped=0 if whole and tail is not None else tail,
         status=status,
-        missing=tuple(sorted(field.missing)),
+        missing=tuple(sorted(missing)),
+        uneven=uneven,
     )
 
 
-def along(part: Part, dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
+def leader(field: Field) -> Part | None:
+    """The part that says along which dim an axis moves: of those that move, the one that does along most dims."""
+    return max((part for part in field.parts if part.moving), key=lambda part: len(part.moving), default=None)
+
+
+def unsettled(graph: Graph, tensors: Mapping[str, Field], tensor: str) -> Op:
+    """The operator behind which an axis has no one dim that it moves along any more, on the way to a tensor."""
+
+    def regular(field: Field) -> bool:
+        steps = {part.rates for part in field.parts if not part.stopped and any(part.table)}
+        return len(steps) < 2 and not any(part.steps and not part.moving for part in field.parts if not part.stopped)
+
+    before = graph.ops[[tensor in op.outputs for op in graph.ops].index(True)]
+    for op in reversed(graph.ops):
+        if tensor in op.outputs:
+            before = op
+            rough = [name for name in op.inputs if name in tensors and not regular(tensors[name])]
+            if not rough:
+                break
+            tensor = rough[0]
+    return before
+
+
+def along(parts: Sequence[Part], dim: int, shape: Sequence[Size]) -> tuple[Phase, ...]:
     """The field of each output phase along one dim, over all channels and other places."""
     nobody = Cause("", "", "", True)
-    for other in part.moving:
-        if other != dim:
-            part = part.contracted(other, shape, nobody)
-    spans = [hull(row[i] for row in part.row(dim)) for i in range(part.steps[dim][0])]
-    step = part.steps[dim]
-    line = Part((step,), tuple(spans)).shortened(0)
-    return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.table))
+    lines = []
+    for part in parts:
+        for other in part.moving:
+            if other != dim:
+                part = part.contracted(other, shape, nobody)
+        spans = [hull(row[i] for row in part.row(dim)) for i in range(part.steps[dim][0])]
+        lines.append(Part((part.steps[dim],), tuple(spans)))
+    (line,) = united(lines)
+    return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.shortened(0).table))
 
 
 def mirrored(graph: Graph, axis: Axis, tensors: Mapping[str, Field]) -> int:
-    """Input positions that the first output needs for what reflect padding mirrors to before its start."""
+    """Input positions that the first output needs for copies of later ones that are laid before its start."""
     most = 0
     for op in graph.ops:
-        if op.kind != "pad" or not str(op.attr("mode")).startswith("reflect") or op.inputs[0] not in tensors:
-            continue
-        for dim, before in zip(op.dims, op.attr("before"), strict=True):
-            for part in tensors[op.inputs[0]].parts:
-                index = tuple(before if d == dim else 0 for d in range(len(part.steps)))
-                span = part.at(index) if dim in part.moving and before > 0 else None
-                most = max(most, span[1] + 1 if span else 0)
+        for name, dim, index in laid_before(graph, op, tensors):
+            for part in tensors[name].parts:
+                period, advance = part.steps[dim]
+                seen = hull(row[index % period] for row in part.row(dim))
+                most = max(most, seen[1] + 1 + index // period * advance if seen and advance else 0)
     return most
+
+
+def laid_before(graph: Graph, op: Op, tensors: Mapping[str, Field]) -> list[tuple[str, int, int]]:
+    """(tensor, dim, index) of the last elements that an operator copies to before the first one."""
+    name, found = op.inputs[0] if op.inputs else "", []
+    if op.kind in {"pad", "roll"} and name in tensors:
+        for dim, amount in zip(op.dims, op.attr("shifts") or op.attr("before"), strict=True):
+            size = graph.shape(name)[dim]
+            before = amount if size is None or op.kind == "pad" else least_turn(amount, size)
+            mode = "ring" if op.kind == "roll" or copied(op) else str(op.attr("mode"))
+            if before > 0 and mode != "constant":
+                mirror = before if str(op.attr("mode")).startswith("reflect") else 0
+                found.append((name, dim, (size or UNKNOWN) - 1 if mode == "ring" and not mirror else mirror))
+    elif op.kind == "concat":
+        dim = op.dims[0]
+        sizes = [graph.shape(one)[dim] or UNKNOWN for one in op.inputs]
+        long = op.inputs[sizes.index(max(sizes))]
+        start = hull(p.table[0] for p in tensors.get(long, Field()).parts if dim in p.moving)
+        for one, size in zip(op.inputs[: op.inputs.index(long)], sizes, strict=False):
+            first = hull(p.table[0] for p in tensors.get(one, Field()).parts if dim in p.moving)
+            if first and start and first[0] > start[0]:
+                found += [(one, dim, 0), (one, dim, size - 1)]
+    return found
 
 
 def squeezed_out(field: Field, in_size: Size) -> tuple[Fraction, tuple[Phase, ...]] | None:

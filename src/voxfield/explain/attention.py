@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ExplainError
-from .graph import Op, Window
+from .graph import Graph, Op, Window
 from .shapes import Shape
 
 REDUCTION, TAPS, RESIDUAL_TAPS, ITEM_BYTES = 16, 7, 3, 4
@@ -18,6 +18,20 @@ Made = tuple[Op, tuple[Shape, ...], Shape]
 def block_of(name: str, source: str) -> str | None:
     """The block that an operator is part of, as in `pool1.cbam_block`; None for those of the network itself."""
     return name.rpartition(".")[0] if source == SOURCE else None
+
+
+def gates(graph: Graph) -> tuple[list[str], list[str]]:
+    """The multiplications of a picture by one weight for each channel, and by one for each place; CBAM has both."""
+    channels: list[str] = []
+    places: list[str] = []
+    for op in graph.ops:
+        shapes = [graph.shape(name) for name in op.inputs]
+        if not str(op.attr("function")).startswith("mul") or [len(shape) for shape in shapes] != [4, 4]:
+            continue
+        shared = sum(one != other and 1 in (one, other) for one, other in zip(*shapes, strict=True))
+        if shared in {1, 2}:
+            (places if shared == 1 else channels).append(op.name)
+    return channels, places
 
 
 @dataclass

@@ -77,6 +77,8 @@ def state_figure(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[A
         return unavailable("values", "no time axis")
     total = summed([(layer.name, layer.state) for layer in layers], "values")
     blocked = [cause.operator for f in clocks for cause in (*f.whole_input, *f.unbounded_future)]
+    blocked += [name for f in clocks if f.status is Status.UNAVAILABLE for name in f.missing]
+    blocked += ["the first output needs the end of the input" for f in clocks if not f.streams and not blocked]
     missing = tuple(dict.fromkeys((*total.missing, *blocked)))
     if total.value is None or not missing:
         return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .report import AxisField, Phase, ProbeResult
+from .report import AxisField, Phase, ProbeResult, Status
 
 Stretch = tuple[int, int] | None
 
@@ -88,6 +88,8 @@ def probed_positions(field: AxisField, most: int = 6) -> list[int]:
 
 def judged_gradient(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeResult:
     """The comparison of measured input intervals with the symbolic ones, output by output."""
+    if field.status is Status.UNAVAILABLE:
+        return unstated("gradient", field)
     wrong = [output for output, found in measured.items() if not explained(field, output, found)]
     size, outputs = field.in_size or 0, list(measured)
     cut = [s for n in outputs if (s := local_span(field, n)) and s[0] < 0 and s[1] >= size]
@@ -100,6 +102,11 @@ def judged_gradient(field: AxisField, measured: Mapping[int, Stretch]) -> ProbeR
         agrees, detail = None, detail + "; the field is longer than the input on both sides: give a longer input"
     expected = seen_by(field, shown, False)
     return ProbeResult("gradient", field.axis, agrees, stated(expected), stated(measured.get(shown)), detail)
+
+
+def unstated(probe: str, field: AxisField) -> ProbeResult:
+    """The result where there is no answer to compare with."""
+    return ProbeResult(probe, field.axis, None, "", "", f"nothing is stated behind {', '.join(field.missing)}")
 
 
 def explained(field: AxisField, output: int, found: Stretch) -> bool:
@@ -144,6 +151,8 @@ def judged_nan(
         finite: the same for large finite values. A NaN times a weight of 0 is a NaN, so where the first comparison
             fails and this one does not, this one counts.
     """
+    if field.status is Status.UNAVAILABLE:
+        return unstated("nan", field)
     if not field.phases:
         return judged_without_path(field, measured)
     result = compared(field, measured, "")

@@ -87,11 +87,13 @@ class Part:
         return tuple([d for d, (_, a) in enumerate(self.steps) if a])
 
     def leading(self, sizes: Sequence[Size]) -> int | None:
-        """The dim that the axis runs along in a tensor of these sizes: the one that covers most of it."""
+        """The dim that the axis runs along in a tensor of these sizes: the one that covers most of it; of two that
+        cover about as much (few frames of long windows) the one of larger steps."""
         if len(self.moving) < 2:
             return self.moving[0] if self.moving else None
         spans = {d: abs(self.hops[d]) * (UNKNOWN if sizes[d] is None else sizes[d] or 1) for d in self.moving}
-        return max(spans, key=lambda d: (spans[d], d))
+        widest = max(spans.values())
+        return max((d for d in spans if 2 * spans[d] >= widest), key=lambda d: (abs(self.hops[d]), spans[d], d))
 
     def at(self, index: Sequence[int]) -> Span:
         """The interval of one element."""
@@ -159,7 +161,7 @@ class Part:
                 [hull(row[i % period] for i in gather.taps(n) if i in inside) for n in range(step[0])]
                 for row in self.row(dim)
             ]
-            return self.with_rows(dim, step, rows)
+            return self.with_rows(dim, step, rows).straightened(dim, out_size)
         times = period // gcd(period, gather.in_period)
         step = (gather.out_period * times, advance * gather.in_period * times // period)
         self._fits(step[0], period)
@@ -342,8 +344,16 @@ class Part:
                 continue
             a = first[1][0] - first[0][0]
             if a and all(row[i + p] == moved(row[i], a) for row in rows for i in range(period - p)):
-                return self.with_rows(dim, (p, a), [row[:p] for row in rows])
+                made = self.with_rows(dim, (p, a), [row[:p] for row in rows])
+                return made if made.even(dim) else self
         return self
+
+    def even(self, dim: int) -> bool:
+        """True when no element of a period is far from where even steps would put it: two halves that changed places
+        repeat, but they do not move."""
+        period, advance = self.steps[dim]
+        off = [[span[0] * period - i * advance for i, span in enumerate(row) if span] for row in self.row(dim)]
+        return all(2 * (max(row) - min(row)) <= 3 * abs(advance) * period for row in off if row)
 
     def blamed(self, others: Iterable[Part]) -> Part:
         """The same map with the causes of other parts added to its own."""

@@ -5,11 +5,12 @@ What contracts a dim that moves makes the result depend on everything along it; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from math import lcm
 
-from .field import STILL, Field, Gather, Part, Span, hull, met, moved, united
+from .field import STILL, UNKNOWN, Field, Gather, Part, Span, hull, met, moved, united
 from .graph import Size
 from .moves import Place, Shape, contract, shift_gather
 from .report import Cause
@@ -51,23 +52,31 @@ def reads(field: Field) -> bool:
 
 
 def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: int) -> Field:
-    """The field of a concatenation. Along a moving dim the short operands are edges: padding, context or state."""
+    """The field of a concatenation. Along a moving dim short operands beside a long one are edges: padding, context or
+    state. Without such a long one each index has an entry of its own, or nothing is known where sizes are not."""
     out, offset, placed = place.outs[0], 0, []
     cause = place.cause("a reversed copy is joined to", False)
     for field, size in zip(fields, sizes, strict=True):
         placed.append((field, size, offset))
-        offset += size or 0
+        offset += UNKNOWN if size is None else size
     moving = [(part, size, at) for field, size, at in placed for part in field.parts if part.steps[dim][1]]
     rest = [replace(f, parts=tuple(p for p in f.parts if not p.steps[dim][1])) for f in fields]
     parts: list[Part] = []
     if moving:
         shifted = [part.gathered(dim, shift_gather(-at), size, size) for part, size, at in moving]
-        largest = max(range(len(moving)), key=lambda i: moving[i][1] or 0)
-        same = [p for p in shifted if (p.steps, p.table) == (shifted[largest].steps, shifted[largest].table)]
+        lengths = [UNKNOWN if size is None else size for _, size, _ in moving]
+        main = lengths.index(max(lengths))
+        longest = shifted[main]
+        same = [(p.steps, p.table) == (longest.steps, longest.table) for p in shifted]
         alone = sum(map(reads, fields)) == 1  # everything beside it is state, context or padding
-        if alone or None in sizes or 2 * (moving[largest][1] or 0) >= offset or len(same) == len(shifted):
-            parts.extend(same)
-            parts[0] = parts[0].blamed(shifted)
+        alike = all(abs(p.hops[dim]) == abs(longest.hops[dim]) for p in shifted)
+        long = alike and 4 * sum(n for n, one in zip(lengths, same, strict=True) if one) >= 3 * sum(lengths)
+        if alone or all(same) or long:
+            part, size, at = moving[main]
+            before = at % UNKNOWN  # a context of unknown length counts as none
+            parts.append(part.gathered(dim, shift_gather(-before), size, size).blamed(shifted))
+        elif None in sizes:
+            return Field((), frozenset({place.op.name}).union(*(f.missing for f in fields)), lost=True)
         else:
             parts.extend(in_turn([([part], size, at) for part, size, at in moving], dim, offset))
     check = met(rest, out, cause)  # refuses branches at different rates
@@ -270,12 +279,16 @@ def no_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     return [Field()] * len(place.outs)
 
 
+REORDERS = re.compile(r"gather|index|sort|top_?k|roll|scatter|take|permut|shuffle|flip|rot\d|revers", re.IGNORECASE)
+
+
 def unknown_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    """Without a rule: passed on when the shape stays (and said so), lost when it changes."""
+    """Without a rule: passed on when the shape stays (and said so), lost when it changes or elements change places."""
     name = frozenset({place.op.name})
     found = []
     for out in place.outs:
         like = [field for field, shape in zip(fields, place.ins, strict=False) if shape == out]
+        like = [] if REORDERS.search(place.op.source) else like
         if like:
             both = met(like, out, place.cause("a reversed copy is joined to", False))
             found.append(replace(both, missing=both.missing | name))

@@ -170,7 +170,30 @@ def upsample_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
 
 def pad_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    return [gather_along(place, fields[0], [shift_gather(-before) for before in place.op.attr("before")])]
+    """Padding shifts what follows; where copies of the input outweigh it, each index has an entry of its own."""
+    op, field = place.op, fields[0]
+    for dim, before, after in zip(op.dims, op.attr("before"), op.attr("after"), strict=True):
+        size = place.ins[0][dim]
+        if size is not None and copied(op) and max(before, 0) + max(after, 0) >= size:
+            spots = [source_of(n, size, str(op.attr("mode"))) for n in range(-before, size + after)]
+            field = field.map(lambda part, d=dim, i=spots: picked(part, d, i))  # type: ignore[misc]
+        else:
+            gather, out = shift_gather(-before), place.outs[0][dim]
+            field = field.map(lambda p, d=dim, g=gather, i=size, o=out: p.gathered(d, g, i, o))  # type: ignore[misc]
+    return [field]
+
+
+def copied(op: Op) -> bool:
+    """True for a padding with other positions of the input, which reach in from both of its ends."""
+    return str(op.attr("mode")).startswith(("reflect", "circular", "wrap"))
+
+
+def source_of(index: int, size: int, mode: str) -> int:
+    """The position of the input that a padded index shows."""
+    if not mode.startswith("reflect"):
+        return index % size
+    turned = index % max(1, 2 * size - 2)
+    return min(turned, 2 * size - 2 - turned) if size > 1 else 0
 
 
 def slice_field(place: Place, fields: Sequence[Field]) -> list[Field]:
@@ -192,15 +215,21 @@ def flip_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     return [replace(fields[0], parts=united(parts))]
 
 
+def least_turn(shift: int, size: int) -> int:
+    """The same shift of a ring of so many positions, the short way round."""
+    turned = shift % size
+    return turned if 2 * turned <= size else turned - size
+
+
 def roll_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     def turn(part: Part) -> Part:
         for dim, shift in zip(place.op.dims, place.op.attr("shifts"), strict=True):
             size = place.ins[0][dim]
-            if size is None or part.steps[dim][1]:
-                part = part.gathered(dim, shift_gather(-shift), size, size)
+            near = shift if size is None else least_turn(shift, size)
+            if size is None or (part.steps[dim][1] and 4 * abs(near) <= size):
+                part = part.gathered(dim, shift_gather(-near), size, size)
             else:
-                gather = Gather(size, size, lambda n, s=size, k=shift: ((n - k) % s,))  # type: ignore[misc]
-                part = part.gathered(dim, gather, size, size)
+                part = picked(part, dim, [(n - shift) % size for n in range(size)])
         return part
 
     return [fields[0].map(turn)]
@@ -222,14 +251,17 @@ def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     if indices == tuple(range(size or 0)):
         return [fields[0]]
 
-    def pick(part: Part) -> Part:
-        if part.steps[dim] == STILL:
-            return part
-        places = [divmod(i + size if i < 0 and size is not None else i, part.steps[dim][0]) for i in indices]
-        rows = [[moved(row[r], q * part.steps[dim][1]) for q, r in places] for row in part.row(dim)]
-        return part.with_rows(dim, (len(indices), 0), rows).straightened(dim, len(indices))
+    indices = tuple(i + size if i < 0 and size is not None else i for i in indices)
+    return [fields[0].map(lambda part: picked(part, dim, indices))]
 
-    return [fields[0].map(pick)]
+
+def picked(part: Part, dim: int, indices: Sequence[int]) -> Part:
+    """The part whose index n along a dim is what stood at `indices[n]`."""
+    period, advance = part.steps[dim]
+    if part.steps[dim] == STILL:
+        return part
+    rows = [[moved(row[i % period], i // period * advance) for i in indices] for row in part.row(dim)]
+    return part.with_rows(dim, (len(indices), 0), rows).straightened(dim, len(indices))
 
 
 def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
@@ -247,6 +279,9 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     before = tuple(UNKNOWN_SIZE if s is None else s for s in place.ins[0])
     after = tuple(UNKNOWN_SIZE if s is None else s for s in place.outs[0])
     pairs = factor(before, after)
+    if any(prod(olds) != prod(news) for olds, news in pairs):  # sizes that are not known changed
+        gone = fields[0].missing | {place.op.name}
+        return [Field((), gone, lost=True) if fields[0].parts else fields[0]] * len(place.outs)
 
     def change(part: Part) -> Part:
         at = 0

@@ -6,7 +6,10 @@ import re
 from fractions import Fraction
 
 Number = int | float | Fraction
-_ONE = re.compile(r"(?<![\d.,/])1 (sample|frame|bin|pixel)s\b")
+_ONE = re.compile(
+    r"(?<![\d.,/])1 ((?:different )?(?:weighted )?"
+    r"(?:sample|frame|bin|pixel|filter|channel|value|parameter|weight|tap|output|input|position|sum|layer))s\b"
+)
 
 
 def singular(text: str) -> str:

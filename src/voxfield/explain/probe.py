@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import ExplainError
-from .analysis import propagate, sources
+from .analysis import leader, propagate, sources
 from .expect import Stretch, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
 from .graph import Axis, Graph
 from .readers.build import spread
@@ -23,9 +23,8 @@ from .report import AxisField, ProbeResult, Report
 
 def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:
     """The dim of the first output along which an axis still moves."""
-    parts = propagate(graph, name, axis)[graph.outputs[0]].parts if graph.outputs else ()
-    moving = sorted((part for part in parts if part.moving), key=lambda p: len(p.moving), reverse=True)
-    return moving[0].leading(graph.shape(graph.outputs[0])) if moving else None
+    lead = leader(propagate(graph, name, axis)[graph.outputs[0]])
+    return lead.leading(graph.shape(graph.outputs[0])) if lead else None
 
 
 def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
@@ -51,12 +50,12 @@ def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResul
         inputs = {n: torch.ones(*s, dtype=torch.float64) for n, s in zip(graph.inputs, shapes, strict=True)}
         x = inputs[name].requires_grad_(True)
         try:
-            output = Linear(program, skipped).answer(inputs)
-        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
-            reason = str(error).strip().split("\n")[0][:200]
+            measured = measured_gradients(field, Linear(program, skipped).answer(inputs), x, axis.dim, dim)
+        except (RuntimeError, TypeError, ValueError, LookupError, StopIteration) as error:
+            reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
             results.append(ProbeResult("gradient", axis.name, None, "", "", f"it could not be run: {reason}"))
             continue
-        results.append(judged_gradient(field, measured_gradients(field, output, x, axis.dim, dim)))
+        results.append(judged_gradient(field, measured))
     return results
 
 

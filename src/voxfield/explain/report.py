@@ -15,6 +15,7 @@ from typing import Any
 from .graph import Size, Window
 from .numbers import plain, short
 
+LONG = 10**9  # positions; what is copied from further on stood behind an unknown length
 SCHEMA_VERSION = 1  # of `to_dict`: counts up when a key is renamed or removed
 
 
@@ -130,10 +131,11 @@ class AxisField:
     unbounded_future: tuple[Cause, ...] = ()
     reach: tuple[int, int] | None = None
     rate_hz: float | None = None
-    mirrored: int = 0  # inputs that reflect padding brings to before the first output
+    mirrored: int = 0  # inputs that the first output needs for copies of later ones laid before its start
     tail_dropped: int | None = None  # last input positions that no output sees, for this input size
     status: Status = Status.EXACT
-    missing: tuple[str, ...] = ()  # operators without a rule on the way from the input
+    missing: tuple[str, ...] = ()  # operators on the way from the input without a rule, or that broke the order
+    uneven: bool = False  # True where stretches of the axis lie one after the other out of order
 
     @property
     def bounded(self) -> bool:
@@ -144,7 +146,13 @@ class AxisField:
     @property
     def streams(self) -> bool:
         """True when outputs never wait for the end of the input."""
-        return not self.whole_input and not self.unbounded_future
+        return not self.whole_input and not self.unbounded_future and not self.starts_at_the_end
+
+    @property
+    def starts_at_the_end(self) -> bool:
+        """True when the first output needs the last input: where the axis runs backwards or its ends are joined."""
+        backwards = self.hop is not None and self.hop < 0
+        return backwards or self.mirrored >= (LONG if self.in_size is None else self.in_size)
 
     @property
     def local_rf(self) -> int | None:
@@ -180,7 +188,10 @@ class AxisField:
         """Inputs that must exist before output 0 can be computed; None when that is all of them."""
         if not self._seen or not self._bounded(*self.whole_input, *self.unbounded_future):
             return None
-        return 0 if self.phases[0].end is None else max(0, self.phases[0].end + 1, self.mirrored)
+        if self.starts_at_the_end:
+            return self.in_size
+        end = self.phases[0].end
+        return max(0, self.mirrored, 0 if end is None else end + 1)
 
     @property
     def alignment(self) -> Fraction | None:

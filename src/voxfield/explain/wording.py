@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analysis import analyse, sources
-from .attention import block_of
+from .attention import block_of, gates
 from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Graph, Op, Size, Window
 from .numbers import Number, in_bytes, plain, ratio_text, short, singular
@@ -303,6 +303,10 @@ class _Writer:
         return self._blocks("cbam-resnet")
 
     def _blocks(self, edit: str) -> list[str]:
+        channels, places = gates(self.graph)
+        if channels and places:
+            own = self.say("cbam_own", channels=self.listed(channels), places=self.listed(places))
+            return [own, self.say("cbam_rule"), self.say("cbam_field")]
         try:
             after = edited(self.graph, [edit])
         except ExplainError:
@@ -559,6 +563,8 @@ class _Writer:
             names = [self.say("blocked_name", name=c.operator, why=self.why(c)) for c in blocked]
             key = "blocked_one" if len(names) == 1 else "blocked"
             return [self.say(key, count=len(names), names=self.listed(names))]
+        if not field.streams:
+            return [self.say("streams_not")]
         state, size = self.report.costs.state, self.report.costs.state_bytes
         if state.value is None or size.value is None:
             found = [self.say("streams_unknown")]

@@ -6,6 +6,7 @@ samples late. The state is the tail that the next block still needs; zeros are t
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from voxfield.errors import InputError
 from voxfield.features.transforms import irfft, rfft
 from voxfield.features.windows import analysis_window, synthesis_window
 from voxfield.protocols import Array
+
+Spectra = np.ndarray[Any, np.dtype[np.complex64]]
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,21 @@ class Stft:
         Raises:
             InputError: N is not a multiple of the hop.
         """
+        spectra, state = self.spectra(samples, state)
+        parts = spectra.view(np.float32).reshape(*spectra.shape, 2)
+        return np.ascontiguousarray(parts.transpose(0, 3, 2, 1)), state
+
+    def spectra(self, samples: Array, state: Array | None = None) -> tuple[Spectra, Array]:
+        """The same as complex64, frame by frame: (C, T, F)."""
         channels, count = samples.shape
         if count % self.hop_samples:
             raise InputError(f"analysis takes whole hops of {self.hop_samples} samples, not {count} samples")
         state = self.initial_state(channels) if state is None else state
         joined = np.concatenate([state, samples], axis=1, dtype=np.float32)
         frames = self._frames(joined) * analysis_window(self.window_samples, self.window)
-        spectrum = np.empty((*frames.shape[:2], self.bins), np.complex64)  # (C, T, F)
-        rfft(frames, spectrum)
-        parts = spectrum.view(np.float32).reshape(*spectrum.shape, 2)
-        return np.ascontiguousarray(parts.transpose(0, 3, 2, 1)), joined[:, count:]
+        spectra = np.empty((*frames.shape[:2], self.bins), np.complex64)
+        rfft(frames, spectra)
+        return spectra, joined[:, count:]
 
     def _frames(self, joined: Array) -> Array:
         """(C, T, window) frames of contiguous samples, as a view: frame t begins with sample t * hop."""
@@ -78,12 +86,16 @@ class Stft:
         Returns:
             (C, T * hop) float32 and the next state.
         """
-        channels, _, _, count = spectrum.shape
+        parts = np.ascontiguousarray(spectrum.transpose(0, 3, 2, 1), np.float32)  # (C, T, F, 2)
+        return self.joined(parts.view(np.complex64)[..., 0], state)
+
+    def joined(self, spectra: Spectra, state: Array | None = None) -> tuple[Array, Array]:
+        """The same from complex64, frame by frame: (C, T, F)."""
+        channels, count, _ = spectra.shape
         state = self.initial_state(channels) if state is None else state
         window, hop = self.window_samples, self.hop_samples
-        parts = np.ascontiguousarray(spectrum.transpose(0, 3, 2, 1), np.float32)  # (C, T, F, 2)
         frames = np.empty((channels, count, window), np.float32)
-        irfft(parts.view(np.complex64)[..., 0], frames)
+        irfft(spectra, frames)
         frames *= synthesis_window(window, hop, self.window)
         if count == 1:
             samples = frames[:, 0]

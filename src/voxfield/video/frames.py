@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -238,4 +239,6 @@ def _by_number(path: Path) -> tuple[list[int], str]:
 
 
 def _reason(error: BaseException) -> str:
+    if getattr(error, "errno", None) == errno.EINVAL:  # what a format outside the list above is called
+        return "its format is none of those that hold video"
     return str(error).rpartition("] ")[2].partition(":")[0] or type(error).__name__

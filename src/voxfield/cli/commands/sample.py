@@ -46,17 +46,23 @@ def command(
     from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
     from voxfield.tasks.tokens.recording import check_iterations, detokenize
     from voxfield.tasks.tokens.sampling import sample_tokens
-    from voxfield.tasks.tokens.token_file import save_tokens
+    from voxfield.tasks.tokens.token_file import refuse_kind, save_tokens
+    from voxfield.tasks.work import engine_for
 
     paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
     for path in paths:
         refuse_existing(path, overwrite)
     check_iterations(iterations)  # what cannot be used is said before anything is drawn
-    if out.suffix.lower() not in (".npz", *SUFFIXES):
+    coder = engine_for(tokenizer, "tokenize", threads=threads)
+    kind = "image" if coder.card.interface.input.kind == "image" else "sound"
+    if out.suffix.lower() in SUFFIXES:
+        refuse_kind(kind, "image")
+    elif out.suffix.lower() != ".npz":
+        refuse_kind(kind, "sound")
         target_for(out, NOT_STORED, 16000, 1)
     drawn = sample_tokens(
         seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
-        tokenizer=tokenizer, threads=threads,
+        tokenizer=coder, threads=threads,
     )  # fmt: skip
     for path, tokens in zip(paths, drawn, strict=True):
         notes: list[str] = []

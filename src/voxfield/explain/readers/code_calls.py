@@ -65,7 +65,7 @@ class CodeCalls:
         self.latest: Tensor | None = None
         self.network: Network | None = None
         self.hints: list[Any] = []  # layers that may say what the input looks like
-        self._free: str | None = None
+        self._free: tuple[str, Tensor] | None = None  # the name taken for the input, and what it stands for
         self._chained = False
         self.part = False  # a block from the middle of a network, whose input has channels of its own
 
@@ -119,7 +119,8 @@ class CodeCalls:
 
     def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor:
         """`x[..., a:b]`, `x[:, 0]`, `x[:, None]`."""
-        return code_functions.cut(self, tensor, keys, line)
+        self.latest = code_functions.cut(self, tensor, keys, line)
+        return self.latest
 
     def statement(self, value: Any, node: ast.expr) -> None:
         """A line whose value nobody keeps: a layer by itself, or one applied to the running `x`."""
@@ -130,7 +131,7 @@ class CodeCalls:
             return
         if isinstance(value, Tensor) and isinstance(node, ast.Call) and node.args:
             first = node.args[0]
-            if isinstance(first, ast.Name) and first.id == self._free:
+            if isinstance(first, ast.Name) and self._free is not None and first.id == self._free[0]:
                 if self._chained:
                     self.net.note(f"The results are not assigned: the lines were read as a chain through '{first.id}'.")
                 self._chained = True
@@ -233,27 +234,42 @@ class CodeCalls:
         if isinstance(value, tuple) and len(value) == 1:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
-            if value.what == self._free and isinstance(found := self.interpreter.scope.get(value.what), Tensor):
-                return found
             if self._free is None and not self.net.inputs:
                 made = self.assumed_input([hint, *self.hints] if hint else self.hints, line, self._dims(value.what))
-                self._free = value.what
+                self._free = value.what, made
                 self.interpreter.scope[value.what] = made
-                return made
+            if self._free is not None and value.what == self._free[0]:
+                found = self.interpreter.scope.get(value.what)
+                return found if isinstance(found, Tensor) else self._free[1]
         raise self.unreadable(value, line)
 
     def _dims(self, name: str) -> int | None:
         """Dims of a parameter of the function being read, where the first use of it in a statement says so: after
         `b, c, h, w = x.shape`, as many; before `x = x.unsqueeze(1)`, -1 for one less than the layer takes."""
         home = self.interpreter.scope.get(HOME)
-        body = [] if home is None or isinstance(home.node, ast.Lambda) else home.node.body
+        body = home.node.body if home is not None and not isinstance(home.node, ast.Lambda) else []
         uses = (node for node in body if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)))
-        match next(uses, None):
+        first = next(uses, None)
+        match first:
             case ast.Assign([ast.Tuple(names)], ast.Attribute(_, "shape") | ast.Call(ast.Attribute(_, "size"), [])):
                 return len(names)
             case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [ast.Constant(1)])):
                 return -1
+        for node in ast.walk(first) if first is not None else ():
+            match node:
+                case ast.Subscript(ast.Name(found), ast.Tuple(keys)) if found == name:
+                    return len(keys) if all(isinstance(key, ast.Slice) for key in keys) else None
+                case ast.Call(ast.Attribute(ast.Name(found), "permute"), keys) if found == name and len(keys) > 2:
+                    return len(keys)
+                case ast.Call(ast.Attribute(ast.Name(found), "transpose"), [ast.Constant(1), ast.Constant(2)]):
+                    return 3 if found == name else None
         return None
+
+    def takes(self, name: str) -> bool:
+        """True for a parameter of the function being read that is, or may still become, the network's input."""
+        home = self.interpreter.scope.get(HOME)
+        free = not self.net.inputs if self._free is None else self._free[0] == name
+        return free and isinstance(home, Function) and name in {one.arg for one in home.node.args.args}
 
     def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor:
         """An input of the network, batch included in `shape`."""

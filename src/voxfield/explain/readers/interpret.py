@@ -19,7 +19,9 @@ from .code_values import Class, Free, Function, Instance, Layer, Method, Missing
 MOST_STEPS = 200_000
 DEEPEST_CALL = 40
 MODULES = frozenset(("torch", "tf", "np", "numpy", "nn", "F", "keras", "layers", "K", "self", "math", "ops"))
-ASKED_OF_TENSORS = frozenset(("shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze"))
+ASKED_OF_TENSORS = frozenset(
+    ["shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "chunk"]
+)
 ASKED_OF_MODULES = frozenset(["parameters", "named_parameters", "buffers", "modules", "named_modules", "children"])
 REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
 
@@ -34,6 +36,7 @@ class Calls(Protocol):
     def statement(self, value: Any, node: ast.expr) -> None: ...
     def tensor(self, value: Any, line: int) -> Tensor: ...
     def bound(self, value: Any, name: str, line: int) -> None: ...
+    def takes(self, name: str) -> bool: ...
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -394,6 +397,8 @@ class Interpreter:
 
     def _subscript(self, node: ast.Subscript) -> Any:
         owner = self.value(node.value)
+        if isinstance(owner, Free) and self.calls.takes(owner.what) and self._slices(node.slice):
+            owner = self.calls.tensor(owner, node.lineno)
         if isinstance(owner, Tensor):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             return self.calls.cut(owner, [self._key(part) for part in parts], node.lineno)
@@ -405,6 +410,11 @@ class Interpreter:
             return owner[key]
         except (TypeError, KeyError, IndexError, ValueError) as error:
             raise at(node.lineno, f"'{ast.unparse(node)[:60]}' does not exist.") from error
+
+    def _slices(self, node: ast.expr) -> bool:
+        """True for a subscript that only arrays have: `..., ::2` or `:, 0`."""
+        parts = node.elts if isinstance(node, ast.Tuple) else []
+        return any(isinstance(part, ast.Slice) or getattr(part, "value", None) is Ellipsis for part in parts)
 
     def _key(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Slice):

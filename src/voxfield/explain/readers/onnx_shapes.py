@@ -119,6 +119,20 @@ def take(node: Any, found: Resolved, opsets: Sequence[Any]) -> None:
         found.types[name] = made
         if kind.HasField("shape") and all(d.HasField("dim_value") for d in kind.shape.dim):
             found.shapes[name] = tuple(d.dim_value for d in kind.shape.dim)
+            if node.op_type.endswith("Pool"):
+                shape = pooled_shape(node, found.shapes.get(node.input[0], ()), found.shapes[name])
+                learn_type(found, name, kind.elem_type, shape)
+
+
+def pooled_shape(node: Any, source: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that a pooling which rounds up really gives: no window starts behind the end, as onnx counts it."""
+    options = {a.name: a.i if a.name == "ceil_mode" else list(a.ints) for a in node.attribute}
+    if not options.get("ceil_mode") or len(source) != len(shape):
+        return shape
+    count = len(shape) - 2
+    strides, pads = options.get("strides") or [1] * count, options.get("pads") or [0] * count
+    ends = zip(shape[2:], source[2:], strides, pads, strict=False)
+    return (*shape[:2], *(out - ((out - 1) * stride >= size + pad) for out, size, stride, pad in ends))
 
 
 def infer(node: Any, found: Resolved, opsets: Sequence[Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Enhancer:
         engine = engine_for(engine, "enhance")
         self._wet = wet_share(limit_db, mix)
         self._stream = Stream(engine, channels, linked=link == "together")
-        self._bands = BandSplitter(engine.card.interface.sample_rate_hz, rate_hz, channels)
+        self._bands = BandSplitter(engine.card.interface.sample_rate_hz, rate_hz, channels, linked=link == "together")
         self._dry = SampleQueue(channels)
         self._channels = channels
 

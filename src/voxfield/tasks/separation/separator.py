@@ -34,7 +34,7 @@ class Separator:
         self._sources, self._keep_noise = face.sources, keep_noise
         self._voices: OverlapAdd | _StreamedVoices
         self._voices = _StreamedVoices(engine) if face.streaming else OverlapAdd(engine)
-        self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources)
+        self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources, noise=False)
         self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
         self._channels = channels

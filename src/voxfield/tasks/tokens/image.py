@@ -10,7 +10,7 @@ from voxfield.errors import InputError, MissingExtraError
 from voxfield.files import written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.recording import decoder_of, weights_of
-from voxfield.tasks.tokens.token_file import Tokens
+from voxfield.tasks.tokens.token_file import Tokens, refuse_kind
 from voxfield.tasks.work import Model, engine_for
 
 SUFFIXES = (".png",)
@@ -49,8 +49,7 @@ def image_of(tokens: Tokens, *, model: Model | None = None, threads: int = 1) ->
         InputError: tokens of another model, damaged, or of a recording.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if tokens.kind != "image":
-        raise InputError(f"these are tokens of a {tokens.kind}; give it the name of a sound file, such as out.wav")
+    refuse_kind(tokens.kind, "image")
     engine = decoder_of(tokens, model, threads=threads)
     channels, side, _ = map(int, engine.card.interface.output.shape)
     down, across = -(-tokens.height_px // side), -(-tokens.width_px // side)

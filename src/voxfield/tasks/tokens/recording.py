@@ -23,7 +23,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.code_maps import Codes
-from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, write_tokens
+from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, refuse_kind, write_tokens
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
 
 DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
@@ -167,8 +167,7 @@ def detokenize(
         UnknownModelError, CardError: the model cannot be had.
     """
     tokens = tokens if isinstance(tokens, Tokens) else load_tokens(Path(tokens))
-    if tokens.kind != "sound":
-        raise InputError(f"these are tokens of an {tokens.kind}; give it the name of a .png file")
+    refuse_kind(tokens.kind, "sound")
     check_iterations(iterations)
     engine = decoder_of(tokens, model, threads=threads)
     face, steps = engine.card.interface, tokens.codes.shape[2]

@@ -17,6 +17,7 @@ from voxfield.tasks.tokens.code_maps import Codes
 
 MOST_BYTES = 1 << 30  # of the content, unpacked
 KINDS = ("sound", "image")
+OUTPUT_OF = {"sound": "a sound file, such as out.wav", "image": "a .png file"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,13 @@ class CodeUse:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a line of JSON."""
         return {"shape": list(self.shape), "bits": self.bits, "used": self.used, "perplexity": self.perplexity}
+
+
+def refuse_kind(kind: str, wanted: str) -> None:
+    """Raise InputError where codes of a sound are to become an image, or the other way round."""
+    if kind != wanted:
+        article = "an" if kind == "image" else "a"
+        raise InputError(f"these are tokens of {article} {kind}; give it the name of {OUTPUT_OF[kind]}")
 
 
 def check_tokens_file(path: Path, *, overwrite: bool = False) -> None:

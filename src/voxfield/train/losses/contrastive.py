@@ -2,7 +2,8 @@
 
 From the context c of frame t, step i guesses frame t + offset + i; the first of these shares no sample with frame t.
 The guess is compared with that frame and with others of the same recording, drawn evenly from all its frames but the
-right one: never from another recording, which the voice or the room would give away.
+right one. Where `others` are asked for, frames of another recording stand against it as well; its voice and its room
+give those away, so the network has to know them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ def draw_negatives(batch: int, frames: int, count: int, device: torch.device, se
     return drawn + (drawn >= torch.arange(frames, device=device))
 
 
-def contrastive_scores(guesses: Tensor, z: Tensor, negatives: Tensor, offset_frames: int) -> Tensor:
+def draw_others(batch: int, frames: int, count: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Another of at least two recordings for each, (B,), and for each of its frames (B, count, T) of the other's."""
+    other = (torch.arange(batch, device=device) + int(torch.randint(1, batch, ()))) % batch
+    return other, torch.randint(frames, (batch, count, frames), device=device)
+
+
+def contrastive_scores(
+    guesses: Tensor, z: Tensor, negatives: Tensor, offset_frames: int, others: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
     """(M, 1 + K) inner products of each guess with the right frame, first, and with K wrong ones.
 
     Args:
@@ -27,6 +36,7 @@ def contrastive_scores(guesses: Tensor, z: Tensor, negatives: Tensor, offset_fra
         z: (B, C, T) the frames themselves.
         negatives: (B, K, T) numbers of the frames that stand against each frame.
         offset_frames: from a frame to the first that is guessed.
+        others: of `draw_others`: more wrong ones, of another recording.
     """
     frames = z.shape[-1]
     right = torch.arange(frames, device=z.device).expand(len(z), 1, frames)
@@ -34,8 +44,13 @@ def contrastive_scores(guesses: Tensor, z: Tensor, negatives: Tensor, offset_fra
     scores = []
     for step in range(min(guesses.shape[1], frames - offset_frames)):
         ahead = offset_frames + step
-        all_pairs = guesses[:, step, :, : frames - ahead].transpose(1, 2) @ z  # (B, T - ahead, T)
-        scores.append(all_pairs.float().gather(2, choices[:, ahead:]).flatten(0, 1))
+        guess = guesses[:, step, :, : frames - ahead].transpose(1, 2)
+        compared = (guess @ z).float().gather(2, choices[:, ahead:])  # (B, T - ahead, 1 + K)
+        if others:
+            recording, frame = others
+            strange = (guess @ z[recording]).float().gather(2, frame.transpose(1, 2)[:, ahead:])
+            compared = torch.cat([compared, strange], dim=2)
+        scores.append(compared.flatten(0, 1))
     return torch.cat(scores)
 
 

@@ -15,7 +15,14 @@ from voxfield.protocols import Array
 from voxfield.train.data.banks import AudioBank
 from voxfield.train.data.mixing import SILENT, active_level
 from voxfield.train.data.split import open_banks
-from voxfield.train.losses.contrastive import accuracy, binary_loss, choice_loss, contrastive_scores, draw_negatives
+from voxfield.train.losses.contrastive import (
+    accuracy,
+    binary_loss,
+    choice_loss,
+    contrastive_scores,
+    draw_negatives,
+    draw_others,
+)
 from voxfield.train.tasks.contract import Scores, TrainingTask
 
 LOSSES = {"binary": binary_loss, "choice": choice_loss}
@@ -34,7 +41,8 @@ class ContrastiveLoss:
     """Of the paper, but for the kind."""
 
     kind: Literal["binary", "choice"] = "binary"  # yes or no to each frame, as in the paper; or one choice among them
-    negatives: int = 10
+    negatives: int = 10  # frames of the same recording
+    others: int = 0  # frames of another recording of the batch, if it holds one: they ask for knowledge of the voice
 
 
 class CutMixer:
@@ -110,4 +118,6 @@ class RepresentTask(TrainingTask):
         with self.precision(samples.device):
             z, c, _ = net.layers(samples[:, None])
             negatives = draw_negatives(len(z), z.shape[-1], loss.negatives, z.device, seed)
-            return contrastive_scores(net.predict(c), z, negatives, self.recipe.model.offset_frames)
+            more = loss.others if seed is None and len(z) > 1 else 0  # what is scored is the choice within a recording
+            others = draw_others(len(z), z.shape[-1], more, z.device) if more else None
+            return contrastive_scores(net.predict(c), z, negatives, self.recipe.model.offset_frames, others)
