@@ -25,12 +25,13 @@ from table import table
 
 import voxfield as vf
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarization_errors
-from voxfield.tasks.speakers.speech_detector import PAUSE_S, SpeechDetector, joined, runs
+from voxfield.tasks.speakers.speech_detector import SpeechDetector, joined, runs
 from voxfield.tasks.speakers.speech_meter import SpeechMeter
 
 NUMBERS = (2, 3, 4)
 SNRS_DB = (None, 20.0, 10.0)
 COLLAR_S = 0.25
+LEVEL_PAUSE_S = 0.3  # of the level alone; it is also that of the truth
 
 
 def conversations(
@@ -109,7 +110,7 @@ def by_level(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     levels = np.repeat(np.concatenate(meter._levels), 2)[: shape[0]]
     quiet, loud = np.percentile(levels, [10, 95])
     found = np.zeros(shape, bool)
-    for start, end in joined(runs(levels >= max(loud - 30, quiet + 0.3 * (loud - quiet))), round(100 * PAUSE_S)):
+    for start, end in joined(runs(levels >= max(loud - 30, quiet + 0.3 * (loud - quiet))), round(100 * LEVEL_PAUSE_S)):
         found[start:end] = True
     return found
 

@@ -116,6 +116,21 @@ def test_parts_of_one_mean_direction_are_one_speaker():
     assert len(clustered(vectors, 2, 10)[1]) == 2
 
 
+def test_stray_windows_cost_no_speaker():
+    """Twelve windows unlike all four voices, as laughter leaves them, do not make two voices one for them."""
+    right = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        common = unit(rng.standard_normal(64))
+        voices, truth = unit(common + 0.7 * unit(rng.standard_normal((4, 64)))), np.arange(120) // 5 % 4
+        vectors = voices[truth] + rng.standard_normal((120, 64)) / 8
+        stray = voices[seed % 4] - 0.6 * common + 0.4 * unit(rng.standard_normal(64))
+        stray = stray + 0.5 * rng.standard_normal((12, 64)) / 8
+        found = clustered(unit(np.concatenate([vectors, stray])).astype(np.float32), 4, 4)[0][:120]
+        right += sum(np.bincount(truth[found == one]).max(initial=0) for one in range(4)) > 0.95 * 120
+    assert right >= 8
+
+
 def test_bounds_for_the_number_are_kept():
     vectors, truth = of_two(np.random.default_rng(0), 90, speakers=3, size=64)
     assert len(clustered(vectors, 1, 2)[1]) == 2

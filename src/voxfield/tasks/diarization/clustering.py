@@ -2,7 +2,8 @@
 
 Each embedding keeps edges to its nearest ones, weighted by cosine; a speaker is a part of that graph with few edges to
 the others (normalised cuts, Shi and Malik 2000), and the number of parts is where the eigenvalues fall most (the
-eigen-gap).
+eigen-gap), or more where that leaves speakers that are unlike one another. The graph is cut into some parts too many,
+and those of the nearest mean directions are joined again, small ones first, so that stray embeddings cost no speaker.
 """
 
 import numpy as np
@@ -14,9 +15,12 @@ MOST_NODES = 1500  # of the graph; of more embeddings every second, third ... ma
 NEAREST_SHARE = 0.1  # of all embeddings that each keeps an edge to
 USUAL_SPEAKERS = 10  # at least so many eigenvalues are looked at
 ONE_SPEAKER = 0.85  # cosine of two mean directions from which on they are of one speaker
-TWO_SPEAKERS = 0.6  # cosine of the mean directions of two parts below which they are not of one
+TWO_SPEAKERS = 0.62  # cosine of the mean directions of two parts below which they are not of one
+ONE_MORE = 0.45  # cosine below which all mean directions of one part more than the eigenvalues say must lie
+SPARE_PARTS = 3  # that the graph is cut into beyond the speakers
 _LEAST_NEAREST = 8
 _LEAST_MEMBERS = 3  # embeddings of a speaker, where the number of speakers is not given
+_LEAST_OF_ONE_MORE = 4  # embeddings of each speaker, where there is one more than the eigenvalues say
 _ROUNDS = 20
 
 
@@ -35,30 +39,19 @@ def clustered(vectors: Array, least: int = 1, most: int = 10) -> tuple[np.ndarra
     nodes = vectors[:: -(-len(vectors) // MOST_NODES)]
     least, most = min(least, len(nodes)), min(most, len(nodes))
     members = 1 if least == most else _LEAST_MEMBERS
-    _, centres = _settled(nodes, _parts(nodes.astype(np.float64), least, most), members, least)
+    centres = _directions(nodes.astype(np.float64), least, most)
     found, centres = _settled(vectors, (vectors @ centres.T).argmax(axis=1), members, least)
     while len(centres) > least and least < most:
-        cosines = centres @ centres.T - 2 * np.eye(len(centres))
-        first, second = np.unravel_index(cosines.argmax(), cosines.shape)
-        if cosines[first, second] < ONE_SPEAKER:
+        cosine, first, second = _nearest(centres)
+        if cosine < ONE_SPEAKER:
             break
         found, centres = _settled(vectors, np.where(found == second, first, found), members, least)
     return found, centres
 
 
-def _parts(nodes: np.ndarray, least: int, most: int) -> np.ndarray:
-    """The part of the graph that each node (N, D) is in, of `least` to `most` parts."""
-    count = len(nodes)
-    nearest = min(count, max(_LEAST_NEAREST, round(NEAREST_SHARE * count)))
-    cosines = np.clip(nodes @ nodes.T, 0, 1)
-    edges = np.zeros_like(cosines)
-    kept = np.argpartition(-cosines, nearest - 1, axis=1)[:, :nearest]
-    np.put_along_axis(edges, kept, 0.5, axis=1)
-    weights = cosines * (edges + edges.T > 0)
-    scale = 1 / np.sqrt(np.maximum(weights.sum(axis=1), 1e-12))
-    values, rows = np.linalg.eigh(scale[:, None] * weights * scale)  # ascending
-    values, rows = values[::-1], rows[:, ::-1]
-    falls = -np.diff(values[: max(most, USUAL_SPEAKERS) + 1])
+def _directions(nodes: np.ndarray, least: int, most: int) -> np.ndarray:
+    """Mean directions (K, D) of the parts of the graph of nodes (N, D), `least` to `most`."""
+    rows, falls = _spectrum(nodes, max(most, USUAL_SPEAKERS))
     parts = 1 + int(falls.argmax()) if len(falls) else 1
     if parts == 1 and len(falls) > 1 and most > 1:
         halves = _k_means(unit(rows[:, :2]), 2)
@@ -66,7 +59,49 @@ def _parts(nodes: np.ndarray, least: int, most: int) -> np.ndarray:
         if unit(first) @ unit(second) < TWO_SPEAKERS:
             parts = 2 + int(falls[1:].argmax())
     parts = min(max(least, parts), most)
-    return _k_means(unit(rows[:, :parts]), parts) if parts > 1 else np.zeros(count, int)
+    found, centres = _in_parts(nodes, rows, parts)
+    for more in range(parts + 1, most + 1) if parts > 1 else ():
+        found, others = _in_parts(nodes, rows, more)
+        if np.bincount(found).min() < _LEAST_OF_ONE_MORE or _nearest(others)[0] >= ONE_MORE:
+            break
+        centres = others
+    return centres
+
+
+def _spectrum(nodes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(Eigenvectors (N, N) of the graph of nodes (N, D), how far `count` eigenvalues fall), the largest first."""
+    nearest = min(len(nodes), max(_LEAST_NEAREST, round(NEAREST_SHARE * len(nodes))))
+    cosines = np.clip(nodes @ nodes.T, 0, 1)
+    edges = np.zeros_like(cosines)
+    kept = np.argpartition(-cosines, nearest - 1, axis=1)[:, :nearest]
+    np.put_along_axis(edges, kept, 0.5, axis=1)
+    weights = cosines * (edges + edges.T > 0)
+    scale = 1 / np.sqrt(np.maximum(weights.sum(axis=1), 1e-12))
+    values, rows = np.linalg.eigh(scale[:, None] * weights * scale)  # ascending
+    return rows[:, ::-1], -np.diff(values[::-1][: count + 1])
+
+
+def _in_parts(nodes: np.ndarray, rows: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """(Part of each node (N,), mean directions (K, D)) for so many parts, by the eigenvectors of the graph."""
+    more = min(parts + SPARE_PARTS, len(nodes)) if parts > 1 else 1
+    found, centres = _settled(nodes, _k_means(unit(rows[:, :more]), more), 1, parts)
+    while len(centres) > parts:
+        _, first, second = _nearest(centres, np.bincount(found, minlength=len(centres)))
+        found, centres = _settled(nodes, np.where(found == second, first, found), 1, parts)
+    return found, centres
+
+
+def _nearest(centres: np.ndarray, sizes: np.ndarray | None = None) -> tuple[float, int, int]:
+    """Cosine and numbers of the two mean directions (K, D) that are nearest one another, of two or more.
+
+    With sizes (K,), small parts are nearer to all others than large ones.
+    """
+    cosines = centres @ centres.T
+    apart = 1 - cosines
+    if sizes is not None:
+        apart = apart * np.sqrt(sizes[:, None] * sizes / np.maximum(sizes[:, None] + sizes, 1))
+    first, second = np.unravel_index((apart + np.diag(np.full(len(centres), np.inf))).argmin(), apart.shape)
+    return float(cosines[first, second]), int(first), int(second)
 
 
 def _k_means(points: np.ndarray, count: int) -> np.ndarray:

@@ -13,9 +13,9 @@ from voxfield.tasks.work import engine_for
 
 ENHANCER = "crn-tiny"
 FRAME_S = 0.01
-PAUSE_S = 0.3  # shorter pauses are part of the speech, as in NIST's evaluations
+PAUSE_S = 0.25  # shorter pauses are part of the speech; the ends of words that noise hides make them look longer
 LEAST_S = 0.2  # of speech; what is shorter is none
-RANGE_DB = 34.0  # speech lies within it under the level of all speech so far
+RANGE_DB = 36.0  # speech lies within it under the level of all speech so far
 KEPT_DB = -12.0  # of the energy of a region the enhancer leaves more where it is speech
 SILENT_DB = -75.0  # estimates below, relative to full scale, are none
 PIECE_S = 60.0  # that are judged at once
