@@ -77,6 +77,14 @@ def test_an_output_that_starts_with_the_end_cannot_stream(call):
         assert report.costs.state.status is Status.PARTIAL
 
 
+@pytest.mark.parametrize("mode", ["circular", "reflect", "replicate", "zeros"])
+def test_the_padding_of_a_pasted_convolution_is_the_one_it_names(mode):
+    code = f"nn.Conv1d(4, 4, 3, padding=1, padding_mode='{mode}')"
+    field = explain(f"{code}\n{code}", input_shape=(1, 4, 64)).field("time")
+    real = explain(nn.Sequential(eval(code), eval(code)), input_shape=(1, 4, 64)).field("time")
+    assert (field.rf, field.first_output_needs, field.latency) == (real.rf, real.first_output_needs, real.latency)
+
+
 @pytest.mark.parametrize("length", [64, None])
 @pytest.mark.parametrize("call", ["Concatenate(axis=1)([y, y])", "Concatenate(axis=1)([y, MaxPooling1D(2)(y)])"])
 def test_the_same_from_pasted_code_whose_length_may_not_be_known(length, call):

@@ -130,7 +130,12 @@ def conv(c: LayerCall) -> str:
     kernel = c.sizes("kernel_size", len(dims))
     cropped = "Transpose" in c.kind and not c.torch
     windows = cropped_windows(c, kernel) if cropped else windows_of(c, dims, kernel)
-    return convolved(c, c.x, windows, dims, channel, groups=c.whole("groups", 1))
+    x, mode = c.x, str(c.get("padding_mode", "zeros"))
+    pads = [(w.pad_start, w.pad_end) for w in windows]
+    if mode != "zeros" and any(map(any, pads)):  # copies of the input, which are an operator of their own
+        x = c.net.pad(x, c.origin.part("pad"), dims=dims, pairs=pads, mode=mode)
+        windows = [replace(w, pad_start=0, pad_end=0) for w in windows]
+    return convolved(c, x, windows, dims, channel, groups=c.whole("groups", 1))
 
 
 def depthwise(c: LayerCall) -> str:
