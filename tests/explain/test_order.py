@@ -16,11 +16,14 @@ UNEVEN = """torch.cat([x, x], -1)|x.repeat(1, 1, 2)|x.repeat(1, 1, 3)|torch.cat(
     torch.cat([x, x.flip(-1)], -1)|torch.cat([x.flip(-1), x], -1)|torch.cat([x[..., ::2], x[..., 1::2]], -1)
     torch.cat([x[..., 48:], x[..., 32:48], x[..., 16:32], x[..., :16]], -1)|torch.cat([x, F.max_pool1d(x, 2)], -1)
     torch.roll(x, 32, -1)|torch.cat([F.max_pool1d(x[..., :40], 3, 1, 1), x[..., 40:]], -1)
-    x.reshape(1, 1, 256)|F.conv1d(torch.cat([x, x], -1), torch.ones(4, 4, 3))"""
+    x.reshape(1, 1, 256)|F.conv1d(torch.cat([x, x], -1), torch.ones(4, 4, 3))
+    F.conv1d(F.pad(x, (30, 30), mode="circular"), torch.ones(4, 4, 3))|F.pad(x, (0, 40), mode="reflect")"""
 EVEN = """torch.cat([x, x], -1)[..., 64:]|torch.cat([x[..., :20], x[..., 20:]], -1)|torch.cat([x, x[..., :5]], -1)
     torch.roll(x, 50, -1)|torch.stack([x[..., 1::2], x[..., ::2]], -1).flatten(-2)|x.flip(-1)|x.bmm(x.mT).bmm(x)
-    torch.bmm(x.transpose(1, 2), x)|torch.cat([x[:, :2], x[:, 2:].flip(-1)], 1)|F.pad(x, (3, 3), mode="circular")"""
-WRAPPED = """torch.roll(x, 3, -1)|F.pad(x, (3, 3), mode="circular")|torch.cat([x[..., -3:], x], -1)|x.flip(-1)"""
+    torch.bmm(x.transpose(1, 2), x)|torch.cat([x[:, :2], x[:, 2:].flip(-1)], 1)|F.pad(x, (3, 3), mode="circular")
+    F.conv1d(F.pad(x, (15, 15), mode="reflect"), torch.ones(4, 4, 31))|torch.cat([x, x.mean(-1, keepdim=True)], -1)"""
+WRAPPED = """torch.roll(x, 3, -1)|F.pad(x, (3, 3), mode="circular")|torch.cat([x[..., -3:], x], -1)|x.flip(-1)
+    torch.cat([x.mean(-1, keepdim=True), x], -1)"""
 
 
 class Net(nn.Module):
@@ -30,7 +33,8 @@ class Net(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.conv = nn.Conv1d(4, 4, 3, padding=1)
-        self.run = eval(f"lambda x: {call}", {"torch": torch, "F": F})
+        self.gru = nn.GRU(4, 4, batch_first=True)
+        self.run = eval(f"lambda x: {call}", {"torch": torch, "F": F, "self": self})
 
     def forward(self, x):
         return self.run(self.conv(x))
@@ -74,15 +78,31 @@ def test_an_output_that_starts_with_the_end_cannot_stream(call):
     for report in (explain(Net(call).eval(), input_shape=SHAPE, layout="BCT"), from_onnx(Net(call).eval())):
         field = report.field("time")
         assert (field.rf, field.first_output_needs, field.latency) == (3, 64, None)
+        assert not field.whole_input
         assert report.costs.state.status is Status.PARTIAL
 
 
 @pytest.mark.parametrize("mode", ["circular", "reflect", "replicate", "zeros"])
-def test_the_padding_of_a_pasted_convolution_is_the_one_it_names(mode):
+def test_the_padding_of_a_pasted_or_printed_convolution_is_the_one_it_names(mode):
     code = f"nn.Conv1d(4, 4, 3, padding=1, padding_mode='{mode}')"
     field = explain(f"{code}\n{code}", input_shape=(1, 4, 64)).field("time")
-    real = explain(nn.Sequential(eval(code), eval(code)), input_shape=(1, 4, 64)).field("time")
-    assert (field.rf, field.first_output_needs, field.latency) == (real.rf, real.first_output_needs, real.latency)
+    net = nn.Sequential(eval(code), eval(code))
+    real, printed = (explain(one, input_shape=(1, 4, 64)).field("time") for one in (net, str(net)))
+    facts = (real.rf, real.first_output_needs, real.latency)
+    for read in (field, printed):
+        assert (read.rf, read.first_output_needs, read.latency) == facts
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("mode", "whole"), [("circular", True), ("reflect", False), ("constant", False)])
+def test_a_recurrence_brings_the_other_end_that_circular_padding_shows_to_all(mode, whole, turned):
+    back = ".flip(1)" * turned
+    net = Net(f"self.gru(F.pad(x, (2, 2), mode='{mode}').transpose(1, 2){back})[0]{back}.transpose(1, 2)").eval()
+    report = explain(net, input_shape=SHAPE, layout="BCT", verify=True)
+    field = report.field("time")
+    far = field.unbounded_future if turned else field.unbounded_past
+    assert (bool(field.whole_input), bool(far), field.reach) == (whole, not whole, (0, 63) if whole else None)
+    assert [probe for probe in report.probes if probe.agrees is False] == []
 
 
 @pytest.mark.parametrize("length", [64, None])

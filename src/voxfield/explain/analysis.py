@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
+from math import ceil, floor
+from operator import or_
 from typing import Any
 
 from ..errors import ExplainError
 from .costing import costs, counted, written_bytes
 from .counts import numel
-from .field import UNKNOWN, Field, Part, RatesDifferError, Span, hull, moved, united
+from .field import Copies, Field, Part, RatesDifferError, Span, hull, moved, united
 from .graph import Axis, Graph, Op, Size
-from .moves import Place, copied, least_turn
+from .moves import Place
 from .phrases import EN
 from .report import (
     AxisField,
@@ -165,7 +169,8 @@ def carry(graph: Graph, tensors: dict[str, Field]) -> None:
             reached.update(op.outputs)
             for out in op.outputs:
                 if out in tensors and not any(part.past for part in tensors[out].parts):
-                    tensors[out] = tensors[out].map(lambda part: part.flagged((), past=cause))  # noqa: B023
+                    sizes = graph.shape(out)
+                    tensors[out] = tensors[out].map(lambda part: part.flagged(sizes, past=cause))  # noqa: B023
 
 
 def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> str:
@@ -225,24 +230,45 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
             cause = Cause(op.name, op.kind, f"an irregular rearrangement of {axis.name}", False)
             whole = (*whole, cause)
             reach = hull((reach, *(part.fixed(shape, cause).reach for part in beside)))
-    return AxisField(
-        axis=axis.name,
-        input=name,
-        in_size=in_size,
-        out_size=out_size,
-        hop=hop,
-        phases=phases,
-        whole_input=whole,
-        unbounded_past=ordered(graph, [part.past for part in field.parts]),
-        unbounded_future=ordered(graph, [part.future for part in field.parts]),
-        reach=clipped(reach, in_size),
-        rate_hz=axis.rate_hz,
-        mirrored=mirrored(graph, axis, tensors) if tensor == graph.outputs[0] else 0,
-        tail_dropped=0 if whole and tail is not None else tail,
-        status=status,
-        missing=tuple(sorted(missing)),
-        uneven=uneven,
+    copies = reduce(or_, (part.copies for part in field.parts), Copies())
+    return in_order(
+        AxisField(
+            axis=axis.name,
+            input=name,
+            in_size=in_size,
+            out_size=out_size,
+            hop=hop,
+            phases=phases,
+            whole_input=whole,
+            unbounded_past=ordered(graph, [part.past for part in field.parts]),
+            unbounded_future=ordered(graph, [part.future for part in field.parts]),
+            reach=clipped(reach, in_size),
+            rate_hz=axis.rate_hz,
+            mirrored=copies.needs,
+            turned=copies.first or copies.last,
+            tail_dropped=0 if whole and tail is not None else tail,
+            status=status,
+            missing=tuple(sorted(missing)),
+            uneven=uneven,
+        ),
+        copies.by,
     )
+
+
+def in_order(field: AxisField, copied: frozenset[str]) -> AxisField:
+    """The field, or that nothing is known where over a quarter of the outputs show copies laid beside the input."""
+    if not copied or not field.hop or not field.phases or None in (field.in_size, field.out_size):
+        return field
+    hop, size, total = field.hop, field.in_size or 0, field.out_size or 0
+    lows = [p.start - p.index * hop for p in field.phases if p.start is not None]
+    highs = [p.end - p.index * hop for p in field.phases if p.end is not None]
+    if not lows:
+        return field
+    ends = sorted((-max(highs) / hop, (size - 1 - min(lows)) / hop))
+    inside = min(total - 1, floor(ends[1])) - max(0, ceil(ends[0])) + 1
+    if 4 * inside >= 3 * total:
+        return field
+    return replace(field, hop=None, phases=(), status=Status.UNAVAILABLE, missing=tuple(sorted(copied)), uneven=True)
 
 
 def leader(field: Field) -> Part | None:
@@ -280,41 +306,6 @@ def along(parts: Sequence[Part], dim: int, shape: Sequence[Size]) -> tuple[Phase
         lines.append(Part((part.steps[dim],), tuple(spans)))
     (line,) = united(lines)
     return tuple(Phase(i, *(span or (None, None))) for i, span in enumerate(line.shortened(0).table))
-
-
-def mirrored(graph: Graph, axis: Axis, tensors: Mapping[str, Field]) -> int:
-    """Input positions that the first output needs for copies of later ones that are laid before its start."""
-    most = 0
-    for op in graph.ops:
-        for name, dim, index in laid_before(graph, op, tensors):
-            for part in tensors[name].parts:
-                period, advance = part.steps[dim]
-                seen = hull(row[index % period] for row in part.row(dim))
-                most = max(most, seen[1] + 1 + index // period * advance if seen and advance else 0)
-    return most
-
-
-def laid_before(graph: Graph, op: Op, tensors: Mapping[str, Field]) -> list[tuple[str, int, int]]:
-    """(tensor, dim, index) of the last elements that an operator copies to before the first one."""
-    name, found = op.inputs[0] if op.inputs else "", []
-    if op.kind in {"pad", "roll"} and name in tensors:
-        for dim, amount in zip(op.dims, op.attr("shifts") or op.attr("before"), strict=True):
-            size = graph.shape(name)[dim]
-            before = amount if size is None or op.kind == "pad" else least_turn(amount, size)
-            mode = "ring" if op.kind == "roll" or copied(op) else str(op.attr("mode"))
-            if before > 0 and mode != "constant":
-                mirror = before if str(op.attr("mode")).startswith("reflect") else 0
-                found.append((name, dim, (size or UNKNOWN) - 1 if mode == "ring" and not mirror else mirror))
-    elif op.kind == "concat":
-        dim = op.dims[0]
-        sizes = [graph.shape(one)[dim] or UNKNOWN for one in op.inputs]
-        long = op.inputs[sizes.index(max(sizes))]
-        start = hull(p.table[0] for p in tensors.get(long, Field()).parts if dim in p.moving)
-        for one, size in zip(op.inputs[: op.inputs.index(long)], sizes, strict=False):
-            first = hull(p.table[0] for p in tensors.get(one, Field()).parts if dim in p.moving)
-            if first and start and first[0] > start[0]:
-                found += [(one, dim, 0), (one, dim, size - 1)]
-    return found
 
 
 def squeezed_out(field: Field, in_size: Size) -> tuple[Fraction, tuple[Phase, ...]] | None:

@@ -55,9 +55,15 @@ def spans_of(field: AxisField) -> tuple[list[Stretch], list[Stretch]]:
     for n in range(field.out_size or 0):
         span = local_span(field, n)
         only_padding = not field.whole_input and span is not None and (span[1] < 0 or span[0] > last)
-        seen.append(None if only_padding else seen_by(field, n, True))
-        local.append(span)
+        seen.append(None if only_padding or beside(field, n) else seen_by(field, n, True))
+        local.append(None if beside(field, n) else span)
     return seen, local
+
+
+def beside(field: AxisField, output: int) -> bool:
+    """True for an output at an edge that shows the other end of the axis: the figures are of those further in."""
+    span = local_span(field, output) if field.turned else None
+    return span is not None and (span[0] < 0 or span[1] >= (field.in_size or 0))
 
 
 def reached_from(spans: Sequence[Stretch], position: int) -> Stretch:
@@ -80,7 +86,7 @@ def probed_positions(field: AxisField, most: int = 6) -> list[int]:
     count = min(most, max(2, period), size)
     start = max(0, size // 2 - period // 2)
     found = {min(size - 1, start + i * max(1, period // count)) for i in range(count)}
-    found.update(field.reach if field.reach and not field.phases else ())
+    found.update(field.reach if field.reach and (field.turned or not field.phases) else ())
     for output in probed_outputs(field, 3):  # the ends of some fields, which these outputs must feel
         found.update(place for place in local_span(field, output) or () if 0 <= place < size)
     return sorted(found)
@@ -194,7 +200,7 @@ def compared(field: AxisField, measured: Mapping[int, Stretch], remark: str) -> 
             met_last |= found[1] == expected[1] or (whole and (not local or found[1] > local[1]))
     positions = list(measured)
     shown = outside[0] if outside else positions[len(positions) // 2] if positions else 0
-    agrees: bool | None = not outside and met_first and met_last if positions else None
+    agrees: bool | None = not outside and met_first and met_last if positions and any(seen) else None
     detail = f"input positions {positions[0]} to {positions[-1]}" if positions else "no input position to probe"
     symbolic, found_there = stated(reached_from(seen, shown)), stated(measured.get(shown))
     return ProbeResult("nan", field.axis, agrees, symbolic, found_there, detail + remark)

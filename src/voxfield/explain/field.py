@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import product
 from math import gcd, lcm, prod
+from operator import or_
 
 from ..errors import ExplainError
 from .graph import Size
@@ -59,6 +60,20 @@ class Gather:
 
 
 @dataclass(frozen=True)
+class Copies:
+    """Other elements that were laid before the first element and after the last one."""
+
+    by: frozenset[str] = frozenset()  # the operators that did so
+    needs: int = 0  # input positions that the first element needs for them
+    first: bool = False  # True where what lies before position 0 shows the other end of the axis
+    last: bool = False  # the same for what lies after its end
+
+    def __or__(self, other: Copies) -> Copies:
+        needs = max(self.needs, other.needs)
+        return Copies(self.by | other.by, needs, self.first or other.first, self.last or other.last)
+
+
+@dataclass(frozen=True)
 class Part:
     """A quasi-affine map from element indices to input intervals; see the top of this file."""
 
@@ -70,6 +85,7 @@ class Part:
     reach: Span = None
     stopped: bool = False  # True once every element sees the same stretch, whatever its index
     pace: Fraction | None = None  # positions it moved per element when its only element was squeezed out
+    copies: Copies = Copies()
 
     @cached_property
     def hops(self) -> tuple[Fraction, ...]:
@@ -102,6 +118,11 @@ class Part:
             q, r = divmod(n, p)
             place, shift = place * p + r, shift + q * a
         return moved(self.table[place], shift)
+
+    def standing(self, dim: int, index: int) -> Span:
+        """What one index of a dim sees, wherever one looks along the others."""
+        period, advance = self.steps[dim]
+        return moved(hull(row[index % period] for row in self.row(dim)), index // period * advance)
 
     def row(self, dim: int) -> Iterator[tuple[Span, ...]]:
         """The table cut into rows along one dim, in the order of the other dims."""
@@ -358,7 +379,7 @@ class Part:
     def blamed(self, others: Iterable[Part]) -> Part:
         """The same map with the causes of other parts added to its own."""
         every = (self, *others)
-        if not any(p.whole or p.past or p.future or p.reach or p.pace for p in every[1:]):
+        if not any(p.whole or p.past or p.future or p.reach or p.pace or p.copies != Copies() for p in every[1:]):
             return self
         return replace(
             self,
@@ -367,6 +388,7 @@ class Part:
             future=frozenset().union(*(p.future for p in every)),
             reach=hull(p.reach for p in every),
             pace=max((p.pace for p in every if p.pace is not None), default=None),
+            copies=reduce(or_, (p.copies for p in every)),
         )
 
     def fixed(self, sizes: Sequence[Size], cause: Cause) -> Part:
@@ -384,7 +406,14 @@ class Part:
         past: Cause | None = None,
         future: Cause | None = None,
     ) -> Part:
-        """The part with causes added; `whole` also notes how far it reaches."""
+        """The part with causes added; `whole` also notes how far it reaches.
+
+        What carries along the past (the future) from where copies of the other end lie brings in everything.
+        """
+        if self.copies.first and past:
+            whole, past = past, None
+        if self.copies.last and future:
+            whole, future = future, None
         part = replace(
             self,
             whole=self.whole.union((whole,) if whole else ()),

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from math import lcm
+from operator import or_
 
-from .field import STILL, UNKNOWN, Field, Gather, Part, Span, hull, met, moved, united
+from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, hull, met, moved, united
 from .graph import Size
-from .moves import Place, Shape, contract, shift_gather
+from .moves import Place, Shape, contract, shift_gather, shown
 from .report import Cause
 
 
@@ -74,6 +76,14 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
         if alone or all(same) or long:
             part, size, at = moving[main]
             before = at % UNKNOWN  # a context of unknown length counts as none
+            beside = [(p, n, o) for (p, n, o), q in zip(moving, shifted, strict=True) if q.table[0] != longest.table[0]]
+            for number, (f, n) in enumerate(zip(rest, sizes, strict=True)):
+                if n is not None and 4 * n <= offset:  # one value of the whole axis beside it
+                    beside += [(p, n, placed[number][2]) for p in f.parts if p.stopped]
+                    rest[number] = replace(f, parts=tuple(p for p in f.parts if not p.stopped))
+            part = replace(
+                part, copies=reduce(or_, [laid(place, dim, moving[main], one) for one in beside], part.copies)
+            )
             parts.append(part.gathered(dim, shift_gather(-before), size, size).blamed(shifted))
         elif None in sizes:
             return Field((), frozenset({place.op.name}).union(*(f.missing for f in fields)), lost=True)
@@ -87,6 +97,16 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
         pieces = [(f.parts, s, at) for f, (_, s, at) in zip(rest, placed, strict=True)]
         parts.extend(in_turn(pieces, dim, offset, blank))
     return replace(check, parts=united(parts))
+
+
+def laid(place: Place, dim: int, main: tuple[Part, Size, int], beside: tuple[Part, Size, int]) -> Copies:
+    """What a short operand shows beside the long one."""
+    (long, length, at), (part, size, spot) = main, beside
+    bounds, ends = (
+        [p.standing(dim, i) for i in (0, (UNKNOWN if n is None else n) - 1)] for p, n in ((long, length), (part, size))
+    )
+    seen = hull(ends)
+    return shown(place, long.steps[dim][1], bounds, seen if spot < at else None, seen if spot > at else None)
 
 
 def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total: int, blank: int = 0) -> list[Part]:
@@ -180,7 +200,8 @@ def cumulative_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             return part
         if part.elsewhere((dim,), place.ins[0]) and size is not None:
             return part.prefixed(dim, size, False)
-        return part.flagged((), past=cause) if advance > 0 else part.flagged((), future=cause)
+        shape = place.ins[0]
+        return part.flagged(shape, past=cause) if advance > 0 else part.flagged(shape, future=cause)
 
     return [fields[0].map(change)] * len(place.outs)
 
@@ -229,7 +250,7 @@ def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
                 return part
             if op.attr("causal") and part.steps[seq][1]:
                 backwards = part.steps[seq][1] < 0
-                return part.flagged((), future=cause) if backwards else part.flagged((), past=cause)
+                return part.flagged(shape, future=cause) if backwards else part.flagged(shape, past=cause)
             return part.contracted(seq, shape, cause)
 
         seen.append(field.map(change))
@@ -257,7 +278,7 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             return part.flagged(shape, whole=whole)
         part = part.filled(seq, bool(op.attr("reverse")))
         backwards = (advance < 0) != bool(op.attr("reverse"))
-        return part.flagged((), future=past) if backwards else part.flagged((), past=past)
+        return part.flagged(shape, future=past) if backwards else part.flagged(shape, past=past)
 
     outputs = [inside.map(change)]
     last = contract(place, outputs[0], (seq,), "the last state has seen all of", False)

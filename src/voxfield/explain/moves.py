@@ -12,7 +12,20 @@ from fractions import Fraction
 from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
-from .field import STILL, Field, Gather, Part, Step, TableTooLargeError, hull, moved, united
+from .field import (
+    STILL,
+    UNKNOWN,
+    Copies,
+    Field,
+    Gather,
+    Part,
+    Span,
+    Step,
+    TableTooLargeError,
+    hull,
+    moved,
+    united,
+)
 from .graph import Op, Size, Window
 from .report import Cause
 
@@ -170,30 +183,39 @@ def upsample_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
 
 def pad_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    """Padding shifts what follows; where copies of the input outweigh it, each index has an entry of its own."""
+    """Padding shifts what follows, and its edges may show other elements."""
     op, field = place.op, fields[0]
     for dim, before, after in zip(op.dims, op.attr("before"), op.attr("after"), strict=True):
-        size = place.ins[0][dim]
-        if size is not None and copied(op) and max(before, 0) + max(after, 0) >= size:
-            spots = [source_of(n, size, str(op.attr("mode"))) for n in range(-before, size + after)]
-            field = field.map(lambda part, d=dim, i=spots: picked(part, d, i))  # type: ignore[misc]
-        else:
-            gather, out = shift_gather(-before), place.outs[0][dim]
-            field = field.map(lambda p, d=dim, g=gather, i=size, o=out: p.gathered(d, g, i, o))  # type: ignore[misc]
+        size, out = place.ins[0][dim], place.outs[0][dim]
+
+        def change(part: Part, d: int = dim, b: int = before, a: int = after, i: Size = size, o: Size = out) -> Part:
+            return edged(place, part, d, b, a).gathered(d, shift_gather(-b), i, o)
+
+        field = field.map(change)
     return [field]
 
 
-def copied(op: Op) -> bool:
-    """True for a padding with other positions of the input, which reach in from both of its ends."""
-    return str(op.attr("mode")).startswith(("reflect", "circular", "wrap"))
+def edged(place: Place, part: Part, dim: int, before: int, after: int) -> Part:
+    """The part with what copies of so many elements, laid before it and after it, show."""
+    mode, last = str(place.op.attr("mode", "circular")), (place.ins[0][dim] or UNKNOWN) - 1
+    if mode == "constant" or not part.steps[dim][1]:
+        return part
+    ring = mode.startswith(("circular", "wrap"))
+    ends = (last, 0) if ring else (before, last - after) if mode.startswith("reflect") else (0, last)
+    low, high = (part.standing(dim, i) if n > 0 else None for i, n in zip(ends, (before, after), strict=True))
+    bounds = part.standing(dim, 0), part.standing(dim, last)
+    copies = shown(place, part.steps[dim][1], bounds, low, high)
+    repeated = ends == (0, last)  # the first and the last element only, which stay where they stand
+    return replace(part, copies=part.copies | (replace(copies, by=frozenset()) if repeated else copies))
 
 
-def source_of(index: int, size: int, mode: str) -> int:
-    """The position of the input that a padded index shows."""
-    if not mode.startswith("reflect"):
-        return index % size
-    turned = index % max(1, 2 * size - 2)
-    return min(turned, 2 * size - 2 - turned) if size > 1 else 0
+def shown(place: Place, advance: int, bounds: Sequence[Span], before: Span, after: Span) -> Copies:
+    """What is laid before a dim that moves, and after it, against what its first and last element see."""
+    low, high = (before, after) if advance > 0 else (after, before)
+    starts, ends = (sorted(span[side] for span in bounds if span) for side in (0, 1))
+    first = bool(low and ends and 4 * (low[1] - ends[0]) >= 3 * (ends[-1] - ends[0]) > 0)
+    last = bool(high and starts and 4 * (starts[-1] - high[0]) >= 3 * (starts[-1] - starts[0]) > 0)
+    return Copies(frozenset({place.op.name}), max(0, before[1] + 1) if before else 0, first, last)
 
 
 def slice_field(place: Place, fields: Sequence[Field]) -> list[Field]:
@@ -227,6 +249,7 @@ def roll_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             size = place.ins[0][dim]
             near = shift if size is None else least_turn(shift, size)
             if size is None or (part.steps[dim][1] and 4 * abs(near) <= size):
+                part = edged(place, part, dim, near, -near)
                 part = part.gathered(dim, shift_gather(-near), size, size)
             else:
                 part = picked(part, dim, [(n - shift) % size for n in range(size)])

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analysis import leader, propagate, sources
-from .expect import Stretch, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
+from .expect import Stretch, beside, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
 from .graph import Axis, Graph
 from .readers.build import spread
 from .readers.vocabulary import product_labels
@@ -107,8 +107,8 @@ def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
                     after = answer({**base, name: touched})
                     if after.shape == reference.shape:  # its size may depend on the values, and then says nothing
                         changed = (~(after == reference)).reshape(after.shape or (1,)).movedim(dim or 0, 0)
-                        changed = changed.reshape(len(changed), -1).any(1)
-                        found[position] = extent(changed.tolist())
+                        flags = changed.reshape(len(changed), -1).any(1).tolist()
+                        found[position] = extent([flag and not beside(field, n) for n, flag in enumerate(flags)])
             results.append(judged_nan(field, *measured.values()))
     return results
 

@@ -132,6 +132,7 @@ class AxisField:
     reach: tuple[int, int] | None = None
     rate_hz: float | None = None
     mirrored: int = 0  # inputs that the first output needs for copies of later ones laid before its start
+    turned: bool = False  # True where edges show the other end of the axis
     tail_dropped: int | None = None  # last input positions that no output sees, for this input size
     status: Status = Status.EXACT
     missing: tuple[str, ...] = ()  # operators on the way from the input without a rule, or that broke the order

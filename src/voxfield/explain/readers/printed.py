@@ -96,9 +96,9 @@ def _arguments(kind: str, inner: str) -> str:
         return ""
     flat = " ".join(inner.split())
     return re.sub(
-        r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad|padding_mode)=[^,)]+",
+        r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad)=[^,)]+",
         "",
-        flat,
+        re.sub(r"padding_mode=(\w+)", r"padding_mode='\1'", flat),
     ).strip(", ")
 
 
