@@ -102,6 +102,8 @@ def test_the_book_is_kept_in_order(folder, typed):
     code, _, error = typed("speakers", "import", "out.json")
     assert code == 2 and "has Ben, O'Brien already; --merge" in error
     assert typed("speakers", "export", "out.json")[0] == 1
+    code, said, _ = typed("speakers", "export", "-")
+    assert code == 0 and said == (folder / "out.json").read_text(encoding="utf-8") and not (folder / "-").exists()
     assert typed("speakers", "remove", "O'Brien")[1] == "2 samples removed\n"
     for words in (("show", "O'Brien"), ("rename", "O'Brien", "X"), ("remove", "O'Brien")):
         code, _, error = typed("speakers", *words)

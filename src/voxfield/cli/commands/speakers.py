@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.helpful import Command, Commands
+from voxfield.cli.inputs import PIPE
 from voxfield.cli.options import Book, Overwrite
 from voxfield.cli.printable import visible
 
@@ -75,12 +76,15 @@ def remove(
 
 @command.command("export", cls=Command)
 def export_book(
-    file: Annotated[Path, typer.Argument(help="JSON file to write.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="JSON file to write, or - for standard output.", metavar="FILE")],
     book: Book = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write the book as JSON."""
-    print(visible(f"{_count(_book(book).export_json(file, overwrite=overwrite))} -> {file}"))
+    if file == PIPE:
+        print(_book(book).exported()[0], end="")
+    else:
+        print(visible(f"{_count(_book(book).export_json(file, overwrite=overwrite))} -> {file}"))
 
 
 @command.command("import", cls=Command)

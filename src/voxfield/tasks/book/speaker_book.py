@@ -256,13 +256,22 @@ class SpeakerBook:
         Raises:
             OutputError: the file exists and may not be replaced, or cannot be written.
         """
+        text, count = self.exported()
+        with written_whole(Path(path), overwrite=overwrite) as partial:
+            partial.write_text(text, encoding="utf-8")
+        return count
+
+    def exported(self) -> tuple[str, int]:
+        """The whole book as JSON, and how many samples it holds.
+
+        Raises:
+            InputError: nobody is enrolled.
+        """
         with reading(self.path) as rows:
             made, samples = rows.made(), rows.samples()
         if made is None:
             raise InputError(f"nobody is enrolled in {self.path}, so there is nothing to export")
-        with written_whole(Path(path), overwrite=overwrite) as partial:
-            partial.write_text(to_json(made, samples), encoding="utf-8")
-        return len(samples)
+        return to_json(made, samples), len(samples)
 
     def import_json(self, path: str | PathLike[str], *, merge: bool = False) -> int:
         """Add the speakers of an exported book, all or none; how many samples were new.
