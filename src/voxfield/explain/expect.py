@@ -47,14 +47,16 @@ def seen_by(field: AxisField, output: int, statistics: bool) -> Stretch:
 def spans_of(field: AxisField) -> tuple[list[Stretch], list[Stretch]]:
     """For every output what it sees in any way, and what it sees on the local path.
 
-    Outputs whose local path lies in the padding alone see nothing.
+    Outputs whose local path lies in the padding alone see nothing, unless a recurrence brings them the rest.
     """
     last = (field.in_size or 1) - 1
     seen: list[Stretch] = []
     local: list[Stretch] = []
     for n in range(field.out_size or 0):
         span = local_span(field, n)
-        only_padding = not field.whole_input and span is not None and (span[1] < 0 or span[0] > last)
+        before = span is not None and span[1] < 0 and not field.unbounded_future
+        behind = span is not None and span[0] > last and not field.unbounded_past
+        only_padding = not field.whole_input and (before or behind)
         seen.append(None if only_padding or beside(field, n) else seen_by(field, n, True))
         local.append(None if beside(field, n) else span)
     return seen, local

@@ -242,18 +242,32 @@ def _keep_log(connection: sqlite3.Connection) -> None:
             return
 
 
+@contextmanager
+def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Several reads of one state of the file, whatever another process writes between them."""
+    begun = not connection.in_transaction
+    if begun:
+        connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if begun and connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
 def _is_book(connection: sqlite3.Connection, path: Path) -> bool:
     """Whether the file holds a book; false where it holds nothing at all.
 
     Raises:
         InputError: it holds something else, is damaged, or was written by a newer version.
     """
-    (application_id,), (version,) = (
-        connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
-    )
-    tables = dict(
-        connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
-    )
+    with _at_one_moment(connection):
+        (application_id,), (version,) = (
+            connection.execute(f"PRAGMA {name}").fetchone() for name in ("application_id", "user_version")
+        )
+        tables = dict(
+            connection.execute("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+        )
     if (application_id, version, tables) == (0, 0, {}):
         return False
     if application_id == APPLICATION_ID and version > VERSION:
