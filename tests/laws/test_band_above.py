@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxfield.audio import read
+from voxfield.audio import read, resample
 from voxfield.cards import cards
 from voxfield.tasks import enhance
 
@@ -40,8 +40,6 @@ def change_db(before, after, low_hz, high_hz):
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 96000])
 @pytest.mark.parametrize("name", NAMES)
 def test_clean_speech_stays(name, rate_hz, speech):
-    from voxfield.audio import resample
-
     there = resample(speech[None], RATE_HZ, rate_hz)
     after = resample(enhance(there, rate_hz, model=name).samples, rate_hz, RATE_HZ)[0]
     for low_hz, high_hz in BANDS_HZ:

@@ -25,26 +25,21 @@ def masked(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x * mask
 
 
-def centred(x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Number of frames (B, 1, 1), mean over time (B, C, 1), frames less their mean (B, C, T): zero behind the end."""
+def moments(x: Tensor, mask: Tensor | None = None, *, bessel: bool = True) -> tuple[Tensor, Tensor]:
+    """Mean and variance over time, each (B, C, 1); `bessel` divides by one less than the frames, if there are two."""
     ones = torch.ones_like(x[:, :1]) if mask is None else mask
     count = ones.sum(-1, keepdim=True)
     mean = masked(x, mask).sum(-1, keepdim=True) / count
-    return count, mean, masked(x - mean, mask)
-
-
-def variance_of(apart: Tensor, count: Tensor, *, bessel: bool = True) -> Tensor:
-    """Variance (B, C, 1) of frames less their mean; `bessel` divides by one less than the frames, if there are two."""
-    squares = apart.square().sum(-1, keepdim=True)
-    return squares / ((count - 1).clamp(min=1) if bessel else count)
+    squares = masked((x - mean).square(), mask).sum(-1, keepdim=True)
+    return mean, squares / ((count - 1).clamp(min=1) if bessel else count)
 
 
 class StatisticsPooling(nn.Module):
     """Mean and standard deviation of each channel over time (TSTP): (B, C, T) -> (B, 2C)."""
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        count, mean, apart = centred(x, mask)
-        return torch.cat([mean, (variance_of(apart, count) + 1e-7).sqrt()], 1).flatten(1)
+        mean, variance = moments(x, mask)
+        return torch.cat([mean, (variance + 1e-7).sqrt()], 1).flatten(1)
 
 
 class AttentiveStatistics(nn.Module):
@@ -78,23 +73,20 @@ class AttentiveStatistics(nn.Module):
         self.scores = nn.Conv1d(hidden, channels, 1)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        count, mean, apart = centred(x, mask)
-        if self.global_context:
-            seen = self._in_context(x, mean, variance_of(apart, count, bessel=self.bessel))
-        else:
-            seen = self.hidden(x)
+        seen = self._in_context(x, mask) if self.global_context else self.hidden(x)
         if self.hidden_norm is not None:
             seen = self.hidden_norm(seen.relu())
         scores = self.scores(seen.tanh())
         if mask is not None:
             scores = scores.masked_fill(mask == 0, float("-inf"))
-        weighted = scores.softmax(-1) * apart
-        shift = weighted.sum(-1, keepdim=True)  # from the plain mean to the weighted one
-        variance = (weighted * apart).sum(-1, keepdim=True) - shift.square()
-        return torch.cat([mean + shift, variance.clamp(min=self.floor).sqrt()], 1).flatten(1)
+        weights = scores.softmax(-1)
+        mean = (weights * x).sum(-1, keepdim=True)
+        variance = (weights * (x - mean).square()).sum(-1, keepdim=True)
+        return torch.cat([mean, variance.clamp(min=self.floor).sqrt()], 1).flatten(1)
 
-    def _in_context(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def _in_context(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """`hidden` of frames, means and deviations joined; the latter two are the same in each frame: passed once."""
+        mean, variance = moments(x, mask, bessel=self.bessel)
         variance = variance + self.floor if self.floor_added else variance.clamp(min=self.floor)
         own, shared = self.hidden.weight[:, : x.shape[1]], self.hidden.weight[:, x.shape[1] :]
         return conv1d(x, own, self.hidden.bias) + conv1d(torch.cat([mean, variance.sqrt()], 1), shared)
