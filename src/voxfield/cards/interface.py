@@ -274,9 +274,9 @@ def spectrum(
     >>> spectrum(16000, 512, 256).latency_ms
     32.0
     """
-    ports = (Port("spectrum", (2 * count, window_samples // 2 + 1, TIME)) for count in (1, sources))
+    mixture, voices = (Port("spectrum", (2 * count, window_samples // 2 + 1, TIME)) for count in (1, sources))
     lookahead = window_samples - hop_samples + lookahead_hops * hop_samples
-    return Interface(*ports, sample_rate_hz, hop_samples, window_samples, lookahead, window=window)
+    return Interface(mixture, voices, sample_rate_hz, hop_samples, window_samples, lookahead, window=window)
 
 
 def samples(

@@ -79,7 +79,7 @@ class BandBlock(Streaming):
 
 
 class BandCrn(Streaming):
-    """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> the same, of S sources (B, 2 S, F, T).
+    """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> (B, 2 S, F, T).
 
     The batch axis of its file is free, so one step may serve many recordings. State: the level's window, then one
     hidden vector a block. Inside, frequency is the last axis, because convolutions run along it; bin 0 (0 Hz) is left
@@ -146,7 +146,7 @@ class BandCrn(Streaming):
         mask = F.pad(2 * torch.tanh(self.mask(h)), (1, 0, 0, 0), mode="replicate")  # bin 0 as bin 1
 
         turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
-        masked = [spectrum * one[:, :1] + turned * one[:, 1:] for one in mask.split(2, dim=1)]
+        masked = [spectrum * one[:, :1] + turned * one[:, 1:] for one in torch.split(mask, 2, dim=1)]
         return torch.cat(masked, dim=1).transpose(2, 3), tuple(states)
 
 

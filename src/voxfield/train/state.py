@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,17 +116,17 @@ class RunState:
     def start_from(self, path: Path) -> str:
         """Take the averaged weights of a checkpoint, and of its head what fits, which is said in a line for the log.
 
-        A network for another number of sources may differ in the weights that make them: those start anew. Steps count
-        from zero, and the optimiser starts anew.
+        Where the networks differ in the number of sources alone, the weights that make these start anew. So do the
+        optimiser and the steps.
         """
         parts, about = checkpoint.load(path)
         weights, said = parts["ema"], []
-        before, sources = (getattr(model, "sources", 1) for model in (_stored_model(about), self.recipe.model))
-        if before != sources:
+        before, model = _stored_model(about), self.recipe.model
+        if before != model and hasattr(model, "sources") and before == replace(model, sources=before.sources):
             own = self.net.state_dict()
             anew = [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape]
             weights = weights | {name: own[name] for name in anew}
-            said = [f"{', '.join(sorted(anew))} start anew: of {sources} sources instead of {before}"]
+            said = [f"{', '.join(sorted(anew))} start anew: of {model.sources} sources instead of {before.sources}"]
         checkpoint.restore(self.net, weights, str(path))
         checkpoint.restore(self.average, weights, str(path))
         self.hours_of_mixtures = seen(about)[2]

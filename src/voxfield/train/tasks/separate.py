@@ -74,8 +74,9 @@ class SeparateTask(TrainingTask):
         if self.stft is None:
             return self.run(cast(Callable[[Tensor], Tensor], net.separate), mixture)
         spectra = self.run(lambda x: net(x)[0], self.stft(mixture[:, 0]))  # (B, 2 S, F, T)
-        voices = self.stft.inverse(spectra.unflatten(1, (-1, 2)).flatten(0, 1), mixture.shape[-1])
-        return voices.unflatten(0, (len(mixture), -1))
+        batch, channels, *rest = spectra.shape
+        voices = self.stft.inverse(spectra.reshape(batch * channels // 2, 2, *rest), mixture.shape[-1])
+        return voices.reshape(batch, channels // 2, -1)
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """SI-SDR and its gain over the mixture, under the best order."""
