@@ -10,7 +10,9 @@ from service import MODEL, noise, together
 
 import voxfield as vf
 from voxfield.audio.pcm import decode, encode
+from voxfield.serve.live import SessionError
 
+SEPARATOR = "crn-separate"
 FRAMES = ((320,), (1, 7, 1000, 3), (4096,))
 
 
@@ -20,7 +22,9 @@ async def talked(address, samples, rate_hz, frames=(320,), format="f32le", mode=
     async with websockets.connect(address, compression=None, max_size=None) as socket:
         first = {"type": "start", "rate": rate_hz, "channels": len(samples), "format": format, "mode": mode}
         await socket.send(json.dumps(first | {"model": MODEL} | start))
-        assert json.loads(await socket.recv())["type"] == "ready"
+        ready = json.loads(await socket.recv())
+        assert ready["type"] == "ready"
+        channels = ready["channels"]
 
         async def listen():
             async for item in socket:
@@ -35,7 +39,7 @@ async def talked(address, samples, rate_hz, frames=(320,), format="f32le", mode=
         await socket.send('{"type": "stop"}')
         await listening
         assert socket.close_code == 1000
-    return decode(b"".join(sound), format, len(samples)), json.loads(said[-1])
+    return decode(b"".join(sound), format, channels), json.loads(said[-1])
 
 
 def offline(samples, rate_hz, format, **options):
@@ -103,3 +107,31 @@ def test_ready_says_what_to_expect(service):
         assert session.ready["model"].startswith("crn-tiny.")
         assert session.ready["frame_samples"] == 768 and session.ready["latency_ms"] == 32.0
         assert set(session.ready["limits"]) == {"frame_bytes", "duration_s", "queue_s", "idle_s"}
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "frames"), [(16000, 1, FRAMES[1]), (16000, 1, (8000,)), (44100, 2, (441,))]
+)
+def test_voices_as_they_speak(service, rate_hz, channels, frames):
+    samples = noise(rate_hz, channels, 0.5)
+    given, last = together(talked(service.socket, samples, rate_hz, frames, task="separate", model=SEPARATOR))[0]
+    wanted = vf.separate(samples, rate_hz, model=SEPARATOR).voices
+    assert np.array_equal(given, wanted.reshape(2 * channels, -1))
+    assert last["given_samples"] == last["fed_samples"] == samples.shape[1]
+
+
+def test_a_session_of_voices(service):
+    samples = noise(seconds=0.4)
+    with service.client.stream(16000, task="separate", mode="file") as session:
+        assert session.ready["model"].startswith("crn-separate.") and session.ready["channels"] == 2
+        given = np.concatenate([session.feed(samples), session.stop()], axis=1)
+    assert np.array_equal(given, vf.separate(samples, 16000, model=SEPARATOR).voices[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [({"model": "conv-tasnet-small"}, "cannot stream"), ({"limit_db": 12}, "limit_db"), ({"model": MODEL}, "enhance")],
+)
+def test_what_cannot_be_separated_live_is_refused(service, start, said):
+    with pytest.raises(SessionError, match=said):
+        service.client.stream(16000, task="separate", **start)

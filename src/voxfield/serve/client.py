@@ -123,7 +123,8 @@ class Client:
             return False
 
     def stream(self, rate: int, channels: int = 1, **options: Any) -> LiveSession:
-        """A session for live sound; options `model`, `format`, `mode`, `limit_db`, `mix`, `link`, as in docs/serve.md.
+        """A session for live sound; options `task`, `model`, `format`, `mode`, `limit_db`, `mix`, `link`, as in
+        docs/serve.md.
 
         Raises:
             ServiceError: the service refused, and why.

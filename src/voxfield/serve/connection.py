@@ -1,4 +1,4 @@
-"""The WebSocket `/v1/stream`: sound in frames of any size, the enhanced sound back as it is made."""
+"""The WebSocket `/v1/stream`: sound in frames of any size, back enhanced or as one signal a voice, as it is made."""
 
 import asyncio
 import json
@@ -11,13 +11,14 @@ from typing import Any
 from fastapi import WebSocket, WebSocketDisconnect
 
 from voxfield.cards import Card
+from voxfield.protocols import Engine
 from voxfield.serve.answers import said
 from voxfield.serve.frame_socket import EXTENSION, FrameSocket
 from voxfield.serve.protocol import Start, control_of, start_of
 from voxfield.serve.refusal import RefusedError
 from voxfield.serve.session import FLUSH, STOP, Session, nobody
 from voxfield.serve.state import State
-from voxfield.tasks import engine_for
+from voxfield.tasks import engine_for, separating_engine
 
 ENDING = 1012  # the service ends; the client may come back
 _CLOSING_S = 5.0  # for a client that does not take its last frames
@@ -74,7 +75,7 @@ class Connection:
         limits = self._state.settings.limits
         first = await self._received(limits.first_s)
         start = start_of(first.get("text"))
-        engine = engine_for(self._state.catalogue.engine_or_default("enhance", start.model), start.task)
+        engine = self._engine(start)
         session = await asyncio.to_thread(Session, start, engine, limits)
         session.on_change = partial(self._pass_on, session)
         self._session = session
@@ -88,6 +89,12 @@ class Connection:
             session.on_change = nobody
             self._state.scheduler.remove(session)
             self._state.metrics.dropped.inc(session.dropped_samples)
+
+    def _engine(self, start: Start) -> Engine:
+        catalogue = self._state.catalogue
+        if start.task == "separate":
+            return separating_engine(catalogue.engine_for("separate", start.model), streaming=True)
+        return engine_for(catalogue.engine_or_default("enhance", start.model), "enhance")
 
     async def _received(self, most_s: float | None = None) -> Any:
         """The next message; None where all was said before one came.
@@ -193,7 +200,7 @@ def _ready(start: Start, card: Card, state: State) -> dict[str, Any]:
         "session": secrets.token_hex(8),
         "model": card.name,
         "rate": start.rate,
-        "channels": start.channels,
+        "channels": start.channels * face.sources,
         "format": start.format,
         "frame_samples": -(-face.hop_samples * start.rate // face.sample_rate_hz),
         "latency_ms": face.latency_ms,

@@ -24,7 +24,7 @@ class SessionError(VoxfieldError):
 
 
 class LiveSession:
-    """Sound in, enhanced sound out, over one WebSocket.
+    """Sound in, enhanced sound or separate voices out, over one WebSocket.
 
     What `feed` and `flush` return, put together, is aligned with what was fed. `feed` returns what has arrived so far
     and never waits for the network.
@@ -46,6 +46,7 @@ class LiveSession:
         except ImportError as error:
             raise MissingExtraError("websockets", "serve", "a live session") from error
         self._format, self._channels = str(start["format"]), int(start["channels"])
+        self._given_channels = self._channels
         self._timeout_s = timeout_s
         self._arrived: SimpleQueue[bytes | dict[str, Any] | None] = SimpleQueue()
         self.counts: dict[str, int] = {}
@@ -56,9 +57,10 @@ class LiveSession:
         Thread(target=self._receive, daemon=True).start()
         self._send(json.dumps(start))
         self.ready = self._until("ready")[1]
+        self._given_channels = int(self.ready["channels"])
 
     def feed(self, samples: Array) -> Array:
-        """Send (C, N), or (N,) of one channel; what has arrived so far, (C, M).
+        """Send (C, N), or (N,) of one channel; what has arrived so far, (C, M), or (S * C, M) of S voices.
 
         Raises:
             SessionError: the service ended the session.
@@ -134,7 +136,8 @@ class LiveSession:
 
     def _decoded(self, parts: list[bytes]) -> Array:
         data = b"".join(parts)
-        return decode(data, self._format, self._channels) if data else np.zeros((self._channels, 0), np.float32)
+        count = self._given_channels
+        return decode(data, self._format, count) if data else np.zeros((count, 0), np.float32)
 
     def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed

@@ -10,6 +10,7 @@ from voxfield.errors import AudioError
 from voxfield.serve.refusal import RefusedError
 
 MOST_TEXT_CHARACTERS = 4096
+_OF_ENHANCE = {"limit_db", "mix", "link"}
 
 
 class Start(BaseModel):
@@ -18,7 +19,7 @@ class Start(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["start"]
-    task: Literal["enhance"] = "enhance"
+    task: Literal["enhance", "separate"] = "enhance"
     rate: int
     channels: int = 1
     format: Literal["s16le", "f32le"] = "s16le"
@@ -47,6 +48,8 @@ def start_of(text: str | None) -> Start:
         raise RefusedError(400, "bad_start", 'the first frame is text: {"type": "start", "rate": 16000, ...}')
     try:
         start = Start.model_validate(_json(text))
+        if start.task != "enhance" and (unfit := start.model_fields_set & _OF_ENHANCE):
+            raise RefusedError(400, "bad_start", f"{', '.join(sorted(unfit))}: of the task enhance only")
         check_layout("the stream", start.rate, start.channels)
     except ValidationError as error:
         raise RefusedError(400, "bad_start", f"the first frame cannot be used: {_in_words(error)}") from error

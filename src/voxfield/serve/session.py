@@ -5,6 +5,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+import numpy as np
+
 from voxfield.audio import without_faults
 from voxfield.audio.pcm import ENCODINGS, decode, encode
 from voxfield.protocols import Array, Engine
@@ -12,7 +14,7 @@ from voxfield.runtime import Turns
 from voxfield.serve.protocol import Start
 from voxfield.serve.refusal import RefusedError
 from voxfield.serve.settings import Limits
-from voxfield.tasks import Enhancer
+from voxfield.tasks import Enhancer, Separator
 
 FLUSH, STOP = "flush", "stop"
 _ANSWERS = {FLUSH: "flushed", STOP: "stopped"}
@@ -27,7 +29,7 @@ class Session:
 
     Args:
         start: what the client said.
-        engine: what enhances.
+        engine: what enhances or separates.
         limits: of the service.
 
     Attributes:
@@ -44,7 +46,8 @@ class Session:
         face = engine.card.interface
         hop_samples = -(-face.hop_samples * start.rate // face.sample_rate_hz)
         self.live = start.mode == "live"
-        self._frame_bytes = start.channels * ENCODINGS[start.format]
+        self._frame_bytes = start.channels * ENCODINGS[start.format]  # one sample of all channels
+        self._given_bytes = self._frame_bytes * face.sources  # the same of what comes out
         self._piece_bytes = (_LIVE_HOPS if self.live else _FILE_HOPS) * hop_samples * self._frame_bytes
         self._most_bytes = max(self._frame_bytes, int(limits.queue_s * start.rate) * self._frame_bytes)
         self._longest_samples = int(limits.duration_s * start.rate)
@@ -57,7 +60,7 @@ class Session:
         self._holes: deque[tuple[int, int]] = deque()  # between the two: where sound was dropped, and how much
         self._drops: list[dict[str, Any]] = []  # not said yet
         self._ending = ""  # the control that the present turns are for
-        self._enhancer = self._fresh()
+        self._work = self._fresh()
         self.fed_samples = self.given_samples = self.dropped_samples = 0
         self.on_change: Callable[[], None] = nobody
         self.error: Exception | None = None
@@ -101,7 +104,7 @@ class Session:
             self._ready_bytes = 0
             said: list[bytes | dict[str, Any]] = [*self._drops]
             self._drops.clear()
-            self._pass(sum(len(item) for item in ready if isinstance(item, bytes)) // self._frame_bytes)
+            self._pass(sum(len(item) for item in ready if isinstance(item, bytes)) // self._given_bytes)
         parts: list[bytes] = []
         for item in ready:
             if isinstance(item, bytes):
@@ -124,20 +127,21 @@ class Session:
     def begin(self) -> Turns | None:
         """The network's next turns for this session, or None where there is nothing to do. In the thread."""
         with self._lock:
-            if self.error is not None or not self._waiting or (not self.live and self._ready_bytes > self._most_bytes):
+            if self.error is not None or not self._waiting or (not self.live and self._is_full()):
                 return None
             data = self._piece()
             self._ending = "" if data else str(self._waiting.popleft())
         if self._ending:
-            return self._enhancer.flushing()
+            return self._work.flushing()
         samples = decode(data, self._start.format, self._start.channels)
-        return self._enhancer.feeding(without_faults(samples) if self._start.format == "f32le" else samples)
+        return self._work.feeding(without_faults(samples) if self._start.format == "f32le" else samples)
 
     def finish(self, made: Array) -> None:
-        """Take what the turns gave, (C, N). In the thread."""
+        """Take what the turns gave, (C, N) or (S, C, N). In the thread."""
+        made = np.concatenate(made) if made.ndim == 3 else made
         data = encode(made, self._start.format)
         if self._ending:
-            self._enhancer = self._fresh()
+            self._work = self._fresh()
         with self._lock:
             self.given_samples += made.shape[1]
             if data:
@@ -161,8 +165,14 @@ class Session:
         """Sound that waits to be worked on."""
         return self._waiting_bytes / self._frame_bytes / self._start.rate
 
-    def _fresh(self) -> Enhancer:
+    def _is_full(self) -> bool:
+        """Whether more is ready than may be."""
+        return self._ready_bytes // self._given_bytes > self._most_bytes // self._frame_bytes
+
+    def _fresh(self) -> Enhancer | Separator:
         start = self._start
+        if start.task == "separate":
+            return Separator(self._engine, start.rate, start.channels)
         return Enhancer(
             self._engine, start.rate, start.channels, limit_db=start.limit_db, mix=start.mix, link=start.link
         )
@@ -203,12 +213,12 @@ class Session:
         self._waiting.extendleft(reversed(kept))
 
     def _drop_ready(self) -> None:
-        while self._ready_bytes > self._most_bytes:
+        while self._is_full():
             at = next(at for at, item in enumerate(self._ready) if isinstance(item, bytes))
             oldest = self._ready[at]
             del self._ready[at]
             self._ready_bytes -= len(oldest)
-            left = len(oldest) // self._frame_bytes
+            left = len(oldest) // self._given_bytes
             self.given_samples -= left
             while left:  # it goes on behind what was dropped before the network
                 count = min(left, self._holes[0][0] - self._passed_samples) if self._holes else left

@@ -175,8 +175,18 @@ class _Copying:
             self._watcher.after(made)
 
 
-def separating_engine(model: Model | None = None, speakers: int | str | None = None, *, threads: int = 1) -> Engine:
+def separating_engine(
+    model: Model | None = None, speakers: int | str | None = None, *, threads: int = 1, streaming: bool = False
+) -> Engine:
     """The engine of a model, which must separate as many voices as are asked for.
+
+    Without a model it is the published one with the greatest gain.
+
+    Args:
+        model: its name or file, or an engine.
+        speakers: how many, "auto", or None for as many as there are.
+        threads: of the engine.
+        streaming: the voices are to come as the mixture does.
 
     Raises:
         InputError: no number of speakers, none published for it, or a model for another number or another task.
@@ -185,14 +195,19 @@ def separating_engine(model: Model | None = None, speakers: int | str | None = N
     if speakers not in (None, AUTO) and (not isinstance(speakers, int) or isinstance(speakers, bool) or speakers < 1):
         raise InputError(f"speakers must be a whole number of 1 or more, or 'auto', not {speakers!r}")
     if model is None:
-        published = [card for card in cards() if card.task == "separate"]
+        published = [card for card in cards() if card.task == "separate" and card.interface.streaming >= streaming]
         wanted = 2 if speakers in (None, AUTO) else speakers
         fitting = [card for card in published if card.interface.sources == wanted]
         if not fitting:
             numbers = ", ".join(map(str, sorted({card.interface.sources for card in published}))) or "none"
-            raise InputError(f"no published model separates {wanted} voices, but {numbers}; give another with --model")
-        model = fitting[0].name
+            how = " as they speak" if streaming else ""
+            raise InputError(
+                f"no published model separates {wanted} voices{how}, but {numbers}; give another with --model"
+            )
+        model = max(fitting, key=lambda card: card.measured.get("si_sdr_gain_db", 0.0)).name
     engine = engine_for(model, "separate", threads=threads)
+    if streaming and not engine.card.interface.streaming:
+        raise InputError(f"{engine.card.name} cannot stream: {engine.card.interface.not_streaming_because}")
     if speakers not in (None, AUTO, engine.card.interface.sources):
         raise InputError(
             f"{engine.card.name} separates {engine.card.interface.sources} voices, not {speakers}; "

@@ -1,10 +1,12 @@
 """One recording through a separating network, at any sample rate, with any number of channels and of any duration."""
 
+import math
+
 import numpy as np
 
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array, Engine
-from voxfield.runtime import Stream
+from voxfield.runtime import Stream, Turns, run
 from voxfield.samples import block_of
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.separation.overlap_add import OverlapAdd, bounded
@@ -12,14 +14,17 @@ from voxfield.tasks.separation.source_scale import SourceScale
 from voxfield.tasks.separation.stereo_image import StereoImage
 from voxfield.tasks.work import Model, engine_for
 
+_PIECES_PER_S = 63  # at most; 16 ms each
+_MEMORY_S = 20.0  # after which what scaled the voices has faded by e
+
 
 class Separator:
     """`feed` and `flush` of a recording (C, N) at its own rate; voices (S, C, M) come out, aligned and all of them.
 
     Several channels are separated on their mid and put back in their places. At another rate than the network's, each
     voice is brought back to the recording's rate, and what lies above the network's band goes to the voices by the gain
-    that each has at the top of it. A network that streams gives out voices in pieces
-    of 0.1 s, others in chunks of ten seconds.
+    that each has at the top of it. A network that streams gives out voices hop by hop, others in chunks of ten
+    seconds; several channels come 32 ms later than one.
 
     Args:
         engine: a separating network, or its name or file.
@@ -51,16 +56,34 @@ class Separator:
 
     def feed(self, samples: Array) -> Array:
         """What has become final of (C, N), or (N,) of one channel, as (S, C, M)."""
+        return run(self.feeding(samples))
+
+    def feeding(self, samples: Array) -> Turns:
+        """`feed` in turns, for who takes those of many recordings together; none where the network does not stream."""
         samples = block_of(samples, self._channels)
         self._recording.push(samples)
         low = self._bands.down(samples.mean(axis=0, keepdims=True))
-        return self._place(self._bands.up(self._voices.feed(low[0])))
+        return self._place(self._bands.up((yield from self._fed(low[0]))))
 
     def flush(self) -> Array:
         """The rest, (S, C, M): afterwards as many samples have come out as went in. The recording ends here."""
-        first = self._place(self._bands.up(self._voices.feed(self._bands.down_rest()[0])))
-        rest = self._place(self._bands.up(self._voices.flush(), last=True))
+        return run(self.flushing())
+
+    def flushing(self) -> Turns:
+        """`flush` in turns."""
+        first = self._place(self._bands.up((yield from self._fed(self._bands.down_rest()[0]))))
+        if isinstance(self._voices, OverlapAdd):
+            voices = self._voices.flush()
+        else:
+            voices = yield from self._voices.flushing()
+        rest = self._place(self._bands.up(voices, last=True))
         return np.concatenate([first, rest, self._image.flush()], axis=2)
+
+    def _fed(self, samples: Array) -> Turns:
+        """Voices (S, M) that have become final, at the network's rate."""
+        if isinstance(self._voices, OverlapAdd):
+            return self._voices.feed(samples)
+        return (yield from self._voices.feeding(samples))
 
     def _place(self, voices: Array) -> Array:
         recording = self._recording.pop(voices.shape[1])
@@ -72,29 +95,31 @@ class Separator:
 class _StreamedVoices:
     """The same face as `OverlapAdd`, for a network that streams.
 
-    Voices are brought to the mixture's scale in pieces of 0.1 s, whatever the size of what is fed.
+    Voices are brought to the mixture's scale in pieces of a hop, or of the hops that make 16 ms, whatever the size of
+    what is fed.
     """
 
     joins = doubtful = 0
 
     def __init__(self, engine: Engine) -> None:
-        self._stream = Stream(engine)
-        self._scale = SourceScale(engine.card.interface.sources, memory=0.995)
-        self._sources = engine.card.interface.sources
-        self._piece_samples = max(1, engine.card.interface.sample_rate_hz // 10)
-        self._waiting = SampleQueue(1 + engine.card.interface.sources)
+        face = engine.card.interface
+        self._stream, self._sources = Stream(engine), face.sources
+        self._piece_samples = -(-face.sample_rate_hz // (face.hop_samples * _PIECES_PER_S)) * face.hop_samples
+        memory = math.exp(-self._piece_samples / (_MEMORY_S * face.sample_rate_hz))
+        self._scale = SourceScale(face.sources, memory)
+        self._waiting = SampleQueue(1 + face.sources)
         self._mixture = SampleQueue(1)
         self._gains: Array | None = None
 
-    def feed(self, samples: Array) -> Array:
+    def feeding(self, samples: Array) -> Turns:
         self._mixture.push(samples[None])
-        self._take(self._stream.feed(samples))
+        self._take((yield from self._stream.feeding(samples)))
         ready = [self._piece(self._piece_samples) for _ in range(len(self._waiting) // self._piece_samples)]
         return np.concatenate([np.zeros((self._sources, 0), np.float32), *ready], axis=1)
 
-    def flush(self) -> Array:
-        voices = self.feed(np.zeros(0, np.float32))
-        self._take(self._stream.flush())
+    def flushing(self) -> Turns:
+        voices = yield from self.feeding(np.zeros(0, np.float32))
+        self._take((yield from self._stream.flushing()))
         rest = [self._piece(self._piece_samples) for _ in range(-(-len(self._waiting) // self._piece_samples))]
         return np.concatenate([voices, *rest], axis=1)
 
