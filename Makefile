@@ -17,7 +17,7 @@ demo: .venv-demo/ready  ## enhance and separate the bundled recordings, print sc
 	.venv-demo/bin/python examples/demo.py
 
 test: .venv/ready  ## run every test
-	scripts/test
+	scripts/test -n auto --dist loadfile
 
 test-browser: .venv/ready  ## the page of `voxfield serve` in Chromium; skipped with a reason where there is none
 	scripts/test tests/browser -m browser

@@ -1,4 +1,4 @@
-"""Enhancers beyond the streaming contract (`test_streaming_contract.py`): ONNX = torch, and silence stays silence."""
+"""Networks on spectra beyond the streaming contract: ONNX = torch, and silence stays silence."""
 
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ NETWORKS = {
     "crn-keras": lambda: CrnEnhancer(replace(CrnConfig.keras(), filters=(2, 3, 4, 5, 6))),
     "crn-authors": lambda: CrnEnhancer(replace(CONFIG, filters=(2, 3, 4, 5, 6))),
     "crn-band": lambda: BandCrn(BandCrnConfig(channels=8, bands=6, hidden=8, blocks=2, level_frames=9)),
+    "crn-band, two sources": lambda: BandCrn(BandCrnConfig(channels=8, bands=6, hidden=8, blocks=2, sources=2)),
 }
 
 

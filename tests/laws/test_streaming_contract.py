@@ -87,6 +87,7 @@ LAYERS = {  # name: (layer, shape, layout)
 NETWORKS = {
     "crn": (lambda: CrnEnhancer(CRN), (2, 2, 64, 36), "BCFT"),
     "crn-band": (lambda: BandCrn(BAND), (2, 2, 33, 36), "BCFT"),
+    "crn-band, three sources": (lambda: BandCrn(replace(BAND, sources=3)), (2, 2, 33, 36), "BCFT"),
     "conv-tasnet": (lambda: ConvTasNet(TASNET), (2, 1, 4 * 36), "BCT"),
     "conv-tasnet, cumulative, no zeros": (
         lambda: ConvTasNet(replace(CUMULATIVE, padding="none", kernel_samples=12)),

@@ -26,7 +26,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "samples": Kind("CT"),  # channels or sources, samples
-    "spectrum": Kind("CFT"),  # real and imaginary part, frequency bins, frames
+    "spectrum": Kind("CFT"),  # real and imaginary part of each signal, frequency bins, frames
     "features": Kind("CT"),  # log-mel bands or learned features, frames
     "image": Kind("CHW"),
     "embedding": Kind("C"),
@@ -34,6 +34,7 @@ KINDS = {
     "tokens": Kind("CT", "int64"),  # codebooks, frames
     "logits": Kind("CFT"),  # of each code, columns of the map, rows
 }
+_CHANNELS_OF_A_SIGNAL = {"samples": 1, "spectrum": 2}
 
 
 @dataclass(frozen=True)
@@ -199,8 +200,9 @@ class Interface:
 
     @property
     def sources(self) -> int:
-        """Channels of an output of samples, S of a network that separates; 1 for other outputs."""
-        return int(self.output.shape[0]) if self.output.kind == "samples" else 1
+        """Signals that come out as samples or as spectra, S of a network that separates; 1 for other outputs."""
+        channels = _CHANNELS_OF_A_SIGNAL.get(self.output.kind)
+        return int(self.output.shape[0]) // channels if channels else 1
 
     @property
     def bins(self) -> int:
@@ -260,16 +262,21 @@ class Interface:
 
 
 def spectrum(
-    sample_rate_hz: int, window_samples: int, hop_samples: int, lookahead_hops: int = 0, window: str = WINDOWS[0]
+    sample_rate_hz: int,
+    window_samples: int,
+    hop_samples: int,
+    lookahead_hops: int = 0,
+    window: str = WINDOWS[0],
+    sources: int = 1,
 ) -> Interface:
-    """Spectrum in, spectrum out: a frame ends with its hop, so it looks window - hop samples ahead.
+    """Spectrum in, spectra of so many sources out: a frame ends with its hop, so it looks window - hop samples ahead.
 
     >>> spectrum(16000, 512, 256).latency_ms
     32.0
     """
-    port = Port("spectrum", (2, window_samples // 2 + 1, TIME))
+    mixture, voices = (Port("spectrum", (2 * count, window_samples // 2 + 1, TIME)) for count in (1, sources))
     lookahead = window_samples - hop_samples + lookahead_hops * hop_samples
-    return Interface(port, port, sample_rate_hz, hop_samples, window_samples, lookahead, window=window)
+    return Interface(mixture, voices, sample_rate_hz, hop_samples, window_samples, lookahead, window=window)
 
 
 def samples(

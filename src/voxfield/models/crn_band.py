@@ -44,6 +44,7 @@ class BandCrnConfig:
     blocks: int = 3  # recurrent blocks
     exponent: float = 0.3  # of the magnitude compression
     level_frames: int = 192  # over which the input level is averaged: 3.07 s
+    sources: int = 1  # masks: 1 for the speech in noise, more for the voices of people who speak at once
 
 
 class BandBlock(Streaming):
@@ -78,7 +79,7 @@ class BandBlock(Streaming):
 
 
 class BandCrn(Streaming):
-    """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> the same.
+    """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> (B, 2 S, F, T).
 
     The batch axis of its file is free, so one step may serve many recordings. State: the level's window, then one
     hidden vector a block. Inside, frequency is the last axis, because convolutions run along it; bin 0 (0 Hz) is left
@@ -105,17 +106,17 @@ class BandCrn(Streaming):
         self.from_bands = nn.Parameter(_triangles(config.bands, conv_bands).T.contiguous() * config.bands / 8)
         self.join = nn.Sequential(nn.Conv2d(2 * C, C, 1), nn.BatchNorm2d(C), nn.ReLU())
         self.decoder_blocks = nn.ModuleList(_conv_block(C) for _ in range(config.depth))
-        self.mask = nn.ConvTranspose2d(C, 2, (1, 8), (1, 4), (0, 2))
+        self.mask = nn.ConvTranspose2d(C, 2 * config.sources, (1, 8), (1, 4), (0, 2))
         assert self.mask.bias is not None
         self.register_buffer("turn", torch.tensor([-1.0, 1.0])[:, None, None], persistent=False)
         with torch.no_grad():
             self.mask.weight.mul_(0.1)
-            self.mask.bias.copy_(torch.tensor([0.5493, 0.0]))  # 2 tanh(0.5493) = 1
+            self.mask.bias.copy_(torch.tensor([0.5493, 0.0]).repeat(config.sources))  # 2 tanh(0.5493) = 1
 
     def interface(self) -> Interface:
         """What the card says of input, output and latency."""
         config = self.config
-        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples)
+        return spectrum(config.sample_rate_hz, config.window_samples, config.hop_samples, sources=config.sources)
 
     def initial_state(self, batch: int, like: Tensor | None = None) -> State:
         return (self.level.initial_state(batch, like), *(initial(block, batch, like) for block in self.blocks))
@@ -145,7 +146,8 @@ class BandCrn(Streaming):
         mask = F.pad(2 * torch.tanh(self.mask(h)), (1, 0, 0, 0), mode="replicate")  # bin 0 as bin 1
 
         turned = spectrum.flip(1) * self.turn  # times i: (re, im) -> (-im, re)
-        return (spectrum * mask[:, :1] + turned * mask[:, 1:]).transpose(2, 3), tuple(states)
+        masked = [spectrum * one[:, :1] + turned * one[:, 1:] for one in torch.split(mask, 2, dim=1)]
+        return torch.cat(masked, dim=1).transpose(2, 3), tuple(states)
 
 
 def _mean(x: Tensor, count: int) -> Tensor:

@@ -19,7 +19,7 @@ class Lane:
 
     state: State
     analysis: Array  # (B, window - hop)
-    synthesis: Array  # (B, window - hop)
+    synthesis: Array  # (B, S * (window - hop))
 
 
 class Stepper:
@@ -31,14 +31,14 @@ class Stepper:
 
     def __init__(self, engine: Engine) -> None:
         face = engine.card.interface
-        self.engine = engine
+        self.engine, self.sources = engine, face.sources
         self.stft = Stft(face.window_samples, face.hop_samples, face.window) if face.input.kind == "spectrum" else None
 
     def lane(self, width: int) -> Lane:
         """The start of a recording, of `width` channels."""
         none = np.zeros((width, 0), np.float32)
         tail = none if self.stft is None else self.stft.initial_state(width)
-        return Lane(self.engine.initial_state(width), tail, tail)
+        return Lane(self.engine.initial_state(width), tail, np.tile(tail, self.sources))
 
     def step(self, lane: Lane, block: Array) -> Array:
         """(B, N) of whole hops to (B, S, N); the lane moves on."""
@@ -47,10 +47,13 @@ class Stepper:
             return output
         spectrum, lane.analysis = self.stft.analyse(block, lane.analysis)
         masked, lane.state = self.engine.step(spectrum, lane.state)
-        if masked.shape != spectrum.shape:
+        width, channels, *rest = spectrum.shape
+        if masked.shape != (width, channels * self.sources, *rest):
             raise CardError(f"{self.engine.card.name} turned a spectrum of {spectrum.shape} into {masked.shape}")
-        output, lane.synthesis = self.stft.synthesise(masked, lane.synthesis)
-        return output[:, None]
+        signals = masked.reshape(width * self.sources, channels, *rest)
+        output, tail = self.stft.synthesise(signals, lane.synthesis.reshape(len(signals), lane.analysis.shape[1]))
+        lane.synthesis = tail.reshape(lane.synthesis.shape)
+        return output.reshape(width, self.sources, -1)
 
 
 class Turn(NamedTuple):

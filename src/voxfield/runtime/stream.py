@@ -52,7 +52,7 @@ class Stream:
         self._face = face
         self._block_samples = max_block_hops * face.hop_samples
         in_step = face.lookahead_samples == face.window_samples - face.hop_samples  # frame for frame
-        linked = linked and channels > 1 and face.input.kind == "spectrum" and in_step
+        linked = linked and channels > 1 and face.input.kind == "spectrum" and in_step and face.sources == 1
         engine = Linked(engine, channels) if linked else engine
         width = channels if engine.free_batch else 1
         self._stepper = Stepper(engine)

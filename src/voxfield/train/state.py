@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,8 @@ class RunState:
         if not {"net", "optimiser"} <= parts.keys():
             raise CheckpointError(f"{path} holds averaged weights only; start from it with --init instead of --resume")
         stored = about["recipe"]
-        config = architecture(self.recipe.architecture)[0]
         same_kind = (stored["task"], stored["architecture"]) == (self.recipe.task, self.recipe.architecture)
-        if not same_kind or build(config, stored["model"], f"[model] of {path}") != self.recipe.model:
+        if not same_kind or _stored_model(about) != self.recipe.model:
             raise RecipeError(
                 f"{path} is of another network than the recipe's [model]; choose another folder with --run"
             )
@@ -116,13 +116,21 @@ class RunState:
     def start_from(self, path: Path) -> str:
         """Take the averaged weights of a checkpoint, and of its head what fits, which is said in a line for the log.
 
-        Steps count from zero, and the optimiser starts anew.
+        Where the networks differ in the number of sources alone, the weights that make these start anew. So do the
+        optimiser and the steps.
         """
         parts, about = checkpoint.load(path)
-        checkpoint.restore(self.net, parts["ema"], str(path))
-        checkpoint.restore(self.average, parts["ema"], str(path))
+        weights, said = parts["ema"], []
+        before, model = _stored_model(about), self.recipe.model
+        if before != model and hasattr(model, "sources") and before == replace(model, sources=before.sources):
+            own = self.net.state_dict()
+            anew = [name for name in own.keys() & weights.keys() if own[name].shape != weights[name].shape]
+            weights = weights | {name: own[name] for name in anew}
+            said = [f"{', '.join(sorted(anew))} start anew: of {model.sources} sources instead of {before.sources}"]
+        checkpoint.restore(self.net, weights, str(path))
+        checkpoint.restore(self.average, weights, str(path))
         self.hours_of_mixtures = seen(about)[2]
-        return self.head.start_from(parts.get("head", {}), about)
+        return "; ".join(filter(None, [*said, self.head.start_from(parts.get("head", {}), about)]))
 
     def _about(self) -> dict[str, Any]:
         return {
@@ -133,6 +141,11 @@ class RunState:
             "recipe": self.recipe.to_dict(),
             **self.head.about(),
         }
+
+
+def _stored_model(about: Mapping[str, Any]) -> Any:
+    stored = about["recipe"]
+    return build(architecture(stored["architecture"])[0], stored["model"], "the checkpoint's [model]")
 
 
 def seen(about: Mapping[str, Any]) -> tuple[int, int, float]:

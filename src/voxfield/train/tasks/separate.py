@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from voxfield.metrics.separation import separation_scores
+from voxfield.nn.stft import Stft
 from voxfield.protocols import Array
 from voxfield.tasks import separate
 from voxfield.train.data.ready_mixtures import ReadyMixtures
 from voxfield.train.data.split import open_banks
 from voxfield.train.data.voices import VoiceMixer, VoicesConfig
 from voxfield.train.losses.pit import best_order, inner_products, quiet_db
-from voxfield.train.recipe import DataConfig
+from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
 from voxfield.train.torch_engine import TorchEngine, card_for
 
@@ -36,6 +37,11 @@ class SeparateTask(TrainingTask):
     mix_config = VoicesConfig
     loss_config = SeparateLoss
 
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
+        window = getattr(recipe.model, "window_samples", 0)
+        self.stft = Stft(window, recipe.model.hop_samples) if window else None
+
     def make_mixer(self, mix: VoicesConfig, seed: int, split: str) -> VoiceMixer | ReadyMixtures:
         model = self.recipe.model
         return make_mixer(self.recipe.data, replace(mix, sources=model.sources), model.sample_rate_hz, seed, split)
@@ -47,7 +53,7 @@ class SeparateTask(TrainingTask):
         mixture, voices = batch
         scale = 1 / (mixture.std(-1, keepdim=True) + 1e-6)
         mixture, voices = mixture * scale, voices * scale
-        estimates = self.run(_separate(net), mixture)
+        estimates = self.separated(net, mixture)
         weights = self.recipe.loss
         products = inner_products(estimates, voices)
         si_sdr, snr = (products.db(kind, weights.ceiling_db) for kind in ("si_sdr", "snr"))
@@ -63,6 +69,15 @@ class SeparateTask(TrainingTask):
         }
         return {"loss": loss, **parts}
 
+    def separated(self, net: nn.Module, mixture: Tensor) -> Tensor:
+        """Voices (B, S, N) of mixtures (B, 1, N), by a network on samples or on spectra."""
+        if self.stft is None:
+            return self.run(cast(Callable[[Tensor], Tensor], net.separate), mixture)
+        spectra = self.run(lambda x: net(x)[0], self.stft(mixture[:, 0]))  # (B, 2 S, F, T)
+        batch, channels, *rest = spectra.shape
+        voices = self.stft.inverse(spectra.reshape(batch * channels // 2, 2, *rest), mixture.shape[-1])
+        return voices.reshape(batch, channels // 2, -1)
+
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """SI-SDR and its gain over the mixture, under the best order."""
         mixed, voices = mixture
@@ -76,11 +91,6 @@ class SeparateTask(TrainingTask):
 
     def choose_by(self, scores: Mapping[str, float]) -> float:
         return scores["si_sdr_gain_db"]
-
-
-def _separate(net: nn.Module) -> Callable[[Tensor], Tensor]:
-    """(B, 1, N) -> (B, S, N) of a whole mixture."""
-    return cast(Callable[[Tensor], Tensor], net.separate)
 
 
 def make_mixer(
