@@ -133,7 +133,7 @@ def test_blocks_go_behind_convolutions_with_nothing_between_them():
     blocks = {layer.name.rpartition(".")[0] for layer in found.layers if layer.source == "CBAM"}
     assert blocks == {"layer1.cbam", "layer2.cbam"}
     before = explain(plain, input_shape=(3, 20, 20)).costs.params.value
-    assert found.costs.params.value == before + 17 + 41 + 2 * (98 + 2)  # shared MLPs, 7 x 7 kernels and their norms
+    assert found.costs.params.value == before + 25 + 49 + 2 * (98 + 2)  # shared MLPs, 7 x 7 kernels, norms
 
 
 def test_where_no_block_fits_that_is_said():
