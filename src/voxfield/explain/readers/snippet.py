@@ -299,8 +299,8 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     if isinstance(root, Class):
         start = root.method("__init__", root)
         given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
-        made = calls.create(root, [], given, root.node.lineno)
-        return _tensors(calls.run_instance(made, [], {}, 1), calls)
+        owner = calls.create(root, [], given, root.node.lineno)
+        return _tensors(calls.run_instance(owner, [], {}, 1), calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
     given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
