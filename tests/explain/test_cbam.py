@@ -127,6 +127,15 @@ def test_residual_blocks_get_the_attention_alone():
     assert "y = cbam(y)" in first.code
 
 
+def test_blocks_go_behind_convolutions_with_nothing_between_them():
+    plain = "3x3@8 3x3@16"
+    found = explain(plain, input_shape=(3, 20, 20), edits=["cbam"])
+    blocks = {layer.name.rpartition(".")[0] for layer in found.layers if layer.source == "CBAM"}
+    assert blocks == {"layer1.cbam", "layer2.cbam"}
+    before = explain(plain, input_shape=(3, 20, 20)).costs.params.value
+    assert found.costs.params.value == before + 25 + 49 + 2 * (98 + 2)  # shared MLPs, 7 x 7 kernels, norms
+
+
 def test_where_no_block_fits_that_is_said():
     found = report_on(f"nn.Conv1d(1, 8, 5)\n{ASKED['en']}")
     assert found.paragraphs[0].answer == "There is no convolution over two axes that a CBAM block could follow."

@@ -227,6 +227,11 @@ def test_lines_that_share_a_name_are_read_as_a_chain_aloud():
     assert any("chain" in note for note in report.notes)
 
 
+def test_a_function_that_gives_a_layer():
+    found = explain("def first():\n    return layers.Conv2D(16, (1, 3), strides=(1, 2))")
+    assert (found.field("freq").rf, found.field("freq").hop, found.costs.params.value) == (3, 2, 64)
+
+
 def test_bidirectional_recurrence_sees_the_whole_input():
     report = explain("x = layers.Input((20, 8))\nx = layers.Bidirectional(layers.LSTM(16, return_sequences=True))(x)")
     field = report.field("time")

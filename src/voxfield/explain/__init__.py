@@ -7,8 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .answer import Answer, report_on
-from .api import explain, read
+from .api import Answer, explain, read, report_on
 from .graph import Axis, Graph, Op, Tensor, Window
 from .report import AxisField, Cause, Costs, Figure, LayerReport, Phase, ProbeResult, Report, Status
 

@@ -12,21 +12,11 @@ from typing import Any
 
 from ..errors import ExplainError
 from .costing import costs, counted, written_bytes
-from .counts import numel
 from .field import Copies, Field, Part, RatesDifferError, Span, hull, moved, united
-from .graph import Axis, Graph, Op, Size
+from .graph import Axis, Graph, Op, Shape, Size, product
 from .moves import Place
 from .phrases import EN
-from .report import (
-    AxisField,
-    Cause,
-    Figure,
-    LayerReport,
-    Phase,
-    Report,
-    Status,
-    unavailable,
-)
+from .report import AxisField, Cause, Figure, LayerReport, Phase, Report, Status, unavailable
 from .rules import RULES, fields_after, rule_for
 from .shapes import shape_text
 
@@ -364,16 +354,12 @@ def layer_report(
     state = rule.state(op, ins, outs, dims) if clock else None
 
     def seen_along(source: Source, tensors: Mapping[str, Field]) -> AxisField:
-        field = tensors.get(op.outputs[0])
-        key = (
-            source,
-            id(field.parts) if field else None,
-            field and field.missing,
-            outs[0],
-            op.outputs[0] in graph.outputs,
-        )
+        out = op.outputs[0]
+        field = tensors.get(out)
+        alike = (id(field.parts), field.missing) if field else None
+        key = (source, alike, outs[0], out in graph.outputs)
         if key not in known:
-            known[key] = axis_field(graph, source, op.outputs[0], tensors)
+            known[key] = axis_field(graph, source, out, tensors)
         return known[key]
 
     seen = tuple(seen_along(source, tensors) for source, tensors in fields.items())
@@ -398,15 +384,15 @@ def layer_report(
     )
 
 
-def frame_values(shape: tuple[Size, ...], time: frozenset[int], clock: bool) -> Figure:
+def frame_values(shape: Shape, time: frozenset[int], clock: bool) -> Figure:
     """Values per position of the time axis."""
     if not clock or not time:
         return unavailable("values", "no time axis")
-    total = numel(tuple(size for dim, size in enumerate(shape) if dim not in time))
+    total = product(size for dim, size in enumerate(shape) if dim not in time)
     return counted(total, "values", "channels not known")
 
 
-def unread(op: Op, ins: tuple[tuple[Size, ...], ...], index: int) -> int | None:
+def unread(op: Op, ins: tuple[Shape, ...], index: int) -> int | None:
     """Last positions of an operator's padded input that its window never reaches."""
     window, size = op.windows[index], ins[0][op.dims[index]] if ins else None
     if op.kind not in {"conv", "pool", "unfold"} or size is None or window.ceil:

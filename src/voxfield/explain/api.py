@@ -1,9 +1,9 @@
-"""One door: whatever describes a network goes in, its graph and its report come out."""
+"""One front door: whatever describes a network goes in, its report or the full answer to a question comes out."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,14 +11,19 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analysis import analyse
-from .clock import Frames
+from .attention import gates
+from .clock import Frames, span_ms
+from .compare import WhatIf, what_if
 from .graph import Graph
 from .readers.torch_file import is_module
-from .report import Report
+from .report import Report, data_of
 from .what import Settled, settled
 from .whatif import edited
+from .wording import Paragraph, words
 
 Shapes = Sequence[int] | Sequence[Sequence[int]] | dict[str, Sequence[int]]
+WEIGHED = {"cbam_block": "cbam-resnet", "cbam": "cbam"}  # topics of a question, and the edit that answers them
+SPANS = ("rf", "latency", "first_output_needs")  # stretches of frames, the window of the last one included
 
 
 def explain(
@@ -54,42 +59,116 @@ def explain(
     if edits and verify:
         raise ExplainError("A changed network exists on paper only and cannot be verified: drop the edits or verify.")
     with uncollected():
-        found = opened(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
-        graph = edited(found.graph, edits)
+        graph, found = opened(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file)
+        graph = edited(graph, edits)
         report = analyse(graph)
     return verified(report, found.what, graph) if verify else report
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A network, what it was read from, and what came with it: the frames it reads, and what a question asks for."""
+class Answer:
+    """The full answer to one question about a network, ready for any rendering."""
 
     graph: Graph
-    what: Any
+    report: Report
+    paragraphs: tuple[Paragraph, ...]
+    changes: tuple[WhatIf, ...]
     frames: Frames | None
-    asked: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, with its words and what-ifs; times with the whole window of the last frame."""
+        found = self.report.to_dict()
+        if self.frames is not None:
+            found["frames"] = dict(vars(self.frames))
+            for field, stated in zip(self.report.fields, found["fields"], strict=True):
+                if field.axis != "time":
+                    continue
+                times = {f"{name}_ms": span_ms(field, getattr(field, name), self.frames) for name in SPANS}
+                stated |= times
+                if field.input == self.report.fields[0].input:
+                    found["frames"] |= times
+        return {
+            **found,
+            "words": [data_of(paragraph) for paragraph in self.paragraphs],
+            "what_if": [change.to_dict() for change in self.changes],
+        }
+
+    def _repr_html_(self) -> str:
+        """The whole page, which notebooks show."""
+        from .render import page
+
+        return page(self.report, self.graph, self.paragraphs, self.changes, frames=self.frames)
 
 
-def opened(
-    what: Any, *, input_shape: Any, layout: str | None, rate_hz: float | None, run_file: bool, files: bool = True
-) -> Opened:
-    """The network that something describes, its time axis at a rate; the arguments are those of `explain`.
+def report_on(
+    what: Any,
+    *,
+    rate_hz: float | None = None,
+    input_shape: Any = None,
+    layout: str | None = None,
+    hop_samples: int | None = None,
+    window_samples: int | None = None,
+    verify: bool = False,
+    run_file: bool = False,
+    edits: Sequence[str] = (),
+    language: str = "en",
+    files: bool = True,
+) -> Answer:
+    """The answer on whatever describes a network; the arguments are those of `explain`, and the frames it reads.
 
     Args:
+        hop_samples, window_samples: frames of a network on features; `rate_hz` is then the rate of the samples.
+        edits: changes, weighed one after the other on top of each other.
         files: False for text of strangers, which then never names a file of this machine.
+
+    Raises:
+        ExplainError: `what` cannot be read, or an option does not fit.
+    """
+    frames = frames_of(rate_hz, hop_samples, window_samples)
+    rate = rate_hz if frames is None else frames.rate_hz
+    with uncollected():
+        graph, found = opened(
+            what, input_shape=input_shape, layout=layout, rate_hz=rate, run_file=run_file, files=files
+        )
+        report, frames = analyse(graph), frames or found.frames
+    if verify:
+        report = verified(report, found.what, graph)
+    changes = []
+    answers = [] if all(gates(graph)) else [(edit,) for topic, edit in WEIGHED.items() if topic in found.asked]
+    for one in [tuple(edits)] if edits else answers:
+        try:
+            changes.append(what_if(graph, one))
+        except ExplainError:
+            if edits:  # one that only answers a question may fit nowhere, as the words then say
+                raise
+    return Answer(graph, report, words(report, graph, language, frames, found.asked), tuple(changes), frames)
+
+
+def frames_of(rate_hz: float | None, hop_samples: int | None, window_samples: int | None) -> Frames | None:
+    """The frames of a network on features; None for one on samples.
+
+    Raises:
+        ExplainError: a window without a hop, or either without a rate.
+    """
+    if hop_samples is None and window_samples is None:
+        return None
+    if hop_samples is None or rate_hz is None:
+        raise ExplainError("Frames need --rate (of the samples) and --hop; --window is as long as the hop without it.")
+    return Frames(rate_hz, hop_samples, hop_samples if window_samples is None else window_samples)
+
+
+def opened(what: Any, **options: Any) -> tuple[Graph, Settled]:
+    """The network that something describes, its time axis at a rate, and what it was read from.
+
+    Args:
+        options: those of `settled`.
 
     Raises:
         ExplainError: it cannot be read, or an option does not fit.
     """
-    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
-        raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
-    if input_shape is not None and (isinstance(input_shape, str) or not isinstance(input_shape, Iterable)):
-        raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
-    found = Settled(what, input_shape, layout, rate_hz)
-    if isinstance(what, str | Path):
-        found = settled(what, input_shape=input_shape, layout=layout, rate_hz=rate_hz, run_file=run_file, files=files)
+    found = settled(what, **options)
     graph = read(found.what, input_shape=found.input_shape, layout=found.layout).with_rate(found.rate_hz)
-    return Opened(replace(graph, title=found.title or graph.title), found.what, found.frames, found.asked)
+    return replace(graph, title=found.title or graph.title), found
 
 
 @contextmanager

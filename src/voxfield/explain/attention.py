@@ -3,14 +3,14 @@ the residual block that carries it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ExplainError
-from .graph import Graph, Op, Window
-from .shapes import Shape
+from .graph import Graph, Op, Shape, Window
+from .readers.layers import LayerGraph, Origin
 
-REDUCTION, TAPS, RESIDUAL_TAPS, ITEM_BYTES = 16, 7, 3, 4
+REDUCTION, TAPS, RESIDUAL_TAPS = 16, 7, 3
 SOURCE = "CBAM"
 Made = tuple[Op, tuple[Shape, ...], Shape]
 
@@ -34,104 +34,86 @@ def gates(graph: Graph) -> tuple[list[str], list[str]]:
     return channels, places
 
 
-@dataclass
-class _Parts:
-    """The operators made so far on tensors of these shapes; `channel_dim` and `dims` are the same in all of them."""
+@dataclass(frozen=True)
+class _Block:
+    """A block in the making; `channel_dim` and the `dims` of places are the same in all of its tensors."""
 
+    net: LayerGraph
     name: str
-    shapes: dict[str, Shape]
     channel_dim: int
     dims: tuple[int, ...]
-    made: list[Made] = field(default_factory=list)
 
-    def add(self, part: str, kind: str, inputs: list[str], out: Shape, **fields: Any) -> str:
-        """One operator of shape `out`; the answer is its output."""
-        output = f"{self.name}.{part}:0"
-        statistics = fields.get("params", 0) if fields.get("attrs", {}).get("function") == "batch_norm" else 0
-        size = (fields.get("params", 0) + statistics) * ITEM_BYTES
-        op = Op(kind, f"{self.name}.{part}", tuple(inputs), (output,), weight_bytes=size, source=SOURCE, **fields)
-        self.made.append((op, tuple(self.shapes[t] for t in inputs), out))
-        self.shapes[output] = out
-        return output
+    def origin(self, part: str) -> Origin:
+        return Origin(f"{self.name}.{part}", SOURCE)
 
-    def function(self, part: str, inputs: list[str], out: Shape, function: str, params: int = 0) -> str:
+    def channels(self, tensor: str) -> int:
+        """The number of channels that the block is built for.
+
+        Raises:
+            ExplainError: it is not known.
+        """
+        channels = self.net.shape(tensor)[self.channel_dim]
+        if channels is None:
+            raise ExplainError(f"{self.name}: its channels are not known. Give the whole input shape with --input.")
+        return channels
+
+    def add(self, part: str, kind: str, inputs: list[str], **fields: Any) -> str:
+        return self.net.add(kind, inputs, self.origin(part), **fields)
+
+    def function(self, part: str, inputs: list[str], function: str, params: int = 0) -> str:
         """A function of each value by itself, or of several arrays value by value."""
-        return self.add(part, "elementwise", inputs, out, params=params, attrs={"function": function})
+        statistics = params if function == "batch_norm" else 0
+        return self.net.elementwise(inputs, self.origin(part), function, params=params, buffers=statistics)
 
-    def convolution(self, part: str, source: str, out: Shape, taps: int) -> str:
+    def convolution(self, part: str, x: str, filters: int, taps: int) -> str:
         """A convolution of `taps` along each of the dims, without bias, that keeps the sizes."""
-        channels, filters = self.shapes[source][self.channel_dim] or 0, out[self.channel_dim] or 0
-        values = channels * filters * taps ** len(self.dims)
         windows = (Window(taps, pad_start=taps // 2, pad_end=taps // 2),) * len(self.dims)
-        where = {"windows": windows, "dims": self.dims, "channel_dim": self.channel_dim}
-        return self.add(part, "conv", [source], out, weight_values=values, params=values, **where)
+        origin, dims, channel = self.origin(part), self.dims, self.channel_dim
+        return self.net.conv(x, origin, filters=filters, windows=windows, dims=dims, channel_dim=channel, bias=False)
 
-    def with_channels(self, shape: Shape, channels: int) -> Shape:
-        """`shape` with another number of channels."""
-        return tuple(channels if d == self.channel_dim else s for d, s in enumerate(shape))
+    def attended(self, source: str) -> str:
+        """CBAM: a gate per channel, then one per place."""
+        channels, over = self.channels(source), (self.channel_dim,)
+        hidden = max(1, channels // REDUCTION)
+        gates = []
+        for pool, owns in (("avg", True), ("max", False)):  # both pass through one MLP, which is counted once
+            x = self.add(f"{pool}_pool", "reduce", [source], dims=self.dims, keepdim=True, function=pool)
+            for part, units in ((f"{pool}_mlp1", hidden), (f"{pool}_mlp2", channels)):
+                wide = channels * hidden
+                owned = {"params": (wide + units) * owns, "weight_values": wide}
+                x = self.add(part, "linear", [x], channels=units, dims=over, **owned)
+            gates.append(x)
+        gate = self.function("channel_gate", gates, "sigmoid")
+        x = self.function("channels_gated", [source, gate], "multiply")
+        pair = [
+            self.add(f"channel_{kind}", "reduce", [x], dims=over, keepdim=True, function=kind)
+            for kind in ("max", "mean")
+        ]
+        gate = self.convolution("spatial", self.add("pair", "concat", pair, dims=over), 1, TAPS)
+        gate = self.function("spatial_norm", [gate], "batch_norm", 2)
+        return self.function("places_gated", [x, gate], "multiply")
 
 
-def channels_of(shape: Shape, channel_dim: int, name: str) -> int:
-    """The number of channels that a block is built for.
-
-    Raises:
-        ExplainError: it is not known.
-    """
-    channels = shape[channel_dim]
-    if channels is None:
-        raise ExplainError(f"{name}: its channels are not known. Give the whole input shape with --input.")
-    return channels
-
-
-def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str) -> list[Made]:
-    """(operator, input shapes, output shape) of every part of the block, in order.
+def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str, residual: bool) -> list[Made]:
+    """(operator, input shapes, output shape) of every part of a block, in order.
 
     Args:
         source: the tensor it works on, of this `shape`, with channels at `channel_dim` and places along `dims`.
+        residual: relu(x + cbam(norm(conv(relu(norm(conv(x))))))), whose output has the shape of its input.
 
     Raises:
         ExplainError: the number of channels is not known.
     """
-    channels = channels_of(shape, channel_dim, name)
-    hidden = max(1, channels // REDUCTION)
-    parts = _Parts(name, {source: shape}, channel_dim, dims)
-    squeezed = tuple(1 if d in dims else s for d, s in enumerate(shape))
-    narrow, flat = parts.with_channels(squeezed, hidden), parts.with_channels(shape, 1)
-    wide, over = channels * hidden, {"dims": (channel_dim,)}
-    gates = []
-    for pool, owns in (("avg", True), ("max", False)):  # both pass through one MLP, which is counted once
-        x = parts.add(
-            f"{pool}_pool", "reduce", [source], squeezed, dims=dims, attrs={"keepdim": True, "function": pool}
-        )
-        for part, out, biases in ((f"{pool}_mlp1", narrow, hidden), (f"{pool}_mlp2", squeezed, channels)):
-            x = parts.add(part, "linear", [x], out, weight_values=wide, params=(wide + biases) * owns, **over)
-        gates.append(x)
-    gate = parts.function("channel_gate", gates, squeezed, "sigmoid")
-    x = parts.function("channels_gated", [source, gate], shape, "multiply")
-    best, mean = (
-        parts.add(f"channel_{kind}", "reduce", [x], flat, attrs={"keepdim": True, "function": kind}, **over)
-        for kind in ("max", "mean")
-    )
-    pair = parts.add("pair", "concat", [best, mean], parts.with_channels(shape, 2), **over)
-    gate = parts.convolution("spatial", pair, flat, TAPS)
-    gate = parts.function("spatial_norm", [gate], flat, "batch_norm", 2)
-    parts.function("places_gated", [x, gate], shape, "multiply")
-    return parts.made
-
-
-def residual(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str) -> list[Made]:
-    """The same for relu(x + cbam(norm(conv(relu(norm(conv(x))))))), whose output has the shape of its input."""
-    channels = channels_of(shape, channel_dim, name)
-    parts = _Parts(name, {source: shape}, channel_dim, dims)
-    x = parts.convolution("conv1", source, shape, RESIDUAL_TAPS)
-    x = parts.function("norm1", [x], shape, "batch_norm", 2 * channels)
-    x = parts.function("relu1", [x], shape, "relu")
-    x = parts.convolution("conv2", x, shape, RESIDUAL_TAPS)
-    x = parts.function("norm2", [x], shape, "batch_norm", 2 * channels)
-    attention = cbam(x, shape, channel_dim, dims, name)
-    parts.made += attention
-    end = attention[-1][0].outputs[0]
-    parts.shapes[end] = shape
-    x = parts.function("sum", [source, end], shape, "add")
-    parts.function("relu2", [x], shape, "relu")
-    return parts.made
+    net = LayerGraph(name)
+    block = _Block(net, name, channel_dim, dims)
+    x = source = net.input(shape, (), source)
+    channels = block.channels(source)
+    if residual:
+        for number in (1, 2):
+            x = block.convolution(f"conv{number}", x, channels, RESIDUAL_TAPS)
+            x = block.function(f"norm{number}", [x], "batch_norm", 2 * channels)
+            x = block.function("relu1", [x], "relu") if number == 1 else x
+    x = block.attended(x)
+    if residual:
+        block.function("relu2", [block.function("sum", [source, x], "add")], "relu")
+    return [(op, tuple(net.shape(t) for t in op.inputs), net.shape(op.outputs[0])) for op in net.ops]

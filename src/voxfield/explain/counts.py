@@ -9,66 +9,51 @@ moves, and answers None when it cannot be said.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 
-from .graph import Op, Size
+from .graph import Op, Shape, product
+from .shapes import label_sizes
 
-Shape = tuple[Size, ...]
 Shapes = tuple[Shape, ...]
 CountRule = Callable[[Op, Shapes, Shapes, frozenset[int]], int | None]
 
 
-def numel(shape: Shape) -> int | None:
-    """Number of values, or None when a size is not known."""
-    return None if None in shape else prod(shape)  # type: ignore[arg-type]
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}  # of a recurrent cell
 
 
-def no_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
+def recurrent_weights(cell: str, features: int, hidden: int, layers: int, ways: int) -> int:
+    """Values of the kernels of a recurrence: gates x hidden x (inputs + hidden) in every layer and direction."""
+    inside = [features] + [hidden * ways] * (layers - 1)
+    return sum(GATES.get(cell, 1) * hidden * (size + hidden) * ways for size in inside)
+
+
+def nothing(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
     return 0
 
 
 def per_position(shape: Shape, dim: int | None) -> int | None:
     """Values of a tensor divided by its size along one dim."""
-    total = numel(shape)
+    total = product(shape)
     if total is None or dim is None or not shape[dim]:
         return None
     return total // (shape[dim] or 1)
 
 
-def conv_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    """Output positions x kernel values; for a transposed convolution input positions x kernel values."""
-    positions = per_position(ins[0] if op.kind == "conv_transpose" else outs[0], op.channel_dim)
+def kernel_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
+    """Positions x kernel values: positions of the output for a convolution, of the input for all others."""
+    dim = op.dims[0] if op.kind == "linear" else op.channel_dim
+    positions = per_position(outs[0] if op.kind == "conv" else ins[0], dim)
     return None if positions is None or op.weight_values is None else positions * op.weight_values
 
 
-def linear_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    rows = per_position(ins[0], op.dims[0])
-    return None if rows is None or op.weight_values is None else rows * op.weight_values
-
-
 def einsum_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    sizes: dict[str, Size] = dict(op.attr("weight_sizes", {}))
-    for labels, shape in zip((*op.attr("labels"), op.attr("output")), (*ins, outs[0]), strict=True):
-        for label, size in zip(labels, shape, strict=True):
-            known = sizes.get(label)
-            sizes[label] = size if known is None or size is None else max(known, size)
-    return numel(tuple(sizes.values()))
+    labels = (*op.attr("labels"), op.attr("output"))
+    return product(label_sizes(labels, (*ins, outs[0]), op.attr("weight_sizes", {})).values())
 
 
 def attention_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    queries, keys = numel(ins[0]), ins[1][op.dims[0]]
-    values = numel(outs[0])
+    queries, keys = product(ins[0]), ins[1][op.dims[0]]
+    values = product(outs[0])
     return None if queries is None or keys is None or values is None else (queries + values) * keys
-
-
-def rnn_macs(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    """Gates x hidden x (inputs + hidden) for every step, layer and direction."""
-    steps = per_position(ins[0], op.channel_dim)
-    return None if steps is None or op.weight_values is None else steps * op.weight_values
-
-
-def no_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
-    return 0
 
 
 def window_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
@@ -81,7 +66,7 @@ def window_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int
         if dim not in time:
             continue
         shape = outs[0] if op.kind in {"conv_transpose", "fold"} else ins[0]
-        column = numel(tuple(size for d, size in enumerate(shape) if d not in {0, dim}))
+        column = product(size for d, size in enumerate(shape) if d not in {0, dim})
         if column is None:
             return None
         kept += max(0, w.reach - w.stride) * column
@@ -93,14 +78,12 @@ def rnn_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | 
     seq = op.dims[0]
     if seq not in time:
         return 0
-    total = numel(ins[0])
+    total = product(ins[0])
     if total is None or op.channel_dim is None:
         return None
     side_by_side = total // ((ins[0][seq] or 1) * (ins[0][op.channel_dim] or 1))
-    directions = 2 if op.attr("bidirectional") else 1
-    return int(
-        op.attr("hidden") * op.attr("layers", 1) * directions * (2 if op.attr("cell") == "lstm" else 1) * side_by_side
-    )
+    vectors = op.attr("layers", 1) * op.ways * (2 if op.attr("cell") == "lstm" else 1)
+    return int(op.attr("hidden") * vectors * side_by_side)
 
 
 def cumulative_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:

@@ -40,15 +40,24 @@ The operator kinds (`Op.kind`) and the attributes (`Op.attrs`) each one carries:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 from typing import Any, Literal
 
 Size = int | None
 """A length along one dim; None when it is not known (a network given as text has no length)."""
 
+Shape = tuple[Size, ...]
+
 Role = Literal["input", "state", "weight", "constant", "activation"]
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The product of sizes, None when one is not known."""
+    listed = list(sizes)
+    return None if None in listed else prod(listed)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -74,19 +83,14 @@ class Tensor:
     """One named array. `shape` has one `Size` per dim, batch included; `item_bytes` is the size of one value."""
 
     name: str
-    shape: tuple[Size, ...]
+    shape: Shape
     role: Role = "activation"
     item_bytes: int = 4
 
     @cached_property
     def values(self) -> int | None:
         """Number of values, or None when a size is not known."""
-        total = 1
-        for size in self.shape:
-            if size is None:
-                return None
-            total *= size
-        return total
+        return product(self.shape)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,11 @@ class Op:
     def attr(self, key: str, default: Any = None) -> Any:
         """The attribute `key`, or `default`."""
         return self.attrs.get(key, default)
+
+    @property
+    def ways(self) -> int:
+        """Directions of a recurrence: 2 when it runs both ways."""
+        return 2 if self.attr("bidirectional") else 1
 
     def with_(self, **changes: Any) -> Op:
         """The same operator with some fields changed."""
@@ -148,7 +157,7 @@ class Graph:
         default_factory=dict
     )  # what its code calls a tensor, on which line
 
-    def shape(self, name: str) -> tuple[Size, ...]:
+    def shape(self, name: str) -> Shape:
         """The shape of the tensor called `name`."""
         return self.tensors[name].shape
 

@@ -13,8 +13,8 @@ from math import lcm
 from operator import or_
 
 from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, hull, met, moved, united
-from .graph import Size
-from .moves import Place, Shape, contract, shift_gather, shown
+from .graph import Shape, Size
+from .moves import Place, contract, shift_gather, shown
 from .report import Cause
 
 

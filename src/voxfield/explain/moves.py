@@ -12,24 +12,9 @@ from fractions import Fraction
 from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
-from .field import (
-    STILL,
-    UNKNOWN,
-    Copies,
-    Field,
-    Gather,
-    Part,
-    Span,
-    Step,
-    TableTooLargeError,
-    hull,
-    moved,
-    united,
-)
-from .graph import Op, Size, Window
+from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, hull, moved, united
+from .graph import Op, Shape, Size, Window
 from .report import Cause
-
-Shape = tuple[Size, ...]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from .analysis import propagate
-from .field import Field, hull
+from .field import Field
 from .graph import Axis, Graph, Op, Window
 
 
@@ -100,8 +100,7 @@ def _width(field: Field | None) -> int:
     """How many positions a tensor's elements see at most; -1 for one that does not depend on the axis."""
     if field is None or not any(part.moving for part in field.parts):
         return -1
-    spans = [hull([span]) for part in field.parts for span in part.table]
-    return max((span[1] - span[0] + 1 for span in spans if span), default=0)
+    return max((span[1] - span[0] + 1 for part in field.parts for span in part.table if span), default=0)
 
 
 def _longest(graph: Graph, fields: Mapping[str, Field], producers: Mapping[str, Op]) -> list[Op]:

@@ -66,10 +66,8 @@ def measured_gradients(field: AxisField, output: Any, x: Any, in_dim: int, dim: 
     targets = {0: output.sum()} if dim is None else {n: output.select(dim, n).sum() for n in probed_outputs(field)}
     found: dict[int, Stretch] = {}
     for number, target in targets.items():
-        if not target.requires_grad:
-            found[number] = None
-            continue
-        (gradient,) = torch.autograd.grad(target, x, retain_graph=True, allow_unused=True)
+        reached = target.requires_grad
+        gradient = torch.autograd.grad(target, x, retain_graph=True, allow_unused=True)[0] if reached else None
         if gradient is None:
             found[number] = None
             continue
@@ -312,14 +310,14 @@ def plain_product(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> 
 
 def skipped_value(node: Any, name: str, x: Any, torch: Any) -> Any:
     """An operator that only adds statistics: norms and running sums pass the value on, reductions give nothing."""
-    shapes = node.meta["val"] if isinstance(node.meta["val"], list | tuple) else [node.meta["val"]]
-    made = [
-        x if tuple(v.shape) == tuple(x.shape) else torch.zeros(tuple(int(s) for s in v.shape), dtype=torch.float64)
-        for v in shapes
-    ]
-    if name in REDUCTIONS or "adaptive" in name:
-        made = [torch.zeros(tuple(int(s) for s in v.shape), dtype=torch.float64) for v in shapes]
-    return made[0] if not isinstance(node.meta["val"], list | tuple) else tuple(made)
+    passes = name not in REDUCTIONS and "adaptive" not in name
+
+    def kept(like: Any) -> Any:
+        shape = tuple(int(size) for size in like.shape)
+        return x if passes and shape == tuple(x.shape) else torch.zeros(shape, dtype=torch.float64)
+
+    made = node.meta["val"]
+    return tuple(map(kept, made)) if isinstance(made, list | tuple) else kept(made)
 
 
 def named_arguments(node: Any, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:

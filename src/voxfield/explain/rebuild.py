@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from ..errors import ExplainError
-from .graph import Graph, Op, Size, Tensor
-from .shapes import Shape, follow, shape_text
+from .counts import GATES, recurrent_weights
+from .graph import Graph, Op, Shape, Size, Tensor
+from .shapes import follow, shape_text
 
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 KEEPS_CHANNELS = {"elementwise", "norm", "pool", "pad", "upsample", "adaptive_pool", "identity", "slice", "softmax"}
 
 
@@ -168,15 +168,13 @@ def _weighed(op: Op, was: Past, ins: Sequence[Shape], channels: Size) -> Op:
 
 def _recurrent(op: Op, was: Past, features: Size) -> Op:
     before = was.op.weight_values
-    old_ways, ways = (2 if o.attr("bidirectional") else 1 for o in (was.op, op))
-    layers, hidden, gates = int(op.attr("layers", 1)), int(op.attrs["hidden"]), GATES.get(str(op.attr("cell")), 1)
     if features is None or before is None:
         return op
-    sizes = [features] + [hidden * ways] * (layers - 1)
-    now = sum(gates * hidden * (size + hidden) * ways for size in sizes)
-    vectors = gates * int(was.op.attrs["hidden"]) * layers * old_ways
-    biases = (was.op.params - before) // vectors if was.op.params else 0
-    return _with_params(op, was, now, now + biases * gates * hidden * layers * ways)
+    cell, hidden, layers = str(op.attr("cell")), int(op.attrs["hidden"]), int(op.attr("layers", 1))
+    now = recurrent_weights(cell, features, hidden, layers, op.ways)
+    old, new = (GATES.get(cell, 1) * int(one.attrs["hidden"]) * layers * one.ways for one in (was.op, op))
+    biases = (was.op.params - before) // old if was.op.params else 0
+    return _with_params(op, was, now, now + biases * new)
 
 
 def _with_params(op: Op, was: Past, weights: int, params: int) -> Op:
@@ -184,9 +182,7 @@ def _with_params(op: Op, was: Past, weights: int, params: int) -> Op:
         return op.with_(weight_values=weights)
     item = max(1, was.op.weight_bytes // was.op.params)
     return op.with_(
-        weight_values=weights,
-        params=params,
-        weight_bytes=was.op.weight_bytes + (params - was.op.params) * item,
+        weight_values=weights, params=params, weight_bytes=was.op.weight_bytes + (params - was.op.params) * item
     )
 
 
@@ -211,5 +207,4 @@ def _side(op: Op, was: Past, index: int, ins: Sequence[Shape]) -> Shape:
     """Further outputs: the last states of a recurrence; others keep their shapes."""
     if op.kind != "rnn" or op.channel_dim is None:
         return was.outs[index] if index < len(was.outs) else was.outs[0]
-    ways = (2 if op.attr("bidirectional") else 1) * int(op.attr("layers", 1))
-    return (ways, *was.outs[index][1:-1], int(op.attrs["hidden"]))
+    return (op.ways * int(op.attr("layers", 1)), *was.outs[index][1:-1], int(op.attrs["hidden"]))

@@ -22,13 +22,13 @@ class Rule:
     """What one operator kind does: `field`, `macs` and `state`, as the top of this file says."""
 
     field: FieldRule
-    macs: CountRule = counts.no_macs
-    state: CountRule = counts.no_state
+    macs: CountRule = counts.nothing
+    state: CountRule = counts.nothing
 
 
 RULES: dict[str, Rule] = {
-    "conv": Rule(moves.conv_field, counts.conv_macs, counts.window_state),
-    "conv_transpose": Rule(moves.conv_field, counts.conv_macs, counts.window_state),
+    "conv": Rule(moves.conv_field, counts.kernel_macs, counts.window_state),
+    "conv_transpose": Rule(moves.conv_field, counts.kernel_macs, counts.window_state),
     "pool": Rule(moves.pool_field, state=counts.window_state),
     "adaptive_pool": Rule(moves.adaptive_field),
     "upsample": Rule(moves.upsample_field),
@@ -46,10 +46,10 @@ RULES: dict[str, Rule] = {
     "softmax": Rule(joins.norm_field),
     "reduce": Rule(joins.reduce_field),
     "cumulative": Rule(joins.cumulative_field, state=counts.cumulative_state),
-    "linear": Rule(joins.linear_field, counts.linear_macs),
+    "linear": Rule(joins.linear_field, counts.kernel_macs),
     "einsum": Rule(joins.einsum_field, counts.einsum_macs),
     "attention": Rule(joins.attention_field, counts.attention_macs, counts.attention_state),
-    "rnn": Rule(joins.rnn_field, counts.rnn_macs, counts.rnn_state),
+    "rnn": Rule(joins.rnn_field, counts.kernel_macs, counts.rnn_state),
     "reshape": Rule(moves.reshape_field),
     "permute": Rule(moves.permute_field),
     "unfold": Rule(moves.unfold_field, state=counts.window_state),

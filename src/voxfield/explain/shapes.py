@@ -7,13 +7,11 @@ means "not known" and stays unknown through every rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Mapping, Sequence
 
 from ..errors import ExplainError
-from .graph import Op, Size, Window
+from .graph import Op, Shape, Size, Window, product
 
-Shape = tuple[Size, ...]
 MOST_TAPS = 4_000_000
 
 _KEEP = {"elementwise", "norm", "softmax", "cumulative", "identity", "flip", "roll", "attention"}
@@ -98,6 +96,21 @@ def join(shapes: Sequence[Shape], dim: int, where: str) -> Shape:
     return (*whole[:dim], total, *whole[dim + 1 :])
 
 
+def label_sizes(labels: Sequence[str], shapes: Sequence[Shape], known: Mapping[str, Size]) -> dict[str, Size]:
+    """The sizes of the dims of some arrays by their letters; dims that share one meet, and a size of 1 is spread."""
+    sizes = dict(known)
+    for letters, shape in zip(labels, shapes, strict=True):
+        for label, size in zip(letters, shape, strict=True):
+            before = sizes.get(label)
+            sizes[label] = size if before in (None, 1) or size is None else before
+    return sizes
+
+
+def same_total(size: int, reach: int, stride: int) -> int:
+    """Positions that `same` adds to an input in all, for as many outputs as input / stride."""
+    return max(0, (-(-size // stride) - 1) * stride + reach - size)
+
+
 def output_shape(op: Op, shapes: Sequence[Shape], channels: Size = None) -> Shape:
     """The shape of the first output of `op`.
 
@@ -125,7 +138,7 @@ def output_shape(op: Op, shapes: Sequence[Shape], channels: Size = None) -> Shap
     elif op.kind == "linear":
         first[op.dims[0]] = channels
     elif op.kind == "rnn" and op.channel_dim is not None:
-        first[op.channel_dim] = int(op.attrs["hidden"]) * (2 if op.attr("bidirectional") else 1)
+        first[op.channel_dim] = int(op.attrs["hidden"]) * op.ways
     elif op.kind == "adaptive_pool":
         for dim, fixed in zip(op.dims, op.attrs["sizes"], strict=True):
             first[dim] = first[dim] if fixed is None else fixed
@@ -168,11 +181,7 @@ def output_shape(op: Op, shapes: Sequence[Shape], channels: Size = None) -> Shap
             first[dim] = conv_size(first[dim], window, where)
             first.append(window.kernel)
     elif op.kind == "einsum":
-        sizes: dict[str, Size] = dict(op.attr("weight_sizes", {}))
-        for labels, shape in zip(op.attrs["labels"], shapes, strict=True):
-            for label, size in zip(labels, shape, strict=True):
-                known = sizes.get(label)
-                sizes[label] = size if known in (None, 1) or size is None else known
+        sizes = label_sizes(op.attrs["labels"], shapes, op.attr("weight_sizes", {}))
         return tuple(sizes[label] for label in op.attrs["output"])
     elif op.kind not in _KEEP:
         raise ExplainError(f"{where}: the output shape of the operator '{op.kind}' cannot be worked out.")
@@ -229,12 +238,6 @@ def reshape_again(was: Shape, made: Shape, now: Shape, where: str) -> Shape:
             raise cannot
         found += [total if k == wide[0] else made[k] for k in outs]
     return tuple(found)
-
-
-def product(sizes: object) -> Size:
-    """The product of sizes, None when one is not known."""
-    listed = list(sizes)  # type: ignore[call-overload]
-    return None if None in listed else prod(listed)
 
 
 def shape_text(shape: Shape) -> str:

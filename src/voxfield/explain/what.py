@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..cards import Card
+from ..cards import METADATA_KEY, Card, cards, find, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
 from .graph import Graph, Size
@@ -21,12 +22,13 @@ from .readers.torch_file import load_module
 
 CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
+ONE_SHAPE = "One input shape of whole numbers is needed here, such as (1, 1, 16000)."
 SPOKEN = re.compile(r"\w\s?\(|[\u3000-\u9fff\uff00-\uffef]|\S\s+\S|^[\[({]")  # calls, other scripts, several words
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What is to be explained (a Graph, the path of an ONNX file or a torch module), and how to look at it."""
+    """What is to be explained (a Graph, an ONNX file or its bytes, a torch module), and how to look at it."""
 
     what: Any
     input_shape: Any = None
@@ -38,7 +40,7 @@ class Settled:
 
 
 def settled(
-    what: str | Path,
+    what: Any,
     *,
     input_shape: Any = None,
     layout: str | None = None,
@@ -49,7 +51,7 @@ def settled(
     """What `what` stands for, with what its card says where nothing else was given.
 
     Args:
-        what: layers, code, a path, FILE.py:NAME, or a card's name.
+        what: layers, code, a path, FILE.py:NAME, or a card's name; anything else stands for itself.
         input_shape: sizes of the input; how many are needed depends on the reader.
         layout: one letter per dim of the input, such as "BCTF".
         rate_hz: positions of the time axis a second; where the input has no length, one second is taken, aloud.
@@ -57,11 +59,17 @@ def settled(
         files: False for text of strangers, which then never names a file of this machine.
 
     Raises:
-        ExplainError: nothing here can read it, or the reader that can found a fault in it.
+        ExplainError: nothing here can read it, the reader that can found a fault in it, or an option does not fit.
     """
     from .readers.text import looks_like_layers
 
-    given = Settled(None, input_shape, layout, rate_hz)
+    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
+        raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
+    if input_shape is not None and (isinstance(input_shape, str) or not isinstance(input_shape, Iterable)):
+        raise ExplainError(ONE_SHAPE)
+    given = Settled(what, input_shape, layout, rate_hz)
+    if not isinstance(what, str | Path):
+        return given
     if isinstance(what, str):
         text = what.strip()
         if not text:
@@ -69,7 +77,8 @@ def settled(
         if looks_like_layers(text):
             return replace(given, what=_text(text, input_shape, rate_hz))
         if not files:
-            return with_card(given, *_published(text)) if _is_published(text) else _pasted(what, given)
+            published = any(text in (card.name, card.short_name) for card in cards())
+            return with_card(given, *_card(find(text).name)) if published else _pasted(what, given)
         if not _is_file(text) and ("\n" in text or SPOKEN.search(text)) and not _names_a_file(text):
             return _pasted(what, given)
     path = Path(what)
@@ -82,13 +91,9 @@ def settled(
             read = replace(given, what=_text(found, input_shape, rate_hz)) if layers else _pasted(found, given)
             return replace(read, title=path.name)
         return replace(given, what=found) if isinstance(found, Graph) else with_card(given, found, _card_inside(found))
-    if (
-        isinstance(what, str)
-        and len(path.parts) == 1
-        and path.suffix.lower() not in {".keras", ".onnx", ".json", ".py"}
-    ):
-        card, file = _card(what)
-        return with_card(given, file, card)
+    known = {".keras", ".onnx", ".json", ".py"}
+    if isinstance(what, str) and len(path.parts) == 1 and path.suffix.lower() not in known:
+        return with_card(given, *_card(what))
     if isinstance(what, Path) or len(str(path)) < 200:
         folder = path.expanduser().is_dir()
         raise ExplainError(f"{path} is a folder. {FORMS}" if folder else f"There is no file {path}. {FORMS}")
@@ -202,7 +207,6 @@ def with_card(given: Settled, path: Path, card: Card | None) -> Settled:
 
 def _card_inside(path: Path) -> Card | None:
     """The card that an exported file carries; None for files of others."""
-    from ..cards import METADATA_KEY
     from .readers.onnx import load
 
     text = next((entry.value for entry in load(path)[0].metadata_props if entry.key == METADATA_KEY), None)
@@ -212,24 +216,11 @@ def _card_inside(path: Path) -> Card | None:
         return None
 
 
-def _is_published(name: str) -> bool:
-    from ..cards import cards
-
-    return any(name in (card.name, card.short_name) for card in cards())
-
-
-def _published(name: str) -> tuple[Path, Card | None]:
-    from ..cards import find
-
-    card, file = _card(find(name).name)
-    return file, card
-
-
-def _card(name: str) -> tuple[Card | None, Path]:
-    from ..cards import cards, resolve
-
+def _card(name: str) -> tuple[Path, Card | None]:
+    """The file of a published model, and its card."""
     try:
-        return resolve(name)
+        card, file = resolve(name)
+        return file, card
     except UnknownModelError as error:
         known = sorted({card.short_name for card in cards()} | {card.name for card in cards()})
         near = difflib.get_close_matches(name, known, n=3)
@@ -251,5 +242,5 @@ def plain_sizes(given: Any) -> tuple[Size, ...] | None:
         return None
     sizes = tuple(given) if not isinstance(given, dict) else (None, "names")
     if any(size is not None and (isinstance(size, bool) or not isinstance(size, int)) for size in sizes):
-        raise ExplainError("One input shape of whole numbers is needed here, such as (1, 1, 16000).")
+        raise ExplainError(ONE_SHAPE)
     return sizes

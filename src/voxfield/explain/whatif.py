@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analysis import propagate, sources, time_dims
-from .attention import cbam, residual
+from .attention import cbam
 from .graph import Graph, Op, Size, Window
 from .rebuild import Past, pasts, rebuilt
 
@@ -306,11 +306,11 @@ def _insert(change: _Change, op: Op, block: str) -> None:
         last = after
     inside = block == "cbam-resnet" and op not in additions(graph).values()
     place = last.outputs[0], graph.shape(last.outputs[0]), channel_dim, op.dims
-    made = residual(*place, f"{op.name}.cbam_block") if inside else cbam(*place, f"{op.name}.cbam")
+    made = cbam(*place, f"{op.name}.cbam_block" if inside else f"{op.name}.cbam", inside)
     end = made[-1][0].outputs[0]
     for one, ins, out in made:
         change.past[one.name] = Past(one, ins, (out,))
-    at = change.ops.index(last) + 1
+    at = [one.name for one in change.ops].index(last.name) + 1
     rest = [one.with_(inputs=tuple(end if t == last.outputs[0] else t for t in one.inputs)) for one in change.ops[at:]]
     change.ops[at:] = [*(one for one, _, _ in made), *rest]
     change.outputs = [end if t == last.outputs[0] else t for t in change.outputs]

@@ -102,19 +102,8 @@ def power_of(windows: Sequence[Window]) -> str:
     return "k" if len(windows) == 1 else f"k^{len(windows)}"
 
 
-PARAGRAPHS = (
-    "kernel",
-    "stride",
-    "size",
-    "filters",
-    "separable",
-    "params",
-    "cbam",
-    "cbam_block",
-    "latency",
-    "streaming",
-    "fix",
-)
+_PARAGRAPHS = "kernel stride size filters separable params cbam cbam_block latency streaming fix"
+PARAGRAPHS = frozenset(_PARAGRAPHS.split())
 FIXES = {  # what to do about a kind of operator that waits for the end
     "norm": "fix_norm",
     "softmax": "fix_attention",

@@ -42,15 +42,21 @@ def fft(c: Call) -> None:
     c.emit("fft", [x], dims=(dim_of(dims, len(x.shape)),))
 
 
+def sliding(c: Call, picture: Shape) -> list[tuple[Window, int]]:
+    """The window along each of the last two dims of a picture, and how many of them there are."""
+    settings = zip(*(spread(c.args[k], 2) for k in ("kernel_size", "stride", "dilation", "padding")), strict=True)
+    windows = [Window(taps, stride, dilation, pad, pad) for taps, stride, dilation, pad in settings]
+    return [(w, (n + 2 * w.pad_start - w.reach) // w.stride + 1) for n, w in zip(picture[-2:], windows, strict=True)]
+
+
 def im2col(c: Call) -> None:
     """(B, C, H, W) -> (B, C taps, windows)."""
     x = c.live()[0]
     if len(x.shape) != 4:
         return unknown_op(c)
-    b, channels, h, w = x.shape
-    taps, stride, dilation, pads = (spread(c.args[k], 2) for k in ("kernel_size", "stride", "dilation", "padding"))
-    high, wide = (Window(taps[i], stride[i], dilation[i], pads[i], pads[i]) for i in (0, 1))
-    rows, columns = ((size + 2 * v.pad_start - v.reach) // v.stride + 1 for size, v in ((h, high), (w, wide)))
+    b, channels, h, _ = x.shape
+    (high, rows), (wide, columns) = sliding(c, x.shape)
+    taps = high.kernel, wide.kernel
     y = c.emit("unfold", [x], (b, channels, h, columns, taps[1]), dims=(3,), windows=(wide,))
     y = c.emit("unfold", [y], (b, channels, rows, columns, taps[1], taps[0]), dims=(2,), windows=(high,))
     y = c.emit("permute", [y], (b, channels, taps[0], taps[1], rows, columns), attrs={"order": (0, 1, 5, 4, 2, 3)})
@@ -62,10 +68,9 @@ def col2im(c: Call) -> None:
     x = c.live()[0]
     if len(x.shape) != 3:
         return unknown_op(c)
-    b, channels, h, w = c.shape
-    taps, stride, dilation, pads = (spread(c.args[k], 2) for k in ("kernel_size", "stride", "dilation", "padding"))
-    high, wide = (Window(taps[i], stride[i], dilation[i], pads[i], pads[i]) for i in (0, 1))
-    rows, columns = ((size + 2 * v.pad_start - v.reach) // v.stride + 1 for size, v in ((h, high), (w, wide)))
+    b, channels, _, w = c.shape
+    (high, rows), (wide, columns) = sliding(c, c.shape)
+    taps = high.kernel, wide.kernel
     y = c.emit("reshape", [x], (b, channels, taps[0], taps[1], rows, columns))
     y = c.emit("permute", [y], (b, channels, rows, columns, taps[0], taps[1]), attrs={"order": (0, 1, 4, 5, 2, 3)})
     y = c.emit("fold", [y], (b, channels, rows, w, taps[0]), dims=(3,), windows=(wide,))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..graph import Axis, Graph, Op, Role, Size, Tensor
 
 Sizes = tuple[Size, ...]
 Shape = tuple[int, ...]
 Owned = tuple[str, int, int, bool]  # (name, values, bytes of one, is a parameter)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -233,6 +234,11 @@ class Call:
         b.put(op, shapes, item)
         self.results = list(outputs)
         return outputs[0]
+
+
+def by_name(*rows: tuple[str, T]) -> dict[str, T]:
+    """A table in which every name of a row has the row's entry."""
+    return {name: entry for names, entry in rows for name in names.split()}
 
 
 def spread(value: Any, count: int) -> list[Any]:

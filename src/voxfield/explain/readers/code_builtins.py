@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .code_values import Function, Missing, Super, Tensor, at, number_of
+
+if TYPE_CHECKING:
+    from .interpret import Interpreter
 
 LONGEST_LIST = 20_000
 LARGEST_NUMBER = 10**15
@@ -57,17 +60,7 @@ PLAIN: Mapping[str, Callable[..., Any]] = {
 TENSOR_JOINS = {"sum": "add", "min": "minimum", "max": "maximum"}
 
 
-class Reader(Protocol):
-    """What a function of Python needs of the interpreter around it."""
-
-    calls: Any
-
-    @property
-    def scope(self) -> dict[str, Any]: ...
-    def items(self, value: Any, line: int) -> list[Any]: ...
-
-
-def builtin(reader: Reader, name: str, args: list[Any], line: int) -> Any:
+def builtin(reader: Interpreter, name: str, args: list[Any], line: int) -> Any:
     """What a function of Python gives for literal arguments; missing where an argument is not known.
 
     Raises:

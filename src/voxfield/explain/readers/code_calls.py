@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...errors import ExplainError
-from ..graph import Axis, axes_of
-from ..shapes import Shape, shape_text
+from ..graph import Axis, Shape, axes_of
+from ..shapes import shape_text
 from . import code_functions
 from .code_builtins import HOME
 from .code_values import (
@@ -53,7 +53,7 @@ PASS_THROUGH = frozenset(
 
 
 class CodeCalls:
-    """The `Calls` of one snippet; `net` grows as the code is read."""
+    """What calls, attributes and joins of one snippet mean; `net` grows as the code is read."""
 
     def __init__(self, net: LayerGraph, framework: str, given: Shape | None, layout: str | None) -> None:
         self.net = net
@@ -348,9 +348,7 @@ class CodeCalls:
         kind = ALIASES.get(layer.kind, layer.kind)
         if kind == "Embedding":
             return (1, None)
-        if kind.endswith("Transpose") and kind.startswith(
-            "Conv"
-        ):  # the way up starts from as many channels as it makes
+        if kind.startswith("Conv") and kind.endswith("Transpose"):  # the way up starts from the channels it makes
             channels = layer.values.get("filters") if isinstance(layer.values.get("filters"), int) else 16
             return (1, None, channels) if "1D" in kind else (1, FRAMES, BINS // 2, channels)
         if kind.endswith("Conv1D"):

@@ -5,32 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from ...errors import ExplainError
-from ..graph import Size
-from ..shapes import Shape, product
-from .code_values import Layer, Missing, Tensor, at
+from ..graph import Shape, Size, product
+from .build import by_name
+from .code_values import Missing, Tensor, at
 from .layer_call import is_whole
 from .layer_kinds import fill_reshape, pad_from_the_end
 from .layers import LayerGraph, Origin, brief
 from .vocabulary import product_labels
 
-
-class CodeCalls(Protocol):
-    """What an operation needs of the snippet that is being read."""
-
-    net: LayerGraph
-    framework: str
-    given: Shape | None
-    interpreter: Any
-
-    def tensor(self, value: Any, line: int) -> Tensor: ...
-    def unreadable(self, value: Any, line: int) -> ExplainError: ...
-    def join(self, function: str, operands: Sequence[Any], line: int) -> Any: ...
-    def apply(self, layer: Any, args: Sequence[Any], line: int) -> Any: ...
-    def new_input(self, shape: Shape, line: int, *, keras: bool) -> Tensor: ...
-    def layer(self, kind: str, framework: str, args: Sequence[Any], named: Mapping[str, Any], line: int) -> Layer: ...
+if TYPE_CHECKING:
+    from .code_calls import CodeCalls
 
 
 @dataclass(frozen=True)
@@ -340,7 +326,7 @@ def _sliced(net: LayerGraph, x: str, dim: int, key: slice, line: int) -> str:
     return net.add("slice", [x], origin, dims=(dim,), start=(start,), stop=(stop,), step=(step,))
 
 
-_ROWS: Sequence[tuple[str, Callable[[Use], Any]]] = (
+OPERATIONS: dict[str, Callable[[Use], Any]] = by_name(
     ("cat concat concatenate", _concat),
     ("stack", _stack),
     ("matmul bmm mm", _product),
@@ -356,4 +342,3 @@ _ROWS: Sequence[tuple[str, Callable[[Use], Any]]] = (
     ("chunk split", _chunk),
     ("randn rand zeros ones empty", _made),
 )
-OPERATIONS = {name: operation for names, operation in _ROWS for name in names.split()}

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ExplainError
 from .code_builtins import ARITHMETIC, BUILTINS, COMPARISONS, ELEMENTWISE, HOME, LARGEST_NUMBER, LONGEST_LIST, builtin
-from .code_values import Class, Free, Function, Instance, Layer, Method, Missing, Super, Tensor, at, number_of
+from .code_values import Chain, Class, Free, Function, Instance, Layer, Method, Missing, Super, Tensor, at, number_of
+
+if TYPE_CHECKING:
+    from .code_calls import CodeCalls
 
 MOST_STEPS = 200_000
 DEEPEST_CALL = 40
@@ -24,19 +27,6 @@ ASKED_OF_TENSORS = frozenset(
 )
 ASKED_OF_MODULES = frozenset(["parameters", "named_parameters", "buffers", "modules", "named_modules", "children"])
 REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
-
-
-class Calls(Protocol):
-    """What the interpreter asks of the part that knows layers."""
-
-    def call(self, function: Any, args: list[Any], named: dict[str, Any], line: int) -> Any: ...
-    def attribute(self, value: Any, name: str, line: int) -> Any: ...
-    def join(self, function: str, operands: Sequence[Any], line: int) -> Any: ...
-    def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor: ...
-    def statement(self, value: Any, node: ast.expr) -> None: ...
-    def tensor(self, value: Any, line: int) -> Tensor: ...
-    def bound(self, value: Any, name: str, line: int) -> None: ...
-    def takes(self, name: str) -> bool: ...
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -53,9 +43,9 @@ class NextTurnSignal(Exception):  # noqa: N818
 
 
 class Interpreter:
-    """Walks one module; `scope` holds the names of the code being read."""
+    """Walks one module; `scope` holds the names of the code being read, `calls` knows the layers."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: CodeCalls) -> None:
         self.calls = calls
         self.scopes: list[dict[str, Any]] = [{"__name__": "pasted"}]
         self._steps = 0
@@ -442,7 +432,7 @@ class Interpreter:
 
     def items(self, value: Any, line: int) -> list[Any]:
         """The entries of a list, a tuple, a dict or a chain of layers."""
-        if hasattr(value, "layers"):
+        if isinstance(value, Chain):
             return list(value.layers)
         if isinstance(value, Iterable) and not isinstance(value, str | bytes):
             return list(value)
@@ -457,19 +447,15 @@ class Interpreter:
 
 
 def named(value: Any, name: str) -> Any:
-    """A layer takes the first name it is bound to."""
-    if (isinstance(value, Layer | Instance) or hasattr(value, "layers")) and value.name is None:
+    """A layer takes the first name it is bound to; those in a chain or a list have their place behind it."""
+    inside: Sequence[Any] = ()
+    if isinstance(value, Layer | Instance | Chain) and value.name is None:
         value.name = name
-        if hasattr(value, "layers"):
-            for i, layer in enumerate(value.layers):
-                named(layer, f"{name}.{i}")
-    elif (
-        isinstance(value, list)
-        and value
-        and all(isinstance(v, Layer | Instance) or hasattr(v, "layers") for v in value)
-    ):
-        for i, layer in enumerate(value):
-            named(layer, f"{name}.{i}")
+        inside = value.layers if isinstance(value, Chain) else ()
+    elif isinstance(value, list) and all(isinstance(one, Layer | Instance | Chain) for one in value):
+        inside = value
+    for i, layer in enumerate(inside):
+        named(layer, f"{name}.{i}")
     return value
 
 

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import ExplainError
-from ..graph import Axis, Graph
-from ..shapes import Shape
+from ..graph import Axis, Graph, Shape
+from .layer_call import is_whole
 from .layer_kinds import add_layer, keras_axes, settled_axes
 from .layers import LayerGraph, Origin
 
@@ -41,9 +41,9 @@ def read_keras(path: Path, input_shape: Shape | None = None, axes: tuple[Axis, .
     config = _load(path)
     try:
         return _model(config, path.name, input_shape, axes)
+    except ExplainError:
+        raise
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
-        if isinstance(error, ExplainError):
-            raise
         raise ExplainError(
             f"{path.name}: its configuration does not have the form Keras writes ({type(error).__name__}: {error}). "
             "Save the model again with model.save('model.keras') or model.to_json()."
@@ -100,11 +100,9 @@ def _config_of_archive(path: Path) -> bytes:
                 )
             with archive.open(found[0]) as file:
                 text = file.read(LARGEST_CONFIG_BYTES + 1)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ExplainError(f"{path.name}: a broken archive ({error}).") from error
-    except ValueError as error:
-        if isinstance(error, ExplainError):
-            raise
+    except ExplainError:
+        raise
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise ExplainError(f"{path.name}: a broken archive ({error}).") from error
     if len(text) > LARGEST_CONFIG_BYTES:
         raise ExplainError(f"{path.name}: config.json is longer than it says; at most {LARGEST_CONFIG_BYTES} bytes.")
@@ -166,13 +164,9 @@ def _input_shape(layer: Mapping[str, Any]) -> Shape | None:
         return next((s for inner in config["layers"][:1] if (s := _input_shape(inner))), None)
     if found is None and isinstance(build := layer.get("build_config"), Mapping):
         found = build.get("input_shape")
-    if not isinstance(found, list | tuple) or not all(_is_size(v) for v in found):
+    if not isinstance(found, list | tuple) or not all(v is None or is_whole(v) for v in found):
         return None
     return tuple(found)
-
-
-def _is_size(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _run(net: LayerGraph, config: Mapping[str, Any], inputs: list[str], prefix: str, depth: int) -> list[str]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import ExplainError
-from ..shapes import Shape, shape_text
+from ..graph import Shape
+from ..shapes import shape_text
 from .layers import LayerGraph, Origin, brief
 
 IN_TORCH = {  # what torch calls a setting of Keras

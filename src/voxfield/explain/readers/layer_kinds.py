@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
-from ..graph import Axis, Graph, Size, Window
-from ..shapes import Shape, product, shape_text
+from ..counts import GATES, recurrent_weights
+from ..graph import Axis, Graph, Shape, Size, Window, product
+from ..shapes import shape_text
 from .layer_call import LayerCall, is_whole
-from .layers import LayerGraph, Origin, brief, check_window, same_padding
+from .layers import LayerGraph, Origin, brief, check_width, check_window, same_padding
 
 Family = Callable[[LayerCall], str]
 WIDE = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
@@ -94,6 +96,7 @@ def cropped_windows(c: LayerCall, kernel: Sequence[int]) -> list[Window]:
             cut = reach - step if same else min(0, reach - step)
         before = max(0, cut) // 2
         windows.append(Window(k, step, d, before, max(0, cut) - before, max(0, -cut)))
+        check_window(windows[-1], c.origin)
     return windows
 
 
@@ -153,8 +156,7 @@ def depthwise(c: LayerCall) -> str:
 def pool(c: LayerCall) -> str:
     dims, _ = c.places()
     kernel = c.sizes("pool_size", len(dims), None if c.torch else 2)
-    windows = windows_of(c, dims, kernel, kernel)
-    return c.net.pool(c.x, c.origin, windows=windows, dims=dims, function=c.kind[:3].lower())
+    return c.add("pool", windows=windows_of(c, dims, kernel, kernel), dims=dims, function=c.kind[:3].lower())
 
 
 def adaptive_pool(c: LayerCall) -> str:
@@ -178,7 +180,10 @@ def upsample(c: LayerCall) -> str:
     if c.torch and isinstance(size, float) and size.is_integer():
         c = replace(c, values={**c.values, c.called("size"): int(size)})
     scale = c.sizes("size", len(dims), None if c.torch else 2)
-    return c.net.upsample(c.x, c.origin, dims=dims, scale=scale, mode=WIDE[c.word("interpolation", "nearest", *WIDE)])
+    mode = WIDE[c.word("interpolation", "nearest", *WIDE)]
+    if min(scale) < 1:
+        raise c.fail(f"an upsampling factor of {min(scale)}; factors start at 1.")
+    return c.add("upsample", dims=dims, scale=tuple(map(Fraction, scale)), mode=mode, align_corners=False)
 
 
 def pad(c: LayerCall) -> str:
@@ -214,22 +219,30 @@ def dense(c: LayerCall) -> str:
 def recurrent(c: LayerCall, merge: str | None = None) -> str:
     if c.rank != 3:
         raise c.fail(f"it takes three dims, batch, time and features, not {shape_text(c.shape)}.")
-    features = c.expect("input_size", 2) if c.torch else None
+    features = c.expect("input_size", 2) if c.torch else c.shape[2]
     backwards = merge is None and c.flag("go_backwards", False)
     x = c.add("flip", "backwards", dims=(1,)) if backwards else c.x
     cell, hidden = c.kind.lower().removeprefix("simple"), c.whole("units")
     vectors = 2 if c.torch or (cell == "gru" and c.flag("reset_after", True)) else 1
-    y = c.net.rnn(
-        x,
-        c.origin,
+    dim = 0 if c.torch and not c.flag("batch_first", False) else 1
+    biases, layers = vectors if c.flag("use_bias", True) else 0, c.whole("num_layers", 1)
+    both = merge is not None or c.flag("bidirectional", False)
+    check_width(hidden, "units", c.origin)
+    check_width(layers, "layers", c.origin)
+    sides = layers * (2 if both else 1)
+    weights = None if features is None else recurrent_weights(cell, features, hidden, layers, 2 if both else 1)
+    y = c.add(
+        "rnn",
+        x=x,
+        params=0 if weights is None else weights + GATES[cell] * hidden * biases * sides,
+        weight_values=weights,
+        dims=(dim,),
+        channel_dim=2,
+        more_outputs=[(sides, c.shape[1 - dim], hidden)] * (2 if cell == "lstm" else 1),
         cell=cell,
         hidden=hidden,
-        dim=0 if c.torch and not c.flag("batch_first", False) else 1,
-        channel_dim=2,
-        biases=vectors if c.flag("use_bias", True) else 0,
-        layers=c.whole("num_layers", 1),
-        bidirectional=merge is not None or c.flag("bidirectional", False),
-        features=features,
+        layers=layers,
+        bidirectional=both,
     )
     join, batch = MERGED.get(merge or ""), c.shape[0]
     if c.torch or (c.flag("return_sequences", False) and join is None):

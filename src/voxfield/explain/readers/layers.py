@@ -9,19 +9,19 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from math import prod
 from typing import Any
 
 from ...errors import ExplainError
-from ..graph import Axis, Graph, Op, Size, Window
-from ..shapes import Shape, output_shape, shape_text
+from ..graph import Axis, Graph, Op, Shape, Size, Window
+from ..shapes import output_shape, same_total, shape_text
 from .build import Builder
 
 ITEM_BYTES = 4
 MOST_UPSAMPLING = 65_536
 LARGEST_INPUT = 10**11
 MOST_OPERATORS = 50_000
+FIELDS = ("windows", "dims", "channel_dim", "groups", "weight_values")  # of an operator, beside its attributes
 
 
 @dataclass(frozen=True)
@@ -146,14 +146,13 @@ class LayerGraph(Builder):
         channels: Size = None,
         params: int = 0,
         buffers: int = 0,
-        weight_values: int | None = None,
-        windows: tuple[Window, ...] = (),
-        dims: tuple[int, ...] = (),
-        channel_dim: int | None = None,
-        groups: int = 1,
-        **attrs: Any,
+        **settings: Any,
     ) -> str:
-        """Adds one operator and returns the name of its first output."""
+        """Adds one operator and returns the name of its first output.
+
+        Args:
+            settings: further fields of an `Op` by their names, and its attributes.
+        """
         if len(self.ops) >= MOST_OPERATORS:
             raise origin.fail(f"the network has more than {MOST_OPERATORS} operators.")
         shapes = [self.shape(t) for t in inputs]
@@ -161,23 +160,9 @@ class LayerGraph(Builder):
             if origin.owner in self._owned:
                 params = buffers = 0
             self._owned.add(origin.owner)
-        name = self.fresh(origin.name)
-        op = Op(
-            kind=kind,
-            name=name,
-            inputs=tuple(inputs),
-            outputs=(),
-            windows=windows,
-            dims=dims,
-            channel_dim=channel_dim,
-            groups=groups,
-            params=params,
-            weight_values=weight_values,
-            weight_bytes=(params + buffers) * ITEM_BYTES,
-            attrs=attrs,
-            source=origin.source,
-            line=origin.line,
-        )
+        name, fields = self.fresh(origin.name), {key: settings.pop(key) for key in FIELDS if key in settings}
+        fields |= {"params": params, "weight_bytes": (params + buffers) * ITEM_BYTES, "attrs": settings}
+        op = Op(kind, name, tuple(inputs), (), source=origin.source, line=origin.line, **fields)
         up = max((self._up[t] for t in inputs), default=1) * _upsampling(op)
         if up > MOST_UPSAMPLING:
             raise origin.fail(f"upsampling by {up} in all; at most {MOST_UPSAMPLING} can be followed.")
@@ -204,8 +189,6 @@ class LayerGraph(Builder):
     ) -> str:
         """A convolution with `filters` outputs; a channel count of None on either side leaves its weights uncounted."""
         channels = self.shape(x)[channel_dim]
-        for window in windows:
-            check_window(window, origin)
         if filters is not None:
             check_width(filters, "filters", origin)
         check_width(groups, "groups", origin)
@@ -228,12 +211,6 @@ class LayerGraph(Builder):
             groups=groups,
         )
 
-    def pool(self, x: str, origin: Origin, *, windows: Sequence[Window], dims: Sequence[int], function: str) -> str:
-        """Pooling over windows; function is "max" or "avg"."""
-        for window in windows:
-            check_window(window, origin)
-        return self.add("pool", [x], origin, windows=tuple(windows), dims=tuple(dims), function=function)
-
     def linear(self, x: str, origin: Origin, *, units: int, bias: bool = True, features: Size = None) -> str:
         """A matrix over the last dim; `features` is its size where that of `x` is not known."""
         dim = self.rank(x) - 1
@@ -248,48 +225,6 @@ class LayerGraph(Builder):
     ) -> str:
         """A function of each value by itself, or of several arrays value by value."""
         return self.add("elementwise", inputs, origin, params=params, buffers=buffers, function=function)
-
-    def rnn(
-        self,
-        x: str,
-        origin: Origin,
-        *,
-        cell: str,
-        hidden: int,
-        dim: int,
-        channel_dim: int,
-        biases: int,
-        layers: int = 1,
-        bidirectional: bool = False,
-        features: int | None = None,
-    ) -> str:
-        """The whole output sequence of a recurrent layer; `biases` is the number of bias vectors per gate, `features`
-        the size of the input where the layer says it."""
-        features = self.shape(x)[channel_dim] if features is None else features
-        check_width(hidden, "units", origin)
-        check_width(layers, "layers", origin)
-        gates = {"lstm": 4, "gru": 3, "rnn": 1}[cell]
-        ways = 2 if bidirectional else 1
-        weights: int | None = None
-        if features is not None:
-            sizes = [features] + [hidden * ways] * (layers - 1)
-            weights = sum(gates * hidden * (size + hidden) * ways for size in sizes)
-        batch = [s for i, s in enumerate(self.shape(x)) if i not in (dim, channel_dim)]
-        state: Shape = (layers * ways, *batch, hidden)
-        return self.add(
-            "rnn",
-            [x],
-            origin,
-            params=0 if weights is None else weights + gates * hidden * biases * ways * layers,
-            weight_values=weights,
-            dims=(dim,),
-            channel_dim=channel_dim,
-            more_outputs=[state] * (2 if cell == "lstm" else 1),
-            cell=cell,
-            hidden=hidden,
-            layers=layers,
-            bidirectional=bidirectional,
-        )
 
     def pad(self, x: str, origin: Origin, *, dims: Sequence[int], pairs: Sequence[tuple[int, int]], mode: str) -> str:
         """Positions added before and after along `dims`; negative ones are cropped."""
@@ -306,13 +241,6 @@ class LayerGraph(Builder):
         if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
             raise origin.fail(f"{shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
         return self.add("reshape", [x], origin, shape=shape)
-
-    def upsample(self, x: str, origin: Origin, *, dims: Sequence[int], scale: Sequence[int], mode: str) -> str:
-        """Every position repeated or interpolated `scale` times."""
-        if any(s < 1 for s in scale):
-            raise origin.fail(f"an upsampling factor of {min(scale)}; factors start at 1.")
-        factors = tuple(Fraction(s) for s in scale)
-        return self.add("upsample", [x], origin, dims=tuple(dims), scale=factors, mode=mode, align_corners=False)
 
 
 def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
@@ -378,7 +306,7 @@ def same_padding(net: LayerGraph, where: str, size: Size, kernel: int, stride: i
             )
         total = max(0, reach - stride)
     else:
-        total = max(0, (-(-size // stride) - 1) * stride + reach - size)
+        total = same_total(size, reach, stride)
     return total // 2, total - total // 2
 
 

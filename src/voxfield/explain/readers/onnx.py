@@ -179,8 +179,7 @@ def input_shapes(
     elif given and isinstance(given[0], int):
         by_name = {main: given}  # type: ignore[dict-item]
     else:
-        names = [v.name for v in inputs if v.name not in states]
-        by_name = dict(zip(names, given, strict=False))  # type: ignore[arg-type]
+        by_name = dict(zip(others, given, strict=False))  # type: ignore[arg-type]
     known = {v.name for v in inputs}
     for name in by_name:
         if name not in known:

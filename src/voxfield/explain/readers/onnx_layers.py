@@ -8,6 +8,7 @@ from math import prod
 
 from ...errors import ExplainError
 from ..graph import Window
+from ..shapes import same_total
 from .build import Const, Live, Shape, dim_of, unknown_op
 from .onnx_node import Node
 from .vocabulary import convolved, matrix_product, named_product, pooled, reduced, resized, weighted
@@ -29,7 +30,7 @@ def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = Fal
                 target = wanted[i] if wanted else size[i] * stride[i]
                 total = (size[i] - 1) * stride[i] + extra[i] + reach - target
             else:
-                total = max(0, (-(-size[i] // stride[i]) - 1) * stride[i] + reach - size[i])
+                total = same_total(size[i], reach, stride[i])
             small, large = total // 2, total - total // 2
             upper = mode == "SAME_UPPER" if not transposed else mode != "SAME_UPPER"
             pads[i], pads[i + count] = (small, large) if upper else (large, small)

@@ -37,10 +37,6 @@ def transpose(n: Node) -> None:
     n.emit("permute", [x], attrs={"order": tuple(order)})
 
 
-def expand(n: Node) -> None:
-    n.emit("expand", [n.first()])
-
-
 def tile(n: Node) -> None:
     times = n.numbers(1)
     if times is None:
@@ -177,10 +173,6 @@ def cumulative(n: Node) -> None:
 def softmax(n: Node) -> None:
     x = n.first()
     n.emit("softmax", [x], dims=(dim_of(int(n.options.get("axis", -1)), len(x.shape)),))
-
-
-def identity(n: Node) -> None:
-    n.emit("identity", [n.first()])
 
 
 def elementwise(n: Node) -> None:

@@ -10,14 +10,13 @@ import re
 from dataclasses import dataclass, replace
 
 from ...errors import ExplainError
-from ..graph import Graph, axes_of
+from ..graph import Graph, Shape, axes_of
 from ..question import asked
-from ..shapes import Shape
 from .code_values import at
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
 from .sentence import SPEECH_RATE_HZ, described
-from .snippet import looks_like_code, read_snippet
+from .snippet import looks_like_code, read_snippet, remark_note
 from .text import read_text
 
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -36,6 +35,7 @@ _INPUT = re.compile(
     re.IGNORECASE,
 )
 _ABOUT = 60
+PRINTED = (("printed module", is_printed_module, module_code), ("Keras summary", is_summary, summary_code))
 FORMS = (
     "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
     "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
@@ -59,16 +59,10 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     """
     text = cleaned(text)
     rate = _rate(text)
-    if is_printed_module(text):
-        code, notes = module_code(text)
-        return Paste(
-            _noted(read_snippet(code, input_shape, layout, "printed module"), notes), asked(_before(text)), rate
-        )
-    if is_summary(text):
-        code, notes = summary_code(text)
-        return Paste(
-            _noted(read_snippet(code, input_shape, layout, "Keras summary"), notes), asked(_before(text)), rate
-        )
+    for title, fits, code_of in PRINTED:
+        if fits(text):
+            code, notes = code_of(text)
+            return Paste(_noted(read_snippet(code, input_shape, layout, title), notes), asked(_before(text)), rate)
     if calls_a_layer(text):
         words = prose(text)
         sizes = input_shape or stated_input(words)
@@ -79,7 +73,7 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
                 raise
             sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
         if sizes is not None and input_shape is None:
-            graph = _noted(graph, [f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text."])
+            graph = _noted(graph, [remark_note(sizes)])
         return Paste(graph, asked(words), rate)
     if looks_like_code(text) and pieces(text):
         raise _no_layer(text)
@@ -88,11 +82,10 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         graph = read_text(found.text, input_shape or found.input_shape)
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
-        notes = [*found.notes]
         if rate is None and found.samples:
             rate = SPEECH_RATE_HZ
-            notes.append(f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise.")
-        return Paste(_noted(graph, notes), asked(text), rate)
+            found.notes.append(f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise.")
+        return Paste(_noted(graph, found.notes), asked(text), rate)
     if not looks_like_code(text) and "=" not in text:
         raise ExplainError(
             f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "

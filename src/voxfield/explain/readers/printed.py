@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from ...errors import ExplainError
+from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS
 
@@ -132,7 +133,7 @@ def summary_code(text: str) -> tuple[str, list[str]]:
         now, rest = rows[0].shape, rows[1:]
     else:
         now, rest = _input_of(rows[0]), rows
-        notes.append(f"The summary does not show the input: {_shape(now)} was worked out from the first layer.")
+        notes.append(f"The summary does not show the input: {shape_text(now)} was worked out from the first layer.")
     if any(row.kind == "InputLayer" for row in rest) or any(r.kind in {"Add", "Concatenate", "Multiply"} for r in rest):
         raise ExplainError(
             "The summary has several inputs or branches, and it does not say what each layer is connected to in a form "
@@ -151,10 +152,6 @@ def _whole(kind: str, name: str) -> str:
         stem = re.sub(r"_\d+$", "", name)
         kind = next((one for one in sorted(KERAS_NAMES) if one.startswith(kind) and snake_case(one) == stem), kind)
     return ALIASES.get(kind, kind)
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("?" if s is None else str(s) for s in shape) + ")"
 
 
 def _input_of(row: Row) -> tuple[int | None, ...]:

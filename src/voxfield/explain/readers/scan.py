@@ -84,11 +84,7 @@ def _string_before(text: str, start: int, stop: int) -> int | None:
 def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | None:
     """The statement that begins at a match; None when it is not one after all."""
     start, end = match.start(), match.end()
-    if (
-        start
-        and kind != "assign"
-        and ((text[start - 1].isalnum() and text[start - 1].isascii()) or text[start - 1] == "_")
-    ):
+    if start and kind != "assign" and re.match(r"[A-Za-z0-9_]", text[start - 1]):
         return None  # the tail of a longer word
     head = re.sub(r"\s+", " ", match[0]).strip()
     if kind in {"def", "class"}:

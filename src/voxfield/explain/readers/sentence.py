@@ -108,14 +108,13 @@ class Described:
     input_shape: tuple[int | None, ...] | None = None
     picture: bool = False
     samples: bool = False
-    notes: tuple[str, ...] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
 class _Found:
     lists: dict[str, Values] = field(default_factory=dict)
     count: int | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def described(text: str) -> Described | None:
@@ -130,9 +129,8 @@ def described(text: str) -> Described | None:
     kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE | re.ASCII)), None)
     if triples := _triples(plain):
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
-        return Described(
-            layers, samples=True, notes=("The list was read as (channels, kernel, stride), as fairseq has it.",)
-        )
+        read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
+        return Described(layers, samples=True, notes=[read_as])
     found = _lists(plain)
     if not found.lists.get("kernel") and kind is None:
         return None
@@ -197,12 +195,7 @@ def _lists(text: str) -> _Found:
         values = [_numbers(one) for one in run]
         if after == "layers" and len(run) == 1:
             found.count = found.count or values[0][0]
-        elif (
-            after in {"filters", "kernel"}
-            and before != after
-            and len(run) == 1
-            and before in {None, "layers", "stride"}
-        ):
+        elif after in {"filters", "kernel"} and len(run) == 1 and before in {None, "layers", "stride"}:
             found.lists.setdefault(after, []).extend(values)
         elif before and before != "layers":
             found.lists.setdefault(before, []).extend(_flat(values, before))
@@ -226,11 +219,8 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
-    if (
-        len(pairs) == 2
-        and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
-        and not re.search("3d", text, re.IGNORECASE)
-    ):
+    triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
+    if triples and not re.search("3d", text, re.IGNORECASE):
         lists |= {key: [(n,) for n in lists[key][0]] for key in ("kernel", "stride")}
     axes = max(len(v) for key in ("kernel", "stride", "dilation") for v in lists.get(key, [(0,)]))
     count = found.count or max(len(values) for values in lists.values())
@@ -257,19 +247,14 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     notes = ["The layers were read from the sentence, one after the other, without padding."]
     if "stride" not in columns:
         notes.append("No stride was named: 1 was assumed.")
-    if (
-        re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE)
-        and kind is not None
-        and axes == 1
-        and count
-    ):
+    if kind is not None and axes == 1 and re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE):
         alone = sum((k[0] - 1) for k in columns["kernel"]) + 1
         notes.append(
             f"A context network stands behind an encoder, which the sentence does not give: {kind.about} was put "
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
-        return Described(" ".join([re.sub("@512", "", kind.text), *layers]), samples=True, notes=tuple(notes))
-    return Described(" ".join(layers), samples=axes == 1, notes=tuple(notes))
+        return Described(" ".join([re.sub("@512", "", kind.text), *layers]), samples=True, notes=notes)
+    return Described(" ".join(layers), samples=axes == 1, notes=notes)
 
 
 def _of_kind(found: _Found, kind: Kind) -> Described:
@@ -284,7 +269,7 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     if kernels and len(kernels) in (1, 2, len(layers)):  # one for all; the first and all others; one each
         each = kernels if len(kernels) == len(layers) else [kernels[0]] + [kernels[-1]] * (len(layers) - 1)
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
-    notes = (f"There is no code in the question: {kind.about} was taken as an example.",)
+    notes = [f"There is no code in the question: {kind.about} was taken as an example."]
     return Described(
         " ".join(layers),
         INPUTS.get(kind.name),

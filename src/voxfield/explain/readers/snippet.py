@@ -15,9 +15,8 @@ from typing import Any
 
 from ...errors import ExplainError
 from ..axes import settled_dims
-from ..graph import Graph
+from ..graph import Graph, Shape, Size
 from ..question import asked
-from ..shapes import Shape
 from .code_calls import FORWARD, CodeCalls
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
 from .interpret import ReturnedSignal
@@ -101,8 +100,13 @@ def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
     if found is None or len(re.findall(r"\bConv\w*\s*\(", text)) != 1 or "nn." not in text:
         return None
     sizes = tuple(int(part) for part in re.findall(r"\d+", found[1]))
-    net.note(f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text.")
+    net.note(remark_note(sizes))
     return sizes
+
+
+def remark_note(sizes: Sequence[Size]) -> str:
+    """What is said of an input whose sizes stand in words or in a comment."""
+    return f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text."
 
 
 def python_of(text: str) -> tuple[str, list[int], bool]:
@@ -137,17 +141,17 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
             skipped.append(number)
             lines[number - 1] = ""
         elif calls_a_layer(" ".join(piece.text for piece in pieces(text))):
-            source, guessed = program(pieces(text))
-            return source, [], guessed
+            return _scanned(text)
         else:
             raise at(number, f"'{line.strip()[:80]}' is not Python ({error.msg}).")
     source = "\n".join(lines)
-    if calls_a_layer(text) and not calls_a_layer(_without_comments(source)) and pieces(text):
+    if calls_a_layer(text) and not calls_a_layer(re.sub(r"#[^\n]*", "", source)) and pieces(text):
         return _scanned(text)
     return source, sorted(skipped), False
 
 
 def _scanned(text: str) -> tuple[str, list[int], bool]:
+    """The same of text whose statements are looked for in prose."""
     source, guessed = program(pieces(text))
     return source, [], guessed
 
@@ -156,10 +160,6 @@ def _hides_code(line: str) -> bool:
     """True for a line whose comment calls a layer: its line breaks are lost."""
     _, mark, comment = line.partition("#")
     return bool(mark) and calls_a_layer(comment) and _syntax_error(line.strip()) is None
-
-
-def _without_comments(source: str) -> str:
-    return re.sub(r"#[^\n]*", "", source)
 
 
 def _repaired(line: str) -> str | None:
@@ -240,7 +240,7 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(calls.apply(chain, [], chain.line), calls)
     roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
     if roots:
-        return _tensors(_run_object(calls, roots[-1]), calls)
+        return _tensors(calls.run_instance(roots[-1], [], {}, 1), calls)
     loose = flat_layers(list(scope.values()))
     if loose:
         if len(loose) > 1:
@@ -275,10 +275,6 @@ def _in_order(calls: CodeCalls, layers: Sequence[Layer]) -> Sequence[Tensor]:
     return _tensors(value, calls)
 
 
-def _run_object(calls: CodeCalls, owner: Instance) -> Any:
-    return calls.run_instance(owner, [], {}, 1)
-
-
 def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast.Module) -> Sequence[Tensor]:
     """Runs the class or function that none of the others uses; the last one when there are several."""
     used = {
@@ -303,16 +299,17 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     if isinstance(root, Class):
         start = root.method("__init__", root)
         given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
-        return _tensors(_run_object(calls, calls.create(root, [], given, root.node.lineno)), calls)
+        owner = calls.create(root, [], given, root.node.lineno)
+        return _tensors(calls.run_instance(owner, [], {}, 1), calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
     given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
-    if isinstance(value, Instance | Chain | Layer):
-        chain = value if isinstance(value, Chain) else None
-        found = calls.apply(chain, [], chain.line) if chain else _run_object(calls, value)  # type: ignore[arg-type]
-        return _tensors(found, calls)
+    if isinstance(value, Chain | Layer):
+        return _tensors(_chain(calls, [value]), calls)
+    if isinstance(value, Instance):
+        return _tensors(calls.run_instance(value, [], {}, 1), calls)
     if value is None and own and flat_layers(list(own)):
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)

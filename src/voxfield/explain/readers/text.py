@@ -22,7 +22,7 @@ import re
 
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Size, Window
-from .layers import LayerGraph, Origin, same_padding
+from .layers import LayerGraph, Origin, check_window, same_padding
 
 NUMBERS = r"-?\d{1,9}(?:x-?\d{1,9})*"
 LAYER = re.compile(
@@ -116,30 +116,23 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
     for what, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
         if min(values) < 1:
             raise ExplainError(f"{where}: a {what} of {min(values)}; it is a whole number from 1 up.")
-    transposed = bool(match["up1"] or match["up2"])
-    if pool and (transposed or "filters" in flags or "groups" in flags):
+    up = bool(match["up1"] or match["up2"])
+    if pool and (up or "filters" in flags or "groups" in flags):
         raise ExplainError(f"{where}: pooling is never transposed and has no filters and no groups.")
     sizes = net.shape(x)[2:]
-    pads = _padding(net, flags, rank, where, kernel, stride, dilation, sizes, transposed)
+    pads = _padding(net, flags, rank, where, kernel, stride, dilation, sizes, up)
     windows = tuple(
         Window(k, s, d, a, b, o) for k, s, d, (a, b), o in zip(kernel, stride, dilation, pads, output, strict=True)
     )
+    for window in windows:
+        check_window(window, origin)
     dims = tuple(range(2, 2 + rank))
     if pool:
-        return net.pool(x, origin, windows=windows, dims=dims, function=pool)
+        return net.add("pool", [x], origin, windows=windows, dims=dims, function=pool)
     filters = int(flags["filters"]) if "filters" in flags else None
-    groups = int(flags.get("groups", 1))
-    bias = "bias" in flags
+    groups, bias = int(flags.get("groups", 1)), "bias" in flags
     return net.conv(
-        x,
-        origin,
-        filters=filters,
-        windows=windows,
-        dims=dims,
-        channel_dim=1,
-        groups=groups,
-        bias=bias,
-        transposed=transposed,
+        x, origin, filters=filters, windows=windows, dims=dims, channel_dim=1, groups=groups, bias=bias, transposed=up
     )
 
 

@@ -58,9 +58,17 @@ def read_module(
         raise ExplainError(
             f"{type(module).__name__}: no output depends on the input. Check that forward returns what it computes."
         )
+    builder.title = title or type(module).__name__
+    for i, name in enumerate(builder.inputs):
+        builder.axes[name] = axes_of(len(builder.tensors[name].shape), None if i else layout)
+    builder.note_idle(builder.reached(made))
     frozen = sum(p.numel() for p in module.parameters() if not p.requires_grad)
-    total = sum(p.numel() for p in module.parameters())
-    return finish(builder, made, layout, title or type(module).__name__, total, frozen)
+    total, seen = sum(p.numel() for p in module.parameters()), sum(op.params for op in builder.ops)
+    if total > seen:
+        builder.note(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
+    if frozen:
+        builder.note(f"{frozen} of {total} parameters are frozen (requires_grad is False).")
+    return settled_dims(builder.graph(made), layout)
 
 
 def built(program: Any) -> OperatorGraph:
@@ -220,22 +228,6 @@ def read_call(builder: OperatorGraph, node: Any) -> None:
     path, cls = (stack[-1][0], str(stack[-1][1])) if stack else ("", "")
     place = (path, cls.startswith("torch.nn."))
     translate(builder, node.name, str(node.target), arguments, shapes, place, pointwise, isinstance(made, torch.Tensor))
-
-
-def finish(
-    builder: OperatorGraph, outputs: Sequence[str], layout: str | None, title: str, total: int, frozen: int = 0
-) -> Graph:
-    """The graph with its axes, and notes on what is computed or owned in vain."""
-    builder.title = title
-    for i, name in enumerate(builder.inputs):
-        builder.axes[name] = axes_of(len(builder.tensors[name].shape), None if i else layout)
-    builder.note_idle(builder.reached(outputs))
-    seen = sum(op.params for op in builder.ops)
-    if total > seen:
-        builder.note(f"{total - seen} of {total} parameters take no part in this forward pass and are not counted.")
-    if frozen:
-        builder.note(f"{frozen} of {total} parameters are frozen (requires_grad is False).")
-    return settled_dims(builder.graph(outputs), layout)
 
 
 def first_tensor(answer: Any) -> torch.Tensor:

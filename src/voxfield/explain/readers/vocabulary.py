@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import prod
 
 from ..graph import Window
+from ..shapes import label_sizes
 from .build import Call, Const, Live, Shape, Value, dim_of
 
 
@@ -102,10 +103,7 @@ def reduced(c: Call, x: Live, dims: Sequence[int], keepdim: bool, function: str)
 
 def multiply(c: Call, operands: Sequence[Value], labels: Sequence[str], output: str) -> Live:
     """An einsum of activations and weights."""
-    sizes: dict[str, int] = {}
-    for value, text in zip(operands, labels, strict=True):
-        for label, size in zip(text, value.shape, strict=True):
-            sizes[label] = max(size, sizes.get(label, 1))
+    sizes = label_sizes(labels, [value.shape for value in operands], {})
     live = [(v, text) for v, text in zip(operands, labels, strict=True) if isinstance(v, Live)]
     fixed = [v for v in operands if isinstance(v, Const)]
     attrs = {"labels": tuple(text for _, text in live), "output": output, "weight_sizes": sizes}

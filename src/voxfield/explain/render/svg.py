@@ -41,9 +41,7 @@ def cone(
     def x(position: float) -> float:
         return LABEL + (position - low) * scale
 
-    height = TOP + (len(rows) + 1) * ROW + 34
-    title = f"{phrases['field']} ({phrases.get(name, name)})"
-    parts = [_open(height, title), _text(12, 24, title, size=15, weight="bold")]
+    parts = _open(len(rows), f"{phrases['field']} ({phrases.get(name, name)})")
     shape = "".join(f"{x(s[0]):.1f},{TOP + i * ROW + ROW / 2:.1f} " for i, s in enumerate(spans) if s) + "".join(
         f"{x(s[1] + 1):.1f},{TOP + i * ROW + ROW / 2:.1f} " for i, s in reversed(list(enumerate(spans))) if s
     )
@@ -80,9 +78,7 @@ def costs(report: Report, graph: Graph, *, language: str = "en") -> str:
     most = max([float(layer.macs.value or 0) for _, layer in rows] + [1.0])
     largest = max([layer.params for _, layer in rows] + [1])
     space = WIDTH - LABEL - FIGURES
-    height = TOP + (len(rows) + 1) * ROW + 34
-    title = f"{phrases['macs']}, {phrases['params']}"
-    parts = [_open(height, title), _text(12, 24, title, size=15, weight="bold")]
+    parts = _open(len(rows), f"{phrases['macs']}, {phrases['params']}")
     for i, (number, layer) in enumerate(rows):
         y = TOP + i * ROW
         parts.append(_text(12, y + 15, f"{number}  {layer.name}"[:30]))
@@ -121,14 +117,16 @@ def _told(field: AxisField, report: Report, phrases: Mapping[str, str], frames: 
     )
 
 
-def _open(height: float, title: str) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
-        f'height="{height:.0f}" '
+def _open(rows: int, title: str) -> list[str]:
+    """The head of a drawing of so many rows, and its title."""
+    height = TOP + (rows + 1) * ROW + 34
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" font-family="system-ui, sans-serif" font-size="12" color="{INK}" fill="currentColor">'
-        f"<title>{escape(title)}</title>"
-        '<rect class="paper" width="100%" height="100%" fill="#ffffff"/>'
-    )
+        f"<title>{escape(title)}</title>",
+        '<rect class="paper" width="100%" height="100%" fill="#ffffff"/>',
+        _text(12, 24, title, size=15, weight="bold"),
+    ]
 
 
 def _text(x: float, y: float, text: str, size: int = 12, weight: str = "normal") -> str:
