@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Offline, SpeakerModel, Threads
+from voxfield.cli.options import Offline, OneJson, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def command(
     ] = None,
     threads: Threads = 1,
     offline: Offline = False,
-    as_json: AsJson = False,
+    as_json: OneJson = False,
 ) -> None:
     """Compare the speakers of two recordings.
 
@@ -42,9 +42,9 @@ def command(
     """
     from voxfield.tasks.speakers.calibration import Calibration
     from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
-    from voxfield.tasks.speakers.verification import check_threshold, compared
+    from voxfield.tasks.speakers.verification import as_threshold, compared
 
-    check_threshold(threshold)
+    as_threshold(threshold)  # said before any file is read
     engine = embedding_engine(model, threads=threads)
     made = []
     for path in (first, second):
