@@ -322,4 +322,5 @@ def test_verify_command(recordings, model, capsys):
     line = json.loads(capsys.readouterr().out)
     assert line["same"] == (line["score"] >= 0.1) and line["first"]["speech_s"] > 0
     assert run(["verify", a, b, "--model", str(model), "--threshold", "7"]) == 2
+    assert run(["verify", "-", "-", "--model", str(model)]) == 2 and "only one of the two" in capsys.readouterr().err
     assert run(["verify", a, str(recordings / "broken.wav"), "--model", str(model)]) == 2

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voxfield.cli.inputs import PIPE
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import Offline, OneJson, SpeakerModel, Threads
 from voxfield.cli.printable import visible
+from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.tasks.speakers.verification import Verified
@@ -45,6 +47,8 @@ def command(
     from voxfield.tasks.speakers.verification import as_threshold, compared
 
     as_threshold(threshold)  # said before any file is read
+    if first == second == PIPE:
+        raise InputError("only one of the two recordings can come from standard input")
     engine = embedding_engine(model, threads=threads)
     made = []
     for path in (first, second):
