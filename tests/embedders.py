@@ -42,14 +42,14 @@ def embedder(name: str) -> torch.nn.Module:
     return seasoned(EMBEDDERS[name]())
 
 
-def exported(path: Path, name: str = "tiny-speakers.v1", architecture: str = "ecapa-tdnn") -> Path:
-    """A network of `EMBEDDERS` as a file, with a card of this name."""
+def exported(path: Path, name: str = "tiny-speakers.v1", architecture: str = "ecapa-tdnn", **card) -> Path:
+    """A network of `EMBEDDERS` as a file, with a card of this name and of other fields that are given."""
     from voxfield.export import export_network
 
     net = embedder(architecture)
     about = {
         "name": name, "task": "embed", "architecture": "ecapa-tdnn", "summary": "tiny", "config": {},
-        "licence": "Apache-2.0", "data": (), "interface": net.interface(),
+        "licence": "Apache-2.0", "data": (), "interface": net.interface(), **card,
     }  # fmt: skip
     export_network(net, path, about)
     return path

@@ -8,32 +8,15 @@ Importing this loads nothing heavy: each name below is fetched when it is first 
 
 TYPE_CHECKING = False  # type checkers know this name; `typing` itself takes longer to load than all of this
 
-_HOMES = {
+_HOMES = {  # of the names that are not of `voxfield.tasks`
     "Card": "voxfield.cards",
-    "Diarized": "voxfield.tasks",
-    "Embedded": "voxfield.tasks",
-    "Enhanced": "voxfield.tasks",
-    "Enhancer": "voxfield.tasks",
-    "Represented": "voxfield.tasks",
-    "Separated": "voxfield.tasks",
-    "Separator": "voxfield.tasks",
-    "SpeakerBook": "voxfield.tasks",
     "Stream": "voxfield.runtime",
-    "Verified": "voxfield.tasks",
     "VoxfieldError": "voxfield.errors",
-    "diarize": "voxfield.tasks",
-    "embed": "voxfield.tasks",
-    "enhance": "voxfield.tasks",
-    "enhance_file": "voxfield.tasks",
     "explain": "voxfield.explain",
     "load_engine": "voxfield.runtime",
-    "represent": "voxfield.tasks",
-    "sample": "voxfield.tasks",
-    "separate": "voxfield.tasks",
-    "verify": "voxfield.tasks",
 }
 
-__all__ = [  # the same names, spelt out for tools that read and do not run
+__all__ = [
     "Card",
     "Diarized",
     "Embedded",
@@ -89,8 +72,8 @@ def __getattr__(name: str) -> object:
 
     if name == "__version__":
         return import_module("importlib.metadata").version("voxfield")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    if name in __all__:
+        return getattr(import_module(_HOMES.get(name, "voxfield.tasks")), name)
     raise AttributeError(f"module 'voxfield' has no attribute '{name}'")
 
 

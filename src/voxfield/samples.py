@@ -7,6 +7,8 @@ import numpy as np
 from voxfield.errors import AudioError, InputError
 from voxfield.protocols import Array
 
+QUIET_DB = -120.0
+
 
 def to_float(samples: np.ndarray) -> Array:
     """An array of any real type as float32; integers are scaled so that their full range is 1.
@@ -49,6 +51,15 @@ def block_of(given: object, channels: int) -> Array:
     if block.ndim != 2 or block.shape[0] != channels:
         raise InputError(f"({channels}, N) samples are needed, not {samples.shape}")
     return block
+
+
+def power_db(power: float) -> float:
+    """A mean square in dB relative to full scale, at least -120, which is digital silence.
+
+    >>> round(power_db(0.25), 1), power_db(0.0)
+    (-6.0, -120.0)
+    """
+    return max(QUIET_DB, 10 * math.log10(max(power, 1e-30)))
 
 
 def all_finite(values: Array) -> bool:

@@ -69,10 +69,11 @@ def test_bytes_that_are_no_text(tmp_path):
 
 
 def test_wav_scp_and_its_commands_which_are_not_run(manifest):
-    path = manifest(["utt1 a/b.wav", "utt2 sph2pipe -f wav x.sph |", "utt3"], "wav.scp")
-    found = list(rows(str(path)))
+    lines = ["utt1 a/b.wav", "utt2 sph2pipe -f wav x.sph |", "utt3", "utt4\t a b.wav"]
+    found = list(rows(str(manifest(lines, "wav.scp"))))
     assert (found[0].name, found[0].problem) == ("utt1.wav", "")
     assert "never run" in found[1].problem and "names no recording" in found[2].problem
+    assert (found[3].name, found[3].problem) == ("utt4.wav", "") and found[3].path.endswith("/a b.wav")
 
 
 def test_parquet_row_groups(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 import soundfile as sf
 
 from voxfield.cli.app import run
-from voxfield.cli.inputs import PIPE, Job, expand, plan
+from voxfield.cli.inputs import PIPE, expand, plan
 from voxfield.cli.jobs import processes_of
 from voxfield.errors import InputError
 from voxfield.tasks import enhance
@@ -195,7 +195,7 @@ def test_nothing_heavy_is_loaded_early():
 def test_every_public_name_is_there():
     import voxfield
 
-    assert sorted(voxfield._HOMES) == sorted(voxfield.__all__)
+    assert sorted(voxfield.__all__) == voxfield.__all__ and {*voxfield._HOMES} <= {*voxfield.__all__}
     for name in voxfield.__all__:
         assert callable(getattr(voxfield, name))
     assert voxfield.__version__ and set(voxfield.__all__) <= set(dir(voxfield))
@@ -235,14 +235,13 @@ def test_processes_share_the_files_and_keep_their_order(tmp_path, tiny_spectral,
         assert pair[0] == pair[1]
 
 
-def test_how_many_processes(tmp_path):
-    jobs = [Job(Path(f"{number}.wav"), Path(f"{number}_enhance.wav")) for number in range(9)]
-    assert processes_of("3", jobs) == 3 and processes_of("99", jobs) == 9
-    assert processes_of("auto", jobs[:7]) == 1 and processes_of("auto", jobs) >= 1
-    assert processes_of("4", [Job(PIPE, PIPE)]) == 1
+def test_how_many_processes():
+    assert processes_of("3", 9, piped=False) == 3 and processes_of("99", 9, piped=False) == 9
+    assert processes_of("auto", 7, piped=False) == 1 and processes_of("auto", 9, piped=False) >= 1
+    assert processes_of("4", 9, piped=True) == 1
     for wrong in ("0", "-1", "many", "1.5"):
         with pytest.raises(InputError, match="number of processes"):
-            processes_of(wrong, jobs)
+            processes_of(wrong, 9, piped=False)
 
 
 def test_format_bitrate_and_rate_of_the_result(tmp_path, tiny_spectral, speech):

@@ -92,6 +92,19 @@ def test_speakers_as_python_tells_them(tmp_path, speech):
         assert any(card["name"] == made["model"] for card in service.client.models())
 
 
+def test_verify_decides_as_the_card_of_the_model_does(tmp_path, speech):
+    calibration = {
+        "bias": -2.0, "score": 10.0, "speech": 0.1, "score_speech": 0.0, "range": 0.0, "least_s": 1.0, "most_s": 9.0,
+        "least_db": 10.0, "most_db": 60.0, "usual_db": 30.0, "threshold": 0.5, "false_accepts": 0.01,
+    }  # fmt: skip
+    model = exported(tmp_path / "embedder.onnx", calibration=calibration)
+    first, second = (stored(speech(1, 56_000, seed=seed)) for seed in (1, 2))
+    with running(models=(str(model),)) as service:
+        found = service.client.verify(first, second)
+        assert found == vf.verify(first, second, model=model).to_dict()
+        assert found["probability"] is not None and found["same"] is not None
+
+
 def test_noise_and_tokens_as_python_gives_them(tmp_path):
     tokenizer, kinds = tmp_path / "tokens.onnx", tmp_path / "kinds.onnx"
     torch.manual_seed(0)
@@ -142,9 +155,10 @@ def test_without_enrolled_speakers_nobody_is_identified(service):
         service.client.call("identify", {"file": stored(noise())})
 
 
-def test_files_are_enhanced_in_pieces(service, tmp_path):
+def test_files_are_enhanced_in_pieces(service, tmp_path, monkeypatch):
     soundfile.write(tmp_path / "a.wav", noise(seconds=5)[0], 16000)
-    model = service.client.enhance_file(tmp_path / "a.wav", tmp_path / "b.wav")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model = service.client.enhance_file("~/a.wav", "~/b.wav")
     assert model.startswith("crn-tiny")
     given, _ = soundfile.read(tmp_path / "b.wav", dtype="float32")
     assert np.abs(given - vf.enhance(tmp_path / "a.wav", model=MODEL).samples[0]).max() <= 2**-15

@@ -69,6 +69,31 @@ def test_missing_data_is_named(sounds, tmp_path):
         open_banks(DataConfig((str(tmp_path / "list.csv"),), cache=str(tmp_path)), 16000, "train")
 
 
+@pytest.mark.parametrize(
+    "name, content, message",
+    [
+        ("a.jsonl", b'{"audio_filepath": "a.wav"}\n{"audio_filepath": ', "row 2"),
+        ("a.jsonl", b'{"audio_filepath": "a.wav", "offset": "soon"}', "row 1: could not convert"),
+        ("a.jsonl", b'[1]', "row 1: it is no object"),
+        ("a.jsonl", b'{"audio_filepath": 5}', "row 1: no 'audio_filepath'"),
+        ("a.jsonl", b"\xff", "cannot read"),
+        ("a.csv", b"path,duration\na.wav,long", "row 1: could not convert"),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_read_is_named(name, content, message, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_source(tmp_path / name, "speech")
+
+
+def test_sources_below_the_home_folder_and_files_of_macos(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in ("anna/1.wav", "anna/._1.wav"):
+        (tmp_path / "speech" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "speech" / path).touch()
+    assert [clip.path for clip in read_source("~/speech", "speech")] == [str(tmp_path / "speech/anna/1.wav")]
+
+
 def test_a_data_folder_of_kaldi_names_speakers_and_cuts(sounds, tmp_path):
     one = sounds / "speech" / "s0" / "0.wav"
     (tmp_path / "wav.scp").write_text(f"r1 {one}\nr2 {sounds / 'speech' / 's1' / '0.wav'}\n")

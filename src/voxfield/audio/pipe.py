@@ -170,8 +170,6 @@ class PipeSink:
     def commit(self) -> None:
         """Pass on what is left; a stream without samples still gets its header."""
         self._write(self._resampler.flush())
-        if not self._begun:
-            self._write(np.zeros((self._form.channels, 0), np.float32))
 
     def __enter__(self) -> Self:
         return self

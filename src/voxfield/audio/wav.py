@@ -88,15 +88,7 @@ def write_header(form: WavFormat) -> bytes:
     tag = _FLOAT if form.encoding.startswith("f") else _PCM
     frame, bits = form.frame_bytes, 8 * ENCODINGS[form.encoding]
     fmt = struct.pack("<HHIIHH", tag, form.channels, form.rate_hz, form.rate_hz * frame, frame, bits)
-    return (
-        b"RIFF"
-        + struct.pack("<I", sizes[0])
-        + b"WAVEfmt "
-        + struct.pack("<I", 16)
-        + fmt
-        + b"data"
-        + struct.pack("<I", sizes[1])
-    )
+    return struct.pack("<4sI8sI", b"RIFF", sizes[0], b"WAVEfmt ", 16) + fmt + struct.pack("<4sI", b"data", sizes[1])
 
 
 def _format(body: bytes) -> tuple[int, int, str]:

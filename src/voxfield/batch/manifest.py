@@ -16,7 +16,8 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple, cast
 
 from voxfield.batch import storage
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.batch.parts import arrow
+from voxfield.errors import InputError
 from voxfield.formats import SUFFIXES
 
 PATH_KEYS = ("audio_filepath", "path")
@@ -110,10 +111,10 @@ def _from_json(number: int, line: str, base: str) -> Row:
 
 
 def _from_scp(number: int, line: str, base: str) -> Row:
-    key, _, path = line.strip().partition(" ")
-    if path.endswith("|"):
+    key, *rest = line.strip().split(maxsplit=1)
+    if rest and rest[0].endswith("|"):
         raise ValueError("it holds a command, and commands are never run; name a file")
-    return _from_mapping(number, {"audio_filepath": path.strip(), "id": key}, base)
+    return _from_mapping(number, {"audio_filepath": "".join(rest), "id": key}, base)
 
 
 _LINES = {".jsonl": _from_json, ".json": _from_json, ".ndjson": _from_json, ".scp": _from_scp}
@@ -174,11 +175,7 @@ def _safe(name: str) -> str:
 
 
 def _parquet(manifest: str) -> Iterator[Row]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "batch", f"reading {manifest}") from error
+    pyarrow = arrow(f"reading {manifest}")
     base, number = storage.parent(manifest), 0
     with storage.opened(manifest) as file:
         try:

@@ -14,15 +14,21 @@ PATTERN = "part-*.parquet"
 PART_ROWS = 1024
 PART_BYTES = 64 << 20  # of arrays, from which on a part is written that has fewer rows
 NAME = "name"
+WRITING = "writing Parquet"
 
 
-def check_installed() -> None:
-    """Return when Parquet can be written.
+def arrow(purpose: str) -> Any:
+    """The package `pyarrow`, with Parquet.
 
     Raises:
-        MissingExtraError: it cannot.
+        MissingExtraError: it is not installed.
     """
-    _parquet()
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "batch", purpose) from error
+    return pyarrow
 
 
 def new_name(run: int) -> str:
@@ -49,7 +55,7 @@ def write_part(out: str, part: str, rows: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    pyarrow = _parquet()
+    pyarrow = arrow(WRITING)
     columns: dict[str, Any] = {}
     for key in rows[0]:
         values = [row[key] for row in rows]
@@ -68,7 +74,7 @@ def drop_rows(out: str, part: str, names: Iterable[str]) -> None:
         InputError: the part cannot be read.
         OutputError: it cannot be written.
     """
-    pyarrow = _parquet()
+    pyarrow = arrow(WRITING)
     place = f"{out}/{part}"
     if not storage.exists(place):
         return
@@ -90,7 +96,7 @@ def remove_orphans(out: str, known: set[str]) -> None:
 
 
 def _write(out: str, part: str, table: Any) -> None:
-    pyarrow = _parquet()
+    pyarrow = arrow(WRITING)
     if not storage.is_url(out):
         with written_whole(Path(out) / part) as path:
             pyarrow.parquet.write_table(table, path)
@@ -99,12 +105,3 @@ def _write(out: str, part: str, table: Any) -> None:
         path = Path(folder) / part
         pyarrow.parquet.write_table(table, path)
         storage.put(path, f"{out}/{part}")
-
-
-def _parquet() -> Any:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "batch", "writing Parquet") from error
-    return pyarrow

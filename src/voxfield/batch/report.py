@@ -11,7 +11,7 @@ from typing import IO, Any, Self
 
 from voxfield.batch.job import Job
 from voxfield.batch.manifest import Row
-from voxfield.batch.work import DONE, FAILED, OUTPUT, SAME, Outcome
+from voxfield.batch.work import DONE, FAILED, SAME, Outcome
 from voxfield.errors import OutputError
 from voxfield.files import written_whole
 
@@ -128,8 +128,3 @@ class Errors:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-
-
-def retried(kind: str) -> bool:
-    """Whether a failure of this kind is tried again by the next run without being asked: it was not the recording's."""
-    return kind == OUTPUT

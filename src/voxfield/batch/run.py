@@ -46,7 +46,7 @@ def run_job(
     """
     job.mark  # noqa: B018  # a model that cannot be had is said before anything is written
     if not job.verb.ending:
-        parts.check_installed()
+        parts.arrow(parts.WRITING)
     tally = Tally()
     with ExitStack() as stack:
         stack.enter_context(_alone(job))

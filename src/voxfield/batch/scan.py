@@ -9,7 +9,7 @@ from voxfield.batch.hashes import row_key
 from voxfield.batch.job import Job
 from voxfield.batch.ledger import Entry, Ledger
 from voxfield.batch.manifest import Row, rows
-from voxfield.batch.report import MANIFEST, Errors, Tally, retried
+from voxfield.batch.report import MANIFEST, Errors, Tally
 from voxfield.batch.work import FAILED, OUTPUT, WITHDRAWN, Todo, files_of
 
 _CHUNK_ROWS = 512
@@ -66,7 +66,8 @@ class Scan:
             return None
         same_mark, same_file = entry.mark == self._job.mark, entry.signature == self._signature(row.path)
         if entry.status == FAILED:
-            if self._retry_failed or retried(entry.kind) or not (same_mark and same_file):
+            again = self._retry_failed or entry.kind == OUTPUT  # which was not the recording's failure
+            if again or not (same_mark and same_file):
                 return Todo(key, row)
             self._fail(row, entry.kind, entry.error)
             return None

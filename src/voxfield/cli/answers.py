@@ -1,20 +1,18 @@
 """What the commands that read recordings one after another share; a bad one is named, and never stops the rest."""
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from voxfield.cli.inputs import Input, Job
-from voxfield.cli.jobs import ALL_DONE, INTERRUPTED, SOME_FAILED, ended_like_an_interrupt, processes_of, say
-from voxfield.cli.openers import check_choices, open_input
+from voxfield.cli.choices import Choices
+from voxfield.cli.inputs import PIPE, Input
+from voxfield.cli.jobs import attempted, in_turn, processes_of, say
+from voxfield.cli.openers import open_input
 from voxfield.cli.printable import visible
-from voxfield.errors import InputError, VoxfieldError
-from voxfield.pool import Lost, in_order
+from voxfield.pool import Lost
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -34,26 +32,18 @@ class Answer(NamedTuple):
 
 
 def one_by_one(
-    items: Sequence[Input],
-    work: Callable[["Source", Path], Answer],
-    *,
-    raw: str | None,
-    as_json: bool,
-    **choices: Any,
+    items: Sequence[Input], work: Callable[["Source", Path], Answer], choices: Choices, **options: Any
 ) -> int:
-    """As `answer_all`, for work on an open recording; `raw` describes headerless standard input."""
-    check_choices(_planned(items), as_json=as_json, overwrite=False, skip_existing=False, raw=raw)
-    return answer_all(items, partial(_opened, work=work, raw=raw), as_json=as_json, **choices)
+    """As `answer_all`, for work on an open recording."""
+    return answer_all(items, partial(_opened, work=work, raw=choices.raw), choices, **options)
 
 
 def answer_all(
     items: Sequence[Input],
     work: Callable[[Path], Answer],
+    choices: Choices,
     *,
-    as_json: bool,
-    quiet: bool = False,
     to: IO[str] | None = None,
-    jobs: str = "1",
     keep: Callable[[Path, Any], object] = lambda path, made: None,
 ) -> int:
     """Exit code after all recordings were tried: 0 all done, 1 some failed, 130 interrupted.
@@ -62,53 +52,42 @@ def answer_all(
         items: from `voxfield.cli.inputs.expand`.
         work: does one recording; what it raises is that recording's failure. Where there are several processes it is
             pickled.
-        as_json: print a line of JSON a recording to standard output.
-        quiet: say only what failed.
+        choices: of the user; answers come in the order of the recordings, however many processes share them.
         to: where the words go; None for standard output, unless JSON is there.
-        jobs: how many processes share the recordings, or auto; answers come in the order of the recordings.
         keep: called with a recording and what was made of it, as soon as it is.
     """
+    failed = 0
 
-    def done(item: Input, result: Answer | str | Lost) -> None:
+    def done(item: Input, result: Answer | Lost) -> None:
         if isinstance(result, Answer):
             keep(item.path, result.made)
 
-    tried, failed, code = 0, 0, ALL_DONE
-    attempt = partial(_attempt, work=work)
-    try:
-        with (
-            ended_like_an_interrupt(signal.SIGTERM),
-            closing(in_order(attempt, items, processes_of(jobs, _planned(items)), done)) as results,
-        ):
-            for item, result in results:
-                tried += 1
-                failed += isinstance(result, str | Lost)
-                _say(item, result, as_json=as_json, quiet=quiet, to=to)
-    except KeyboardInterrupt:
-        say(f"voxfield: interrupted; {tried} of {len(items)} were tried")
-        code = INTERRUPTED
+    def tell(item: Input, result: Answer | Lost) -> bool:
+        nonlocal failed
+        failed += isinstance(result, Lost)
+        _say(item, result, choices, to)
+        return isinstance(result, Answer)
+
+    piped = any(item.path == PIPE for item in items)
+    processes = processes_of(choices.jobs, len(items), piped=piped)
+    code = in_turn(partial(_attempt, work=work), items, processes, tell, done)
     if failed and len(items) > 1:
         say(f"{failed} of {len(items)} failed")
-    return code or (SOME_FAILED if failed else ALL_DONE)
+    return code
 
 
-def _say(item: Input, result: Answer | str | Lost, *, as_json: bool, quiet: bool, to: IO[str] | None) -> None:
+def _say(item: Input, result: Answer | Lost, choices: Choices, to: IO[str] | None) -> None:
     line: dict[str, Any] = {"input": str(item.path)}
-    if isinstance(result, str | Lost):
-        reason = result.reason if isinstance(result, Lost) else result
-        if as_json:
-            print(json.dumps(line | {"status": "failed", "error": reason}), flush=True)
-        say(f"voxfield: {item.path}: {reason}")
+    if isinstance(result, Lost):
+        if choices.as_json:
+            print(json.dumps(line | {"status": "failed", "error": result.reason}), flush=True)
+        say(f"voxfield: {item.path}: {result.reason}")
         return
-    if as_json:
+    if choices.as_json:
         print(json.dumps(line | {"status": "done", **result.values, "notes": list(result.notes)}), flush=True)
-    if not quiet and (to is not None or not as_json):
+    if not choices.quiet and (to is not None or not choices.as_json):
         for words in (*f"{item.path}  {result.words}".splitlines(), *(f"  note: {note}" for note in result.notes)):
             print(visible(words), file=to or sys.stdout, flush=True)
-
-
-def _planned(items: Sequence[Input]) -> list[Job]:
-    return [Job(item.path, Path("unused")) for item in items]
 
 
 def _opened(path: Path, *, work: Callable[["Source", Path], Answer], raw: str | None) -> Answer:
@@ -116,15 +95,5 @@ def _opened(path: Path, *, work: Callable[["Source", Path], Answer], raw: str | 
         return work(source, path)
 
 
-def _attempt(item: Input, *, work: Callable[[Path], Answer]) -> Answer | str:
-    """The answer, or why there is none."""
-    try:
-        if item.problem:
-            raise InputError(item.problem)
-        return work(item.path)
-    except BrokenPipeError:
-        raise
-    except VoxfieldError as error:
-        return str(error).removeprefix(f"{item.path} ")
-    except Exception as error:  # a fault of ours, which must not cost the other files either
-        return f"unexpected {type(error).__name__}: {error}"
+def _attempt(item: Input, *, work: Callable[[Path], Answer]) -> Answer | Lost:
+    return attempted(partial(work, item.path), item.path, item.problem)

@@ -1,4 +1,4 @@
-"""Work through a list of jobs: one bad file never stops the rest, and the exit code tells how it went.
+"""Work through what was asked for: one bad file never stops the rest, and the exit code tells how it went.
 
 Standard output carries one line of JSON a job where that was asked for, and otherwise nothing; people read standard
 error. Several processes share the jobs where there are enough of them; messages come in the order of the jobs.
@@ -10,10 +10,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from voxfield.cli.bar import Bar, progress_bar
+from voxfield.cli.choices import Choices
 from voxfield.cli.inputs import PIPE, Job, exists
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
@@ -22,49 +24,83 @@ from voxfield.pool import AUTO, Lost, Processes, in_order, processes_for
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 Report = Callable[[int, int | None, int], None]  # samples done, samples in all where known, sample rate
 Work = Callable[[Job, Report], Mapping[str, Any]]  # gives what the job's JSON line shall say
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
-def run_jobs(
-    jobs: Sequence[Job],
-    work: Work,
-    *,
-    as_json: bool = False,
-    quiet: bool = False,
-    overwrite: bool = False,
-    skip_existing: bool = False,
-    processes: int = 1,
-) -> int:
+def run_jobs(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
     """Exit code after all jobs were tried: 0 all done, 1 some failed, 130 interrupted.
 
     Args:
         jobs: from `voxfield.cli.inputs.plan`.
         work: does one job; what it raises is that job's failure. Where there are several processes it is pickled.
-        as_json: print one line of JSON a job to standard output.
-        quiet: say only what failed.
-        overwrite: existing outputs may be replaced; otherwise they are failures.
-        skip_existing: existing outputs are left, and count as done.
-        processes: how many jobs are done at a time.
+        choices: of the user.
     """
-    tried: list[dict[str, Any]] = []
-    code = ALL_DONE
-    attempt = partial(_attempt, work=work, overwrite=overwrite, skip_existing=skip_existing)
-    try:
-        with ended_like_an_interrupt(signal.SIGTERM), progress_bar(jobs.__len__, quiet or as_json) as bar:
-            alone = processes == 1
-            each = partial(_shown, attempt=attempt, bar=bar) if alone else partial(attempt, report=_silent)
-            with closing(in_order(each, jobs, processes, partial(_passed, bar=bar))) as results:
-                for job, result in results:
-                    tried.append(_told(job, result))
-                    _say(tried[-1], as_json=as_json, quiet=quiet)
-    except KeyboardInterrupt:
-        say(f"voxfield: interrupted; {len(tried)} of {len(jobs)} were tried")
-        code = INTERRUPTED
-    failed = [result for result in tried if result["status"] == "failed"]
+    failed: list[dict[str, Any]] = []
+    attempt = partial(_attempt, work=work, overwrite=choices.overwrite, skip_existing=choices.skip_existing)
+    piped = any(PIPE in (job.input, job.output) for job in jobs)
+    processes = processes_of(choices.jobs, len(jobs), piped=piped)
+
+    def tell(job: Job, result: dict[str, Any] | Lost) -> bool:
+        result = _told(job, result)
+        _say(result, as_json=choices.as_json, quiet=choices.quiet)
+        if result["status"] == "failed":
+            failed.append(result)
+        return bool(result["status"] != "failed")
+
+    with progress_bar(jobs.__len__, choices.quiet or choices.as_json) as bar:
+        each = partial(_shown, attempt=attempt, bar=bar) if processes == 1 else partial(attempt, report=_silent)
+        code = in_turn(each, jobs, processes, tell, partial(_passed, bar=bar))
     if failed and len(jobs) > 1:
         say(f"{len(failed)} of {len(jobs)} failed:")
         for result in failed:
             say(f"  {result['input']}: {result['error']}")
-    return code or (SOME_FAILED if failed else ALL_DONE)
+    return code
+
+
+def in_turn(
+    attempt: Callable[[Item], Made],
+    items: Sequence[Item],
+    processes: int,
+    tell: Callable[[Item, Made | Lost], bool],
+    done: Callable[[Item, Made | Lost], object],
+) -> int:
+    """Exit code after all items were tried.
+
+    Args:
+        attempt: does one item, and catches what it raises; pickled where there are several processes.
+        items: no two of them equal.
+        processes: how many share them.
+        tell: called with each item and what was made of it, in the order of the items; whether that is good.
+        done: called with the same as soon as it is there.
+    """
+    tried = failed = 0
+    try:
+        with (
+            ended_like_an_interrupt(signal.SIGTERM),
+            closing(in_order(attempt, items, processes, done)) as results,
+        ):
+            for item, result in results:
+                tried += 1
+                failed += not tell(item, result)
+    except KeyboardInterrupt:
+        say(f"voxfield: interrupted; {tried} of {len(items)} were tried")
+        return INTERRUPTED
+    return SOME_FAILED if failed else ALL_DONE
+
+
+def attempted(work: Callable[[], Made], path: Path, problem: str) -> Made | Lost:
+    """What the work on an input gives, or why there is nothing, such as the `problem` that it has from the start."""
+    try:
+        if problem:
+            raise InputError(problem)
+        return work()
+    except BrokenPipeError:
+        raise
+    except VoxfieldError as error:
+        return Lost(str(error).removeprefix(f"{path} "))
+    except Exception as error:  # a fault of ours, which must not cost the other files either
+        return Lost(f"unexpected {type(error).__name__}: {error}")
 
 
 def jobs_of(wanted: str) -> Processes:
@@ -80,33 +116,27 @@ def jobs_of(wanted: str) -> Processes:
     return int(wanted)
 
 
-def processes_of(wanted: str, jobs: Sequence[Job]) -> int:
-    """How many processes `--jobs` asks for; a pipe stays in this one.
+def processes_of(wanted: str, count: int, *, piped: bool) -> int:
+    """How many processes `--jobs` asks for, for so many items; a pipe stays in this one.
 
     Raises:
         InputError: see `jobs_of`.
     """
     processes = jobs_of(wanted)
-    return 1 if any(PIPE in (job.input, job.output) for job in jobs) else processes_for(processes, len(jobs))
+    return 1 if piped else processes_for(processes, count)
 
 
 def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_existing: bool) -> dict[str, Any]:
     """Do one job and say how it went."""
-    result: dict[str, Any] = {"input": str(job.input), "output": str(job.output)}
-    try:
-        if job.problem:
-            raise VoxfieldError(job.problem)
+
+    def made() -> dict[str, Any]:
         if job.output != PIPE and not overwrite and exists(job.output):
             if not skip_existing:
                 raise VoxfieldError(f"{job.output} exists already; use --overwrite or --skip-existing")
-            return result | {"status": "skipped"}
-        return result | {"status": "done", **work(job, report)}
-    except BrokenPipeError:
-        raise
-    except VoxfieldError as error:
-        return _failed(job, str(error).removeprefix(f"{job.input} "))
-    except Exception as error:  # a fault of ours, which must not cost the other files either
-        return _failed(job, f"unexpected {type(error).__name__}: {error}")
+            return {"status": "skipped"}
+        return {"status": "done", **work(job, report)}
+
+    return _told(job, attempted(made, job.input, job.problem))
 
 
 def _shown(job: Job, attempt: Callable[..., dict[str, Any]], bar: Bar) -> dict[str, Any]:
@@ -118,11 +148,9 @@ def _passed(job: Job, result: dict[str, Any] | Lost, bar: Bar) -> None:
 
 
 def _told(job: Job, result: dict[str, Any] | Lost) -> dict[str, Any]:
-    return _failed(job, result.reason) if isinstance(result, Lost) else result
-
-
-def _failed(job: Job, reason: str) -> dict[str, Any]:
-    return {"input": str(job.input), "output": str(job.output), "status": "failed", "error": reason}
+    """The job's JSON line."""
+    said = {"status": "failed", "error": result.reason} if isinstance(result, Lost) else result
+    return {"input": str(job.input), "output": str(job.output), **said}
 
 
 def _silent(done: int, total: int | None, rate_hz: int) -> None:

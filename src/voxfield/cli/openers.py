@@ -1,12 +1,10 @@
-"""Open what a job names, be it a file or a pipe; and the choices that cannot go together."""
+"""Open what a job names, be it a file or a pipe."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voxfield.cli.inputs import PIPE, Job
-from voxfield.errors import InputError
+from voxfield.cli.inputs import PIPE
 
 if TYPE_CHECKING:
     from voxfield.audio import FileSink, OutputFormat, PipeSink, Source
@@ -41,40 +39,3 @@ def open_output(
     if path == PIPE:
         return pipe_sink(sys.stdout.buffer, like, channels=channels, wanted=wanted)
     return file_sink(path, like, channels=channels, overwrite=overwrite, wanted=wanted)
-
-
-def check_alone(count: int, kind: str) -> None:
-    """Return when there is one file for a `--report`.
-
-    Raises:
-        InputError: there are several.
-    """
-    if count > 1:
-        raise InputError(f"--report shows one {kind}, not {count}")
-
-
-def check_choices(jobs: Sequence[Job], *, as_json: bool, overwrite: bool, skip_existing: bool, raw: str | None) -> None:
-    """Return when the choices can go together.
-
-    Raises:
-        InputError: they cannot; the message says which and why.
-    """
-    if raw is not None:
-        from voxfield.audio import RawFormat
-
-        RawFormat.parse(raw)
-    if overwrite and skip_existing:
-        raise InputError("--overwrite and --skip-existing contradict one another; choose one")
-    piped_in = any(job.input == PIPE for job in jobs)
-    if raw is not None and not any(job.input == PIPE or is_fifo(job.input) for job in jobs):
-        raise InputError("--raw describes standard input, but no input is '-'")
-    for needed, stream in ((piped_in, sys.stdin), (any(job.output == PIPE for job in jobs), sys.stdout)):
-        if needed and stream is None:
-            raise InputError("the standard stream that '-' stands for is closed; name a file")
-    if any(job.output == PIPE for job in jobs):
-        if as_json:
-            raise InputError("--json and a result on standard output would mix; name a file with -o")
-        if sys.stdout.isatty():
-            raise InputError("standard output is a terminal; redirect it, or name a file with -o")
-    if piped_in and sys.stdin.isatty():
-        raise InputError("standard input is a terminal; pipe a recording into it")

@@ -76,6 +76,11 @@ Offline = Annotated[
 ]
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """The names in a list with commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def number_or_auto(option: str, text: str) -> int | str:
     """A whole number, or auto.
 

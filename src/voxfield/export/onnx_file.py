@@ -25,6 +25,7 @@ from voxfield.errors import CheckpointError
 from voxfield.export.figures import card_figures
 from voxfield.export.half import round_to_half, stored_in_half
 from voxfield.export.reshapes import with_constant_reshapes
+from voxfield.files import written_whole
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 from voxfield.ort import open_session
@@ -45,6 +46,7 @@ def export_checkpoint(
         measured: scores for the card, as `voxfield evaluate --json` prints them, a `calibration` among them.
 
     Raises:
+        OutputError: the file cannot be written.
         CheckpointError: not a checkpoint, or its ONNX form gives other numbers than the network.
     """
     from voxfield.train import checkpoint as storage
@@ -141,10 +143,8 @@ def export_network(net: nn.Module, out: Path, about: Mapping[str, Any], *, half:
     model = onnx.load_from_string(content)
     onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
     model.producer_name = "voxfield"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(out.name + ".tmp")
-    partial.write_bytes(model.SerializeToString())
-    partial.replace(out)
+    with written_whole(out) as partial:
+        partial.write_bytes(model.SerializeToString())
     return card
 
 

@@ -15,11 +15,10 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from voxfield.errors import VoxfieldError
-from voxfield.serve.answers import said
 from voxfield.serve.connection import Connection
 from voxfield.serve.ending import end_gently
-from voxfield.serve.explaining import HTML, JSON, SVG, TEXT, Question, answered, kind_of, rendered
-from voxfield.serve.headers import SafeHeaders
+from voxfield.serve.explaining import HTML, JSON, SVG, TEXT, TYPES, Question, answered, rendered
+from voxfield.serve.headers import SafeHeaders, wanted
 from voxfield.serve.refusal import RefusedError
 from voxfield.serve.rest import Job, wants_audio
 from voxfield.serve.settings import Settings
@@ -77,7 +76,7 @@ def _admit(request: Request) -> State:
 
 def _answer_errors(app: FastAPI) -> None:
     async def refused(request: Request, error: Exception) -> Response:
-        refusal = said(error, _state(request).metrics)
+        refusal = _state(request).refusal(error)
         return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -141,7 +140,8 @@ def _add_information(app: FastAPI) -> None:
             raise RefusedError(
                 413, "too_large", f"a network has at most {state.settings.limits.text_bytes} characters here"
             )
-        kind = kind_of(request.headers.get("accept", ""))
+        words = f"explain gives {JSON}, {TEXT}, {HTML} or {SVG}"
+        kind = wanted(request.headers.get("accept", ""), TYPES, words)
 
         def work() -> Any:
             return rendered(answered(question, question.what), question, kind)
@@ -194,7 +194,7 @@ class Running(Response):
         try:
             await self._job(scope, receive, watched)
         except Exception as error:
-            refusal = said(error, self._state.metrics)
+            refusal = self._state.refusal(error)
             if begun:  # too late for a status: an answer that breaks off is what tells the client
                 return
             await JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)(scope, receive, send)

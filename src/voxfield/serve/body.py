@@ -38,28 +38,13 @@ def parts_of(content_type: str, names: Sequence[str], inlets: Sequence[Inlet]) -
     if kind.startswith((b"audio/", b"video/")) or kind in (b"application/octet-stream", b"application/ogg"):
         if len(names) > 1:
             raise RefusedError(415, "bad_type", f"send a form (multipart/form-data) with the files {', '.join(names)}")
-        return Raw(inlets[0])
+        return inlets[0]
     raise RefusedError(
         415,
         "bad_type",
         f"a body of {kind.decode('latin-1')[:80]} is no recording: send audio/*, application/octet-stream, or a form "
         f"(multipart/form-data) with the file {' and '.join(names)}",
     )
-
-
-class Raw:
-    """The body is the recording."""
-
-    def __init__(self, inlet: Inlet) -> None:
-        self._inlet = inlet
-
-    async def put(self, data: bytes) -> None:
-        """Take some more."""
-        await self._inlet.put(data)
-
-    def end(self) -> None:
-        """That was all."""
-        self._inlet.end()
 
 
 class Form:

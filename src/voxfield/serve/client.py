@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from threading import Thread
 from typing import Any, BinaryIO
 from urllib.parse import urlencode, urlsplit
@@ -15,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from voxfield.audio import open_source
 from voxfield.audio.whole import load
 from voxfield.errors import InputError, VoxfieldError
-from voxfield.files import written_whole
+from voxfield.files import path_of, written_whole
 from voxfield.protocols import Array
 from voxfield.serve.live import LiveSession
 
@@ -77,7 +76,7 @@ class Client:
     def enhance_file(self, recording: Recording, output: str | PathLike[str], **options: Any) -> str:
         """Write the enhanced recording as wav, in little memory; the model's full name. A file there is replaced."""
         with self._answer("enhance", {"file": recording}, options, "audio/wav") as answer:
-            with written_whole(Path(output)) as path, path.open("wb") as file:
+            with written_whole(path_of(output)) as path, path.open("wb") as file:
                 while data := answer.read(_PIECE_BYTES):
                     file.write(data)
             return answer.headers.get("Voxfield-Model", "")
@@ -201,7 +200,7 @@ def _opened(recording: Recording) -> Iterator[Iterator[bytes]]:
     if isinstance(recording, bytes):
         yield iter([recording])
     elif isinstance(recording, str | PathLike):
-        with Path(recording).open("rb") as file:
+        with path_of(recording).open("rb") as file:
             yield iter(lambda: file.read(_PIECE_BYTES), b"")
     else:
         yield iter(lambda: recording.read(_PIECE_BYTES), b"")

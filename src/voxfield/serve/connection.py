@@ -11,7 +11,6 @@ from typing import Any
 from fastapi import WebSocket, WebSocketDisconnect
 
 from voxfield.cards import Card
-from voxfield.serve.answers import said
 from voxfield.serve.frame_socket import EXTENSION, FrameSocket
 from voxfield.serve.protocol import Start, control_of, start_of
 from voxfield.serve.refusal import RefusedError
@@ -50,7 +49,7 @@ class Connection:
         except (WebSocketDisconnect, ConnectionError):
             return
         except Exception as error:
-            refusal = said(error, state.metrics)
+            refusal = state.refusal(error)
             await self._close(refusal.close_code, refusal)
 
     def check_idle(self) -> None:

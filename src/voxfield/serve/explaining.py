@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from voxfield.serve.refusal import RefusedError
-
 if TYPE_CHECKING:
     from voxfield.explain import Answer  # loaded with the first question: the service is ready sooner
 
 SVG, HTML, TEXT, JSON = "image/svg+xml", "text/html", "text/plain", "application/json"
+TYPES = {SVG: SVG, HTML: HTML, TEXT: TEXT, JSON: JSON, "*/*": JSON, "application/*": JSON}  # in Accept -> of the answer
 
 
 class Question(BaseModel):
@@ -69,18 +68,3 @@ def rendered(answer: "Answer", question: Question, kind: str) -> str | dict[str,
             "costs": costs(answer.report, answer.graph, language=language),
         }
     return found
-
-
-def kind_of(accept: str) -> str:
-    """The first type of the header Accept that there is.
-
-    Raises:
-        RefusedError: there is none.
-    """
-    for item in (accept or "*/*").split(","):
-        kind = item.partition(";")[0].strip().lower()
-        if kind in (SVG, HTML, TEXT, JSON):
-            return kind
-        if kind in ("*/*", "application/*"):
-            return JSON
-    raise RefusedError(406, "not_acceptable", f"explain gives {JSON}, {TEXT}, {HTML} or {SVG}, not {accept[:80]}")

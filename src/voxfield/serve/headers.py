@@ -1,9 +1,12 @@
-"""Headers of every answer: what a browser may do with it."""
+"""Headers: which type an answer is wanted in, and what a browser may do with it."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, TypeVar
+
+from voxfield.serve.refusal import RefusedError
 
 Message = MutableMapping[str, Any]
+Offer = TypeVar("Offer")
 App = Callable[[MutableMapping[str, Any], Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Any]
 
 POLICY = (  # of the page: nothing but its own files, no code or style inside markup, no frames around it
@@ -19,6 +22,23 @@ _ALWAYS = {
     b"cross-origin-resource-policy": b"same-origin",
     b"permissions-policy": b"microphone=(self), camera=(), geolocation=()",
 }
+
+
+def wanted(accept: str, offers: Mapping[str, Offer], words: str) -> Offer:
+    """What is offered under the first type of the header Accept that there is.
+
+    Args:
+        offers: by type; "*/*" is what comes where anything will do.
+        words: what there is, for the message.
+
+    Raises:
+        RefusedError: none of its types is there.
+    """
+    for item in (accept or "*/*").split(","):
+        kind = item.partition(";")[0].strip().lower()
+        if kind in offers:
+            return offers[kind]
+    raise RefusedError(406, "not_acceptable", f"{words}, not {accept[:80]}")
 
 
 class SafeHeaders:

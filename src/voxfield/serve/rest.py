@@ -10,6 +10,7 @@ from voxfield.audio import Sink, Source, pipe_sink
 from voxfield.protocols import Array
 from voxfield.serve.body import Parts, parts_of
 from voxfield.serve.guarded import Guarded, open_upload
+from voxfield.serve.headers import wanted
 from voxfield.serve.inlet import Inlet
 from voxfield.serve.outlet import Outlet
 from voxfield.serve.refusal import RefusedError
@@ -41,22 +42,20 @@ class Job:
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer the request."""
         with self._state.working():
-            await self._answer(scope, receive, send)
-
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        work = asyncio.get_running_loop().run_in_executor(self._state.threads, self._work)
-        pump = asyncio.create_task(self._pump(receive))
-        try:
-            if self._audio:
-                await self._send_audio(send)
-            else:
-                await self._send_json(scope, receive, send, work)
-        finally:
-            self._outlet.leave()
-            for inlet in self._inlets.values():
-                inlet.close()
-            pump.cancel()
-            await asyncio.gather(pump, work, return_exceptions=True)
+            work = asyncio.get_running_loop().run_in_executor(self._state.threads, self._work)
+            pump = asyncio.create_task(self._pump(receive))
+            try:
+                if self._audio:
+                    await self._send_audio(send)
+                else:
+                    answer = JSONResponse(await work, headers={"cache-control": "no-store"})
+                    await answer(scope, receive, send)  # type: ignore[arg-type]
+            finally:
+                self._outlet.leave()
+                for inlet in self._inlets.values():
+                    inlet.close()
+                pump.cancel()
+                await asyncio.gather(pump, work, return_exceptions=True)
 
     def source(self, name: str) -> Source:
         """The recording of this name, opened."""
@@ -144,12 +143,6 @@ class Job:
             data = await self._outlet.next()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_json(
-        self, scope: Mapping[str, Any], receive: Receive, send: Send, work: Awaitable[Mapping[str, Any]]
-    ) -> None:
-        found = await work
-        await JSONResponse(found, headers={"cache-control": "no-store"})(scope, receive, send)  # type: ignore[arg-type]
-
 
 class Nowhere:
     """A sink for who wants to know, and not to have."""
@@ -179,11 +172,7 @@ def wants_audio(verb: Verb, accept: str) -> bool:
     Raises:
         RefusedError: none of its types is there.
     """
-    for item in (accept or "*/*").split(","):
-        kind = item.partition(";")[0].strip().lower()
-        if verb.audio and kind in ("audio/wav", "audio/x-wav", "audio/wave", "audio/*", "*/*", ""):
-            return True
-        if kind in ("application/json", "application/*") or (not verb.audio and kind in ("*/*", "")):
-            return False
+    sound = ("audio/wav", "audio/x-wav", "audio/wave", "audio/*") if verb.audio else ()
+    offers = {"*/*": bool(verb.audio), "": bool(verb.audio), "application/json": False, "application/*": False}
     types = "audio/wav or application/json" if verb.audio else "application/json"
-    raise RefusedError(406, "not_acceptable", f"{verb.name} gives {types}, not {accept[:80]}")
+    return wanted(accept, offers | dict.fromkeys(sound, True), f"{verb.name} gives {types}")

@@ -1,6 +1,7 @@
 """What all requests to one process share: who is in, and the threads that work."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +11,12 @@ from typing import Protocol
 from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.gate import Gate
 from voxfield.serve.metrics import Metrics
-from voxfield.serve.refusal import RefusedError
+from voxfield.serve.refusal import RefusedError, refusal_of
 from voxfield.serve.scheduler import Scheduler
 from voxfield.serve.settings import Settings
 
 _LATER = {"Retry-After": "5"}
+_log = logging.getLogger("voxfield.serve")
 
 
 class Open(Protocol):
@@ -96,6 +98,14 @@ class State:
         finally:
             self._jobs -= 1
             self.metrics.jobs.set(self._jobs)
+
+    def refusal(self, error: Exception) -> RefusedError:
+        """The answer that an error means; the log has those that were not foreseen, but never the recording."""
+        refusal = refusal_of(error)
+        self.metrics.refused(refusal.code)
+        if refusal.code == "internal":
+            _log.error("a request failed", exc_info=error)
+        return refusal
 
     async def end_sessions(self, most_s: float) -> None:
         """Take nothing new, and give every session its tail, for so many seconds at most."""

@@ -259,22 +259,12 @@ def _batches(task: TrainingTask, state: RunState, processes: Processes) -> Itera
     loader: torch.utils.data.DataLoader[list[Tensor]] = torch.utils.data.DataLoader(
         _Mixtures(task, state.epoch_items),
         config.batch // processes.count,
-        sampler=_Numbers(processes, state.items, stop, config.batch),
+        sampler=processes.numbers(state.items, stop, config.batch),
         num_workers=config.workers,
         pin_memory=state.device.type == "cuda",
         generator=torch.Generator(),  # its own: starting it leaves torch's random state alone
     )
     return iter(loader)
-
-
-class _Numbers:
-    """This process's share of the numbers of mixtures."""
-
-    def __init__(self, processes: Processes, start: int, stop: int, batch: int) -> None:
-        self.processes, self.start, self.stop, self.batch = processes, start, stop, batch
-
-    def __iter__(self) -> Iterator[int]:
-        return self.processes.numbers(self.start, self.stop, self.batch)
 
 
 class _Mixtures(torch.utils.data.Dataset[list[Tensor]]):

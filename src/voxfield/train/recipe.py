@@ -16,9 +16,7 @@ from typing import Any, Literal
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
 from voxfield.train.tasks.named import task_class
-from voxfield.values import build, override, parse_override, refuse_unknown
-
-__all__ = ["CardConfig", "DataConfig", "Recipe", "TrainConfig", "build", "from_dict", "load", "parse_override"]
+from voxfield.values import build, override, refuse_unknown
 
 
 @dataclass(frozen=True)

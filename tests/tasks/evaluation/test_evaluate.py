@@ -82,10 +82,11 @@ def test_folders_that_do_not_match(folders, tmp_path):
 
 def test_command(folders, tiny_spectral, capsys):
     noisy, clean = map(str, folders)
-    arguments = ["evaluate", noisy, clean, "--model", str(tiny_spectral), "--measures", "si_sdr_db,estoi"]
+    arguments = ["evaluate", noisy, clean, "--model", str(tiny_spectral), "--measures", "si_sdr_db, estoi"]
     assert run([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["recordings"] == 3 and set(found["noisy"]) == {"si_sdr_db", "estoi"}
     assert run(arguments) == 0
     assert "enhanced" in capsys.readouterr().out
     assert run(["evaluate", noisy, str(tiny_spectral)]) == 2
+    assert run([*arguments, "--limit", "-1"]) == 2

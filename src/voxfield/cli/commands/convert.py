@@ -1,12 +1,12 @@
 """`voxfield convert`: another program's checkpoint as ours."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from voxfield.cli.jobs import say
 from voxfield.errors import InputError
 
 
@@ -58,9 +58,9 @@ def command(
 
     made = convert_checkpoint(checkpoint, source, out, set_ or [], onnx=onnx, name=name)
     for setting in made.assumed:
-        print(f"assumed {setting}: the checkpoint does not say; correct it with --set", file=sys.stderr)
+        say(f"assumed {setting}: the checkpoint does not say; correct it with --set")
     for note in made.notes:
-        print(f"note: {note}", file=sys.stderr)
+        say(f"note: {note}")
     if as_json:
         print(
             json.dumps(

@@ -1,14 +1,13 @@
 """`voxfield detokenize`: a file of codes as a recording or an image again."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from voxfield.cli.jobs import say
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
-from voxfield.cli.printable import visible
 from voxfield.files import refuse_existing
 
 
@@ -53,6 +52,4 @@ def command(
     if as_json:
         print(json.dumps({"input": str(tokens), "output": str(out), "status": "done", "notes": notes}))
     if not quiet:
-        print(visible(f"{tokens} -> {out}"), file=sys.stderr)
-        for note in notes:
-            print(visible(f"  note: {note}"), file=sys.stderr)
+        say("\n".join([f"{tokens} -> {out}", *(f"  note: {note}" for note in notes)]))

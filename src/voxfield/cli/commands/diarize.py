@@ -2,14 +2,15 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import Report
+from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import (
     AsJson,
@@ -24,7 +25,7 @@ from voxfield.cli.options import (
     Threads,
     number_or_auto,
 )
-from voxfield.cli.recordings import Choices, check, progress_of, work_rows, work_through
+from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError, OutputError
 from voxfield.pool import AUTO
 
@@ -78,50 +79,45 @@ def command(
       voxfield diarize calls/ --speakers 2 --json > calls.jsonl
     """
     from voxfield.tasks.diarization.recording import SpeakerCount, diarizing_engine
-    from voxfield.tasks.report.document import PAGE, check_report
 
-    if report is not None:
-        check_report(report, PAGE, overwrite=overwrite)
     count = SpeakerCount.of(number_or_auto("--speakers", speakers), min_speakers, max_speakers)
-    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
     planned = _planned(inputs, out)
-    check([replace(job, output=Path("unused")) if job.output == PIPE else job for job in planned], choices)
+    check(choices, [job.input for job in planned], page_only=True)
     diarizing_engine(model, book, threshold, threads=threads)  # what cannot be had is said before any file is opened
-    work = DiarizeWork(model, count, book, threshold, threads, choices)
-    raise typer.Exit(work_through(planned, work, choices))
+    work = partial(_diarized, model=model, count=count, book=book, threshold=threshold, choices=choices)
+    raise typer.Exit(run_jobs(planned, work, choices))
 
 
-@dataclass(frozen=True)
-class DiarizeWork:
-    """One recording diarized."""
+def _diarized(
+    job: Job,
+    report: Report,
+    *,
+    model: str | None,
+    count: "SpeakerCount",
+    book: Path | None,
+    threshold: float | None,
+    choices: Choices,
+) -> Mapping[str, Any]:
+    from voxfield.tasks.diarization.recording import diarize_source, diarizing_engine
+    from voxfield.tasks.diarization.report import Listened, write_page
+    from voxfield.tasks.report.document import facts_of
 
-    model: str | None
-    count: "SpeakerCount"
-    book: Path | None
-    threshold: float | None
-    threads: int
-    choices: Choices
-
-    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.diarization.recording import diarize_source, diarizing_engine
-        from voxfield.tasks.diarization.report import Listened, write_page
-
-        engine, book = diarizing_engine(self.model, self.book, self.threshold, threads=self.threads)
-        with open_input(job.input, self.choices.raw) as source:
-            heard = Listened(source.rate_hz) if self.choices.report is not None else None
-            made, work = diarize_source(
-                source, engine, self.count, book=book, threshold=self.threshold, progress=progress_of(source, report),
-                watcher=heard,
-            )  # fmt: skip
-        if job.output != PIPE:
-            made.save(job.output, overwrite=self.choices.overwrite)
-        elif not self.choices.as_json:
-            _print(made.rttm())
-        if self.choices.report is None or heard is None:
-            return work.to_dict()
-        title, overwrite = f"{job.input.name}: who speaks when", self.choices.overwrite
-        write_page(self.choices.report, made, heard, title=title, facts=work_rows(work), overwrite=overwrite)
-        return work.to_dict() | {"report": str(self.choices.report)}
+    engine, named = diarizing_engine(model, book, threshold, threads=choices.threads)
+    with open_input(job.input, choices.raw) as source:
+        heard = Listened(source.rate_hz) if choices.report is not None else None
+        made, work = diarize_source(
+            source, engine, count, book=named, threshold=threshold, progress=progress_of(source, report), watcher=heard
+        )
+    if job.output != PIPE:
+        made.save(job.output, overwrite=choices.overwrite)
+    elif not choices.as_json:
+        _print(made.rttm())
+    if choices.report is None or heard is None:
+        return work.to_dict()
+    title, facts = f"{job.input.name}: who speaks when", facts_of(work, {"Model": work.model})
+    write_page(choices.report, made, heard, title=title, facts=facts, overwrite=choices.overwrite)
+    return work.to_dict() | {"report": str(choices.report)}
 
 
 def _print(text: str) -> None:

@@ -1,16 +1,17 @@
 """`voxfield embed`: recordings as vectors whose direction says who speaks."""
 
 import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
+from voxfield.cli.jobs import say
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SpeakerModel, Threads
-from voxfield.cli.printable import visible
 from voxfield.files import PartFile
 from voxfield.pool import AUTO
 
@@ -48,35 +49,28 @@ def command(
     from voxfield.tasks.speakers.embedding_file import check_file, save_embeddings
 
     items = expand(inputs, "embed")
+    choices = Choices(raw, overwrite=overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
+    check(choices, [item.path for item in items])
     if out is not None:
         check_file(out)
         with PartFile(out, overwrite=overwrite):  # what cannot be written is said before the work, not after it
             pass
     embedding_engine(model, threads=threads)  # a model that cannot be had is said before any file is opened
     made: dict[Path, Embedded] = {}
-    work = EmbedWork(model, threads)
-    code = one_by_one(
-        items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr, jobs=jobs, keep=made.__setitem__
-    )
+    work = partial(_embedded, model=model, threads=threads)
+    code = one_by_one(items, work, choices, to=sys.stderr, keep=made.__setitem__)
     if out is not None and made:
         there = [item.path for item in items if item.path in made]
         save_embeddings(out, [*map(str, there)], [made[path] for path in there], overwrite=overwrite)
         if not quiet:
             size = len(next(iter(made.values())).vector)
-            print(visible(f"{len(made)} vectors of {size} numbers -> {out}"), file=sys.stderr)
+            say(f"{len(made)} vectors of {size} numbers -> {out}")
     raise typer.Exit(code)
 
 
-@dataclass(frozen=True)
-class EmbedWork:
-    """One recording as a vector."""
+def _embedded(source: "Source", path: Path, *, model: str | None, threads: int) -> Answer:
+    from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
 
-    model: str | None
-    threads: int
-
-    def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
-
-        done, account = embed_source(source, embedding_engine(self.model, threads=self.threads))
-        words = f"{done.duration_s:.1f} s, {done.speech.seconds:.1f} s of speech"
-        return Answer({**account.to_dict(), "embedding": done.vector.tolist()}, words, done.notes, made=done)
+    done, account = embed_source(source, embedding_engine(model, threads=threads))
+    words = f"{done.duration_s:.1f} s, {done.speech.seconds:.1f} s of speech"
+    return Answer({**account.to_dict(), "embedding": done.vector.tolist()}, words, done.notes, made=done)

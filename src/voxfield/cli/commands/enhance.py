@@ -1,14 +1,15 @@
 """`voxfield enhance`: recordings in, enhanced recordings out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import Report
+from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -25,8 +26,9 @@ from voxfield.cli.options import (
     SkipExisting,
     Threads,
     model_for,
+    names_in,
 )
-from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
+from voxfield.cli.recordings import finish, progress_of
 from voxfield.errors import InputError
 from voxfield.pool import AUTO
 
@@ -102,17 +104,17 @@ def command(
 
     wanted = OutputFormat(format, bitrate, rate)
     planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
-    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
-    check(planned, choices)
-    kept = tuple(name.strip() for name in keep.split(",") if name.strip())
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
+    check(choices, [job.input for job in planned], [job.output for job in planned])
+    kept = names_in(keep)
     options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness), kept)
     if options.loudness != KEEP and any(job.output == PIPE for job in planned):
         raise InputError(PIPED)
-    work = EnhanceWork(model, options, wanted, threads, choices)
     engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened
     if kept:
         NoiseKinds().check(kept)
-    raise typer.Exit(work_through(planned, work, choices))
+    work = partial(_enhanced, model=model, options=options, wanted=wanted, choices=choices)
+    raise typer.Exit(run_jobs(planned, work, choices))
 
 
 def _lufs(loudness: str) -> float | str:
@@ -123,27 +125,16 @@ def _lufs(loudness: str) -> float | str:
         return loudness
 
 
-@dataclass(frozen=True)
-class EnhanceWork:
-    """One recording enhanced."""
+def _enhanced(
+    job: Job, report: Report, *, model: str, options: "EnhanceOptions", wanted: "OutputFormat", choices: Choices
+) -> Mapping[str, Any]:
+    from voxfield.tasks import engine_for, enhance_into
+    from voxfield.tasks.report.comparison import Comparison
 
-    model: str
-    options: "EnhanceOptions"
-    wanted: "OutputFormat"
-    threads: int
-    choices: Choices
-
-    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks import engine_for, enhance_into
-        from voxfield.tasks.report.comparison import Comparison
-
-        engine = engine_for(self.model, "enhance", threads=self.threads)
-        with open_input(job.input, self.choices.raw) as source:
-            channels = 1 if self.options.mono else source.channels
-            comparison = None if self.choices.report is None else Comparison(source.rate_hz, channels)
-            with open_output(
-                job.output, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
-            ) as sink:
-                shown = progress_of(source, report)
-                done = enhance_into(source, sink, engine, self.options, progress=shown, watcher=comparison)
-        return finish(done, self.choices, comparison, f"{job.input.name} enhanced", {})
+    engine = engine_for(model, "enhance", threads=choices.threads)
+    with open_input(job.input, choices.raw) as source:
+        channels = 1 if options.mono else source.channels
+        comparison = None if choices.report is None else Comparison(source.rate_hz, channels)
+        with open_output(job.output, source, channels=channels, overwrite=choices.overwrite, wanted=wanted) as sink:
+            done = enhance_into(source, sink, engine, options, progress=progress_of(source, report), watcher=comparison)
+    return finish(done, choices, comparison, f"{job.input.name} enhanced", {})

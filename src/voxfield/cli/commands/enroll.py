@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, expand
 from voxfield.cli.options import AsJson, Book, Inputs, Offline, Quiet, Raw, SpeakerModel, Threads
 
@@ -38,7 +39,9 @@ def command(
     from voxfield.tasks.book.speaker_book import SpeakerBook
     from voxfield.tasks.book.speaker_name import clean_name
 
-    name = clean_name(name)
+    name, items = clean_name(name), expand(inputs, "enroll")
+    choices = Choices(raw, as_json=as_json, quiet=quiet)
+    check(choices, [item.path for item in items])
     speakers = SpeakerBook(book, model=model, threads=threads)
     speakers.check_model()
 
@@ -47,5 +50,4 @@ def command(
         words = f"{done.recording.speech.seconds:.1f} s of speech{'' if done.new else ', known already'}"
         return Answer({"name": name, "new": done.new, **done.recording.to_dict()}, words, done.notes)
 
-    code = one_by_one(expand(inputs, "enroll"), work, raw=raw, as_json=as_json, quiet=quiet)
-    raise typer.Exit(code)
+    raise typer.Exit(one_by_one(items, work, choices))

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.completion import models_for
-from voxfield.cli.jobs import jobs_of
-from voxfield.cli.options import Jobs, Offline
-from voxfield.cli.printable import visible
+from voxfield.cli.jobs import jobs_of, say
+from voxfield.cli.options import Jobs, Offline, names_in
 from voxfield.errors import InputError
 from voxfield.pool import AUTO
 
@@ -48,7 +47,7 @@ def command(
             "dnsmos; of separation: si_sdr, sdr, pesq, stoi, swaps; of speakers: eer, min_dcf, cllr."
         ),
     ] = "",
-    limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.")] = 0,
+    limit: Annotated[int, typer.Option(help="Score only the first so many; 0 for all.", min=0)] = 0,
     cohort: Annotated[
         Path | None, typer.Option(help="Other speakers' vectors, of `voxfield embed -o FILE.npz`, to normalise with.")
     ] = None,
@@ -92,7 +91,7 @@ def command(
         found = _evaluated(recordings, truth, model or "crn-small", measures, limit, options, processes)
     print(file=sys.stderr)
     for row in found.failed:
-        print(visible(f"voxfield: {row['name']}: {row['error']}"), file=sys.stderr)
+        say(f"voxfield: {row['name']}: {row['error']}")
     if as_json:
         print(json.dumps({"model": found.model, **found.summary}))
     else:
@@ -118,13 +117,10 @@ def _evaluated(
     from voxfield.metrics.enhancement import NEEDS
     from voxfield.tasks.evaluation.scoring import evaluate, scoring_for
 
-    chosen = tuple(measures.split(",")) if measures else ()
+    chosen = names_in(measures)
     used = scoring_for(model, chosen, options).measures
     if not measures and "eer" not in used and (absent := [name for name in NEEDS if name not in used]):
-        print(
-            f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'",
-            file=sys.stderr,
-        )
+        say(f"not measured: {', '.join(absent)}; see pip install 'voxfield[metrics,pesq,dnsmos]'")
     return evaluate(recordings, truth, model, chosen, limit=limit, progress=_show, options=options, processes=processes)
 
 

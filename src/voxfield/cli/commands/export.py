@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,7 +29,17 @@ def command(
         raise InputError(f"{out} must end in .onnx")
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists; add --overwrite to replace it")
-    scores = None if measured is None else json.loads(measured.read_text(encoding="utf-8"))
+    scores = None if measured is None else _scores(measured)
     from voxfield.export import export_checkpoint
 
     print(export_checkpoint(checkpoint, out, name, scores, half=half).to_toml())
+
+
+def _scores(path: Path) -> dict[str, Any]:
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"the scores {path} cannot be read: {error}") from error
+    if not isinstance(scores, dict):
+        raise InputError(f"{path} holds no scores; give what `voxfield evaluate --json` prints")
+    return scores

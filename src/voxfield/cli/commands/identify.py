@@ -1,13 +1,14 @@
 """`voxfield identify`: who of the speaker book speaks in a recording."""
 
 import sys
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
 from voxfield.cli.options import AsJson, Book, Inputs, Jobs, Offline, Raw, SpeakerModel, Threads
 from voxfield.pool import AUTO
@@ -41,29 +42,22 @@ def command(
     """
     from voxfield.tasks.book.speaker_book import SpeakerBook
 
+    items, choices = expand(inputs, "identify"), Choices(raw, as_json=as_json, jobs=jobs)
+    check(choices, [item.path for item in items])
     speakers = SpeakerBook(book, model=model, threads=threads)
     if (note := speakers.check_threshold(threshold)) and not as_json:
         print(f"note: {note}", file=sys.stderr)
+    work = partial(_identified, book=book, model=model, threads=threads, threshold=threshold)
+    raise typer.Exit(one_by_one(items, work, choices))
 
-    work = IdentifyWork(book, model, threads, threshold)
-    raise typer.Exit(one_by_one(expand(inputs, "identify"), work, raw=raw, as_json=as_json, jobs=jobs))
 
+def _identified(
+    source: "Source", path: Path, *, book: Path | None, model: str | None, threads: int, threshold: float | None
+) -> Answer:
+    from voxfield.tasks.book.speaker_book import SpeakerBook
 
-@dataclass(frozen=True)
-class IdentifyWork:
-    """Who speaks in one recording."""
-
-    book: Path | None
-    model: str | None
-    threads: int
-    threshold: float | None
-
-    def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.book.speaker_book import SpeakerBook
-
-        speakers = SpeakerBook(self.book, model=self.model, threads=self.threads)
-        found = speakers.identify_source(source, threshold=self.threshold)
-        return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
+    found = SpeakerBook(book, model=model, threads=threads).identify_source(source, threshold=threshold)
+    return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
 
 
 def _words(found: "Identified") -> str:

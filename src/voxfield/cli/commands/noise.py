@@ -1,19 +1,21 @@
 """`voxfield noise`: what noise is in a recording, when, and how loud."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
-from voxfield.cli.openers import check_alone
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
+    from voxfield.tasks.noises.kinds import NoiseKinds
     from voxfield.tasks.noises.timeline import Noise
 
 
@@ -57,49 +59,31 @@ def command(
       voxfield noise recordings/ --json
     """
     from voxfield.tasks.noises.kinds import NoiseKinds
-    from voxfield.tasks.report.document import check_report
     from voxfield.tasks.work import engine_for
 
     items = expand(inputs, "noise")
-    if report is not None:
-        check_alone(len(items), "recording")
-        check_report(report, overwrite=overwrite)
+    choices = Choices(raw, report, overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
+    check(choices, [item.path for item in items])
     engine_for(model, "enhance", threads=threads)  # models that cannot be had are said before any file is opened
-    NoiseKinds(tokenizer, kinds, threads=threads, least_share=least_share)
-    work = NoiseWork(model, tokenizer, kinds, threads, least_share, report, overwrite)
-    raise typer.Exit(one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, jobs=jobs))
+    names = partial(NoiseKinds, tokenizer, kinds, threads=threads, least_share=least_share)
+    names()
+    raise typer.Exit(one_by_one(items, partial(_heard, model=model, names=names, choices=choices), choices))
 
 
-@dataclass(frozen=True)
-class NoiseWork:
-    """What noise is in one recording."""
+def _heard(source: "Source", path: Path, *, model: str, names: Callable[[], "NoiseKinds"], choices: Choices) -> Answer:
+    from voxfield.tasks.noises.report import noise_comparison, write_noise_report
+    from voxfield.tasks.noises.timeline import noise_of
+    from voxfield.tasks.work import engine_for
 
-    model: str
-    tokenizer: str
-    kinds: str
-    threads: int
-    least_share: float | None
-    report: Path | None
-    overwrite: bool
-
-    def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.noises.kinds import NoiseKinds
-        from voxfield.tasks.noises.report import noise_comparison, write_noise_report
-        from voxfield.tasks.noises.timeline import noise_of
-        from voxfield.tasks.work import engine_for
-
-        engine, kinds = (
-            engine_for(self.model, "enhance", threads=self.threads),
-            NoiseKinds(self.tokenizer, self.kinds, threads=self.threads, least_share=self.least_share),
-        )
-        comparison = None if self.report is None else noise_comparison(source.rate_hz, source.channels)
-        found, work = noise_of(source, engine, kinds, watcher=comparison)
-        values = work.to_dict()
-        if self.report is not None and comparison is not None:
-            title = f"Noise in {path.name}"
-            write_noise_report(self.report, comparison, found, work, title=title, overwrite=self.overwrite)
-            values["report"] = str(self.report)
-        return Answer(values, "\n".join([f"{work.audio_s:.1f} s", *_lines(found)]), found.notes)
+    engine = engine_for(model, "enhance", threads=choices.threads)
+    comparison = None if choices.report is None else noise_comparison(source.rate_hz, source.channels)
+    found, work = noise_of(source, engine, names(), watcher=comparison)
+    values = work.to_dict()
+    if choices.report is not None and comparison is not None:
+        title = f"Noise in {path.name}"
+        write_noise_report(choices.report, comparison, found, work, title=title, overwrite=choices.overwrite)
+        values["report"] = str(choices.report)
+    return Answer(values, "\n".join([f"{work.audio_s:.1f} s", *_lines(found)]), found.notes)
 
 
 def _lines(found: "Noise") -> list[str]:

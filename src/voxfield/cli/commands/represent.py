@@ -2,16 +2,17 @@
 
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voxfield.cli.answers import Answer, one_by_one
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
+from voxfield.cli.jobs import say
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
-from voxfield.cli.printable import visible
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def command(
     from voxfield.tasks.representation.representer import layer_named
 
     items = expand(inputs, "represent")
+    choices = Choices(raw, overwrite=overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
+    check(choices, [item.path for item in items])
     engine = representing_engine(model, threads=threads)
     wanted = layer_named(engine.card.interface, engine.card.name, layer)
     with ExitStack() as stack:
@@ -63,38 +66,27 @@ def command(
             if file is not None and frames is not None:
                 file.take(str(path), frames)
 
-        work = RepresentWork(model, threads, wanted.name, out)
-        code = one_by_one(items, work, raw=raw, as_json=as_json, quiet=quiet, to=sys.stderr, jobs=jobs, keep=keep)
+        work = partial(_represented, model=model, threads=threads, layer=wanted.name, out=out)
+        code = one_by_one(items, work, choices, to=sys.stderr, keep=keep)
         if file is not None and (done := file.names):
             file.save([name for item in items if (name := str(item.path)) in done])
             if not quiet:
-                print(
-                    visible(f"frames of {len(done)} recording{'' if len(done) == 1 else 's'} -> {out}"), file=sys.stderr
-                )
+                say(f"frames of {len(done)} recording{'' if len(done) == 1 else 's'} -> {out}")
     raise typer.Exit(code)
 
 
-@dataclass(frozen=True)
-class RepresentWork:
-    """One recording as frames of features, which wait in a file beside `out`."""
+def _represented(
+    source: "Source", path: Path, *, model: str | None, threads: int, layer: str, out: Path | None
+) -> Answer:
+    """The frames wait in a file beside `out`."""
+    from voxfield.tasks.representation.features_file import frames_of
+    from voxfield.tasks.representation.recording import represent_into, representing_engine
 
-    model: str | None
-    threads: int
-    layer: str
-    out: Path | None
-
-    def __call__(self, source: "Source", path: Path) -> Answer:
-        from voxfield.tasks.representation.features_file import frames_of
-        from voxfield.tasks.representation.recording import represent_into, representing_engine
-
-        engine, frames = representing_engine(self.model, threads=self.threads), None
-        if self.out is None:
-            made = represent_into(source, engine, _forget, self.layer)
-        else:
-            made, frames = frames_of(source, engine, self.layer, self.out)
-        words = f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {self.layer}"
-        return Answer(made.to_dict(), words, made.notes, made=frames)
-
-
-def _forget(_: object) -> None:
-    """Nobody asked for the frames."""
+    engine, frames = representing_engine(model, threads=threads), None
+    if out is None:
+        made = represent_into(source, engine, lambda frames: None, layer)
+    else:
+        made, frames = frames_of(source, engine, layer, out)
+    return Answer(
+        made.to_dict(), f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {layer}", made.notes, made=frames
+    )

@@ -1,14 +1,13 @@
 """`voxfield sample`: new noise, drawn code by code from a prior."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from voxfield.cli.jobs import say
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
-from voxfield.cli.printable import visible
 from voxfield.files import refuse_existing
 
 
@@ -76,6 +75,4 @@ def command(
         if as_json:
             print(json.dumps({"output": str(path), "status": "done", "bits": tokens.bits, "notes": notes}))
         if not quiet:
-            print(visible(f"{path}"), file=sys.stderr)
-            for note in notes:
-                print(visible(f"  note: {note}"), file=sys.stderr)
+            say("\n".join([str(path), *(f"  note: {note}" for note in notes)]))

@@ -3,14 +3,15 @@
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import Report
+from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
     AsJson,
@@ -28,7 +29,7 @@ from voxfield.cli.options import (
     model_for,
     number_or_auto,
 )
-from voxfield.cli.recordings import Choices, check, finish, progress_of, work_through
+from voxfield.cli.recordings import finish, progress_of
 from voxfield.errors import InputError
 from voxfield.pool import AUTO
 
@@ -90,8 +91,8 @@ def command(
     format = format or ("wav" if raw_output else "")
     wanted = OutputFormat(format, bitrate, rate, exact=raw_output)
     planned = _planned(inputs, out, format)
-    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs)
-    check(planned, choices)
+    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
+    check(choices, [job.input for job in planned], [job.output for job in planned])
     number = None if speakers is None else number_or_auto("--speakers", speakers)
     if number == AUTO and any(job.output == PIPE for job in planned):
         raise InputError(
@@ -99,58 +100,44 @@ def command(
             "many channels it holds; name a folder with -o FOLDER, or leave out --speakers"
         )
     separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
-    work = SeparateWork(model, number, noise, raw_output, wanted, threads, choices)
-    raise typer.Exit(work_through(planned, work, choices))
+    options = {"speakers": number, "noise": noise, "raw_output": raw_output}
+    work = partial(_separated, model=model, options=options, wanted=wanted, choices=choices)
+    raise typer.Exit(run_jobs(planned, work, choices))
 
 
-@dataclass(frozen=True)
-class SeparateWork:
-    """One recording separated."""
+def _separated(
+    job: Job, report: Report, *, model: str | None, options: dict[str, Any], wanted: "OutputFormat", choices: Choices
+) -> Mapping[str, Any]:
+    from voxfield.audio import FileSink
+    from voxfield.tasks.report.comparison import Comparison
+    from voxfield.tasks.separation.recording import separate_into, separating_engine
 
-    model: str | None
-    speakers: int | str | None
-    noise: str
-    raw_output: bool
-    wanted: "OutputFormat"
-    threads: int
-    choices: Choices
-
-    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.audio import FileSink
-        from voxfield.tasks.report.comparison import Comparison
-        from voxfield.tasks.separation.recording import separate_into, separating_engine
-
-        engine = separating_engine(self.model, self.speakers, threads=self.threads)
-        with open_input(job.input, self.choices.raw) as source, ExitStack() as stack:
-            piped, sources = job.output == PIPE, engine.card.interface.sources
-            paths = [PIPE] if piped else _paths(job.output, sources)
-            channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
-            sinks = []
-            auto = self.speakers == AUTO  # the recording itself may get the first voice's name
-            for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
-                sink = open_output(
-                    path, source, channels=channels, overwrite=self.choices.overwrite, wanted=self.wanted
-                )
-                stack.enter_context(sink)
-                sinks.append(sink)
-            alone = sinks.pop() if auto else None
-            comparison = None
-            if self.choices.report is not None:
-                names = [f"Speaker {number}" for number in range(1, sources + 1)]
-                comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
-            shown = progress_of(source, report)
-            done = separate_into(
-                source, sinks, engine, alone=alone, speakers=self.speakers, noise=self.noise,
-                raw_output=self.raw_output, progress=shown, watcher=comparison,
-            )  # fmt: skip
-            made = done.details
-            facts = {
-                "Voices": f"{made['speakers']} of {sources} ({100 * made['confidence']:.0f} % sure)",
-                "Levels": ", ".join(f"{level:.1f} dB" for level in made["levels_db"]) + " under the loudest",
-            }
-            line = finish(done, self.choices, comparison, f"{job.input.name} separated", facts)
-            written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
-            return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
+    engine = separating_engine(model, options["speakers"], threads=choices.threads)
+    with open_input(job.input, choices.raw) as source, ExitStack() as stack:
+        piped, sources = job.output == PIPE, engine.card.interface.sources
+        paths = [PIPE] if piped else _paths(job.output, sources)
+        channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
+        sinks = []
+        auto = options["speakers"] == AUTO  # the recording itself may get the first voice's name
+        for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
+            sink = open_output(path, source, channels=channels, overwrite=choices.overwrite, wanted=wanted)
+            stack.enter_context(sink)
+            sinks.append(sink)
+        alone = sinks.pop() if auto else None
+        comparison = None
+        if choices.report is not None:
+            names = [f"Speaker {number}" for number in range(1, sources + 1)]
+            comparison = Comparison(source.rate_hz, source.channels, recording="Recording", results=names)
+        shown = progress_of(source, report)
+        done = separate_into(source, sinks, engine, alone=alone, progress=shown, watcher=comparison, **options)
+        made = done.details
+        facts = {
+            "Voices": f"{made['speakers']} of {sources} ({100 * made['confidence']:.0f} % sure)",
+            "Levels": ", ".join(f"{level:.1f} dB" for level in made["levels_db"]) + " under the loudest",
+        }
+        line = finish(done, choices, comparison, f"{job.input.name} separated", facts)
+        written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
+        return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
 
 
 def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:

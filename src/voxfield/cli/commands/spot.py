@@ -1,22 +1,21 @@
 """`voxfield spot`: brief facial expressions in videos."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from voxfield.cli.answers import Answer, answer_all
+from voxfield.cli.choices import Choices, check_one_report
 from voxfield.cli.inputs import Input
-from voxfield.cli.openers import check_alone
 from voxfield.cli.options import AsJson, Jobs, Offline, Overwrite, Quiet, Threads, model_for
 from voxfield.errors import InputError
 from voxfield.files import refuse_existing
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
-    from voxfield.tasks.spotting.peaks import PeakOptions
     from voxfield.tasks.spotting.video import Spotted
 
 
@@ -59,53 +58,38 @@ def command(
 
       voxfield spot cropped/s15/15_0101/ --fps 30 --face whole --json
     """
-    from voxfield.tasks.report.document import PAGE, check_report
     from voxfield.tasks.spotting.peaks import PeakOptions
     from voxfield.tasks.spotting.video import check_face, frames_apart, spotting_engine
 
     check_face(face)
     frames_apart(lasts, 30.0)
     peaks = PeakOptions(least=least)
-    if report is not None:
-        check_alone(len(videos), "video")
-        check_report(report, PAGE, overwrite=overwrite)
+    choices = Choices(None, report, overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
+    check_one_report(choices, len(videos), "video", page_only=True)
     videos = list(dict.fromkeys(videos))
     tables = _tables(videos, out)
     for table in tables.values():
         refuse_existing(table, overwrite)
     spotting_engine(model, threads=threads)  # a model that cannot be had is said before any video is opened
-    work = SpotWork(fps, model, face, lasts, peaks, threads, tables, report, overwrite)
-    items = [Input(video, video) for video in videos]
-    raise typer.Exit(answer_all(items, work, as_json=as_json, quiet=quiet, jobs=jobs))
+    options = {"rate_hz": fps, "face": face, "lasts_s": lasts, "peaks": peaks}
+    work = partial(_spotted, model=model, options=options, tables=tables, choices=choices)
+    raise typer.Exit(answer_all([Input(video, video) for video in videos], work, choices))
 
 
-@dataclass(frozen=True)
-class SpotWork:
-    """What is seen in one video, as a table and a page where they are wanted."""
+def _spotted(
+    video: Path, *, model: str, options: Mapping[str, Any], tables: Mapping[Path, Path], choices: Choices
+) -> Answer:
+    from voxfield.tasks.spotting.report import write_page
+    from voxfield.tasks.spotting.video import spot, spotting_engine
 
-    fps: float | None
-    model: str
-    face: str
-    lasts_s: float
-    peaks: "PeakOptions"
-    threads: int
-    tables: Mapping[Path, Path]
-    report: Path | None
-    overwrite: bool
-
-    def __call__(self, video: Path) -> Answer:
-        from voxfield.tasks.spotting.report import write_page
-        from voxfield.tasks.spotting.video import spot, spotting_engine
-
-        engine = spotting_engine(self.model, threads=self.threads)
-        found = spot(video, rate_hz=self.fps, model=engine, face=self.face, lasts_s=self.lasts_s, peaks=self.peaks)
-        values = found.to_dict()
-        if video in self.tables:
-            values["output"] = str(found.save(self.tables[video], overwrite=self.overwrite))
-        if self.report is not None:
-            write_page(self.report, found, title=f"{video.name}: expressions", overwrite=self.overwrite)
-            values["report"] = str(self.report)
-        return Answer(values, _words(found), found.notes)
+    found = spot(video, model=spotting_engine(model, threads=choices.threads), **options)
+    values = found.to_dict()
+    if video in tables:
+        values["output"] = str(found.save(tables[video], overwrite=choices.overwrite))
+    if choices.report is not None:
+        write_page(choices.report, found, title=f"{video.name}: expressions", overwrite=choices.overwrite)
+        values["report"] = str(choices.report)
+    return Answer(values, _words(found), found.notes)
 
 
 def _words(found: "Spotted") -> str:

@@ -1,16 +1,17 @@
 """`voxfield tokenize`: recordings and images as files of codes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, expand, plan
-from voxfield.cli.jobs import Report
+from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
-from voxfield.cli.recordings import Choices, check, progress_of, work_through
+from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError
 from voxfield.pool import AUTO
 
@@ -41,34 +42,25 @@ def command(
     planned = plan(expand(inputs, "tokens", out), out, "tokens", "npz")
     if any(job.output == PIPE for job in planned):
         raise InputError("tokens are written to a file; name one with -o FILE.npz")
-    choices = Choices(raw, None, overwrite, skip_existing, as_json, quiet, jobs)
-    check(planned, choices)
-    raise typer.Exit(work_through(planned, TokenizeWork(model, threads, choices), choices))
+    choices = Choices(raw, None, overwrite, skip_existing, as_json, quiet, jobs, threads)
+    check(choices, [job.input for job in planned], [job.output for job in planned])
+    raise typer.Exit(run_jobs(planned, partial(_tokenized, model=model, choices=choices), choices))
 
 
-@dataclass(frozen=True)
-class TokenizeWork:
-    """One recording or image as a file of tokens."""
+def _tokenized(job: Job, report: Report, *, model: str, choices: Choices) -> Mapping[str, Any]:
+    from voxfield.tasks.tokens.image import SUFFIXES, tokenize_image
+    from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
+    from voxfield.tasks.tokens.token_file import save_tokens
 
-    model: str
-    threads: int
-    choices: Choices
-
-    def __call__(self, job: Job, report: Report) -> Mapping[str, Any]:
-        from voxfield.tasks.tokens.image import SUFFIXES, tokenize_image
-        from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
-        from voxfield.tasks.tokens.token_file import save_tokens
-
-        overwrite = self.choices.overwrite
-        if job.input.suffix.lower() in SUFFIXES:
-            tokens, notes = tokenize_image(job.input, model=self.model, threads=self.threads)
-            save_tokens(job.output, tokens, overwrite=overwrite)
-            said = {**tokens.to_dict(), "notes": list(notes)}
-        else:
-            engine = sound_tokenizer(self.model, threads=self.threads)
-            with open_input(job.input, self.choices.raw) as source:
-                work = tokenize_to(job.output, source, engine, progress_of(source, report), overwrite=overwrite)
-            said = work.to_dict()
-        used, perplexity = said["used"], said["perplexity"]
-        note = f"{said['bits']:.0f} bits; {100 * used:.0f} % of the codes are used, perplexity {perplexity:.0f}"
-        return {**said, "notes": [*said["notes"], note]}
+    if job.input.suffix.lower() in SUFFIXES:
+        tokens, notes = tokenize_image(job.input, model=model, threads=choices.threads)
+        save_tokens(job.output, tokens, overwrite=choices.overwrite)
+        said = {**tokens.to_dict(), "notes": list(notes)}
+    else:
+        engine = sound_tokenizer(model, threads=choices.threads)
+        with open_input(job.input, choices.raw) as source:
+            shown = progress_of(source, report)
+            said = tokenize_to(job.output, source, engine, shown, overwrite=choices.overwrite).to_dict()
+    used, perplexity = said["used"], said["perplexity"]
+    note = f"{said['bits']:.0f} bits; {100 * used:.0f} % of the codes are used, perplexity {perplexity:.0f}"
+    return {**said, "notes": [*said["notes"], note]}

@@ -22,7 +22,7 @@ from voxfield.export.convert.program import TOLERANCE
 from voxfield.export.convert.programs import PROGRAMS, looks_like
 from voxfield.models import architecture
 from voxfield.train.checkpoint import restore
-from voxfield.train.recipe import build
+from voxfield.values import build
 
 
 @dataclass(frozen=True)

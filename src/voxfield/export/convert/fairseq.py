@@ -9,18 +9,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from voxfield.errors import CheckpointError, InputError, RecipeError
+from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
-from voxfield.export.convert.program import Made, Program, relative_difference
+from voxfield.export.convert.program import Made, Program, configured, proved
 from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 from voxfield.train.checkpoint import restore
-from voxfield.train.recipe import build, parse_override
 
 NAMES = (  # (pattern of theirs, ours)
     (r"feature_extractor\.conv_layers\.(\d+)\.0\.weight", "encoder.layers.{}.conv.weight"),
@@ -57,18 +55,22 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
     net = Wav2Vec(config).eval()
     tensors = _renamed(content.tensors, config)
     restore(net, tensors, str(content.path))
-    proofs = {}
-    with torch.no_grad():
-        for output in ("z", "c"):
-            for what, source, wanted in content.pairs("source", output):
-                z, c, _ = net.layers(source.reshape(len(source), 1, -1))
-                proofs[f"{what}, {output}"] = relative_difference(z if output == "z" else c, wanted)
+    proofs = {
+        f"{what}, {output}": difference
+        for at, output in enumerate(("z", "c"))
+        for what, difference in proved(content.pairs("source", output), partial(_layer, net, at)).items()
+    }
     card = {
         "task": "represent",
         "architecture": "wav2vec",
         "summary": f"{config.channels} features of z and of c, wav2vec converted from fairseq",
     }
     return Made(net, card, proofs, assumed)
+
+
+def _layer(net: Wav2Vec, at: int, source: Tensor) -> Tensor:
+    z, c, _ = net.layers(source.reshape(len(source), 1, -1))
+    return (z, c)[at]
 
 
 def _configure(content: Checkpoint, overrides: Sequence[str]) -> tuple[Wav2VecConfig, tuple[str, ...]]:
@@ -90,17 +92,8 @@ def _configure(content: Checkpoint, overrides: Sequence[str]) -> tuple[Wav2VecCo
     for theirs, (ours, values) in CHOICES.items():
         if settings.get(theirs) is not None:
             known[ours] = values[bool(settings[theirs])]
-    try:
-        known |= dict(parse_override(override) for override in overrides)
-        assumed = {
-            key: value
-            for key, value in {**HABITS, "encoder_strides": [max(kernel // 2, 1) for kernel in encoder]}.items()
-            if key not in known
-        }
-        config = build(Wav2VecConfig, asdict(Wav2VecConfig()) | assumed | known, "--set")
-    except RecipeError as error:
-        raise InputError(str(error)) from error
-    return config, tuple(f"{key}={_text(value)}" for key, value in assumed.items())
+    habits = {**HABITS, "encoder_strides": [max(kernel // 2, 1) for kernel in encoder]}
+    return configured(Wav2VecConfig, known, habits, overrides)
 
 
 def _kernels(content: Checkpoint, pattern: str) -> tuple[int, ...]:
@@ -149,10 +142,6 @@ def _renamed(theirs: Mapping[str, Tensor], config: Wav2VecConfig) -> dict[str, T
             ours = ours.replace(".conv", f".conv{causal}")
         found[ours.format(*match.groups())] = tensor[:, :, 0] if name.endswith("project_to_steps.weight") else tensor
     return found
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 FAIRSEQ = Program(r"^feature_aggregator\.conv_layers\.", make)

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
-from voxfield.export.convert.keras_layers import KerasLayers, Row, configured
+from voxfield.export.convert.keras_layers import KerasLayers, Row
 from voxfield.export.convert.keras_layouts import Variables, convolution, dense, depthwise, lstm, norm
 from voxfield.export.convert.keras_order import named_by_order
-from voxfield.export.convert.program import Made, Program, relative_difference
+from voxfield.export.convert.program import Made, Program, configured, proved
 from voxfield.models.crn import CrnConfig, CrnEnhancer
 from voxfield.models.mean_spot import MeanSpot, MeanSpotConfig
 from voxfield.models.mobilenet import LAST, PAIRS, STEM, MobileNet, MobileNetConfig
@@ -160,12 +160,8 @@ def _mean_spot(layers: KerasLayers, content: Checkpoint, overrides: Sequence[str
         rows += _block("merge.4", convolutions[-4:], norms[-4:], linear[-3:])
     net = MeanSpot(config).eval()
     restore(net, layers.weights(rows), str(content.path))
-    proofs = {}
-    with torch.no_grad():
-        for what, image, wanted in _flow_cases(content):
-            proofs[what] = relative_difference(net(image), wanted)
     card = {"task": "spot", "architecture": "mean-spot", "summary": "score of a frame, converted from Keras"}
-    return Made(net, card, proofs, assumed)
+    return Made(net, card, proved(_flow_cases(content), net), assumed)
 
 
 def _block(ours: str, convolutions: Sequence[str], norms: Sequence[str], linear: Sequence[str]) -> Iterator[Row]:
@@ -228,11 +224,7 @@ def _crn(layers: KerasLayers, content: Checkpoint, overrides: Sequence[str]) -> 
         rows += [(name, f"{side}_norms.{i}", norm) for i, name in enumerate(its_norms)]
     net = CrnEnhancer(config).eval()
     restore(net.crn, channels_first(layers.weights(rows), len(recurrent), bands, filters), str(content.path))
-    proofs = {}
-    with torch.no_grad():
-        for what, magnitude, wanted in content.pairs("x", "output"):
-            estimate = net.crn(magnitude.permute(0, 3, 2, 1))[0].permute(0, 3, 2, 1)
-            proofs[what] = relative_difference(estimate, wanted)
+    proofs = proved(content.pairs("x", "output"), lambda x: net.crn(x.permute(0, 3, 2, 1))[0].permute(0, 3, 2, 1))
     card = {"task": "enhance", "architecture": "crn", "summary": "speech enhancement, converted from Keras"}
     return Made(net, card, proofs, assumed, () if layers.settings else (UNSEEN,))
 
@@ -285,10 +277,7 @@ def _sized(layers: KerasLayers, key: str) -> dict[str, int]:
 
 
 def _image_network(net: nn.Module, architecture: str, content: Checkpoint, assumed: tuple[str, ...]) -> Made:
-    proofs = {}
-    with torch.no_grad():
-        for what, image, wanted in content.pairs("x", "output"):
-            proofs[what] = relative_difference(net(image.permute(0, 3, 1, 2)), wanted)
+    proofs = proved(content.pairs("x", "output"), lambda image: net(image.permute(0, 3, 1, 2)))
     scored = bool(net.config.classes)  # type: ignore[union-attr]
     summary = f"{'classes' if scored else 'embedding'} of an image, converted from Keras"
     card = {"task": "classify" if scored else "embed", "architecture": architecture, "summary": summary}

@@ -7,10 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from voxfield.errors import CheckpointError, InputError, RecipeError
+from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import KERAS_LAYERS, Checkpoint
 from voxfield.export.convert.keras_layouts import Layout
-from voxfield.train.recipe import build, parse_override
 
 Row = tuple[str, str, Layout]  # their layer, our module, how its weights are turned
 
@@ -93,25 +92,3 @@ class KerasLayers:
             except KeyError as error:
                 raise CheckpointError(f"the layer {theirs} of {self.path} has no {error}") from error
         return weights
-
-
-def configured(
-    kind: type, known: Mapping[str, Any], habits: Mapping[str, Any], overrides: Sequence[str]
-) -> tuple[Any, tuple[str, ...]]:
-    """(Configuration, what of `habits` had to be assumed): known values first, overrides before all.
-
-    Raises:
-        InputError: an override is not `key=value` of the configuration.
-        CheckpointError: the values make no network.
-    """
-    try:
-        given = dict(parse_override(text) for text in overrides)
-        build(kind, given, "--set")
-    except RecipeError as error:
-        raise InputError(str(error)) from error
-    assumed = {key: value for key, value in habits.items() if key not in known and key not in given}
-    try:
-        config: Any = build(kind, {**known, **assumed, **given}, "the checkpoint")
-    except (RecipeError, InputError) as error:
-        raise CheckpointError(f"no network of ours has these sizes: {error}") from error
-    return config, tuple(f"{key}={str(value).lower()}" for key, value in assumed.items())

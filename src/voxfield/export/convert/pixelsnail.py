@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from voxfield.errors import CheckpointError, InputError, RecipeError
+from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
-from voxfield.export.convert.program import Made, relative_difference
+from voxfield.export.convert.program import Made, configured, relative_difference
 from voxfield.export.convert.speakers import numbered, renamed
 from voxfield.models.pixelsnail import PixelSnail, PixelSnailConfig
 from voxfield.train.checkpoint import restore
-from voxfield.train.recipe import build, parse_override
 
 MASKED = r"blocks\.\d+\.resblocks\.\d+\.conv[12]\.conv\.conv"  # each becomes two: rows before, and columns on the left
 BIASES = {"horizontal.conv.conv.bias": "rows.row_bias", "vertical.conv.conv.bias": "rows.column_bias"}
@@ -75,11 +73,7 @@ def make_prior(content: Checkpoint, overrides: Sequence[str]) -> Made:
         "hint_kernel": hint.shape[3] if hint is not None else 3,
         "hint_rows": hint.shape[2] if hint is not None else 3,
     }
-    try:
-        given = dict(parse_override(override) for override in overrides)
-        config: Any = build(PixelSnailConfig, asdict(PixelSnailConfig()) | known | given, "--set")
-    except RecipeError as error:
-        raise InputError(str(error)) from error
+    config, assumed = configured(PixelSnailConfig, known, {"heads": PixelSnailConfig().heads}, overrides)
     net = PixelSnail(config).eval()
     restore(net, renamed(_plain(tensors, config), NAMES, net.state_dict()), str(content.path))
     card = {
@@ -88,7 +82,7 @@ def make_prior(content: Checkpoint, overrides: Sequence[str]) -> Made:
         "summary": f"how likely each code of a map of {config.rows} x {config.columns} is, "
         "PixelSNAIL converted from rosinality",
     }
-    return Made(net, card, _proofs(content, net), () if "heads" in given else (f"heads={config.heads}",))
+    return Made(net, card, _proofs(content, net), assumed)
 
 
 def _plain(theirs: dict[str, Tensor], config: PixelSnailConfig) -> dict[str, Tensor]:

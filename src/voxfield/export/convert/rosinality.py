@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from voxfield.errors import InputError, RecipeError
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.pixelsnail import make_prior
-from voxfield.export.convert.program import Made, Program, relative_difference
+from voxfield.export.convert.program import Made, Program, configured, proved
 from voxfield.export.convert.speakers import numbered, renamed
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.train.checkpoint import restore
-from voxfield.train.recipe import build, parse_override
 
 STACKS = {"enc_b": "encoders.0", "enc_t": "encoders.1", "dec_t": "hints.0", "dec": "decoder"}
 NAMES = [
@@ -53,22 +49,15 @@ def make_autoencoder(content: Checkpoint, overrides: Sequence[str]) -> Made:
         "code_size": codebook.shape[0],
         "codes": codebook.shape[1],
     }
-    try:
-        given = dict(parse_override(override) for override in overrides)
-        config: Any = build(Vqvae2Config, asdict(Vqvae2Config()) | known | given, "--set")
-    except RecipeError as error:
-        raise InputError(str(error)) from error
+    config, assumed = configured(Vqvae2Config, known, {"image_px": Vqvae2Config().image_px}, overrides)
     net = Vqvae2(config).eval()
     restore(net, _ours(content.tensors, net), str(content.path))
-    with torch.no_grad():
-        proofs = {what: relative_difference(net(x), y) for what, x, y in content.pairs("image", "reconstruction")}
     card = {
         "task": "tokens",
         "architecture": "vqvae2",
         "summary": f"images of {config.image_px} x {config.image_px} as codes, VQ-VAE-2 converted from rosinality",
     }
-    assumed = () if "image_px" in given else (f"image_px={config.image_px}",)
-    return Made(net, card, proofs, assumed, _notes(content))
+    return Made(net, card, proved(content.pairs("image", "reconstruction"), net), assumed, _notes(content))
 
 
 def _ours(theirs: dict[str, Tensor], net: Vqvae2) -> dict[str, Tensor]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from voxfield.errors import CheckpointError, InputError, RecipeError
+from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
-from voxfield.export.convert.program import Made, relative_difference
+from voxfield.export.convert.program import Made, configured, proved
 from voxfield.train.checkpoint import restore
-from voxfield.train.recipe import build, parse_override
 
 Table = Sequence[tuple[str, str]]  # (pattern of their name without what follows its last dot, our name)
 
@@ -22,7 +20,7 @@ Table = Sequence[tuple[str, str]]  # (pattern of their name without what follows
 def made(
     architecture: str,
     network: type[nn.Module],
-    config: type,
+    config: Any,
     known: Mapping[str, Any],
     table: Table,
     content: Checkpoint,
@@ -30,9 +28,9 @@ def made(
     *,
     summary: str,
     ignored: str = r"$^",
-    cases: tuple[str, str] = ("feats", "embedding"),
 ) -> Made:
-    """A speaker network with another program's weights, proved on the pairs that the file holds, if any.
+    """A speaker network with another program's weights, proved on the pairs `feats` (B, T, bands) and `embedding` that
+    the file holds, if any.
 
     Args:
         architecture: name of it.
@@ -43,28 +41,20 @@ def made(
         overrides: `key=value` of the configuration.
         summary: for the card.
         ignored: pattern of names that are no part of the network, such as the projection of the training.
-        cases: names of input (B, T, bands) and output in stored cases.
 
     Raises:
         CheckpointError: tensors are missing, left over or of another shape.
         InputError: an override that is no `key=value` of the configuration.
     """
-    try:
-        given = dict(parse_override(override) for override in overrides)
-        made_config: Any = build(config, asdict(config()) | dict(known) | given, "--set")
-    except RecipeError as error:
-        raise InputError(str(error)) from error
+    made_config, assumed = configured(config, known, {"features": config().features}, overrides)
     net = network(made_config).eval()
     kept = {name: tensor for name, tensor in content.tensors.items() if not re.search(ignored, name)}
     restore(net, renamed(kept, table, net.state_dict()), str(content.path))
-    proofs = {}
-    with torch.no_grad():
-        for what, features, wanted in content.pairs(*cases):
-            proofs[what] = relative_difference(net(features.transpose(1, 2)), wanted.reshape(len(features), -1))
+    pairs = ((what, x, wanted.reshape(len(x), -1)) for what, x, wanted in content.pairs("feats", "embedding"))
+    proofs = proved(pairs, lambda features: net(features.transpose(1, 2)))
     dropped = len(content.tensors) - len(kept)
     notes = (f"left out, as it belongs to training alone: {dropped} tensor{'s' * (dropped > 1)}",) if dropped else ()
     card = {"task": "embed", "architecture": architecture, "summary": summary}
-    assumed = () if "features" in {**known, **given} else (f"features={made_config.features}",)
     return Made(net, card, proofs, assumed, notes)
 
 

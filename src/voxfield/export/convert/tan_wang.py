@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 from voxfield.errors import CheckpointError, InputError
 from voxfield.export.convert.checkpoint import Checkpoint
-from voxfield.export.convert.program import Made, Program, relative_difference
+from voxfield.export.convert.program import Made, Program, proved
 from voxfield.models.crn import CrnConfig, CrnEnhancer
 from voxfield.train.checkpoint import restore
 
@@ -29,11 +28,8 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
         raise InputError(f"--set {overrides[0]}: the CRN of Tan & Wang has one configuration; leave --set out")
     net = CrnEnhancer(CONFIG).eval()
     restore(net.crn, ours_from(content.tensors), str(content.path))
-    proofs = {}
-    with torch.no_grad():
-        for what, magnitude, wanted in content.pairs("magnitude", "estimate"):
-            estimate = net.crn(magnitude.transpose(1, 2)[:, None])[0][:, 0].transpose(1, 2)
-            proofs[what] = relative_difference(estimate, wanted)
+    cases = content.pairs("magnitude", "estimate")
+    proofs = proved(cases, lambda x: net.crn(x.transpose(1, 2)[:, None])[0][:, 0].transpose(1, 2))
     summary = "speech enhancement, converted from a checkpoint of the authors of the CRN"
     return Made(net, {"task": "enhance", "architecture": "crn", "summary": summary}, proofs)
 

@@ -17,7 +17,7 @@ from voxfield.export.convert.program import Made, Program, relative_difference
 from voxfield.export.convert.settings import Setting
 from voxfield.models.conv_tasnet import ConvTasNet, ConvTasNetConfig
 from voxfield.nn.streaming import State, run
-from voxfield.train.recipe import build, parse_override
+from voxfield.values import build, parse_override
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,6 @@ class NoiseQuery(Options):
     )
 
 
-class TokensQuery(Options):
-    """Options of `tokens`."""
-
-
 def _namers(query: NoiseQuery, catalogue: Catalogue) -> tuple[Engine, NoiseKinds]:
     models = catalogue.engine(query.tokenizer), catalogue.engine(query.kinds)
     kinds = NoiseKinds(*models, least_share=query.least_share)
@@ -43,11 +39,11 @@ def _noise(asked: Asked, query: NoiseQuery) -> Mapping[str, Any]:
     return {**found.to_dict(), "duration_s": round(work.audio_s, 3), "notes": list(work.notes)}
 
 
-def _tokenizer(query: TokensQuery, catalogue: Catalogue) -> Engine:
+def _tokenizer(query: Options, catalogue: Catalogue) -> Engine:
     return sound_tokenizer(catalogue.engine(query.model or TOKENIZER))
 
 
-def _tokens(asked: Asked, query: TokensQuery) -> Mapping[str, Any]:
+def _tokens(asked: Asked, query: Options) -> Mapping[str, Any]:
     with asked.source("file") as source:
         made, work = tokenize_source(source, _tokenizer(query, asked.catalogue))
     return {"codes": made.codes[0].tolist(), "duration_s": round(work.audio_s, 3), **work.details}
@@ -74,7 +70,7 @@ NOISE = Verb(
 TOKENS = Verb(
     "tokens",
     "A recording as tokens.",
-    TokensQuery,
+    Options,
     _tokenizer,
     _tokens,
     {"codes": [[3, 17, 17, 250]], "model": "noise-vqvae.v1", "codebook": 512, "duration_s": 0.26},

@@ -10,18 +10,17 @@ from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.verbs.verb import Asked, Options, Verb
 from voxfield.tasks import embedding_engine
 from voxfield.tasks.diarization.recording import SpeakerCount, diarize_source
+from voxfield.tasks.speakers.calibration import Calibration
 from voxfield.tasks.speakers.embedding import Embedded, embed_source
 from voxfield.tasks.speakers.verification import check_threshold, compared
-
-
-class EmbedQuery(Options):
-    """Options of `embed`."""
 
 
 class VerifyQuery(Options):
     """Options of `verify`."""
 
-    threshold: float | None = Field(None, description="Cosine from which on the answer is: the same speaker.")
+    threshold: float | None = Field(
+        None, description="Cosine from which on the answer is: the same speaker; the model's own decision without it."
+    )
 
 
 class DiarizeQuery(Options):
@@ -47,7 +46,7 @@ def _embedded(asked: Asked, name: str, engine: Engine) -> Embedded:
         return embed_source(source, engine)[0]
 
 
-def _embed(asked: Asked, query: EmbedQuery) -> Mapping[str, Any]:
+def _embed(asked: Asked, query: Options) -> Mapping[str, Any]:
     made = _embedded(asked, "file", _engine(query, asked.catalogue))
     return {"vector": made.vector.tolist(), "model": made.model, **made.to_dict()}
 
@@ -60,7 +59,7 @@ def _check_verify(query: VerifyQuery, catalogue: Catalogue) -> None:
 def _verify(asked: Asked, query: VerifyQuery) -> Mapping[str, Any]:
     engine = _engine(query, asked.catalogue)
     first, second = (_embedded(asked, name, engine) for name in ("first", "second"))
-    return compared(first, second, query.threshold).to_dict()
+    return compared(first, second, query.threshold, Calibration.of(engine.card)).to_dict()
 
 
 def _count(query: DiarizeQuery, catalogue: Catalogue) -> SpeakerCount:
@@ -89,7 +88,7 @@ _ONE = {"duration_s": 3.2, "speech_s": 2.4, "level_db": -26.1, "notes": []}
 EMBED = Verb(
     "embed",
     "The voice of a recording as a vector.",
-    EmbedQuery,
+    Options,
     _engine,
     _embed,
     {"vector": [0.12, -0.57], "model": "ecapa.v1", **_ONE},

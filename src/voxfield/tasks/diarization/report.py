@@ -4,12 +4,11 @@ from html import escape
 from pathlib import Path
 
 from voxfield.audio import Resampler
-from voxfield.files import written_whole
 from voxfield.protocols import Array
 from voxfield.tasks.diarization.recording import Diarized
 from voxfield.tasks.report import player, plots
 from voxfield.tasks.report.comparison import Track
-from voxfield.tasks.report.document import PAGE, check_report
+from voxfield.tasks.report.document import facts_table, save_page
 from voxfield.tasks.report.picture import brightest, shade
 from voxfield.webpage import html_page
 
@@ -49,12 +48,9 @@ def write_page(
         facts: what else to say, shown as a table in this order.
 
     Raises:
-        InputError: see `check_report`.
-        OutputError: the file exists and may not be replaced, or cannot be written.
+        InputError, OutputError: see `save_page`.
     """
-    check_report(path, PAGE, overwrite=overwrite)
-    with written_whole(path, overwrite=overwrite) as partial:
-        partial.write_text(page(made, heard, title=title, facts=facts), encoding="utf-8", errors="replace")
+    save_page(path, page(made, heard, title=title, facts=facts), overwrite=overwrite)
 
 
 def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) -> str:
@@ -66,7 +62,6 @@ def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) 
     pictured = heard.track.picture.power()
     spectrogram = plots.spectrogram(shade(pictured, brightest(pictured)), "the recording", duration_s, RATE_HZ / 2)
     facts = {"Duration": f"{made.duration_s:.2f} s"} | facts
-    details = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
     body = f"""<h1>{escape(title)}</h1>
 {player.controls(["Recording"], [0.0], min(duration_s, PLAYED_S), duration_s)}
 <figure id="timeline"><figcaption>Who speaks when</figcaption>
@@ -79,7 +74,7 @@ def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) 
 <h2>Turns</h2>
 {_turns(made)}
 <h2>Details</h2>
-<table>{details}</table>"""
+{facts_table(facts)}"""
     style = plots.STYLE + player.STYLE + _STYLE + f".timeline{{--high:{_LANE_PX * max(1, len(lanes))}px}}"
     return html_page(title, body, style=style, script=player.SCRIPT)
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array
+from voxfield.samples import QUIET_DB, power_db
 from voxfield.tasks.work import Processor
-
-_QUIET_DB = -120.0
 
 
 class Live:
@@ -46,7 +45,7 @@ class Live:
         self._thread = Thread(target=self._work, daemon=True)
         self.enhanced = True
         self.underruns = self.dropped = 0
-        self.levels_db = (_QUIET_DB, _QUIET_DB)
+        self.levels_db = (QUIET_DB, QUIET_DB)
         self.error: Exception | None = None
 
     @property
@@ -118,5 +117,4 @@ class Live:
 
 
 def _db(samples: Array) -> float:
-    power = float(np.square(samples, dtype=np.float64).mean()) if samples.size else 0.0
-    return max(_QUIET_DB, 10 * float(np.log10(power + 1e-12)))
+    return power_db(float(np.square(samples, dtype=np.float64).mean()) if samples.size else 0.0)

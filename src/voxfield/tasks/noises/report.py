@@ -6,7 +6,7 @@ from pathlib import Path
 from voxfield.tasks.noises.timeline import Noise, Stretch
 from voxfield.tasks.report import plots
 from voxfield.tasks.report.comparison import Comparison
-from voxfield.tasks.report.document import write_report
+from voxfield.tasks.report.document import facts_of, write_report
 from voxfield.tasks.work import Work
 
 TRACKS = ("Speech", "Noise")
@@ -26,9 +26,7 @@ def write_noise_report(
     Raises:
         InputError, OutputError: see `voxfield.tasks.report.document.check_report`.
     """
-    facts = {"Models": ", ".join(noise.models)}
-    facts["Work"] = f"{work.seconds:.2f} s (real-time factor {work.real_time_factor:.4f})"
-    facts |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(noise.notes)}
+    facts = facts_of(work, {"Models": ", ".join(noise.models)})
     write_report(path, comparison, title=title, facts=facts, more=_section(noise, work.audio_s), overwrite=overwrite)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from voxfield.audio import BLOCK_SAMPLES, Given, SampleQueue, Source, open_source
 from voxfield.protocols import Array, Engine
+from voxfield.samples import power_db
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.enhancement.recording import DEFAULT_MODEL
 from voxfield.tasks.noises.kinds import KINDS, TOKENIZER, KindStream, NoiseKinds
@@ -179,7 +180,7 @@ class NoiseMeter:
 
     def _step(self, start_s: float, end_s: float, shares: Array, speech: float, noise: float) -> Stretch:
         kind, share = self._kinds.named(shares)
-        level_db, speech_db = _db(noise), _db(speech)
+        level_db, speech_db = power_db(noise), power_db(speech)
         if level_db < SILENT_DB:
             kind, share = QUIET, 1.0
         return Stretch(start_s, end_s, kind, share, level_db, None if speech_db < SILENT_DB else speech_db - level_db)
@@ -227,10 +228,6 @@ def _joined(steps: Sequence[Stretch]) -> Stretch:
         steps[0],
         end_s=steps[-1].end_s,
         share=float(np.average([step.share for step in steps], weights=np.maximum(seconds, 1e-9))),
-        level_dbfs=_db(float(np.average(noise, weights=np.maximum(seconds, 1e-9)))),
-        snr_db=_db(speech) - _db(under) if spoken.any() else None,
+        level_dbfs=power_db(float(np.average(noise, weights=np.maximum(seconds, 1e-9)))),
+        snr_db=power_db(speech) - power_db(under) if spoken.any() else None,
     )
-
-
-def _db(power: float) -> float:
-    return max(-120.0, 10 * float(np.log10(power + 1e-30)))

@@ -7,9 +7,9 @@ import numpy as np
 
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array
+from voxfield.samples import QUIET_DB, power_db
 from voxfield.tasks.report.picture import Spectrogram
 
-QUIET_DB = -120.0  # what digital silence is shown as
 _FRAME_S = 0.1
 _MOST_DB = 20.0  # of a gain that matches levels: an empty output stays quiet
 
@@ -32,7 +32,7 @@ class Levels:
         """Levels from those of the frames and the largest sample."""
         sounding = [level for level in frames_db if level > QUIET_DB] or [QUIET_DB]
         noise_db, speech_db = (float(np.percentile(sounding, share)) for share in (10, 95))
-        return cls(tuple(frames_db), noise_db, speech_db, _db(peak**2))
+        return cls(tuple(frames_db), noise_db, speech_db, power_db(peak**2))
 
 
 class LevelMeter:
@@ -51,13 +51,13 @@ class LevelMeter:
         whole = self._pending.shape[1] // self._frame_samples * self._frame_samples
         frames = self._pending[:, :whole].reshape(len(samples), -1, self._frame_samples)
         self._pending = self._pending[:, whole:]
-        self._frames_db += [_db(float(power)) for power in np.square(frames).mean(axis=(0, 2))]
+        self._frames_db += [power_db(float(power)) for power in np.square(frames).mean(axis=(0, 2))]
 
     def levels(self) -> Levels:
         """Levels so far; a recording shorter than a frame is one frame."""
         frames_db = list(self._frames_db)
         if not frames_db and self._pending.shape[1]:
-            frames_db = [_db(float(np.square(self._pending).mean()))]
+            frames_db = [power_db(float(np.square(self._pending).mean()))]
         return Levels.of(frames_db, self._peak)
 
 
@@ -154,7 +154,3 @@ def matching_gains_db(levels: Sequence[Levels]) -> list[float]:
     ]
     above = max(0.0, *(gain + level.peak_db for gain, level in zip(gains, levels, strict=True)))
     return [gain - above for gain in gains]
-
-
-def _db(power: float) -> float:
-    return max(QUIET_DB, 10 * float(np.log10(power + 1e-30)))

@@ -1,14 +1,16 @@
 """A comparison as one page that stands alone: player, spectrograms, levels; or as a picture."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from voxfield.errors import InputError
 from voxfield.files import refuse_existing, written_whole
+from voxfield.samples import QUIET_DB
 from voxfield.tasks.report import player, plots
-from voxfield.tasks.report.comparison import QUIET_DB, Comparison, Levels, matching_gains_db
+from voxfield.tasks.report.comparison import Comparison, Levels, matching_gains_db
 from voxfield.tasks.report.picture import Pixels, brightest, png, shade, stacked
+from voxfield.tasks.work import Work
 from voxfield.webpage import html_page
 
 PAGE = (".html",)
@@ -41,13 +43,40 @@ def write_report(
     Raises:
         InputError, OutputError: see `check_report`, or it cannot be written.
     """
-    check_report(path, overwrite=overwrite)
     if path.suffix.lower() == ".png":
-        content = png(stacked(_shaded(comparison)))
-    else:
-        content = page(comparison, title=title, facts=facts, more=more).encode(errors="replace")
+        check_report(path, overwrite=overwrite)
+        with written_whole(path, overwrite=overwrite) as part:
+            part.write_bytes(png(stacked(_shaded(comparison))))
+        return
+    save_page(path, page(comparison, title=title, facts=facts, more=more), PAGE_OR_PICTURE, overwrite=overwrite)
+
+
+def save_page(path: Path, content: str, suffixes: Sequence[str] = PAGE, *, overwrite: bool = False) -> None:
+    """Write a page.
+
+    Raises:
+        InputError, OutputError: see `check_report`, or it cannot be written.
+    """
+    check_report(path, suffixes, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as part:
-        part.write_bytes(content)
+        part.write_text(content, encoding="utf-8", errors="replace")
+
+
+def facts_of(work: Work, facts: Mapping[str, str]) -> dict[str, str]:
+    """What a report says of the work: these facts, the time that it took, and each note."""
+    spent = {"Work": f"{work.seconds:.2f} s (real-time factor {work.real_time_factor:.4f})"}
+    return {**facts, **spent, **notes_of(work.notes)}
+
+
+def notes_of(notes: Sequence[str]) -> dict[str, str]:
+    """A row for each note."""
+    return {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(notes)}
+
+
+def facts_table(facts: Mapping[str, str]) -> str:
+    """Facts, in plain text, as a table."""
+    rows = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
+    return f'<table class="facts">{rows}</table>'
 
 
 def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "") -> str:
@@ -74,7 +103,6 @@ def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str
         rows.append(("Removed", removed))
         facts = {"Noise reduction": f"{max(0.0, levels[0].noise_db - levels[1].noise_db):.1f} dB in pauses"} | facts
     facts = {"Duration": f"{duration_s:.2f} s at {rate_hz} Hz"} | facts
-    table = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
     body = f"""<h1>{escape(title)}</h1>
 {player.controls(names, gains_db, played_s, duration_s)}
 {"".join(figures)}
@@ -87,7 +115,7 @@ def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str
 <p><small>Of frames of 100 ms that are not digital silence, speech is the 95th percentile and pauses are the 10th:
 estimates, which hold where speech has pauses.</small></p>
 <h2>Details</h2>
-<table class="facts">{table}</table>"""
+{facts_table(facts)}"""
     return html_page(title, body, style=plots.STYLE + player.STYLE + _STYLE, script=player.SCRIPT)
 
 

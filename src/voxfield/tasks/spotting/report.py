@@ -3,9 +3,8 @@
 from html import escape
 from pathlib import Path
 
-from voxfield.files import written_whole
 from voxfield.tasks.report import plots
-from voxfield.tasks.report.document import PAGE, check_report
+from voxfield.tasks.report.document import facts_table, notes_of, save_page
 from voxfield.tasks.spotting.peaks import smoothed
 from voxfield.tasks.spotting.video import Spotted
 from voxfield.webpage import html_page
@@ -15,12 +14,9 @@ def write_page(path: Path, made: Spotted, *, title: str, overwrite: bool = False
     """Write the page.
 
     Raises:
-        InputError: see `check_report`.
-        OutputError: the file exists and may not be replaced, or cannot be written.
+        InputError, OutputError: see `save_page`.
     """
-    check_report(path, PAGE, overwrite=overwrite)
-    with written_whole(path, overwrite=overwrite) as partial:
-        partial.write_text(page(made, title=title), encoding="utf-8", errors="replace")
+    save_page(path, page(made, title=title), overwrite=overwrite)
 
 
 def page(made: Spotted, *, title: str) -> str:
@@ -33,8 +29,6 @@ def page(made: Spotted, *, title: str) -> str:
     )
     heads = "".join(f"<th class=n>{head}</th>" for head in ("Onset, s", "Apex, s", "Offset, s", "Confidence"))
     facts = {"Duration": f"{made.duration_s:.2f} s at {made.rate_hz:.4g} frames a second", "Model": made.model}
-    facts |= {"Note" if at == 0 else f"Note {at + 1}": note for at, note in enumerate(made.notes)}
-    details = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
     body = f"""<h1>{escape(title)}</h1>
 <figure><figcaption>Score of each moment, smoothed; the intervals are shaded, the line is the lowest score of one
 </figcaption>
@@ -42,5 +36,5 @@ def page(made: Spotted, *, title: str) -> str:
 <h2>Expressions</h2>
 {f'<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>' if rows else "<p>None was found.</p>"}
 <h2>Details</h2>
-<table>{details}</table>"""
+{facts_table(facts | notes_of(made.notes))}"""
     return html_page(title, body, style=plots.STYLE)

@@ -221,9 +221,7 @@ def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) 
             shape.
     """
     if model is None:
-        short, _, tag = tokens.model.rpartition(".")
-        model = f"{short}{DECODER}.{tag}"
-        find(model)
+        model = relative(tokens.model, DECODER)
     engine = engine_for(model, "detokenize", threads=threads)
     if weights_of(engine) != tokens.weights or engine.card.interface.codes != tokens.codebook:
         raise InputError(
@@ -235,6 +233,16 @@ def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) 
             f"tokens of {tokens.codes.shape[1]} rows; {engine.card.name} reads {engine.card.interface.input.shape[0]}"
         )
     return engine
+
+
+def relative(model: str, ending: str) -> str:
+    """The published model whose name is that of another with something at its end, before the tag.
+
+    Raises:
+        UnknownModelError: there is none.
+    """
+    short, _, tag = model.rpartition(".")
+    return find(f"{short}{ending}.{tag}").name
 
 
 def weights_of(engine: Engine) -> str:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from voxfield.cards import find
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.code_maps import Codes, joined
-from voxfield.tasks.tokens.recording import Rebuilt, check_iterations, detokenize, weights_of
+from voxfield.tasks.tokens.recording import Rebuilt, check_iterations, detokenize, relative, weights_of
 from voxfield.tasks.tokens.token_file import Tokens
 from voxfield.tasks.work import Model, engine_for
 
@@ -124,7 +123,7 @@ def sample_tokens(
     draw, coder = Draw(temperature, top_k), engine_for(tokenizer, "tokenize", threads=threads)
     face, weights = coder.card.interface, weights_of(coder)
     upper = _prior_of(prior, coder, threads)
-    lower = _prior_of(_bottom_of(upper) if bottom is None else bottom, coder, threads)
+    lower = _prior_of(relative(upper.card.name, BOTTOM) if bottom is None else bottom, coder, threads)
     columns = int(upper.card.interface.output.shape[1])
     fits = face.output.shape[0] == 5 * columns and lower.card.interface.input.shape[0] == 3 * columns
     if not fits or upper.card.interface.input.shape[0] != columns:
@@ -191,10 +190,3 @@ def _prior_of(model: Model, coder: Engine, threads: int) -> Engine:
     if engine.card.interface.codes != coder.card.interface.codes or made_for not in (None, weights_of(coder)):
         raise InputError(f"{engine.card.name} is no prior of the codes of {coder.card.name}; name the right tokenizer")
     return engine
-
-
-def _bottom_of(upper: Engine) -> str:
-    short, _, tag = upper.card.name.rpartition(".")
-    name = f"{short}{BOTTOM}.{tag}"
-    find(name)
-    return name

@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
 
 from voxfield.errors import RecipeError
 from voxfield.protocols import Array
@@ -102,9 +101,7 @@ class SpeakerCrops:
         """(N,) speech of one speaker at a speed."""
         if speed == 1:
             return self.sounds.talk(rng, speaker)
-        audio = self.sounds.talk(rng, speaker, math.ceil(self.samples * speed) + 16)
-        resampled = soxr.resample(audio, self.sample_rate_hz * speed, self.sample_rate_hz, "LQ")[: self.samples]
-        return np.pad(resampled, (0, self.samples - len(resampled)))
+        return self.sounds.at_speed(self.sounds.talk(rng, speaker, math.ceil(self.samples * speed) + 16), speed)
 
 
 class SpeakerSets:

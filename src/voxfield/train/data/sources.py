@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +46,23 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
     Raises:
         InputError: nothing there, or a row that cannot be read (named by its line).
     """
-    source = Path(source)
+    source = Path(source).expanduser()
     if (source / "wav.scp").exists():
         clips = _of_kaldi(source)
     elif source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+        found = (path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+        paths = sorted(path for path in found if not path.name.startswith("._"))  # which hold no sound
         clips = [Clip(str(path), _folder(path, source, level)) for path in paths]
-    elif source.suffix == ".jsonl" and source.exists():
-        rows = [json.loads(line) for line in source.read_text(encoding="utf-8").splitlines() if line.strip()]
-        clips = _rows(source, rows, "audio_filepath", kind, split)
-    elif source.suffix == ".csv" and source.exists():
-        with source.open(encoding="utf-8", newline="") as file:
-            clips = _rows(source, list(csv.DictReader(file)), "path", kind, split)
+    elif source.suffix in (".jsonl", ".csv") and source.exists():
+        try:
+            text = source.read_text(encoding="utf-8")
+            if source.suffix == ".csv":
+                clips = _rows(source, list(csv.DictReader(StringIO(text))), dict, "path", kind, split)
+            else:
+                lines = [line for line in text.splitlines() if line.strip()]
+                clips = _rows(source, lines, json.loads, "audio_filepath", kind, split)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"cannot read {source}: {error}") from error
     else:
         raise InputError(
             f"no folder, .jsonl or .csv manifest at {source}; set the recipe's [data] to your own recordings"
@@ -97,24 +103,33 @@ def without_held_out(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     )
 
 
-def _rows(source: Path, rows: Sequence[Mapping[str, Any]], column: str, kind: str, split: str) -> list[Clip]:
+def _rows(
+    source: Path, rows: Sequence[Any], read: Callable[[Any], Any], column: str, kind: str, split: str
+) -> list[Clip]:
+    """The clips of rows, each a mapping once it is `read`."""
     clips = []
-    for number, row in enumerate(rows, start=1):
-        if row.get("kind", kind) != kind or (split and row.get("split", split) != split):
-            continue
-        if not row.get(column):
-            raise InputError(f"{source}, row {number}: no '{column}'")
-        duration, dynamic = row.get("duration"), row.get("dynamic_db")
-        clips.append(
-            Clip(
-                path=str(source.parent / row[column]),
-                group=str(row.get("speaker") or row.get("label") or ""),
-                offset_s=float(row.get("offset") or 0),
-                duration_s=float(duration) if duration else None,
-                dynamic_db=float(dynamic) if dynamic else None,
-                split=str(row.get("split") or ""),
+    for number, given in enumerate(rows, start=1):
+        try:
+            row = read(given)
+            if not isinstance(row, dict):
+                raise ValueError("it is no object")
+            if row.get("kind", kind) != kind or (split and row.get("split", split) != split):
+                continue
+            if not row.get(column) or not isinstance(row[column], str):
+                raise ValueError(f"no '{column}'")
+            duration, dynamic = row.get("duration"), row.get("dynamic_db")
+            clips.append(
+                Clip(
+                    path=str(source.parent / row[column]),
+                    group=str(row.get("speaker") or row.get("label") or ""),
+                    offset_s=float(row.get("offset") or 0),
+                    duration_s=float(duration) if duration else None,
+                    dynamic_db=float(dynamic) if dynamic else None,
+                    split=str(row.get("split") or ""),
+                )
             )
-        )
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InputError(f"{source}, row {number}: {error}") from error
     return clips
 
 

@@ -21,6 +21,18 @@ class Banks:
     noise: AudioBank | None
     rooms: AudioBank | None  # shared by the splits
 
+    def needed_noise(self) -> AudioBank:
+        """The noise.
+
+        Raises:
+            RecipeError: there is none.
+        """
+        if self.noise is None:
+            raise RecipeError(
+                "data.noise is empty; give folders or manifests of noise: --set 'data.noise=[\"my/noise\"]'"
+            )
+        return self.noise
+
     def __str__(self) -> str:
         banks = (("speech", self.speech), ("noise", self.noise), ("rooms", self.rooms))
         return ", ".join(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from voxfield.errors import RecipeError
 from voxfield.metrics.enhancement import measurable, scores
 from voxfield.nn.stft import Stft
 from voxfield.protocols import Array
@@ -118,6 +117,4 @@ VALIDATION = MixConfig(  # recorded noise as it is; half of the items behind a r
 def make_mixer(data: DataConfig, mix: MixConfig, sample_rate_hz: int, seed: int, split: str) -> Mixer:
     """The mixer of a recipe's data for one split; rooms are shared by the splits."""
     banks = open_banks(data, sample_rate_hz, split)
-    if banks.noise is None:
-        raise RecipeError("data.noise is empty; give folders or manifests of noise: --set 'data.noise=[\"my/noise\"]'")
-    return Mixer(mix, banks.speech, banks.noise, banks.rooms, sample_rate_hz, seed)
+    return Mixer(mix, banks.speech, banks.needed_noise(), banks.rooms, sample_rate_hz, seed)

@@ -17,7 +17,6 @@ from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.code_maps import split
 from voxfield.tasks.work import engine_for
-from voxfield.train.data.mixing import MixConfig, Mixer
 from voxfield.train.data.split import open_banks
 from voxfield.train.tasks.contract import Scores, TrainingTask
 from voxfield.train.tasks.tokens import TokensMix, TokensMixer
@@ -76,20 +75,13 @@ class PriorTask(TrainingTask):
                 f"the {'bottom' if hinted else 'top'} map of {tokenizer.card.name} needs [model] columns = "
                 f"{levels[hinted]} and hop_samples = {hop_samples}"
             )
-        banks = open_banks(self.recipe.data, model.sample_rate_hz, split)
-        if banks.noise is None:
-            raise RecipeError("data.noise is empty; give folders or manifests: --set 'data.noise=[\"my/noise\"]'")
         shared = {name.name: getattr(mix, name.name) for name in fields(mix) if name.name != "tokenizer"}
         pieces = TokensMix(speech=0, both=0, **shared)
-        sounds = MixConfig(
-            duration_s=mix.duration_s, noise_speed=mix.noise_speed, noise_reversed=mix.noise_reversed,
-            equaliser=mix.equaliser, band_limit=0, noise_envelope=0, events=0, made_noise=mix.made_noise,
-        )  # fmt: skip
-        mixer = Mixer(sounds, banks.speech, banks.noise, None, model.sample_rate_hz, seed)
         features = LogMel(
             face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.window_samples, face.hop_samples
         )
-        return PriorMixer(TokensMixer(pieces, mixer, features), tokenizer, model.columns, hinted)
+        banks = open_banks(self.recipe.data, model.sample_rate_hz, split)
+        return PriorMixer(TokensMixer(pieces, banks, features, seed), tokenizer, model.columns, hinted)
 
     def validation_mix(self) -> PriorMix:
         mix: PriorMix = self.recipe.mix

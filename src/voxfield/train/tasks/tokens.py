@@ -17,8 +17,7 @@ from voxfield.models.vqvae2 import Vqvae2Config
 from voxfield.nn.quantise import use
 from voxfield.protocols import Array
 from voxfield.train.data.mixing import SILENT, MixConfig, Mixer, active_level, roll_off
-from voxfield.train.data.split import open_banks
-from voxfield.train.precision import in_bfloat16
+from voxfield.train.data.split import Banks, open_banks
 from voxfield.train.recipe import Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
 
@@ -49,10 +48,19 @@ class TokensLoss:
 
 
 class TokensMixer:
-    """`mix(epoch, index)` -> features (bands, T) of one piece, as a network takes them."""
+    """`mix(epoch, index)` -> features (bands, T) of one piece, as a network takes them.
 
-    def __init__(self, config: TokensMix, sounds: Mixer, features: LogMel) -> None:
-        self.config, self.sounds, self.features = config, sounds, features
+    Raises:
+        RecipeError: there is no noise.
+    """
+
+    def __init__(self, config: TokensMix, banks: Banks, features: LogMel, seed: int) -> None:
+        sounds = MixConfig(
+            duration_s=config.duration_s, noise_speed=config.noise_speed, noise_reversed=config.noise_reversed,
+            equaliser=config.equaliser, band_limit=0, noise_envelope=0, events=0, made_noise=config.made_noise,
+        )  # fmt: skip
+        self.sounds = Mixer(sounds, banks.speech, banks.needed_noise(), None, features.sample_rate_hz, seed)
+        self.config, self.features = config, features
 
     def mix(self, epoch: int, index: int) -> tuple[Array]:
         rng = np.random.default_rng((self.sounds.seed, epoch, index))
@@ -92,15 +100,7 @@ class TokensTask(TrainingTask):
 
     def make_mixer(self, mix: TokensMix, seed: int, split: str) -> TokensMixer:
         model = self.recipe.model
-        banks = open_banks(self.recipe.data, model.sample_rate_hz, split)
-        if banks.noise is None:
-            raise RecipeError("data.noise is empty; give folders or manifests: --set 'data.noise=[\"my/noise\"]'")
-        sounds = MixConfig(
-            duration_s=mix.duration_s, noise_speed=mix.noise_speed, noise_reversed=mix.noise_reversed,
-            equaliser=mix.equaliser, band_limit=0, noise_envelope=0, events=0, made_noise=mix.made_noise,
-        )  # fmt: skip
-        mixer = Mixer(sounds, banks.speech, banks.noise, None, model.sample_rate_hz, seed)
-        return TokensMixer(mix, mixer, features_of(model))
+        return TokensMixer(mix, open_banks(self.recipe.data, model.sample_rate_hz, split), features_of(model), seed)
 
     def validation_mix(self) -> TokensMix:
         return replace(
@@ -109,8 +109,7 @@ class TokensTask(TrainingTask):
 
     def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
         (x,) = batch
-        in_16_bits = in_bfloat16(self.recipe.train.bfloat16, x.device)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=in_16_bits):
+        with self.precision(x.device):
             y, codebooks, codes = net.rebuild(x)  # type: ignore[operator]
         rebuilt, weights = F.mse_loss(y.float(), x), self.recipe.loss
         found = {"rebuilt": rebuilt, "codebooks": codebooks, "error_db": rebuilt.sqrt() * UNIT_DB}
