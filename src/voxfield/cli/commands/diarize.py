@@ -1,6 +1,5 @@
 """`voxfield diarize`: who speaks when, as RTTM."""
 
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,8 @@ from voxfield.cli.options import (
     number_or_auto,
 )
 from voxfield.cli.recordings import progress_of
-from voxfield.errors import InputError, OutputError
+from voxfield.errors import InputError
+from voxfield.files import refused
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -112,22 +112,13 @@ def _diarized(
     if job.output != PIPE:
         made.save(job.output, overwrite=choices.overwrite)
     elif not choices.as_json:
-        _print(made.rttm())
+        with refused("standard output cannot be written"):
+            print(made.rttm(), end="", flush=True)
     if choices.report is None or heard is None:
         return work.to_dict()
     title, facts = f"{job.input.name}: who speaks when", facts_of(work, {"Model": work.model})
     write_page(choices.report, made, heard, title=title, facts=facts, overwrite=choices.overwrite)
     return work.to_dict() | {"report": str(choices.report)}
-
-
-def _print(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 def _planned(inputs: list[str], out: str | None) -> list[Job]:
