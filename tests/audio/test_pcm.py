@@ -125,5 +125,7 @@ def test_raw_layouts_out_of_bounds_are_refused(text):
 def test_integer_arrays_are_scaled():
     assert to_float(np.array([-32768, 16384], np.int16)).tolist() == [-1.0, 0.5]
     assert to_float(np.array([0, 192], np.uint8)).tolist() == [-1.0, 0.5]
+    with pytest.raises(AudioError, match=r"int64 does not say .*astype\(numpy.int16\)"):
+        to_float(np.array([1, 2]))
     with pytest.raises(AudioError, match="bool holds no samples"):
         to_float(np.array([True]))

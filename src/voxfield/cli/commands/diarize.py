@@ -27,6 +27,7 @@ from voxfield.cli.options import (
 from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError
 from voxfield.files import refused
+from voxfield.formats import SUFFIXES
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say who speaks when: one line of RTTM a turn, or with --json the turns and the seconds of each speaker.
+    """Say who speaks when: one line of RTTM for each turn, or with --json the turns and the seconds of each speaker.
 
     Where several speak at once, it is the turn of the one who is heard best. Speakers are called speaker1, speaker2 ...
     by their first turn, or by their names in a --book.
@@ -126,6 +127,8 @@ def _planned(inputs: list[str], out: str | None) -> list[Job]:
     items = expand(inputs, _TASK)
     if out is None or out == "-":
         return [Job(item.path, PIPE, item.problem) for item in items]
+    if Path(out).suffix.lower() in SUFFIXES and not Path(out).is_dir():
+        raise InputError(f"-o {out} is the name of a recording, but who speaks when is text; end it in .rttm")
     if len(items) > 1 and Path(out).suffix.lower() == ".rttm":
         raise InputError(f"-o {out} names one file, but there are {len(items)} recordings; name a folder")
     return plan(items, out, _TASK, "rttm")
