@@ -40,13 +40,20 @@ def written_whole(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
         OutputError: the target exists and may not be replaced, is no ordinary file, or cannot be written.
     """
     with PartFile(path, overwrite=overwrite) as part:
-        try:
+        with refused(f"{path} could not be written to its end"):
             yield part.path
-        except OSError as error:
-            if isinstance(error, OutputError):
-                raise
-            raise OutputError(f"{path} could not be written to its end: {error.strerror or error}") from error
         part.commit()
+
+
+@contextmanager
+def refused(words: str) -> Iterator[None]:
+    """What the system refuses, as an OutputError of these words and the reason; that a reader has left passes."""
+    try:
+        yield
+    except (OutputError, BrokenPipeError):
+        raise
+    except OSError as error:
+        raise OutputError(f"{words}: {error.strerror or error}") from error
 
 
 class PartFile:
@@ -66,11 +73,9 @@ class PartFile:
         self.target, self._overwrite, self._left = target, overwrite, False
         self._check_free()
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
-        try:
+        with refused(f"{target} cannot be written"):
             target.parent.mkdir(parents=True, exist_ok=True)
             self._lock = self.path.open("xb")
-        except OSError as error:
-            raise OutputError(f"{target} cannot be written: {error.strerror}") from error
         _locked(self._lock)
         _remove_abandoned(target.parent.resolve())
 
@@ -82,10 +87,8 @@ class PartFile:
         """
         self._check_free()
         self._lock.close()
-        try:
+        with refused(f"{self.target} cannot be written"):
             self.path.replace(self.target)
-        except OSError as error:
-            raise OutputError(f"{self.target} cannot be written: {error.strerror}") from error
 
     def leave(self) -> Path:
         """Where the file is: it stays under its temporary name, for whoever takes it within a minute."""
@@ -116,14 +119,10 @@ class PartFile:
         self.discard()
 
     def _check_free(self) -> None:
-        try:
+        with refused(f"{self.target} cannot be written"):
             if self.target.is_dir():
                 raise OutputError(f"{self.target} is a folder, not a file to write")
             exists = self.target.exists()
-        except OSError as error:
-            if isinstance(error, OutputError):
-                raise
-            raise OutputError(f"{self.target} cannot be written: {error.strerror}") from error
         if exists and not self.target.is_file():
             raise OutputError(
                 f"{self.target} is no ordinary file and is never replaced; to write to a pipe, redirect -o - to it"

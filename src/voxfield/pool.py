@@ -32,7 +32,7 @@ _LEAVING_S = 5.0  # to clean up in, before a process is killed
 
 @dataclass(frozen=True)
 class Lost:
-    """In the place of a result: every process that worked on the item died."""
+    """In the place of a result: why there is none, such as that every process that worked on the item died."""
 
     reason: str
 

@@ -8,6 +8,7 @@ from voxfield.errors import AudioError, InputError
 from voxfield.protocols import Array
 
 QUIET_DB = -120.0
+CANCELLED = 1e-3  # of the power of the channels, below which their mean holds little but what differs between them
 
 
 def to_float(samples: np.ndarray) -> Array:
@@ -17,19 +18,36 @@ def to_float(samples: np.ndarray) -> Array:
     [0.5, -1.0]
 
     Raises:
-        AudioError: booleans, complex numbers or objects.
+        AudioError: booleans, complex numbers, objects, or integers of 64 bits, whose full scale nobody knows.
     """
     if samples.dtype == np.float32:
         return samples
     if samples.dtype == np.uint8:
         return np.asarray((samples - 128.0) / 128, np.float32)
-    if np.issubdtype(samples.dtype, np.signedinteger):
+    if np.issubdtype(samples.dtype, np.signedinteger) and samples.dtype.itemsize <= 4:
         full = float(np.iinfo(samples.dtype).max) + 1
         return np.asarray(samples / full, np.float32)
     if np.issubdtype(samples.dtype, np.floating):
         with np.errstate(over="ignore"):
             return samples.astype(np.float32, copy=False)
+    if np.issubdtype(samples.dtype, np.integer):
+        raise AudioError(
+            f"an array of {samples.dtype} does not say which value is full scale; convert it first, for example with "
+            "samples.astype(numpy.int16) where it holds 16-bit samples"
+        )
     raise AudioError(f"an array of {samples.dtype} holds no samples; give floats, or integers of 8, 16 or 32 bits")
+
+
+def mixed(block: Array) -> Array:
+    """The channels (C, N) as one, (N,): their mean, or the first where they cancel one another.
+
+    >>> mixed(np.array([[0.5, -0.5], [-0.5, 0.5]], np.float32))
+    array([ 0.5, -0.5], dtype=float32)
+    """
+    mean: Array = block.mean(axis=0)
+    cancel = len(block) > 1 and float(np.vdot(mean, mean)) < CANCELLED * float(np.vdot(block, block)) / len(block)
+    one: Array = block[0] if cancel else mean
+    return one
 
 
 def block_of(given: object, channels: int) -> Array:

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -123,6 +124,24 @@ def parse_override(override: str) -> tuple[str, Any]:
     except tomllib.TOMLDecodeError:
         value = text
     return key.strip(), value
+
+
+def read_tables(path: Path, what: str) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Args:
+        path: the file.
+        what: it is, for messages, such as "the recipe".
+
+    Raises:
+        RecipeError: it cannot be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"cannot read {what} {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not TOML: {error}") from error
 
 
 def override(table: dict[str, Any], text: str) -> None:

@@ -36,7 +36,7 @@ def test_a_lying_header_is_refused_wherever_it_comes_from(tmp_path, channels, ra
         lambda: open_pipe(io.BytesIO(content)),
         lambda: open_source(np.zeros((channels, 1000), np.float32), rate_hz),
         lambda: RawFormat.parse(f"{rate_hz},{channels}") if rate_hz < 10**7 else check_layout("", rate_hz, channels),
-        lambda: file_sink(tmp_path / "b.wav", open_source(np.zeros((1, 9)), 8000), rate_hz=rate_hz, channels=channels),
+        lambda: save(tmp_path / "b.wav", np.zeros((channels, 9), np.float32), rate_hz),
     ):
         with pytest.raises(InputError, match=message):
             opened()

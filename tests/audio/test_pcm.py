@@ -65,6 +65,15 @@ def test_chunks_before_and_after_the_sound_are_skipped(speech):
     assert sum(block.shape[1] for block in source.blocks(7)) == 50 and source.notes() == []
 
 
+@pytest.mark.parametrize(
+    "content, raw",
+    [(write_header(WavFormat(16000, 1, "s16le", 0)), None), (b"", RawFormat(16000)), (b"fLaC" + bytes(40), None)],
+)
+def test_a_stream_is_called_by_its_name(content, raw):
+    with pytest.raises(AudioError, match=r"^the upload "):
+        list(open_pipe(io.BytesIO(content), raw, name="the upload").blocks())
+
+
 @pytest.mark.parametrize("cut", [10, 30, 43])
 def test_a_header_cut_short_is_refused(cut):
     with pytest.raises(AudioError, match="ends within its header"):
@@ -116,5 +125,7 @@ def test_raw_layouts_out_of_bounds_are_refused(text):
 def test_integer_arrays_are_scaled():
     assert to_float(np.array([-32768, 16384], np.int16)).tolist() == [-1.0, 0.5]
     assert to_float(np.array([0, 192], np.uint8)).tolist() == [-1.0, 0.5]
+    with pytest.raises(AudioError, match=r"int64 does not say .*astype\(numpy.int16\)"):
+        to_float(np.array([1, 2]))
     with pytest.raises(AudioError, match="bool holds no samples"):
         to_float(np.array([True]))

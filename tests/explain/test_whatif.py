@@ -153,6 +153,26 @@ def test_filters_flow_through_norms_and_depthwise_layers():
     assert (changed.params, changed.macs, changed.weight_bytes) == (built.params, built.macs, built.weight_bytes)
 
 
+class Similar(nn.Module):
+    """A matrix product of what a convolution gives with itself."""
+
+    def __init__(self, filters):
+        super().__init__()
+        self.conv = nn.Conv1d(1, filters, 3)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return x @ x.transpose(1, 2)
+
+
+@pytest.mark.parametrize("filters", [2, 24])
+def test_filters_flow_through_a_product_of_activations(filters):
+    changed = explain(Similar(4), input_shape=(1, 1, 64), edits=[f"layer1.filters={filters}"])
+    built = explain(Similar(filters), input_shape=(1, 1, 64))
+    assert changed.output_shapes[0][1] == built.output_shapes[0][1] == (1, filters, filters)
+    assert (changed.costs.macs, changed.costs.params) == (built.costs.macs, built.costs.params)
+
+
 def test_layers_are_numbered_without_activations_and_norms():
     graph = graph_of(
         "nn.Sequential(nn.Conv1d(1, 4, 3), nn.ReLU(), nn.BatchNorm1d(4), nn.MaxPool1d(2), nn.Conv1d(4, 2, 1))"

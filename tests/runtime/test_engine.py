@@ -95,7 +95,7 @@ def test_what_is_no_model_is_named(model):
         load_engine(model)
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None, True, []], ids=repr)
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2", None, True, [], 10**6], ids=repr)
 def test_threads_are_a_whole_number(tiny_spectral, threads):
     with pytest.raises(InputError, match="threads must be a whole number"):
         load_engine(tiny_spectral, threads=threads)

@@ -1,6 +1,7 @@
 """Who may ask, from where, and how much."""
 
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -85,6 +86,14 @@ def test_a_ticket_ends_and_is_spent_for_all_workers(tmp_path):
     ):
         with pytest.raises(RefusedError):
             tickets.spend(one)
+
+
+def test_used_tickets_are_forgotten_once_they_are_over(tmp_path):
+    tickets = Tickets("key", 30, str(tmp_path))
+    for _ in range(3):
+        tickets.spend(tickets.issue("key-1"))
+        (used,) = tmp_path.iterdir()
+        os.utime(used, (0, 0))
 
 
 @pytest.mark.parametrize(

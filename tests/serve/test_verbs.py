@@ -84,6 +84,7 @@ def test_speakers_as_python_tells_them(tmp_path, speech):
         assert np.allclose(made["vector"], vf.embed(first, model=model).vector, atol=1e-6)
         found = service.client.verify(first, second, threshold=0.5)
         assert found == vf.verify(first, second, model=model, threshold=0.5).to_dict()
+        assert service.client.verify(first, first) == vf.verify(first, first, model=model).to_dict()
         whole = diarize(first, model=model)
         said = service.client.call("diarize", {"file": first}, max_speakers=3)
         assert {key: said[key] for key in whole.to_dict()} == whole.to_dict() and said["model"] == made["model"]

@@ -86,6 +86,12 @@ def test_a_row_that_cannot_be_read_is_named(name, content, message, tmp_path):
         read_source(tmp_path / name, "speech")
 
 
+def test_a_data_folder_of_kaldi_in_another_encoding_is_refused(tmp_path):
+    (tmp_path / "wav.scp").write_bytes(b"a \xff.wav")
+    with pytest.raises(InputError, match="cannot read"):
+        read_source(tmp_path, "speech")
+
+
 def test_sources_below_the_home_folder_and_files_of_macos(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for path in ("anna/1.wav", "anna/._1.wav"):

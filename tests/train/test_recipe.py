@@ -43,6 +43,7 @@ def test_mistakes_are_named(override, message):
 def test_unreadable_files(tmp_path):
     with pytest.raises(RecipeError, match="cannot read"):
         load(tmp_path / "none.toml")
-    (tmp_path / "broken.toml").write_text("name = ")
-    with pytest.raises(RecipeError, match="not TOML"):
-        load(tmp_path / "broken.toml")
+    for content in (b"name = ", b"name = '\xff'"):
+        (tmp_path / "broken.toml").write_bytes(content)
+        with pytest.raises(RecipeError, match="not TOML"):
+            load(tmp_path / "broken.toml")

@@ -79,6 +79,9 @@ def test_a_table_and_what_is_none(tmp_path):
     table.write_text("path,subject,onset_s,offset_s\na.mp4,anna,soon,1.4\n")
     with pytest.raises(InputError, match="must be numbers of seconds"):
         read_videos(tmp_path)
+    table.write_bytes(b"path,subject\na.mp4,\xff")
+    with pytest.raises(InputError, match="cannot read"):
+        read_videos(tmp_path)
     (tmp_path / "expressions.csv").unlink()
     (tmp_path / "code_final.xlsx").write_bytes(b"no table")
     with pytest.raises(InputError, match="not an Excel table"):

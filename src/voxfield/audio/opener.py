@@ -52,10 +52,7 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
 def open_file(given: Path | BinaryIO, name: str = "") -> Source:
     """The recording in a file, by libsndfile or FFmpeg: the first bytes tell whose it is, not the suffix."""
     if isinstance(given, Path):
-        _check_readable(given)
-        name = str(given)
-        with given.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+        name, head = str(given), _head(given)
     else:
         here = given.tell()
         head = given.read(HEAD_BYTES)
@@ -84,14 +81,19 @@ def is_container(head: bytes) -> bool:
     )
 
 
-def _check_readable(path: Path) -> None:
-    """Raise an AudioError that names the reason, where libsndfile would only say that it failed."""
+def _head(path: Path) -> bytes:
+    """How a file begins.
+
+    Raises:
+        AudioError: it cannot be read; the reason is named, where libsndfile would only say that it failed.
+    """
     try:
         if path.exists() and not path.is_file():
             raise AudioError(f"{path} is {'a folder' if path.is_dir() else 'no ordinary file'}, not a recording")
         with path.open("rb") as file:
-            if not file.read(1):
-                raise AudioError(f"{path} is empty: 0 bytes; copy or record it again")
+            if head := file.read(HEAD_BYTES):
+                return head
+        raise AudioError(f"{path} is empty: 0 bytes; copy or record it again")
     except FileNotFoundError as error:
         raise AudioError(f"{path} does not exist") from error
     except AudioError:

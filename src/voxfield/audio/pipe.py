@@ -19,6 +19,7 @@ from voxfield.audio.source import Source
 from voxfield.audio.target import AS_RECORDED, OutputFormat
 from voxfield.audio.wav import OtherEncodingError, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError, OutputError
+from voxfield.files import refused
 from voxfield.protocols import Array
 
 _MEMORY_BYTES = 32 << 20  # of a stream that has to be sought in
@@ -178,13 +179,9 @@ class PipeSink:
         return None
 
     def _send(self, data: bytes) -> None:
-        try:
+        with refused("the output stream cannot be written"):
             self._stream.write(data)
             self._stream.flush()
-        except BrokenPipeError:
-            raise  # the reader has left: an ordinary end, for whoever runs the pipe to handle
-        except OSError as error:
-            raise OutputError(f"the output stream cannot be written: {error.strerror}") from error
 
 
 def open_pipe(stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "standard input") -> Source:
@@ -197,15 +194,15 @@ def open_pipe(stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "st
         AudioError: the stream is empty, or begins like no format that can be read.
     """
     if raw is not None:
-        return PipeSource(stream, raw)
+        return PipeSource(stream, raw, name=name)
     start = b""
     while len(start) < HEAD_BYTES and (more := stream.read(HEAD_BYTES - len(start))):
         start += more
     if start.startswith((b"RIFF", b"RF64")):
         try:
-            return PipeSource(stream, start=start)
+            return PipeSource(stream, start=start, name=name)
         except OtherEncodingError as error:  # mu-law and the like: libsndfile reads them from a file
-            return open_file(_spooled(stream, error.head), "-")
+            return open_file(_spooled(stream, error.head), name)
     if not start:
         raise AudioError(f"{name} is empty")
     if not start.startswith(_SPOOLED) and not is_container(start):
@@ -213,7 +210,7 @@ def open_pipe(stream: BinaryIO, raw: RawFormat | None = None, *, name: str = "st
             f"{name} begins with {start[:4]!r}, which is no sound format; "
             f"describe raw samples with {'--raw ' if name == 'standard input' else 'raw='}RATE,CHANNELS,ENCODING"
         )
-    return open_file(_spooled(stream, start), "-")
+    return open_file(_spooled(stream, start), name)
 
 
 def pipe_sink(

@@ -155,11 +155,9 @@ class FileSink:
 
 def file_sink(
     path: Path,
-    like: Source | Stored,
+    like: Source,
     *,
-    rate_hz: int | None = None,
     channels: int | None = None,
-    expected_samples: int | None = None,
     overwrite: bool = False,
     wanted: OutputFormat = AS_RECORDED,
 ) -> FileSink:
@@ -167,25 +165,16 @@ def file_sink(
 
     Args:
         path: where to.
-        like: the recording, or how it is stored.
-        rate_hz: of what is written; that of the recording if None.
+        like: the recording, whose rate and length are those of the result.
         channels: C of what is written; that of the recording if None.
-        expected_samples: how many are written, at `rate_hz`; as many as the recording has if None.
         overwrite: replace what is there.
         wanted: format, bitrate and sample rate of the result, where they shall differ.
 
     Raises:
         OutputError: as for `FileSink` and `target_for`.
     """
-    if isinstance(like, Source):
-        rate_hz, channels = rate_hz or like.rate_hz, channels or like.channels
-        expected_samples = like.count_samples if expected_samples is None else expected_samples
-    stored = like.stored if isinstance(like, Source) else like
-    if rate_hz is None or channels is None:
-        raise OutputError("a sink needs the rate and the channels of what is written")
-    check_layout("the result", rate_hz, channels)
-    target = target_for(path, stored, rate_hz, channels, wanted)
-    return FileSink(path, rate_hz, target, stored=stored, overwrite=overwrite, expected_samples=expected_samples)
+    layout = like.rate_hz, channels or like.channels, like.count_samples
+    return _sink(path, like.stored, *layout, overwrite=overwrite, wanted=wanted)
 
 
 def save(
@@ -202,14 +191,25 @@ def save(
     Raises:
         OutputError: as for `file_sink`.
     """
-    channels, count = samples.shape
-    sink = file_sink(
-        path, like, rate_hz=rate_hz, channels=channels, expected_samples=count, overwrite=overwrite, wanted=wanted
-    )
-    with sink:
+    with _sink(path, like, rate_hz, *samples.shape, overwrite=overwrite, wanted=wanted) as sink:
         sink.write(samples)
         sink.commit()
     return sink.notes()
+
+
+def _sink(
+    path: Path,
+    stored: Stored,
+    rate_hz: int,
+    channels: int,
+    count_samples: int | None,
+    *,
+    overwrite: bool,
+    wanted: OutputFormat,
+) -> FileSink:
+    check_layout("the result", rate_hz, channels)
+    target = target_for(path, stored, rate_hz, channels, wanted)
+    return FileSink(path, rate_hz, target, stored=stored, overwrite=overwrite, expected_samples=count_samples)
 
 
 def _writer(path: Path, target: Target, stored: Stored, expected_samples: int | None) -> Writer:

@@ -3,8 +3,8 @@
 manifest -> scan (what is missing) -> engine (local processes, or Ray) -> recorder -> files or parts, ledger, report
 """
 
-from voxfield.batch.job import Job, Settings, load_job, read_table
+from voxfield.batch.job import Job, Settings, load_job
 from voxfield.batch.run import rehearse, run_job
 from voxfield.batch.verbs import VERBS
 
-__all__ = ["VERBS", "Job", "Settings", "load_job", "read_table", "rehearse", "run_job"]
+__all__ = ["VERBS", "Job", "Settings", "load_job", "rehearse", "run_job"]

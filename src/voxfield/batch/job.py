@@ -1,7 +1,6 @@
 """A job: what to do to which recordings, and where the results go. One TOML file, or the words of a command line."""
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -13,7 +12,7 @@ from voxfield.batch import storage
 from voxfield.batch.hashes import model_hash, short_hash
 from voxfield.batch.manifest import count_rows
 from voxfield.batch.verbs import Verb, verb_named
-from voxfield.errors import InputError, RecipeError
+from voxfield.errors import RecipeError
 from voxfield.formats import result_suffix
 from voxfield.pool import available_processors
 from voxfield.protocols import Engine
@@ -137,20 +136,6 @@ def load_job(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Job:
     verb = verb_named(settings.task)
     options: Any = build(verb.options, changed.get("options", {}), "[options]")
     return Job(settings, options, build(OutputFormat, changed.get("output", {}), "[output]"))
-
-
-def read_table(path: Path) -> dict[str, Any]:
-    """The tables of a job file.
-
-    Raises:
-        InputError: it cannot be read, or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the job {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not TOML: {error}") from error
 
 
 def _canonical(options: Any) -> str:

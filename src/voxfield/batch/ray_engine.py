@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -107,16 +108,11 @@ def _execute(job: Job, folder: Path, run: int, blocks: int, actors: int, failed:
 
 def _write_blocks(folder: Path, todo: Iterable[Todo]) -> int:
     """How many files the rows went to, small ones first."""
-    waiting: list[Todo] = []
-    files = 0
-    for rows, one in enumerate(todo, start=1):
-        waiting.append(one)
-        if len(waiting) >= min(max(rows // _SHARE, _FEWEST_ROWS), _MOST_ROWS):
-            records.write_todo(folder / f"{files:06d}.parquet", waiting)
-            files, waiting = files + 1, []
-    if waiting:
-        records.write_todo(folder / f"{files:06d}.parquet", waiting)
-        files += 1
+    rows = iter(todo)
+    files = count = 0
+    while block := list(islice(rows, min(max(count // _SHARE, _FEWEST_ROWS), _MOST_ROWS))):
+        records.write_todo(folder / f"{files:06d}.parquet", block)
+        files, count = files + 1, count + len(block)
     return files
 
 

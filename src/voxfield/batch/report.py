@@ -12,8 +12,7 @@ from typing import IO, Any, Self
 from voxfield.batch.job import Job
 from voxfield.batch.manifest import Row
 from voxfield.batch.work import DONE, FAILED, SAME, Outcome
-from voxfield.errors import OutputError
-from voxfield.files import written_whole
+from voxfield.files import refused, written_whole
 
 REPORT, ERRORS = "report.json", "errors.jsonl"
 MANIFEST = "manifest"  # kind of failure of a row that names no recording
@@ -110,18 +109,14 @@ class Errors:
 
     def __init__(self, folder: Path | None, say: Callable[[str, str], None] = lambda path, reason: None) -> None:
         path, self._say = os.devnull if folder is None else folder / ERRORS, say
-        try:
+        with refused(f"{path} cannot be written"):
             self._file: IO[str] = open(path, "w", encoding="utf-8", buffering=1)  # noqa: PTH123, SIM115
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
     def add(self, row: Row, kind: str, error: str) -> None:
         """Add a line."""
         self._say(row.path or f"row {row.number}", error)
-        try:
+        with refused(f"{self._file.name} cannot be written"):
             self._file.write(json.dumps({"row": row.number, "input": row.path, "kind": kind, "error": error}) + "\n")
-        except OSError as failure:
-            raise OutputError(f"{self._file.name} cannot be written: {failure.strerror}") from failure
 
     def __enter__(self) -> Self:
         return self

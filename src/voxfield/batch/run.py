@@ -17,7 +17,7 @@ from voxfield.batch.report import Errors, Tally, write_report
 from voxfield.batch.scan import Scan
 from voxfield.batch.work import Outcome
 from voxfield.errors import OutputError
-from voxfield.files import remove_abandoned
+from voxfield.files import refused, remove_abandoned
 
 Watch = Callable[[Tally, Outcome], None]
 _LOCK = ".job.lock"
@@ -103,14 +103,13 @@ def _alone(job: Job) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = job.state if storage.is_url(job.place) else Path(job.place)
-    try:
+    with refused(f"{folder} cannot be written"):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise OutputError(f"another job is writing to {folder}; wait for its end, or choose another -o") from error
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise OutputError(f"another job is writing to {folder}; wait for its end, or choose another -o") from error
     try:
         yield
     finally:

@@ -127,19 +127,14 @@ class RowWork:
 
     def _made(self, source: Any, name: str) -> tuple[Made, Files]:
         """What was made, and the files that it went to."""
-        verb, out = self.job.verb, self.job.place
-        engine = self.job.engine()
-        folder = name.rpartition("/")[0]
-        prefix = f"{folder}/" if folder else ""
-        if not verb.ending:
-            return verb.work(source, engine, self.job.options, Path(name), self.job.output), ()
-        if not storage.is_url(out):
-            made = verb.work(source, engine, self.job.options, Path(out) / name, self.job.output)
-            return made, tuple((f"{prefix}{path.name}", path.stat().st_size) for path in made.files)
-        with tempfile.TemporaryDirectory(prefix="voxfield-") as staged:
-            path = Path(staged) / name.rpartition("/")[2]
-            made = verb.work(source, engine, self.job.options, path, self.job.output)
-            files = tuple((f"{prefix}{one.name}", one.stat().st_size) for one in made.files)
+        out, (folder, slash, last) = self.job.place, name.rpartition("/")
+        with ExitStack() as stack:
+            path, away = Path(out) / name, storage.is_url(out)
+            if away:
+                path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voxfield-"))) / last
+            made = self.job.verb.work(source, self.job.engine(), self.job.options, path, self.job.output)
+            files = tuple((f"{folder}{slash}{one.name}", one.stat().st_size) for one in made.files)
             for (place, _), one in zip(files, made.files, strict=True):
-                storage.put(one, f"{out}/{place}")
+                if away:
+                    storage.put(one, f"{out}/{place}")
             return made, files

@@ -48,7 +48,8 @@ Book = Annotated[
     Path | None,
     typer.Option("--book", help="File of the speaker book; VOXFIELD_BOOK names another default.", metavar="FILE"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON a file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON for each file.")]
+OneJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")]
 
 

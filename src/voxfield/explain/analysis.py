@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ExplainError
 from .costing import costs, counted, written_bytes
-from .field import Copies, Field, Part, RatesDifferError, Span, hull, moved, united
+from .field import Copies, Field, Part, RatesDifferError, Span, entry, hull, united
 from .graph import Axis, Graph, Op, Shape, Size, product
 from .moves import Place
 from .phrases import EN
@@ -136,13 +136,8 @@ def shifts(graph: Graph, state: str, after: str) -> bool:
         if size is None or size < 2 or graph.shape(after) != shape:
             continue
         field = propagate(graph, state, Axis("state", dim)).get(after, Field())
-        rows = [(part.steps[dim], row) for part in field.parts for row in part.row(dim)]
-        seen = [
-            (i, span)
-            for (period, advance), row in rows
-            for i in range(size)
-            if (span := moved(row[i % period], i // period * advance)) is not None
-        ]
+        rows = [(row, part.steps[dim]) for part in field.parts for row in part.row(dim)]
+        seen = [(i, span) for row, step in rows for i in range(size) if (span := entry(row, step, i)) is not None]
         if all(span[0] > i for i, span in seen) or all(span[1] < i for i, span in seen):
             return not field.missing
     return False

@@ -50,6 +50,12 @@ def moved(span: Span, by: int) -> Span:
     return None if span is None else (span[0] + by, span[1] + by)
 
 
+def entry(row: Sequence[Span], step: Step, index: int) -> Span:
+    """What an index along a dim sees, by a row of the table: what one a period before sees, further on."""
+    period, advance = step
+    return moved(row[index % period], index // period * advance)
+
+
 @dataclass(frozen=True)
 class Gather:
     """Output n reads the inputs `taps(n)`; for n + out_period it reads the same ones, in_period further on."""
@@ -121,8 +127,7 @@ class Part:
 
     def standing(self, dim: int, index: int) -> Span:
         """What one index of a dim sees, wherever one looks along the others."""
-        period, advance = self.steps[dim]
-        return moved(hull(row[index % period] for row in self.row(dim)), index // period * advance)
+        return hull(entry(row, self.steps[dim], index) for row in self.row(dim))
 
     def row(self, dim: int) -> Iterator[tuple[Span, ...]]:
         """The table cut into rows along one dim, in the order of the other dims."""
@@ -189,7 +194,7 @@ class Part:
         reads = [_extremes(gather.taps(n), period) for n in range(step[0])]
 
         def gathered_row(row: Sequence[Span]) -> list[Span]:
-            return [hull(moved(row[i % period], i // period * advance) for i in taps) for taps in reads]
+            return [hull(entry(row, (period, advance), i) for i in taps) for taps in reads]
 
         return self.with_rows(dim, step, [gathered_row(row) for row in self.row(dim)])
 
@@ -203,8 +208,7 @@ class Part:
         period, advance = self.steps[dim]
         if advance == 0 and period == 1:
             return self
-        q, r = divmod(index, period)
-        part = self.with_rows(dim, STILL, [[moved(row[r], q * advance)] for row in self.row(dim)])
+        part = self.with_rows(dim, STILL, [[entry(row, self.steps[dim], index)] for row in self.row(dim)])
         return part if advance == 0 and self.moving else part._stopped_by(cause)
 
     def squeezed(self, dim: int) -> Part:
@@ -225,7 +229,7 @@ class Part:
             part = self.with_rows(dim, STILL, [[hull(row[:used])] for row in self.row(dim)])
             return part if advance == 0 and self.moving else part._stopped_by(cause)
         indices = _extremes(range(size), period)
-        rows = [[hull(moved(row[i % period], i // period * advance) for i in indices)] for row in self.row(dim)]
+        rows = [[hull(entry(row, self.steps[dim], i) for i in indices)] for row in self.row(dim)]
         part = self.with_rows(dim, STILL, rows)
         if dim == self.leading(sizes):  # what is left are places inside stretches, all of which have now been combined
             for other in part.moving:
@@ -244,7 +248,7 @@ class Part:
             return self
         rows = []
         for row in self.row(dim):
-            line = [moved(row[i % period], i // period * advance) for i in range(-period, 2 * period)]
+            line = [entry(row, (period, advance), i) for i in range(-period, 2 * period)]
             order = range(len(line) - 2, -1, -1) if backwards else range(1, len(line))
             for i in order:
                 line[i] = line[i] or line[i + 1 if backwards else i - 1]
@@ -253,12 +257,11 @@ class Part:
 
     def prefixed(self, dim: int, size: int, backwards: bool) -> Part:
         """The field when every element along a dim also sees those before it (after it, `backwards`)."""
-        period, advance = self.steps[dim]
         rows = []
         for row in self.row(dim):
             found: list[Span] = []
             for i in reversed(range(size)) if backwards else range(size):
-                here = moved(row[i % period], i // period * advance)
+                here = entry(row, self.steps[dim], i)
                 found.append(hull((found[-1], here)) if found else here)
             rows.append(found[::-1] if backwards else found)
         return self.with_rows(dim, (size, 0), rows)
@@ -346,7 +349,7 @@ class Part:
             return replace(self, steps=steps).straightened(dim + 1, inner)
         outer_period = lcm(period, inner) // inner
         rows = list(self.row(dim))
-        flat = [[moved(row[n % period], n // period * advance) for n in range(outer_period * inner)] for row in rows]
+        flat = [[entry(row, (period, advance), n) for n in range(outer_period * inner)] for row in rows]
         whole = replace(self, steps=(*before, (1, 0), *after), table=(None,) * len(rows))
         longer = outer_period * inner
         stretched = whole._with_rows(dim, (longer, advance * longer // period), flat)

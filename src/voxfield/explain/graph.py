@@ -23,7 +23,7 @@ The operator kinds (`Op.kind`) and the attributes (`Op.attrs`) each one carries:
     reduce                 dims, keepdim, function = "mean" | "sum" | "max" | "var" ...
     cumulative             dims = (dim,), function
     linear                 dims = (feature dim,): that dim is contracted with weights
-    matmul                 two activations, the last dim of the first against the last but one of the second
+    einsum                 labels = the letters of each input's dims, output; weight_sizes = sizes by letter
     attention              inputs q, k, v; dims = (sequence dim,), channel_dim; causal
     rnn                    cell = "lstm" | "gru" | "rnn", hidden, layers, bidirectional; dims = (sequence dim,),
                            channel_dim = feature dim; outputs: y, then the last states

@@ -12,7 +12,7 @@ from functools import reduce
 from math import lcm
 from operator import or_
 
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, hull, met, moved, united
+from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, entry, hull, met, united
 from .graph import Shape, Size
 from .moves import Place, contract, shift_gather, shown
 from .report import Cause
@@ -131,13 +131,11 @@ def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total:
         for part, size, at in members:
             own = [p if d != dim else part.steps[d][0] for d, p in enumerate(periods)]
             long = part.repeated(own)
-            period, advance = long.steps[dim]
             for r, row in enumerate(long.row(dim)):
                 if r == len(rows):
                     rows.append([None] * total)
                 for i in range(size):
-                    q, k = divmod(i, period)
-                    rows[r][at + i] = hull((rows[r][at + i], moved(row[k], q * advance)))
+                    rows[r][at + i] = hull((rows[r][at + i], entry(row, long.steps[dim], i)))
         first = members[0][0]
         own = [p if d != dim else first.steps[d][0] for d, p in enumerate(periods)]
         base = first.repeated(own).blamed(part for part, _, _ in members)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, hull, moved, united
+from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, entry, hull, united
 from .graph import Op, Shape, Size, Window
 from .report import Cause
 
@@ -265,10 +265,9 @@ def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
 def picked(part: Part, dim: int, indices: Sequence[int]) -> Part:
     """The part whose index n along a dim is what stood at `indices[n]`."""
-    period, advance = part.steps[dim]
     if part.steps[dim] == STILL:
         return part
-    rows = [[moved(row[i % period], i // period * advance) for i in indices] for row in part.row(dim)]
+    rows = [[entry(row, part.steps[dim], i) for i in indices] for row in part.row(dim)]
     return part.with_rows(dim, (len(indices), 0), rows).straightened(dim, len(indices))
 
 

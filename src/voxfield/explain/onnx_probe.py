@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ExplainError
 from .analysis import sources
 from .expect import Stretch, extent, judged_nan, probed_positions
+from .field import hull
 from .graph import Graph
 from .probe import out_dim
 from .report import ProbeResult, Report
@@ -54,7 +55,7 @@ def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[P
                     changed: Any = np.atleast_1d(session.run([first], {**base, name: touched})[0] != reference)
                     flags = np.moveaxis(changed, dim or 0, 0).reshape(changed.shape[dim or 0], -1).any(1)
                     for kept in (found,) if touch != touch else (found, finite):
-                        kept[number][position] = wider(kept[number].get(position), extent(flags.tolist()))
+                        kept[number][position] = hull((kept[number].get(position), extent(flags.tolist())))
     return [judged_nan(field, *pair) for field, *pair in zip(report.fields, found, finite, strict=True)]
 
 
@@ -74,10 +75,3 @@ def background(graph: Graph, kinds: Mapping[str, str], draw: int) -> dict[str, A
         else:
             found[name] = generator.standard_normal(shape).astype(kind)
     return found
-
-
-def wider(a: Stretch, b: Stretch) -> Stretch:
-    """The interval over both."""
-    if a is None or b is None:
-        return a or b
-    return min(a[0], b[0]), max(a[1], b[1])

@@ -124,10 +124,10 @@ class Linear:
 
         import torch
 
-        signature = self.program.graph_signature
+        from .readers.torch import owned_by
+
         given = {**self.program.state_dict, **self.program.constants}
-        owned = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-        owned.update(signature.inputs_to_lifted_tensor_constants)
+        owned = owned_by(self.program)
         values: dict[str, Any] = {}
         live: set[str] = set(inputs)
         for node in self.program.graph.nodes:
@@ -141,14 +141,14 @@ class Linear:
                 named = {k: fetch(a, values) for k, a in node.kwargs.items() if k not in {"dtype", "device", "layout"}}
                 feeds = any(one.name in live for one in node.all_input_nodes)
                 if node.target is operator.getitem or not feeds:
-                    call = node.target
-                    made = call(*arguments, **(named if feeds else {**named, **plain(node.kwargs)}))
+                    kept = {k: v for k, v in node.kwargs.items() if k in {"dtype", "device"}}  # of a constant
+                    made = node.target(*arguments, **(named if feeds else named | kept))
                 else:
                     made = self.step(node, arguments, named, torch)
                 values[node.name] = as_double(made)
                 if feeds:
                     live.add(node.name)
-        return next(values[name] for name in signature.user_outputs if name in live)
+        return next(values[name] for name in self.program.graph_signature.user_outputs if name in live)
 
     def step(self, node: Any, args: list[Any], named: Mapping[str, Any], torch: Any) -> Any:
         """One operator that depends on the input, as a sum of paths."""
@@ -351,11 +351,6 @@ def fetch(argument: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(argument, list | tuple):
         return [fetch(a, values) for a in argument]
     return values[argument.name] if hasattr(argument, "all_input_nodes") else argument
-
-
-def plain(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of operators that only make constants."""
-    return {k: v for k, v in kwargs.items() if k in {"dtype", "device"}}
 
 
 def flat(values: Sequence[Any]) -> list[Any]:

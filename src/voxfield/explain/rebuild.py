@@ -143,26 +143,18 @@ def _weighed(op: Op, was: Past, ins: Sequence[Shape], channels: Size) -> Op:
     before = was.op.weight_values
     if before is None:
         return op
-    old_wide: Size = None
-    if op.kind in {"conv", "conv_transpose"} and op.channel_dim is not None:
-        inside = ins[0][op.channel_dim]
-        old_wide = was.outs[0][op.channel_dim]
-        if inside is None or channels is None or old_wide is None:
-            return op
-        if channels % op.groups:
-            raise ExplainError(f"{op.name}: {channels} filters cannot be split into its {op.groups} groups.")
-        now = inside // op.groups * channels * prod(w.kernel for w in op.windows)
-        wide = channels
-    elif op.kind == "linear":
-        inside, old_wide = ins[0][op.dims[0]], was.outs[0][op.dims[0]]
-        if inside is None or channels is None or old_wide is None:
-            return op
-        now, wide = inside * channels, channels
-    elif op.kind == "rnn" and op.channel_dim is not None:
+    if op.kind == "rnn" and op.channel_dim is not None:
         return _recurrent(op, was, ins[0][op.channel_dim])
-    else:
+    dim, groups = (op.dims[0], 1) if op.kind == "linear" else (op.channel_dim, op.groups)
+    if op.kind not in {"conv", "conv_transpose", "linear"} or dim is None:
         return op
-    bias = (was.op.params - before) * wide // old_wide if was.op.params else 0
+    inside, wide = ins[0][dim], was.outs[0][dim]
+    if inside is None or channels is None or wide is None:
+        return op
+    if channels % groups:
+        raise ExplainError(f"{op.name}: {channels} filters cannot be split into its {groups} groups.")
+    now = inside // groups * channels * prod(w.kernel for w in op.windows)
+    bias = (was.op.params - before) * channels // wide if was.op.params else 0
     return _with_params(op, was, now, now + bias)
 
 

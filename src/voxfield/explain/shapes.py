@@ -97,13 +97,17 @@ def join(shapes: Sequence[Shape], dim: int, where: str) -> Shape:
 
 
 def label_sizes(labels: Sequence[str], shapes: Sequence[Shape], known: Mapping[str, Size]) -> dict[str, Size]:
-    """The sizes of the dims of some arrays by their letters; dims that share one meet, and a size of 1 is spread."""
-    sizes = dict(known)
+    """The sizes of the dims of some arrays by their letters; dims that share one meet, and a size of 1 is spread.
+
+    Args:
+        known: sizes in the arrays that are weights, for letters that the others have not.
+    """
+    sizes: dict[str, Size] = {}
     for letters, shape in zip(labels, shapes, strict=True):
         for label, size in zip(letters, shape, strict=True):
             before = sizes.get(label)
             sizes[label] = size if before in (None, 1) or size is None else before
-    return sizes
+    return sizes | {label: size for label, size in known.items() if sizes.get(label, 1) == 1}
 
 
 def same_total(size: int, reach: int, stride: int) -> int:

@@ -120,7 +120,7 @@ def _text(text: str, given: Any, rate_hz: float | None) -> Graph:
     if sizes is None and rate_hz and "@" in text:
         rank = len(graph.shape(graph.main_input)) - 2
         if rank == 1:
-            graph = with_note(read_text(text, (1, one_second(rate_hz))), second_note(rate_hz))
+            graph = of_one_second(read_text(text, (1, one_second(rate_hz))), rate_hz)
     return graph
 
 
@@ -134,7 +134,7 @@ def _pasted(text: str, given: Settled) -> Settled:
     shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
     if sizes is None and rate and [axis.name for axis in axes] == ["time"] and shape[axes[0].dim] is None:
         filled = tuple(one_second(rate) if dim == axes[0].dim else size for dim, size in enumerate(shape))
-        graph = with_note(read_paste(text, filled, given.layout).graph, second_note(rate))
+        graph = of_one_second(read_paste(text, filled, given.layout).graph, rate)
     return replace(given, what=graph, rate_hz=rate or found.rate_hz, asked=found.asked)
 
 
@@ -143,13 +143,9 @@ def one_second(rate_hz: float) -> int:
     return max(1, round(rate_hz))
 
 
-def second_note(rate_hz: float) -> str:
-    """What is said when the length of the input was not given."""
-    return f"The length of the input was not given: one second, {one_second(rate_hz)} positions, was assumed."
-
-
-def with_note(graph: Graph, note: str) -> Graph:
-    """The same graph with one more thing to say."""
+def of_one_second(graph: Graph, rate_hz: float) -> Graph:
+    """The graph of an input whose length was not given, which is said."""
+    note = f"The length of the input was not given: one second, {one_second(rate_hz)} positions, was assumed."
     return replace(graph, notes=(*graph.notes, note))
 
 

@@ -1,5 +1,6 @@
 """Windows whose overlap gives the signal back."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -20,52 +21,28 @@ def sqrt_hann(window_samples: int) -> Array:
     return frozen(np.sqrt(0.5 - 0.5 * np.cos(phase)))
 
 
-@cache
-def hamming(window_samples: int) -> Array:
-    """Symmetric Hamming window, (window_samples,) float32: 0.08 at both ends, used for the analysis alone.
-
-    >>> (100 * hamming(5)).round().tolist()
-    [8.0, 54.0, 100.0, 54.0, 8.0]
-    """
-    return frozen(np.hamming(window_samples))
-
-
-@cache
-def periodic_hamming(window_samples: int) -> Array:
-    """Periodic Hamming window, (window_samples,) float32: 0.08 at its beginning alone."""
-    return frozen(np.hamming(window_samples + 1)[:-1])
-
-
-@cache
-def hann(window_samples: int) -> Array:
-    """Symmetric Hann window, (window_samples,) float32: 0 at both ends, used for the analysis alone."""
-    return frozen(np.hanning(window_samples))
-
-
-@cache
-def povey(window_samples: int) -> Array:
-    """Kaldi's own window, a symmetric Hann window to the power of 0.85, (window_samples,) float32."""
-    return frozen(np.hanning(window_samples) ** 0.85)
-
-
-ANALYSIS = {
+ANALYSIS: dict[str, Callable[[int], np.ndarray]] = {
     "sqrt-hann": sqrt_hann,
-    "hamming": hamming,
-    "periodic-hamming": periodic_hamming,
-    "hann": hann,
-    "povey": povey,
+    "hamming": np.hamming,  # symmetric: 0.08 at both ends
+    "periodic-hamming": lambda window_samples: np.hamming(window_samples + 1)[:-1],  # 0.08 at its beginning alone
+    "hann": np.hanning,  # symmetric: 0 at both ends
+    "povey": lambda window_samples: np.hanning(window_samples) ** 0.85,  # Kaldi's own
 }
 
 
+@cache
 def analysis_window(window_samples: int, kind: str = "sqrt-hann") -> Array:
-    """What a frame is multiplied with before its spectrum is taken: one of `ANALYSIS`, (window_samples,).
+    """What a frame is multiplied with before its spectrum is taken: one of `ANALYSIS`, (window_samples,) float32.
 
     Raises:
         InputError: no such window.
+
+    >>> (100 * analysis_window(5, "hamming")).round().tolist()
+    [8.0, 54.0, 100.0, 54.0, 8.0]
     """
     if kind not in ANALYSIS:
         raise InputError(f"there is no window '{kind}'; choose one of {', '.join(ANALYSIS)}")
-    return ANALYSIS[kind](window_samples)
+    return frozen(ANALYSIS[kind](window_samples))
 
 
 @cache

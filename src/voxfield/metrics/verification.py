@@ -8,6 +8,8 @@ import numpy as np
 
 from voxfield.errors import InputError
 
+Cohort = tuple[np.ndarray, np.ndarray]  # mean and standard deviation of cohort scores
+
 
 class EqualErrors(NamedTuple):
     """Where as many targets are missed as impostors are accepted.
@@ -73,39 +75,27 @@ def cllr(ratios: np.ndarray, targets: np.ndarray) -> float:
     return float((np.logaddexp(0, -ratios[same]).mean() + np.logaddexp(0, ratios[~same]).mean()) / (2 * np.log(2)))
 
 
-def as_norm(scores: np.ndarray, first: np.ndarray, second: np.ndarray, top: int = 300) -> np.ndarray:
-    """Scores relative to those that both recordings have with a cohort of other speakers (adaptive s-norm).
+def as_norm(scores: np.ndarray, first: Cohort, second: Cohort) -> np.ndarray:
+    """Scores relative to those that both recordings have with a cohort of other speakers (adaptive s-norm): the mean of
+    both sides' distances from the cohort, in its standard deviations.
 
     Args:
-        scores: (E, T) cosines of enrolled and tested embeddings.
-        first: (E, K) cosines of the enrolled ones with the cohort.
-        second: (T, K) cosines of the tested ones with it.
-        top: so many of the nearest of the cohort count, on each side; all of them where there are fewer.
-
-    Returns:
-        (E, T): the mean of both sides' distances from the cohort, in its standard deviations.
-
-    Raises:
-        InputError: shapes that do not fit, or a cohort of less than two.
+        scores: of pairs of recordings.
+        first, second: `cohort_statistics` of the recordings of each side, in shapes that fit the scores.
     """
-    scores, first, second = (np.asarray(values, np.float64) for values in (scores, first, second))
-    shapes = [values.shape for values in (scores, first, second)]
-    if any(len(shape) != 2 for shape in shapes) or shapes[0] != (len(first), len(second)):
-        raise InputError(f"scores (E, T) and cohort scores (E, K) and (T, K) are needed, not {shapes}")
-    if min(first.shape[1], second.shape[1], top) < 2:
-        raise InputError("a cohort of two speakers or more is needed to normalise scores")
-    (first_mean, first_spread), (second_mean, second_spread) = (
-        cohort_statistics(side, top) for side in (first, second)
-    )
-    normalised: np.ndarray = 0.5 * (
-        (scores - first_mean[:, None]) / first_spread[:, None] + (scores - second_mean[None]) / second_spread[None]
-    )
+    normalised: np.ndarray = 0.5 * ((scores - first[0]) / first[1] + (scores - second[0]) / second[1])
     return normalised
 
 
-def cohort_statistics(side: np.ndarray, top: int = 300) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over the `top` highest cohort scores of each row of (N, K)."""
+def cohort_statistics(side: np.ndarray, top: int = 300) -> Cohort:
+    """Mean and standard deviation over the `top` highest cohort scores of each row of (N, K).
+
+    Raises:
+        InputError: a cohort of less than two.
+    """
     highest = np.sort(side, axis=1)[:, -top:]
+    if highest.shape[1] < 2:
+        raise InputError("a cohort of two speakers or more is needed to normalise scores")
     return highest.mean(axis=1), np.maximum(highest.std(axis=1), 1e-9)
 
 

@@ -13,6 +13,8 @@ from voxfield.ort import hash_graph, metadata, open_session
 from voxfield.protocols import Array, Engine, State
 from voxfield.runtime.foreign import foreign_engine
 
+MOST_THREADS = 1024  # beyond any machine
+
 
 class OnnxEngine:
     """A model file that onnxruntime runs on the CPU. Nothing in it changes, so threads and streams may share one.
@@ -130,8 +132,8 @@ def _published(name: str, file: FileRecord | None, threads: int) -> OnnxEngine:
 
 
 def _check_threads(threads: object) -> None:
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise InputError(f"threads must be a whole number of 1 or more, not {threads!r}")
+    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise InputError(f"threads must be a whole number from 1 to {MOST_THREADS}, not {threads!r}")
 
 
 def _read(path: Path) -> bytes:

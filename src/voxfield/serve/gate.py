@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -112,6 +113,10 @@ class Tickets:
 
     def _first_use(self, nonce: str, end_s: float) -> bool:
         if self._folder is not None:
+            for used in self._folder.glob("ticket-*"):
+                with suppress(OSError):  # another worker was first
+                    if used.stat().st_mtime < time.time() - self.valid_s:  # which is over by now
+                        used.unlink()
             name = hashlib.sha256(nonce.encode()).hexdigest()
             try:
                 os.close(os.open(self._folder / f"ticket-{name}", os.O_CREAT | os.O_EXCL, 0o600))

@@ -123,8 +123,15 @@ def pieces(
     mono: bool = False,
     block_samples: int = BLOCK_SAMPLES,
     watcher: Watcher | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Array]:
-    """What a processor makes of a recording, piece by piece; together as long as the recording."""
+    """What a processor makes of a recording, piece by piece; together as long as the recording.
+
+    Args:
+        mono: the channels are mixed first.
+        watcher: is shown both.
+        progress: is called when the piece of each block has been taken.
+    """
     for block in source.blocks(block_samples):
         block = block.mean(axis=0, keepdims=True) if mono else block
         if watcher is not None:
@@ -133,6 +140,8 @@ def pieces(
         if watcher is not None:
             watcher.after(made)
         yield made
+        if progress is not None:
+            progress(source.read_samples)
     rest = processor.flush()
     if watcher is not None:
         watcher.after(rest)

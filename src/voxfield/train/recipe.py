@@ -7,7 +7,6 @@ stored in every checkpoint, so a checkpoint says by itself what it is and how to
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any, Literal
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
 from voxfield.train.tasks.named import task_class
-from voxfield.values import build, override, refuse_unknown
+from voxfield.values import build, override, read_tables, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -100,13 +99,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: no such file, broken TOML, an unknown key (the nearest valid one is named) or a value of a wrong
         type.
     """
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path} is not TOML: {error}") from error
+    table = read_tables(Path(path), "the recipe")
     for text in overrides:
         override(table, text)
     return from_dict(table)

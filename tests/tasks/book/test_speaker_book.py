@@ -1,6 +1,7 @@
 """`vf.SpeakerBook`: who is enrolled, who it is, and a book that outlives its writers."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -114,6 +115,7 @@ def test_two_voices_in_an_enrolment_are_said(tmp_path, calibrated, voice):
     book = vf.SpeakerBook(tmp_path / "a.book", model=calibrated)
     both = np.concatenate([voice("anna", 1, 64_000), voice("ben", 1, 40_000)])
     assert any("two people seem to speak" in note for note in book.enroll("Both", both, RATE_HZ).notes)
+    book.remove("Both")
     for name in ("anna", "ben"):
         assert book.enroll(name, voice(name, 2, 104_000), RATE_HZ).notes == ()
         assert book.enroll(name, voice(name, 3), RATE_HZ).notes == (), "too short to tell"
@@ -137,6 +139,13 @@ def test_a_stranger_is_compared_with_everybody_which_is_said(tmp_path, calibrate
     enroll_vectors(book, {"Anna": np.ones(80, np.float32)})
     assert "1 % of strangers pass at each comparison, and 5 speakers are compared" in book.check_threshold()
     assert book.check_threshold(0.7) == ""
+
+
+def test_two_names_for_one_voice_are_said_without_a_threshold_of_the_book(tmp_path, calibrated, voice):
+    book = vf.SpeakerBook(tmp_path / "a.book", model=calibrated)
+    book.enroll("Anna", voice("anna", 0), RATE_HZ)
+    assert "sounds like Anna" in book.enroll("Anne", voice("anna", 1), RATE_HZ).notes[-1]
+    assert "does not sound like the other samples of Anna" in book.enroll("Anna", voice("ben", 0), RATE_HZ).notes[-1]
 
 
 def test_silence_is_nobody(book, talk):
@@ -164,7 +173,7 @@ def test_a_book_of_other_weights_is_refused_with_the_way_out(book, talk, others)
         lambda: other.identify(talk(1), RATE_HZ, threshold=0.5),
         lambda: other.set_threshold(0.5),
     ):
-        with pytest.raises(InputError, match=r"not with tiny-spread.v1 of these weights.*--model.*--book FILE"):
+        with pytest.raises(InputError, match=r"made with other weights of tiny-spread.v1.*--model.*--book FILE"):
             refused()
     assert vf.SpeakerBook(book.path, model=same_weights).identify(talk(0), RATE_HZ, threshold=0.5).name == "Anna"
     book.remove("Anna")
@@ -207,6 +216,46 @@ def test_renaming_and_removing(book):
     for missing in (lambda: book.remove("Anne"), lambda: book.samples("Anne")):
         with pytest.raises(InputError, match="nobody called Anne"):
             missing()
+
+
+def test_what_is_exported_can_be_imported_however_long_the_source_is_called(book, talk, tmp_path):
+    book.enroll("Anna", talk(0), RATE_HZ, source="a" * 5000)
+    book.export_json(tmp_path / "a.json")
+    copy = vf.SpeakerBook(tmp_path / "copy.book", model=book.engine)
+    assert copy.import_json(tmp_path / "a.json") == 1
+    assert copy.samples()[0].source == book.samples()[0].source == "a" * 1000
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda book: vf.SpeakerBook(3), "named by a str or a path"),
+        (lambda book: vf.diarize(np.zeros(9, np.float32), RATE_HZ, book=3), "named by a str or a path"),
+        (lambda book: book.export_json(3), "named by a str or a path"),
+        (lambda book: book.import_json(3), "named by a str or a path"),
+        (lambda book: book.enroll("Anna", "a.wav", source=3), "is text, not 3"),
+        (lambda book: book.remove("Anna", "1"), "by its number"),
+        (lambda book: book.remove("Anna", 10**30), "has no sample"),
+        (lambda book: book.set_threshold(0.5, {"a": np.float32(1)}), "plain values"),
+        (lambda book: book.set_threshold(0.5, {"a": float("nan")}), "plain values"),
+        (lambda book: book.set_threshold(0.5, [1]), "plain values"),
+        (lambda book: book.choose_threshold(["1 a.wav b.wav"]), "read_trials"),
+        (lambda book: book.choose_threshold([], wanted=2), "between 0 and 1"),
+        (lambda book: book.identify_vector(["a"] * 80), "a vector of 80 numbers"),
+    ],
+)
+def test_arguments_of_other_types_are_refused_in_words(call, message, book):
+    enroll_vectors(book, {"Anna": np.ones(80, np.float32)})
+    with pytest.raises(InputError, match=message):
+        call(book)
+
+
+def test_numbers_of_numpy_are_numbers(book):
+    enroll_vectors(book, {"Anna": np.ones(80, np.float32)})
+    book.set_threshold(np.float32(0.5))
+    assert book.made().threshold == 0.5
+    found = book.identify_vector(np.ones(80), threshold=np.float32(0.25))
+    assert found.threshold == 0.25 and json.dumps(found.to_dict())
 
 
 def test_a_recording_is_enrolled_once(book, talk):

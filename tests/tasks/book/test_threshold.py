@@ -39,7 +39,7 @@ def test_the_threshold_of_known_distributions():
 
 def test_too_few_trials_are_said():
     notes = choose_threshold(np.array([0.9, 0.8, 0.1, 0.2]), np.array([1, 1, 0, 0]), 0.001).notes
-    assert "3000 or more" in notes[0] and "2 trials of two speakers" in notes[0] and "30 or more" in notes[1]
+    assert "3000 or more" in notes[0] and "2 trials of two speakers" in notes[0] and "30 trials" in notes[1]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,11 @@ def test_the_range_is_wilsons(errors, trials, low, high):
 def test_a_rate_is_needed(wanted):
     with pytest.raises(InputError, match="lies between 0 and 1"):
         choose_threshold(np.array([0.9, 0.1]), np.array([1, 0]), wanted)
+
+
+def test_copies_among_the_trials_of_two_speakers_are_said():
+    with pytest.raises(InputError, match="two copies of one recording"):
+        choose_threshold(np.ones(2), np.array([True, False]))
 
 
 def test_pairs_of_both_kinds_are_needed():

@@ -99,6 +99,36 @@ def test_silence_noise_and_whispers_are_said(model, speech):
     assert np.isfinite(vf.embed(broken, 16000, model=model).vector).all()
 
 
+@pytest.mark.parametrize("noise_db", [-200, -75])
+def test_a_long_pause_does_not_move_the_vector(noise_db, speech, monkeypatch):
+    samples = np.concatenate([speech(1, 64_000), speech(1, 64_000, seed=1)], axis=1)
+    pause = 10 ** (noise_db / 20) * np.random.default_rng(0).standard_normal((1, 30 * 16000)).astype(np.float32)
+    whole = vf.embed(samples, 16000)
+    parts = [pause, samples[:, :64_000], pause, samples[:, 64_000:], pause]
+    for pieces in (6000, 1000):  # all at once, and some of the pieces are nothing but a pause
+        monkeypatch.setattr(embedding, "PIECE_FRAMES", pieces)
+        paused = vf.embed(np.concatenate(parts, axis=1), 16000)
+        assert embedding.cosine(whole.vector, paused.vector) > 0.85  # with the pauses 0.4
+        assert paused.speech.seconds > 4 and not paused.speech.silent
+
+
+def test_channels_that_cancel_are_not_silence(model, speech):
+    samples = speech(1, 48_000)
+    turned = vf.embed(np.concatenate([samples, -samples]), 16000, model=model)
+    assert np.array_equal(turned.vector, vf.embed(samples, 16000, model=model).vector) and not turned.speech.silent
+
+
+def test_moments_and_low_rates_are_said(model, speech):
+    assert "it lasts 0.10 s" in vf.embed(speech(1, 1600), 16000, model=model).notes[0]
+    assert "4000 Hz" in vf.embed(speech(2, 12_000, 4000), 4000, model=model).notes[0]
+
+
+def test_quiet_is_not_silent(model, speech):
+    samples = speech(1, 80_000)
+    quiet = vf.embed(1e-3 * samples / np.abs(samples).max(), 16000, model=model)
+    assert not quiet.speech.silent and any("very quiet" in note for note in quiet.notes)
+
+
 def test_long_recordings_are_embedded_in_pieces(model, speech, monkeypatch):
     monkeypatch.setattr(embedding, "PIECE_FRAMES", 100)
     samples = speech(1, 56_000)  # 348 frames: pieces of 100, 100 and 148
@@ -120,6 +150,7 @@ def test_verify_scores_and_decides_only_with_a_threshold(model, speech):
     silent = vf.verify(a, 0 * a, 16000, model=model, threshold=0.5)
     assert silent.score is None and silent.same is None
     assert silent.notes[-1].startswith("second recording: the recording is silent")
+    assert vf.verify(a, a, 16000, model=model, threshold=np.float32(0.5)).to_dict()["threshold"] == 0.5
     for threshold in (2, float("nan"), True, "0.5"):
         with pytest.raises(InputError, match="cosine from -1 to 1"):
             vf.verify(a, a, 16000, model=model, threshold=threshold)
@@ -291,4 +322,5 @@ def test_verify_command(recordings, model, capsys):
     line = json.loads(capsys.readouterr().out)
     assert line["same"] == (line["score"] >= 0.1) and line["first"]["speech_s"] > 0
     assert run(["verify", a, b, "--model", str(model), "--threshold", "7"]) == 2
+    assert run(["verify", "-", "-", "--model", str(model)]) == 2 and "only one of the two" in capsys.readouterr().err
     assert run(["verify", a, str(recordings / "broken.wav"), "--model", str(model)]) == 2

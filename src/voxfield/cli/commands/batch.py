@@ -11,6 +11,7 @@ from voxfield.cli.bar import progress_bar, spoken
 from voxfield.cli.jobs import INTERRUPTED, SOME_FAILED, ended_like_an_interrupt, say
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet
 from voxfield.errors import InputError
+from voxfield.values import read_tables
 
 if TYPE_CHECKING:
     from voxfield.batch import Job
@@ -59,13 +60,13 @@ def command(
 
       voxfield batch enhance s3://corpus/noisy.jsonl -o s3://corpus/clean --state job/ --engine ray --address auto
     """
-    from voxfield.batch import VERBS, load_job, read_table
+    from voxfield.batch import VERBS, load_job
 
     table: dict[str, Any] = {"task": what, "jobs": "auto"}
     if what not in VERBS:
         if Path(what).suffix != ".toml":
             raise InputError(f"'{what}' is neither a task ({', '.join(VERBS)}) nor a JOB.toml")
-        table = read_table(Path(what))
+        table = read_tables(Path(what), "the job")
     given = {
         "manifest": manifest, "out": out, "model": model, "engine": engine, "address": address, "state": state,
         "jobs": int(jobs) if jobs is not None and jobs.isdecimal() else jobs,

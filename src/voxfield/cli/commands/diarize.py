@@ -1,6 +1,5 @@
 """`voxfield diarize`: who speaks when, as RTTM."""
 
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -26,7 +25,9 @@ from voxfield.cli.options import (
     number_or_auto,
 )
 from voxfield.cli.recordings import progress_of
-from voxfield.errors import InputError, OutputError
+from voxfield.errors import InputError
+from voxfield.files import refused
+from voxfield.formats import SUFFIXES
 from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say who speaks when: one line of RTTM a turn, or with --json the turns and the seconds of each speaker.
+    """Say who speaks when: one line of RTTM for each turn, or with --json the turns and the seconds of each speaker.
 
     Where several speak at once, it is the turn of the one who is heard best. Speakers are called speaker1, speaker2 ...
     by their first turn, or by their names in a --book.
@@ -112,7 +113,8 @@ def _diarized(
     if job.output != PIPE:
         made.save(job.output, overwrite=choices.overwrite)
     elif not choices.as_json:
-        _print(made.rttm())
+        with refused("standard output cannot be written"):
+            print(made.rttm(), end="", flush=True)
     if choices.report is None or heard is None:
         return work.to_dict()
     title, facts = f"{job.input.name}: who speaks when", facts_of(work, {"Model": work.model})
@@ -120,21 +122,13 @@ def _diarized(
     return work.to_dict() | {"report": str(choices.report)}
 
 
-def _print(text: str) -> None:
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
-
-
 def _planned(inputs: list[str], out: str | None) -> list[Job]:
     """A job an input; without `-o` all of them share standard output."""
     items = expand(inputs, _TASK)
     if out is None or out == "-":
         return [Job(item.path, PIPE, item.problem) for item in items]
+    if Path(out).suffix.lower() in SUFFIXES and not Path(out).is_dir():
+        raise InputError(f"-o {out} is the name of a recording, but who speaks when is text; end it in .rttm")
     if len(items) > 1 and Path(out).suffix.lower() == ".rttm":
         raise InputError(f"-o {out} names one file, but there are {len(items)} recordings; name a folder")
     return plan(items, out, _TASK, "rttm")

@@ -36,8 +36,8 @@ def command(
 ) -> None:
     """Turn recordings into vectors whose direction says who speaks.
 
-    -o FILE holds a row a recording; --json prints the vectors as well. A recording that cannot be read is named, and
-    the exit code is 1.
+    -o FILE holds a row for each recording; --json prints the vectors as well. A recording that cannot be read is
+    named, and the exit code is 1.
 
     Examples:
 

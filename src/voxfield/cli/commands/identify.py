@@ -29,10 +29,11 @@ def command(
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say who of the speaker book speaks in each recording, or that it is nobody of them.
+    """Say who of the speaker book speaks in each recording, or that nobody in it does.
 
-    The score is the cosine with a speaker's samples; the margin is what the second nearest lacks. A name is given from
-    --threshold on, from the one that `voxfield threshold` chose, or from that of the model's card.
+    The score is the cosine with a speaker's samples; the margin is how far the second nearest speaker lies
+    below. A name is given for a score of --threshold or more; without it, of the threshold that `voxfield threshold`
+    chose, or of the one on the model's card.
 
     Examples:
 

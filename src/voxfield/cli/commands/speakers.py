@@ -1,6 +1,7 @@
 """`voxfield speakers`: look at the speaker book and keep it in order."""
 
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from voxfield.cli.helpful import Command, Commands
 from voxfield.cli.inputs import PIPE
 from voxfield.cli.options import Book, Overwrite
 from voxfield.cli.printable import visible
+from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.tasks.book.speaker_book import SpeakerBook
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 command = typer.Typer(
     cls=Commands, help="Look at the speaker book and keep it in order.", no_args_is_help=True, rich_markup_mode="rich"
 )
-Name = Annotated[str, typer.Argument(help="Who.", metavar="NAME")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON each.")]
+Name = Annotated[str, typer.Argument(help="Name of the speaker.", metavar="NAME")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each.")]
 
 
 @command.command("list", cls=Command)
@@ -89,18 +91,29 @@ def export_book(
 
 @command.command("import", cls=Command)
 def import_book(
-    file: Annotated[Path, typer.Argument(help="What `export` wrote.", metavar="FILE")],
-    merge: Annotated[bool, typer.Option("--merge", help="A name in both books is one speaker.")] = False,
+    file: Annotated[Path, typer.Argument(help="What `export` wrote, or - for standard input.", metavar="FILE")],
+    merge: Annotated[bool, typer.Option("--merge", help="Take a name in both books for one speaker.")] = False,
     book: Book = None,
 ) -> None:
     """Add the speakers of an exported book."""
-    print(f"{_count(_book(book).import_json(file, merge=merge))} new")
+    if file == PIPE:
+        new = _book(book).import_text(_from_pipe(), "standard input", merge=merge)
+    else:
+        new = _book(book).import_json(file, merge=merge)
+    print(f"{_count(new)} new")
 
 
 def _book(path: Path | None) -> "SpeakerBook":
     from voxfield.tasks.book.speaker_book import SpeakerBook
 
     return SpeakerBook(path)
+
+
+def _from_pipe() -> str:
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input is not the JSON of `voxfield speakers export`: {error}") from error
 
 
 def _count(samples: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voxfield.cli.options import AsJson, Book, Offline, SpeakerModel, Threads
+from voxfield.cli.options import Book, Offline, OneJson, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def command(
     model: SpeakerModel = None,
     threads: Threads = 1,
     offline: Offline = False,
-    as_json: AsJson = False,
+    as_json: OneJson = False,
 ) -> None:
     """Choose the threshold of the speaker book for a wished rate of false accepts.
 
@@ -51,10 +51,8 @@ def command(
         print(json.dumps({"book": str(speakers.path), **chosen.to_dict()}))
         return
     print(visible(f"threshold {chosen.threshold:.3f}, kept in {speakers.path}"))
-    print(f"of {chosen.different} {'pairs of two speakers' if trials else 'samples tried as strangers'}", end=" ")
-    print(f"{_percent(chosen.false_accepts)} are accepted")
-    print(f"of {chosen.same} {'pairs of one speaker' if trials else 'samples tried as their speaker'}", end=" ")
-    print(f"{_percent(chosen.misses)} are missed")
+    print(f"false accepts: {_percent(chosen.false_accepts)}; trials of two speakers: {chosen.different}")
+    print(f"misses: {_percent(chosen.misses)}; trials of one speaker: {chosen.same}")
     for note in chosen.notes:
         print(f"  note: {note}")
 

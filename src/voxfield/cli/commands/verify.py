@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voxfield.cli.inputs import PIPE
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Offline, SpeakerModel, Threads
+from voxfield.cli.options import Offline, OneJson, SpeakerModel, Threads
 from voxfield.cli.printable import visible
+from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.tasks.speakers.verification import Verified
@@ -27,7 +29,7 @@ def command(
     ] = None,
     threads: Threads = 1,
     offline: Offline = False,
-    as_json: AsJson = False,
+    as_json: OneJson = False,
 ) -> None:
     """Compare the speakers of two recordings.
 
@@ -42,9 +44,11 @@ def command(
     """
     from voxfield.tasks.speakers.calibration import Calibration
     from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
-    from voxfield.tasks.speakers.verification import check_threshold, compared
+    from voxfield.tasks.speakers.verification import as_threshold, compared
 
-    check_threshold(threshold)
+    as_threshold(threshold)  # said before any file is read
+    if first == second == PIPE:
+        raise InputError("only one of the two recordings can come from standard input")
     engine = embedding_engine(model, threads=threads)
     made = []
     for path in (first, second):

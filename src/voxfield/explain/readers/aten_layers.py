@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import prod
 
 from ..graph import Window
-from .build import Call, Const, Live, named, spread, unknown_op
+from .build import Call, Const, Live, spread, unknown_op
 from .vocabulary import convolved, cut, matrix_product, named_product, padded, pooled, resized, weighted
 
 
@@ -45,7 +45,7 @@ def product_of(c: Call) -> None:
     pair = (c.args[f"{kind}1"], c.args[f"{kind}2"]) if kind else (c.arg("self", "input"), c.arg("mat2", "other"))
     made = matrix_product(c, *pair)
     if kind and isinstance(added := c.args.get("self"), Live):
-        c.emit("elementwise", [made, added], attrs={"function": "add"})
+        c.emit("elementwise", [made, added], function="add")
 
 
 def einsum(c: Call) -> None:
@@ -69,7 +69,10 @@ def rnn(c: Call) -> None:
         dims=((1 if first else 0) if rank == 3 else 0,),
         channel_dim=rank - 1,
         weight_values=sum(prod(w.shape) for w in kernels),
-        attrs={"cell": cell, "hidden": hidden, "layers": layers, "bidirectional": both},
+        cell=cell,
+        hidden=hidden,
+        layers=layers,
+        bidirectional=both,
     )
 
 
@@ -84,35 +87,31 @@ def cell(c: Call) -> None:
     hidden = c.shape
     parts = [cut(c, side, len(hidden) - 1, 0, hidden[-1]) for side in sides]
     parts += [value for value in memories if isinstance(value, Live)]
-    made = c.emit("elementwise", parts, hidden, attrs={"function": c.base})
+    made = c.emit("elementwise", parts, hidden, function=c.base)
     c.results = [made for _ in c.outs]
 
 
 def batch_norm(c: Call) -> None:
     """In evaluation a fixed scale and shift per channel; without stored statistics a norm over batch and positions."""
-    x = c.args["input"]
-    stored = isinstance(c.args.get("running_mean"), Const)
-    if c.base == "instance_norm":
-        if stored and not c.args.get("use_input_stats"):
-            return named(c, "elementwise", [x], "instance_norm")
-        dims = tuple(range(2, len(x.shape)))
+    x, places = c.args["input"], range(2, len(c.args["input"].shape))
+    single = c.base == "instance_norm"
+    measured = c.args.get("use_input_stats" if single else "training")
+    if isinstance(c.args.get("running_mean"), Const) and not measured:
+        c.emit("elementwise", [x], function="instance_norm" if single else "batch_norm")
     else:
-        if stored and not c.args.get("training"):
-            return named(c, "elementwise", [x], "batch_norm")
-        dims = (0, *range(2, len(x.shape)))
-    c.emit("norm", [x], attrs={"over": dims}, channel_dim=1)
+        c.emit("norm", [x], over=tuple(places) if single else (0, *places), channel_dim=1)
 
 
 def group_norm(c: Call) -> None:
     x = c.args["input"]
     groups = int(c.args.get("num_groups") or c.args.get("group") or 1)
-    c.emit("norm", [x], attrs={"over": tuple(range(1, len(x.shape)))}, channel_dim=1, groups=groups)
+    c.emit("norm", [x], over=tuple(range(1, len(x.shape))), channel_dim=1, groups=groups)
 
 
 def layer_norm(c: Call) -> None:
     x, shape = c.args["input"], c.args["normalized_shape"]
     rank = len(x.shape)
-    c.emit("norm", [x], attrs={"over": tuple(range(rank - len(shape), rank))})
+    c.emit("norm", [x], over=tuple(range(rank - len(shape), rank)))
 
 
 def pool(c: Call) -> None:
@@ -132,8 +131,8 @@ def adaptive(c: Call) -> None:
     rank = len(x.shape)
     sizes = c.shape[rank - count :]
     function = "max" if "max" in c.base else "avg"
-    attrs = {"sizes": tuple(sizes), "function": function}
-    c.emit("adaptive_pool", [x], more=c.others, dims=tuple(range(rank - count, rank)), attrs=attrs)
+    dims = tuple(range(rank - count, rank))
+    c.emit("adaptive_pool", [x], more=c.others, dims=dims, sizes=tuple(sizes), function=function)
 
 
 def upsample(c: Call) -> None:

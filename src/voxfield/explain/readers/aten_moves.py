@@ -11,19 +11,19 @@ from .vocabulary import copies, cut, rearranged, reduced, resized
 
 
 def reshape(c: Call) -> None:
-    x, dim = c.live()[0], c.args.get("dim")
-    attrs: dict[str, tuple[int, ...]] = {}
+    x, dim = c.first(), c.args.get("dim")
+    inserted: tuple[int, ...] = ()
+    dropped: tuple[int, ...] = ()
     if c.base == "unsqueeze" and isinstance(dim, int):
-        attrs = {"inserted": (dim_of(dim, len(x.shape) + 1),)}
+        inserted = (dim_of(dim, len(x.shape) + 1),)
     elif c.base == "squeeze":
         dims = range(len(x.shape)) if dim is None else [dim_of(d, len(x.shape)) for d in spread(dim, 1)]
-        gone = tuple(d for d in dims if x.shape[d] == 1)
-        attrs = {"dropped": gone} if gone else {}
-    c.emit("reshape", [x], attrs=attrs)
+        dropped = tuple(d for d in dims if x.shape[d] == 1)
+    c.emit("reshape", [x], inserted=inserted, dropped=dropped)
 
 
 def permute(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     rank = len(x.shape)
     order = list(range(rank))
     if c.base in {"permute"}:
@@ -40,7 +40,7 @@ def permute(c: Call) -> None:
         a = dim_of(c.arg("dim0", "axis0"), rank)
         b = dim_of(c.arg("dim1", "axis1"), rank)
         order[a], order[b] = order[b], order[a]
-    c.emit("permute", [x], attrs={"order": tuple(order)})
+    c.emit("permute", [x], order=tuple(order))
 
 
 def expand(c: Call) -> None:
@@ -48,21 +48,21 @@ def expand(c: Call) -> None:
 
 
 def repeat(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     times = list(c.args.get("repeats") or c.args.get("dims") or ())
     shape = (1,) * (len(times) - len(x.shape)) + x.shape
     copies(c, x if shape == x.shape else c.emit("reshape", [x], shape), times)
 
 
 def repeat_interleave(c: Call) -> None:
-    x, dim, times = c.live()[0], c.args.get("dim"), c.args.get("repeats")
+    x, dim, times = c.first(), c.args.get("dim"), c.args.get("repeats")
     if dim is None or not isinstance(times, int):
         return unknown_op(c)
     resized(c, x, {dim_of(dim, len(x.shape)): Fraction(times)}, "nearest")
 
 
 def slice_(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     dim = dim_of(c.args.get("dim") or 0, len(x.shape))
     size = x.shape[dim]
     start, stop, step = c.args.get("start"), c.args.get("end"), c.args.get("step") or 1
@@ -72,28 +72,28 @@ def slice_(c: Call) -> None:
 
 
 def narrow(c: Call) -> None:
-    x, dim = c.live()[0], dim_of(c.args["dim"], len(c.live()[0].shape))
+    x, dim = c.first(), dim_of(c.args["dim"], len(c.first().shape))
     start = dim_of(c.args["start"], x.shape[dim])
     cut(c, x, dim, start, start + c.args["length"])
 
 
 def select(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     dim = dim_of(c.args["dim"], len(x.shape))
-    c.emit("select", [x], dims=(dim,), attrs={"index": dim_of(c.args["index"], x.shape[dim])})
+    c.emit("select", [x], dims=(dim,), index=dim_of(c.args["index"], x.shape[dim]))
 
 
 def unbind(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     dim = dim_of(c.args.get("dim") or 0, len(x.shape))
     shape = (*x.shape[:dim], *x.shape[dim + 1 :])
-    made: list[Value] = [c.emit("select", [x], shape, dims=(dim,), attrs={"index": i}) for i in range(x.shape[dim])]
+    made: list[Value] = [c.emit("select", [x], shape, dims=(dim,), index=i) for i in range(x.shape[dim])]
     c.results = made
 
 
 def split(c: Call) -> None:
     """split, chunk, tensor_split."""
-    x = c.live()[0]
+    x = c.first()
     vocabulary.split(c, x, dim_of(c.args.get("dim") or 0, len(x.shape)))
 
 
@@ -103,60 +103,60 @@ def concat(c: Call) -> None:
 
 
 def flip(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     c.emit("flip", [x], dims=tuple(dim_of(d, len(x.shape)) for d in c.args["dims"]))
 
 
 def roll(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     dims = spread(c.args.get("dims") or (), 1)
     if not dims:
         return unknown_op(c)
     shifts = tuple(spread(c.args["shifts"], len(dims)))
-    c.emit("roll", [x], dims=tuple(dim_of(d, len(x.shape)) for d in dims), attrs={"shifts": shifts})
+    c.emit("roll", [x], dims=tuple(dim_of(d, len(x.shape)) for d in dims), shifts=shifts)
 
 
 def unfold(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     dim = dim_of(c.args["dimension"], len(x.shape))
     c.emit("unfold", [x], dims=(dim,), windows=(Window(c.args["size"], c.args["step"]),))
 
 
 def pixel_shuffle(c: Call) -> None:
     """(C r r, H, W) -> (C, H r, W r)."""
-    x, r = c.live()[0], c.args["upscale_factor"]
+    x, r = c.first(), c.args["upscale_factor"]
     batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
     n = len(batch)
     rearranged(c, x, (*batch, channels // r // r, r, r, h, w), (*range(n), n, n + 3, n + 1, n + 4, n + 2))
 
 
 def pixel_unshuffle(c: Call) -> None:
-    x, r = c.live()[0], c.args["downscale_factor"]
+    x, r = c.first(), c.args["downscale_factor"]
     batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
     n = len(batch)
     rearranged(c, x, (*batch, channels, h // r, r, w // r, r), (*range(n), n, n + 2, n + 4, n + 1, n + 3))
 
 
 def channel_shuffle(c: Call) -> None:
-    x, groups = c.live()[0], c.args["groups"]
+    x, groups = c.first(), c.args["groups"]
     first, channels, *rest = x.shape
     rearranged(c, x, (first, groups, channels // groups, *rest), (0, 2, 1, *range(3, len(x.shape) + 1)))
 
 
 def reduce(c: Call) -> None:
-    x, given = c.live()[0], c.args.get("dim")
+    x, given = c.first(), c.args.get("dim")
     dims = range(len(x.shape)) if given is None or given == [] else spread(given, 1)
     reduced(c, x, dims, bool(c.args.get("keepdim")), c.base)
 
 
 def cumulative(c: Call) -> None:
-    x = c.live()[0]
-    c.emit("cumulative", [x], more=c.others, dims=(dim_of(c.args["dim"], len(x.shape)),), attrs={"function": c.base})
+    x = c.first()
+    c.emit("cumulative", [x], more=c.others, dims=(dim_of(c.args["dim"], len(x.shape)),), function=c.base)
 
 
 def softmax(c: Call) -> None:
-    x = c.live()[0]
-    c.emit("softmax", [x], dims=(dim_of(c.args["dim"], len(x.shape)),), attrs={"function": c.base})
+    x = c.first()
+    c.emit("softmax", [x], dims=(dim_of(c.args["dim"], len(x.shape)),), function=c.base)
 
 
 def attention(c: Call) -> None:
@@ -164,16 +164,16 @@ def attention(c: Call) -> None:
     if not all(isinstance(one, Live) for one in (q, k, v)):
         return unknown_op(c)
     rank = len(q.shape)
-    attrs = {"causal": bool(c.args.get("is_causal"))}
-    c.emit("attention", [q, k, v], dims=(rank - 2,), channel_dim=rank - 1, attrs=attrs)
+    causal = bool(c.args.get("is_causal"))
+    c.emit("attention", [q, k, v], dims=(rank - 2,), channel_dim=rank - 1, causal=causal)
 
 
 def glu(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     dim = dim_of(c.args.get("dim", -1), len(x.shape))
     half = x.shape[dim] // 2
     value, gate = cut(c, x, dim, 0, half), cut(c, x, dim, half, 2 * half)
-    c.emit("elementwise", [value, gate], attrs={"function": "glu"})
+    c.emit("elementwise", [value, gate], function="glu")
 
 
 def identity(c: Call) -> None:
@@ -181,4 +181,4 @@ def identity(c: Call) -> None:
 
 
 def pointwise_op(c: Call) -> None:
-    c.emit("elementwise", c.live(), attrs={"function": c.base})
+    c.emit("elementwise", c.live(), function=c.base)

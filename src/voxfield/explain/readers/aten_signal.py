@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 from ..graph import Window
-from .build import Call, Const, Live, Shape, dim_of, named, spread, unknown_op
+from .build import Call, Const, Live, Shape, dim_of, spread, unknown_op
 
 
 def stft(c: Call) -> None:
     """(B, N) -> (B, F, T): frames cut out, each transformed. A shorter window sits in the middle of its frame."""
-    x = c.live()[0]
+    x = c.first()
     size, hop = int(c.args["n_fft"]), int(c.args.get("hop_length") or c.args["n_fft"] // 4)
     length = int(c.args.get("win_length") or size)
     frames, bins = c.shape[-1], c.shape[-2]
@@ -18,24 +18,24 @@ def stft(c: Call) -> None:
     y = c.emit("unfold", [x], (*x.shape[:-1], frames, length), dims=(len(x.shape) - 1,), windows=(window,))
     y = c.emit("fft", [y], (*x.shape[:-1], frames, bins), dims=(len(x.shape),))
     rank = len(x.shape) + 1
-    c.emit("permute", [y], attrs={"order": (*range(rank - 2), rank - 1, rank - 2)})
+    c.emit("permute", [y], order=(*range(rank - 2), rank - 1, rank - 2))
 
 
 def istft(c: Call) -> None:
     """(B, F, T) -> (B, N): every frame transformed back, then overlapped and added."""
-    x = c.live()[0]
+    x = c.first()
     size, hop = int(c.args["n_fft"]), int(c.args.get("hop_length") or c.args["n_fft"] // 4)
     rank, frames = len(x.shape), x.shape[-1]
     y = c.emit("fft", [x], (*x.shape[:-2], size, frames), dims=(rank - 2,))
     order = (*range(rank - 2), rank - 1, rank - 2)
-    y = c.emit("permute", [y], (*x.shape[:-2], frames, size), attrs={"order": order})
+    y = c.emit("permute", [y], (*x.shape[:-2], frames, size), order=order)
     crop = size // 2 if c.args.get("center") else 0
     c.emit("fold", [y], dims=(rank - 2,), windows=(Window(size, hop, pad_start=crop),))
 
 
 def fft(c: Call) -> None:
     """A transform along one dim: every coefficient reads all of it."""
-    x = c.live()[0]
+    x = c.first()
     dims = c.args.get("dim", -1)
     if isinstance(dims, list | tuple) or dims is None:
         return unknown_op(c)
@@ -51,7 +51,7 @@ def sliding(c: Call, picture: Shape) -> list[tuple[Window, int]]:
 
 def im2col(c: Call) -> None:
     """(B, C, H, W) -> (B, C taps, windows)."""
-    x = c.live()[0]
+    x = c.first()
     if len(x.shape) != 4:
         return unknown_op(c)
     b, channels, h, _ = x.shape
@@ -59,41 +59,42 @@ def im2col(c: Call) -> None:
     taps = high.kernel, wide.kernel
     y = c.emit("unfold", [x], (b, channels, h, columns, taps[1]), dims=(3,), windows=(wide,))
     y = c.emit("unfold", [y], (b, channels, rows, columns, taps[1], taps[0]), dims=(2,), windows=(high,))
-    y = c.emit("permute", [y], (b, channels, taps[0], taps[1], rows, columns), attrs={"order": (0, 1, 5, 4, 2, 3)})
+    y = c.emit("permute", [y], (b, channels, taps[0], taps[1], rows, columns), order=(0, 1, 5, 4, 2, 3))
     c.emit("reshape", [y])
 
 
 def col2im(c: Call) -> None:
     """(B, C taps, windows) -> (B, C, H, W), overlapped and added."""
-    x = c.live()[0]
+    x = c.first()
     if len(x.shape) != 3:
         return unknown_op(c)
     b, channels, _, w = c.shape
     (high, rows), (wide, columns) = sliding(c, c.shape)
     taps = high.kernel, wide.kernel
     y = c.emit("reshape", [x], (b, channels, taps[0], taps[1], rows, columns))
-    y = c.emit("permute", [y], (b, channels, rows, columns, taps[0], taps[1]), attrs={"order": (0, 1, 4, 5, 2, 3)})
+    y = c.emit("permute", [y], (b, channels, rows, columns, taps[0], taps[1]), order=(0, 1, 4, 5, 2, 3))
     y = c.emit("fold", [y], (b, channels, rows, w, taps[0]), dims=(3,), windows=(wide,))
     c.emit("fold", [y], dims=(2,), windows=(high,))
 
 
 def view_as_real(c: Call) -> None:
-    x = c.live()[0]
+    x = c.first()
     y = c.emit("reshape", [x], (*x.shape, 1))
     c.emit("expand", [y])
 
 
 def view_as_complex(c: Call) -> None:
-    x = c.live()[0]
-    c.emit("reduce", [x], dims=(len(x.shape) - 1,), attrs={"function": "complex", "keepdim": False})
+    x = c.first()
+    c.emit("reduce", [x], dims=(len(x.shape) - 1,), function="complex", keepdim=False)
 
 
 def copy(c: Call) -> None:
     """The new content of a stretch: the source, spread over it."""
     source = c.args["src"]
-    if not isinstance(source, Live):
-        return named(c, "elementwise", c.live(), "copy")
-    c.emit("identity" if source.shape == c.shape else "expand", [source])
+    if isinstance(source, Live):
+        c.emit("identity" if source.shape == c.shape else "expand", [source])
+    else:
+        c.emit("elementwise", c.live(), function="copy")
 
 
 def slice_scatter(c: Call) -> None:
@@ -116,16 +117,15 @@ def select_scatter(c: Call) -> None:
 def written(c: Call, base: Live | Const | None, source: Live | Const, dim: int, start: int, step: int) -> None:
     """The source stretched to `step` and moved to `start`, beside what was there before."""
     if not isinstance(source, Live):
-        return named(c, "elementwise", c.live(), "write")
+        c.emit("elementwise", c.live(), function="write")
+        return
     shape: Shape = source.shape
     if step > 1:
         shape = (*shape[:dim], shape[dim] * step, *shape[dim + 1 :])
-        attrs = {"scale": (Fraction(step),), "mode": "zeros", "align_corners": False}
-        source = c.emit("upsample", [source], shape, dims=(dim,), attrs=attrs)
+        source = c.emit("upsample", [source], shape, dims=(dim,), scale=(Fraction(step),), mode="zeros")
     after = c.shape[dim] - start - shape[dim]
     if start or after:
-        attrs = {"before": (start,), "after": (after,), "mode": "constant"}
-        source = c.emit("pad", [source], c.shape, dims=(dim,), attrs=attrs)
+        source = c.emit("pad", [source], c.shape, dims=(dim,), before=(start,), after=(after,), mode="constant")
     c.results = [source]
     if isinstance(base, Live):
-        named(c, "elementwise", [base, source], "write")
+        c.emit("elementwise", [base, source], function="write")

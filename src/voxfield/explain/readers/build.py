@@ -35,6 +35,15 @@ class Live:
 Value = Const | Live
 
 
+FIELDS = ("windows", "dims", "channel_dim", "groups", "weight_values")  # of an operator, beside its attributes
+
+
+def parted(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(fields of an operator, its attributes) among what is said of it."""
+    fields = {key: value for key, value in settings.items() if key in FIELDS}
+    return fields, {key: value for key, value in settings.items() if key not in FIELDS}
+
+
 @dataclass
 class Builder:
     """A graph in the making: its operators in order, its tensors and inputs, and what is said beside it."""
@@ -116,18 +125,8 @@ class OperatorGraph(Builder):
 
     def from_state(self, value: Value | None) -> bool:
         """True when a tensor depends on an input that carries state."""
-        made = {name: op for op in self.ops for name in op.outputs}
-        todo, seen = [value.name] if isinstance(value, Live) else [], set[str]()
-        while todo:
-            name = todo.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            if self.tensors[name].role == "state":
-                return True
-            if name in made:
-                todo += made[name].inputs
-        return False
+        behind = self.reached([value.name]) if isinstance(value, Live) else ()
+        return any(self.tensors[name].role == "state" for name in behind)
 
     def unique(self, name: str) -> str:
         """`name`, or `name#2` and so on when it is taken."""
@@ -170,13 +169,7 @@ class Call:
 
     def live(self, *names: str) -> list[Live]:
         """The activations among the arguments of these names (all arguments without names)."""
-        found: list[Live] = []
-        for name in names or tuple(self.args):
-            value = self.args.get(name)
-            for one in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(one, Live):
-                    found.append(one)
-        return found
+        return [one for one in self._given(names or tuple(self.args)) if isinstance(one, Live)]
 
     def arg(self, *names: str) -> Any:
         """The argument with the first of these names that the operator has."""
@@ -184,10 +177,16 @@ class Call:
 
     def consts(self) -> list[Const]:
         """All constants among the arguments."""
-        found: list[Const] = []
-        for value in self.args.values():
-            found += [one for one in (value if isinstance(value, list | tuple) else (value,)) if isinstance(one, Const)]
-        return found
+        return [one for one in self._given(tuple(self.args)) if isinstance(one, Const)]
+
+    def _given(self, names: Sequence[str]) -> list[Any]:
+        """Arguments by their names, lists taken apart."""
+        values = [self.args.get(name) for name in names]
+        return [one for value in values for one in (value if isinstance(value, list | tuple) else (value,))]
+
+    def first(self) -> Live:
+        """The first activation among the arguments."""
+        return self.live()[0]
 
     @property
     def others(self) -> list[Shape]:
@@ -207,9 +206,14 @@ class Call:
         return Live(name, value.shape, value.item_bytes or 4)
 
     def emit(
-        self, kind: str, inputs: Sequence[Live], shape: Shape | None = None, more: Sequence[Shape] = (), **fields: Any
+        self, kind: str, inputs: Sequence[Live], shape: Shape | None = None, more: Sequence[Shape] = (), **settings: Any
     ) -> Live:
-        """Add one operator; the answer is its first output. Parameters among the arguments are counted here."""
+        """Add one operator; the answer is its first output. Parameters among the arguments are counted here.
+
+        Args:
+            shape: of its first output, that of the call's where it is not given; `more` has those behind it.
+            settings: further fields of an `Op` by their names, and its attributes.
+        """
         b = self.builder
         path, leaf = self.place
         own = kind in LAYERS or (leaf and kind in {"elementwise", "softmax", "identity", "pad", "unknown"})
@@ -217,21 +221,11 @@ class Call:
         item = self.outs[0][1] if self.outs and self.outs[0] else 4
         shapes = [self.shape if shape is None else shape, *more]
         outputs = [Live(name if i == 0 else f"{name}:{i}", s, item) for i, s in enumerate(shapes)]
-        attrs = fields.pop("attrs", {})
+        fields, attrs = parted(settings)
         weighted = kind in LAYERS or kind == "einsum" or attrs.get("function") in {"add", "prelu", "batch_norm"}
         params, size = b.own(self.consts(), weighted)
-        op = Op(
-            kind,
-            name,
-            tuple(v.name for v in inputs),
-            tuple(v.name for v in outputs),
-            params=params,
-            weight_bytes=size,
-            attrs=attrs,
-            source=self.source,
-            **fields,
-        )
-        b.put(op, shapes, item)
+        fields |= {"params": params, "weight_bytes": size, "attrs": attrs, "source": self.source}
+        b.put(Op(kind, name, tuple(v.name for v in inputs), tuple(v.name for v in outputs), **fields), shapes, item)
         self.results = list(outputs)
         return outputs[0]
 
@@ -250,10 +244,6 @@ def spread(value: Any, count: int) -> list[Any]:
 def dim_of(dim: int, rank: int) -> int:
     """A dim counted from the front."""
     return dim + rank if dim < 0 else dim
-
-
-def named(c: Call, kind: str, inputs: Sequence[Live], function: str) -> None:
-    c.emit(kind, inputs, attrs={"function": function})
 
 
 def unknown_op(c: Call) -> None:

@@ -56,6 +56,9 @@ PLAIN: Mapping[str, Callable[..., Any]] = {
     "sorted": sorted,
     "list": list,
     "tuple": tuple,
+    "zip": lambda *lists: list(zip(*lists, strict=False)),
+    "enumerate": lambda *args: list(enumerate(*args)),
+    "reversed": lambda values: list(reversed(values)),
 }
 TENSOR_JOINS = {"sum": "add", "min": "minimum", "max": "maximum"}
 
@@ -89,12 +92,6 @@ def builtin(reader: Interpreter, name: str, args: list[Any], line: int) -> Any:
             if len(numbers) > LONGEST_LIST:
                 raise at(line, f"range of {len(numbers)}; at most {LONGEST_LIST} can be read.")
             return list(numbers)
-        if name == "zip":
-            return list(zip(*whole, strict=False))
-        if name == "enumerate":
-            return list(enumerate(*whole))
-        if name == "reversed":
-            return list(reversed(whole[0]))
         return PLAIN[name](*whole)
     except (TypeError, ValueError, OverflowError, IndexError, KeyError) as error:
         raise at(line, f"{name}(...): {error}.") from error

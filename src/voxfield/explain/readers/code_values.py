@@ -156,20 +156,20 @@ def snake_case(kind: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", parted).lower()
 
 
+def parts_of(value: Any) -> list[tuple[str, Any]]:
+    """What a chain, a list or an object holds, each with the name that torch gives it there."""
+    if isinstance(value, Instance):
+        return list(value.attributes.items())
+    inside = value.layers if isinstance(value, Chain) else value if isinstance(value, list | tuple) else ()
+    return [(str(i), one) for i, one in enumerate(inside)]
+
+
 def christen(value: Any, path: str) -> None:
     """Gives every layer inside a value the name that torch would give it: blocks.0.conv.1."""
-    if isinstance(value, Layer):
-        value.name = path
-    elif isinstance(value, Chain):
-        for i, layer in enumerate(value.layers):
-            christen(layer, f"{path}.{i}")
-    elif isinstance(value, list | tuple):
-        for i, layer in enumerate(value):
-            christen(layer, f"{path}.{i}")
-    elif isinstance(value, Instance):
+    if isinstance(value, Layer | Instance):
         value.name = path or None
-        for name, inner in value.attributes.items():
-            christen(inner, f"{path}.{name}" if path else name)
+    for name, inner in parts_of(value):
+        christen(inner, f"{path}.{name}" if path else name)
 
 
 def flat_layers(values: Sequence[Any]) -> list[Any]:
@@ -178,12 +178,5 @@ def flat_layers(values: Sequence[Any]) -> list[Any]:
     for value in values:
         if len(found) > MOST_LAYERS:
             break
-        if isinstance(value, Layer):
-            found.append(value)
-        elif isinstance(value, Chain):
-            found += flat_layers(value.layers)
-        elif isinstance(value, list | tuple):
-            found += flat_layers(value)
-        elif isinstance(value, Instance):
-            found += flat_layers(list(value.attributes.values()))
+        found += [value] if isinstance(value, Layer) else flat_layers([one for _, one in parts_of(value)])
     return found

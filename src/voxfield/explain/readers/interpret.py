@@ -105,7 +105,8 @@ class Interpreter:
             case ast.Continue():
                 raise NextTurnSignal
             case _:
-                raise at(node.lineno, f"'{_first_words(node)}' cannot be read without running it; paste the layers.")
+                first = ast.unparse(node).splitlines()[0][:60]
+                raise at(node.lineno, f"'{first}' cannot be read without running it; paste the layers.")
 
     def _fields(self, body: Sequence[ast.stmt]) -> dict[str, Any]:
         """What the body of a class sets: `expansion = 4`, `channels: int = 48`."""
@@ -457,7 +458,3 @@ def named(value: Any, name: str) -> Any:
     for i, layer in enumerate(inside):
         named(layer, f"{name}.{i}")
     return value
-
-
-def _first_words(node: ast.stmt) -> str:
-    return ast.unparse(node).splitlines()[0][:60]

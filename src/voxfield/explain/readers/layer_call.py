@@ -14,6 +14,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..graph import Shape
 from ..shapes import shape_text
+from .build import spread
 from .layers import LayerGraph, Origin, brief
 
 IN_TORCH = {  # what torch calls a setting of Keras
@@ -110,11 +111,10 @@ class LayerCall:
         """One whole number per axis; a single one stands for all axes."""
         value = self.get(key)
         value = default if value is None else value
-        listed = list(value) if isinstance(value, list | tuple) else [value] * rank
-        listed = listed * rank if len(listed) == 1 else listed
+        listed = spread(value, rank)
         if len(listed) != rank or not all(map(is_whole, listed)):
             raise self.error(key, f"a whole number, or {rank} of them")
-        return tuple(int(v) for v in listed)  # type: ignore[arg-type]
+        return tuple(int(v) for v in listed)
 
     def pairs(self, key: str, rank: int) -> tuple[tuple[int, int], ...]:
         """(before, after) per axis from Keras's forms: n, (a, b) for one axis, (n, m), ((a, b), (c, d))."""

@@ -75,7 +75,7 @@ def windows_of(
         if mode == "causal":
             window = replace(window, pad_start=(k - 1) * d)
         elif mode == "same":
-            before, after = same_padding(c.net, c.origin.where, c.shape[dim], k, step, d)
+            before, after = same_padding(c.net, c.origin.where, c.shape[dim], window)
             window = replace(window, pad_start=before, pad_end=after)
         found.append(window)
     return tuple(found)

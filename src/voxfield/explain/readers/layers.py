@@ -15,13 +15,12 @@ from typing import Any
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Op, Shape, Size, Window
 from ..shapes import output_shape, same_total, shape_text
-from .build import Builder
+from .build import Builder, parted
 
 ITEM_BYTES = 4
 MOST_UPSAMPLING = 65_536
 LARGEST_INPUT = 10**11
 MOST_OPERATORS = 50_000
-FIELDS = ("windows", "dims", "channel_dim", "groups", "weight_values")  # of an operator, beside its attributes
 
 
 @dataclass(frozen=True)
@@ -160,8 +159,8 @@ class LayerGraph(Builder):
             if origin.owner in self._owned:
                 params = buffers = 0
             self._owned.add(origin.owner)
-        name, fields = self.fresh(origin.name), {key: settings.pop(key) for key in FIELDS if key in settings}
-        fields |= {"params": params, "weight_bytes": (params + buffers) * ITEM_BYTES, "attrs": settings}
+        name, (fields, attrs) = self.fresh(origin.name), parted(settings)
+        fields |= {"params": params, "weight_bytes": (params + buffers) * ITEM_BYTES, "attrs": attrs}
         op = Op(kind, name, tuple(inputs), (), source=origin.source, line=origin.line, **fields)
         up = max((self._up[t] for t in inputs), default=1) * _upsampling(op)
         if up > MOST_UPSAMPLING:
@@ -292,12 +291,12 @@ def check_window(window: Window, origin: Origin) -> None:
         raise origin.fail(f"a size above {MOST_POSITIONS}, which no such layer has.")
 
 
-def same_padding(net: LayerGraph, where: str, size: Size, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+def same_padding(net: LayerGraph, where: str, size: Size, window: Window) -> tuple[int, int]:
     """Positions added before and after by `same`: as many outputs as input / stride, the odd one at the END.
 
     With a stride the amount depends on the size; when that is not known a multiple of the stride is assumed, aloud.
     """
-    reach = (kernel - 1) * dilation + 1
+    reach, stride = window.reach, window.stride
     if size is None:
         if stride > 1:
             net.note(

@@ -17,10 +17,8 @@ from .vocabulary import convolved, matrix_product, named_product, pooled, reduce
 def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = False) -> tuple[Window, ...]:
     """The windows of a convolution or pooling, with automatic padding worked out."""
     count = len(taps)
-    stride = list(n.options.get("strides") or [1] * count)
-    dilation = list(n.options.get("dilations") or [1] * count)
-    pads = list(n.options.get("pads") or [0] * (2 * count))
-    extra = list(n.options.get("output_padding") or [0] * count)
+    usual = {"strides": [1] * count, "dilations": [1] * count, "pads": [0] * 2 * count, "output_padding": [0] * count}
+    stride, dilation, pads, extra = (list(n.options.get(key) or value) for key, value in usual.items())
     mode = n.options.get("auto_pad", "NOTSET")
     wanted = n.options.get("output_shape")
     if mode in {"SAME_UPPER", "SAME_LOWER"} or wanted:
@@ -111,34 +109,27 @@ def rnn(n: Node) -> None:
     ways, first = 2 if both else 1, bool(n.options.get("layout"))
     steps, batch = (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])
     lead = (batch, steps) if first else (steps, batch)
-    attrs = {
-        "cell": n.base.lower(),
-        "hidden": hidden,
-        "layers": 1,
-        "bidirectional": both,
-        "reverse": direction == "reverse",
-        "stateful": n.builder.from_state(n.value(5)),
-    }
     y = n.emit(
-        "rnn", [x], (*lead, ways * hidden), n.others, dims=(1 if first else 0,), channel_dim=2, attrs=attrs,
-        weight_values=prod(w.shape) + prod(r.shape),
+        "rnn", [x], (*lead, ways * hidden), n.others, dims=(1 if first else 0,), channel_dim=2,
+        weight_values=prod(w.shape) + prod(r.shape), cell=n.base.lower(), hidden=hidden, layers=1, bidirectional=both,
+        reverse=direction == "reverse", stateful=n.builder.from_state(n.value(5)),
     )  # fmt: skip
     states = n.results[1:]
     parted = n.emit("reshape", [y], (*lead, ways, hidden))
     if not first:
-        parted = n.emit("permute", [parted], (steps, ways, batch, hidden), attrs={"order": (0, 2, 1, 3)})
+        parted = n.emit("permute", [parted], (steps, ways, batch, hidden), order=(0, 2, 1, 3))
     n.results = [parted, *states]
 
 
 def batch_norm(n: Node) -> None:
     """A fixed scale and shift per channel; stored means and variances are not parameters."""
     if n.options.get("training_mode"):
-        n.emit("norm", [n.first()], attrs={"over": (0, *range(2, len(n.first().shape)))}, channel_dim=1)
+        n.emit("norm", [n.first()], over=(0, *range(2, len(n.first().shape))), channel_dim=1)
         return
     for value in n.inputs[3:5]:
         if isinstance(value, Const):
             n.builder.counted.update(name for name, _, _, _ in value.owned)
-    n.emit("elementwise", [n.first()], attrs={"function": "batch_norm"})
+    n.emit("elementwise", [n.first()], function="batch_norm")
 
 
 def norm(n: Node) -> None:
@@ -146,12 +137,12 @@ def norm(n: Node) -> None:
     rank = len(x.shape)
     if n.base in {"LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"}:
         over = tuple(range(dim_of(int(n.options.get("axis", -1)), rank), rank))
-        n.emit("norm", [x], attrs={"over": over})
+        n.emit("norm", [x], over=over)
     elif n.base == "InstanceNormalization":
-        n.emit("norm", [x], attrs={"over": tuple(range(2, rank))}, channel_dim=1)
+        n.emit("norm", [x], over=tuple(range(2, rank)), channel_dim=1)
     else:
         groups = int(n.options.get("num_groups", 1))
-        n.emit("norm", [x], attrs={"over": tuple(range(1, rank))}, channel_dim=1, groups=groups)
+        n.emit("norm", [x], over=tuple(range(1, rank)), channel_dim=1, groups=groups)
 
 
 def pool(n: Node) -> None:

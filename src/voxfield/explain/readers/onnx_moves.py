@@ -26,15 +26,16 @@ def reshape(n: Node) -> None:
     x, axes = n.first(), n.numbers(1, "axes") if n.base in {"Squeeze", "Unsqueeze"} else None
     if n.base == "Squeeze" and axes is None:
         axes = [dim for dim, size in enumerate(x.shape) if size == 1]
-    rank = len(x.shape) + (len(axes or ()) if n.base == "Unsqueeze" else 0)
+    more = n.base == "Unsqueeze"
+    rank = len(x.shape) + (len(axes or ()) if more else 0)
     dims = tuple(dim_of(int(axis), rank) for axis in axes or ())
-    n.emit("reshape", [x], attrs={"inserted" if n.base == "Unsqueeze" else "dropped": dims} if dims else {})
+    n.emit("reshape", [x], inserted=dims if more else (), dropped=() if more else dims)
 
 
 def transpose(n: Node) -> None:
     x = n.first()
     order = n.options.get("perm") or list(range(len(x.shape)))[::-1]
-    n.emit("permute", [x], attrs={"order": tuple(order)})
+    n.emit("permute", [x], order=tuple(order))
 
 
 def tile(n: Node) -> None:
@@ -66,8 +67,7 @@ def slice_(n: Node) -> None:
             n.results = [Const(n.shape, (), behind.item_bytes)]
             return None
         x = behind
-    attrs = {"start": tuple(first), "stop": tuple(last), "step": tuple(steps)}
-    n.emit("slice", [x], dims=tuple(dims), attrs=attrs)
+    n.emit("slice", [x], dims=tuple(dims), start=tuple(first), stop=tuple(last), step=tuple(steps))
 
 
 def split(n: Node) -> None:
@@ -88,14 +88,14 @@ def gather(n: Node) -> None:
         if isinstance(behind, Const):
             n.results = [Const(n.shape, (), behind.item_bytes)]
             return None
-        n.emit("select", [behind], dims=(dim,), attrs={"index": index})
+        n.emit("select", [behind], dims=(dim,), index=index)
     elif len(shape) == 1:
-        n.emit("gather", [x], dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
+        n.emit("gather", [x], dims=(dim,), indices=tuple(int(i) for i in indices))
     else:
         flat = (*x.shape[:dim], len(indices), *x.shape[dim + 1 :])
-        made = n.emit("gather", [x], flat, dims=(dim,), attrs={"indices": tuple(int(i) for i in indices)})
+        made = n.emit("gather", [x], flat, dims=(dim,), indices=tuple(int(i) for i in indices))
         lead = tuple(dim + i for i, size in enumerate(shape[:-1]) if size == 1)
-        n.emit("reshape", [made], attrs={"inserted": lead} if len(lead) == len(shape) - 1 else {})
+        n.emit("reshape", [made], inserted=lead if len(lead) == len(shape) - 1 else ())
 
 
 def concat(n: Node) -> None:
@@ -167,7 +167,7 @@ def cumulative(n: Node) -> None:
     x, axis = n.first(), n.numbers(1)
     if axis is None or n.options.get("reverse"):
         return unknown_op(n)
-    n.emit("cumulative", [x], dims=(dim_of(int(axis[0]), len(x.shape)),), attrs={"function": "cumsum"})
+    n.emit("cumulative", [x], dims=(dim_of(int(axis[0]), len(x.shape)),), function="cumsum")
 
 
 def softmax(n: Node) -> None:
@@ -176,4 +176,4 @@ def softmax(n: Node) -> None:
 
 
 def elementwise(n: Node) -> None:
-    n.emit("elementwise", n.live(), attrs={"function": n.base.lower()})
+    n.emit("elementwise", n.live(), function=n.base.lower())

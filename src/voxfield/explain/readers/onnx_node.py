@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .build import Call, Live, Value
+from .build import Call, Value
 
 
 @dataclass
@@ -21,10 +21,6 @@ class Node(Call):
     def value(self, index: int) -> Value | None:
         """Input number `index`, or None when it is left out."""
         return self.inputs[index] if index < len(self.inputs) else None
-
-    def first(self) -> Live:
-        """The first input that depends on the network's input."""
-        return self.live()[0]
 
     def numbers(self, index: int, attribute: str = "") -> list[Any] | None:
         """A list of numbers given as an attribute or as a constant input; None when absent or not constant."""

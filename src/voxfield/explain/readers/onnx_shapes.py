@@ -234,9 +234,7 @@ def learn_constant(found: Resolved, name: str, value: Any) -> None:
 
     found.weights[name] = value
     learn_type(found, name, value.data_type, list(value.dims))
-    size = 1
-    for length in value.dims:
-        size *= length
+    size = prod(value.dims)
     integers, floats = value.data_type in {6, 7, 9}, value.data_type in {1, 11}
     if value.data_location == 0 and (size <= LARGEST_INDEX if integers else floats and size <= 64):
         found.constants[name] = numpy_helper.to_array(value)

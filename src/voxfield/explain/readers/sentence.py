@@ -270,10 +270,5 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
         each = kernels if len(kernels) == len(layers) else [kernels[0]] + [kernels[-1]] * (len(layers) - 1)
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
-    return Described(
-        " ".join(layers),
-        INPUTS.get(kind.name),
-        kind.axes == 2 and kind.name != "enhancement",
-        kind.name in {"wav2vec", "separation"},
-        notes,
-    )
+    picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "separation"}
+    return Described(" ".join(layers), INPUTS.get(kind.name), picture, samples, notes)

@@ -235,8 +235,8 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     chains = [v for v in scope.values() if isinstance(v, Chain)]
     if calls.bare and not chains:
         return _tensors(_chain(calls, calls.bare), calls)
-    if chains or any(isinstance(v, Chain) for v in calls.bare):
-        chain = [v for v in (*scope.values(), *calls.bare) if isinstance(v, Chain)][-1]
+    if chains:
+        chain = [*chains, *(v for v in calls.bare if isinstance(v, Chain))][-1]
         return _tensors(calls.apply(chain, [], chain.line), calls)
     roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
     if roots:

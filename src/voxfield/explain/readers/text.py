@@ -19,6 +19,7 @@ Padding is none unless stated, and there is no bias without `b`.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Size, Window
@@ -74,14 +75,11 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
     if rank not in AXES:
         raise ExplainError(f"Kernels of {rank} axes; there are 1, 2 or 3, such as 3, 2x3 or 3x3x3.")
     net = LayerGraph(" ".join(m[0] for m in layers) if len(layers) <= 24 else f"{len(layers)} layers of text")
-    x = net.input(_input(net, input_shape, rank, any("@" in m["flags"] for m in layers)), _axes(rank))
+    axes = tuple(Axis(name, i + 2) for i, name in enumerate(AXES[rank]))
+    x = net.input(_input(net, input_shape, rank, any("@" in m["flags"] for m in layers)), axes)
     for i, match in enumerate(layers, 1):
         x = _layer(net, x, match, i, rank)
     return net.finished([x])
-
-
-def _axes(rank: int) -> tuple[Axis, ...]:
-    return tuple(Axis(name, i + 2) for i, name in enumerate(AXES[rank]))
 
 
 def _input(net: LayerGraph, given: tuple[Size, ...] | None, rank: int, filters: bool) -> tuple[Size, ...]:
@@ -101,15 +99,8 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
     origin = Origin(f"layer{number}", match[0].split("*")[-1])
     where = f"'{match[0][:40]}' (layer {number})"
     flags = _flags(match["flags"], where)
-    kernel, stride, dilation, output = (
-        _per_axis(text, rank, default, where)
-        for text, default in (
-            (match["kernel"], 1),
-            (match["stride"], 1),
-            (match["dilation"], 1),
-            (flags.get("output"), 0),
-        )
-    )
+    kernel, stride, dilation = (_per_axis(match[key], rank, 1, where) for key in ("kernel", "stride", "dilation"))
+    output = _per_axis(flags.get("output"), rank, 0, where)
     pool = match["pool"]
     if pool and match["stride"] is None:
         stride = kernel
@@ -119,11 +110,12 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
     up = bool(match["up1"] or match["up2"])
     if pool and (up or "filters" in flags or "groups" in flags):
         raise ExplainError(f"{where}: pooling is never transposed and has no filters and no groups.")
-    sizes = net.shape(x)[2:]
-    pads = _padding(net, flags, rank, where, kernel, stride, dilation, sizes, up)
-    windows = tuple(
-        Window(k, s, d, a, b, o) for k, s, d, (a, b), o in zip(kernel, stride, dilation, pads, output, strict=True)
-    )
+    if up and "mode" in flags:
+        raise ExplainError(f"{where}: give the padding of a transposed convolution in numbers, such as p1.")
+    settings = zip(kernel, stride, dilation, output, strict=True)
+    bare = [Window(k, s, d, output_padding=o) for k, s, d, o in settings]
+    pads = _padding(net, flags, bare, net.shape(x)[2:], where)
+    windows = tuple(replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(bare, pads, strict=True))
     for window in windows:
         check_window(window, origin)
     dims = tuple(range(2, 2 + rank))
@@ -165,33 +157,20 @@ def _per_axis(text: str | None, rank: int, default: int, where: str) -> tuple[in
 
 
 def _padding(
-    net: LayerGraph,
-    flags: dict[str, str],
-    rank: int,
-    where: str,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    sizes: tuple[Size, ...],
-    transposed: bool,
+    net: LayerGraph, flags: dict[str, str], windows: list[Window], sizes: tuple[Size, ...], where: str
 ) -> list[tuple[int, int]]:
+    """(before, after) for each axis, from the flags of a layer; `causal` is along time, the first axis."""
+    if flags.get("mode") == "same":
+        return [same_padding(net, where, size, window) for size, window in zip(sizes, windows, strict=True)]
     if "mode" in flags:
-        if transposed:
-            raise ExplainError(f"{where}: give the padding of a transposed convolution in numbers, such as p1.")
-        pads = []
-        for i, (k, s, d, size) in enumerate(zip(kernel, stride, dilation, sizes, strict=True)):
-            if flags["mode"] == "same":
-                pads.append(same_padding(net, where, size, k, s, d))
-            else:
-                pads.append(((k - 1) * d, 0) if i == 0 else (0, 0))
-        return pads
+        return [(windows[0].reach - 1, 0), *[(0, 0)] * (len(windows) - 1)]
     pads = []
     for part in flags.get("padding", "0").split("x"):
         ends = [int(number) for number in part.split(",")]
         pads.append((ends[0], ends[-1]))
-    pads = pads * rank if len(pads) == 1 else pads
-    if len(pads) != rank:
-        raise ExplainError(f"{where}: padding for {len(pads)} axes, but the network has {rank}.")
+    pads = pads * len(windows) if len(pads) == 1 else pads
+    if len(pads) != len(windows):
+        raise ExplainError(f"{where}: padding for {len(pads)} axes, but the network has {len(windows)}.")
     if min(min(pair) for pair in pads) < 0:
         raise ExplainError(f"{where}: negative padding.")
     return pads

@@ -74,9 +74,7 @@ def read_module(
 def built(program: Any) -> OperatorGraph:
     """The operators of an exported program, and what each of its nodes became."""
     signature = program.graph_signature
-    parameters = set(signature.inputs_to_parameters)
-    owned = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    owned.update(signature.inputs_to_lifted_tensor_constants)
+    parameters, owned = set(signature.inputs_to_parameters), owned_by(program)
     builder = OperatorGraph()
     for node in program.graph.nodes:
         if node.op == "placeholder":
@@ -86,6 +84,13 @@ def built(program: Any) -> OperatorGraph:
             read_call(builder, node)
             builder.made[node.name] = [op.name for op in builder.ops[before:]]
     return builder
+
+
+def owned_by(program: Any) -> dict[str, str]:
+    """The module's own name of every placeholder that stands for a parameter, a buffer or a constant of it."""
+    signature = program.graph_signature
+    constants = signature.inputs_to_lifted_tensor_constants
+    return {**signature.inputs_to_parameters, **signature.inputs_to_buffers, **constants}
 
 
 def by_recording(module: torch.nn.Module, shapes: Sequence[Sequence[int]], layout: str | None) -> Graph | None:

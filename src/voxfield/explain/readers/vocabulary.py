@@ -14,8 +14,7 @@ from .build import Call, Const, Live, Shape, Value, dim_of
 def cut(c: Call, x: Live, dim: int, start: int, stop: int, step: int = 1) -> Live:
     """One slice along a dim."""
     shape = (*x.shape[:dim], max(0, -(-(stop - start) // step)), *x.shape[dim + 1 :])
-    attrs = {"start": (start,), "stop": (stop,), "step": (step,)}
-    return c.emit("slice", [x], shape, dims=(dim,), attrs=attrs)
+    return c.emit("slice", [x], shape, dims=(dim,), start=(start,), stop=(stop,), step=(step,))
 
 
 def split(c: Call, x: Live, dim: int) -> None:
@@ -53,7 +52,7 @@ def copies(c: Call, x: Live, times: Sequence[int]) -> None:
 def rearranged(c: Call, x: Live, parts: Shape, order: Sequence[int]) -> None:
     """Split into `parts`, permuted, merged to the output's shape."""
     y = c.emit("reshape", [x], parts)
-    y = c.emit("permute", [y], tuple(parts[i] for i in order), attrs={"order": tuple(order)})
+    y = c.emit("permute", [y], tuple(parts[i] for i in order), order=tuple(order))
     c.emit("reshape", [y])
 
 
@@ -74,8 +73,7 @@ def convolved(c: Call, x: Live, weight: Const, windows: Sequence[Window], groups
 def pooled(c: Call, x: Live, windows: Sequence[Window], function: str) -> Live:
     """A pooling along the last dims."""
     dims = tuple(range(len(x.shape) - len(windows), len(x.shape)))
-    attrs = {"function": function}
-    return c.emit("pool", [x], more=c.others, windows=tuple(windows), dims=dims, attrs=attrs)
+    return c.emit("pool", [x], more=c.others, windows=tuple(windows), dims=dims, function=function)
 
 
 def weighted(c: Call, x: Live, weight: Const, shape: Shape | None = None) -> Live:
@@ -86,19 +84,19 @@ def weighted(c: Call, x: Live, weight: Const, shape: Shape | None = None) -> Liv
 def padded(c: Call, x: Live, ends: Mapping[int, tuple[int, int]], mode: str) -> Live:
     """Positions (before, after) added along some dims; negative ones are cropped."""
     before, after = (tuple(int(pair[i]) for pair in ends.values()) for i in (0, 1))
-    return c.emit("pad", [x], dims=tuple(ends), attrs={"before": before, "after": after, "mode": mode})
+    return c.emit("pad", [x], dims=tuple(ends), before=before, after=after, mode=mode)
 
 
 def resized(c: Call, x: Live, scale: Mapping[int, Fraction], mode: str, corners: bool = False) -> Live:
     """Some dims spread or shrunk by interpolation."""
-    attrs = {"scale": tuple(scale.values()), "mode": mode, "align_corners": corners}
-    return c.emit("upsample", [x], dims=tuple(scale), attrs=attrs)
+    factors = tuple(scale.values())
+    return c.emit("upsample", [x], dims=tuple(scale), scale=factors, mode=mode, align_corners=corners)
 
 
 def reduced(c: Call, x: Live, dims: Sequence[int], keepdim: bool, function: str) -> None:
     """A statistic over some dims."""
-    attrs = {"keepdim": keepdim, "function": function}
-    c.emit("reduce", [x], more=c.others, dims=tuple(dim_of(int(d), len(x.shape)) for d in dims), attrs=attrs)
+    over = tuple(dim_of(int(d), len(x.shape)) for d in dims)
+    c.emit("reduce", [x], more=c.others, dims=over, keepdim=keepdim, function=function)
 
 
 def multiply(c: Call, operands: Sequence[Value], labels: Sequence[str], output: str) -> Live:
@@ -106,9 +104,9 @@ def multiply(c: Call, operands: Sequence[Value], labels: Sequence[str], output: 
     sizes = label_sizes(labels, [value.shape for value in operands], {})
     live = [(v, text) for v, text in zip(operands, labels, strict=True) if isinstance(v, Live)]
     fixed = [v for v in operands if isinstance(v, Const)]
-    attrs = {"labels": tuple(text for _, text in live), "output": output, "weight_sizes": sizes}
-    values = prod(fixed[0].shape) if fixed else None
-    return c.emit("einsum", [v for v, _ in live], attrs=attrs, weight_values=values)
+    values, texts = prod(fixed[0].shape) if fixed else None, tuple(text for _, text in live)
+    inputs = [value for value, _ in live]
+    return c.emit("einsum", inputs, weight_values=values, labels=texts, output=output, weight_sizes=sizes)
 
 
 def matrix_product(c: Call, left: Value, right: Value) -> Live:

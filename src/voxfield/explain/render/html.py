@@ -38,11 +38,9 @@ def page(
         f"<h1>{escape(title)}</h1>"
         + "".join(f"<p>{escape(f'{name} {shown}'.strip())}</p>" for name, shown in input_lines(report, graph, phrases))
     ]
-    shown = [_answer(p) for p in paragraphs if p.asked]
-    shown += (
-        ["<ul>", *(f"<li>{escape(note)}</li>" for note in notes(report, language)), "</ul>"] if report.notes else []
-    )
-    parts += shown
+    parts += [_answer(p) for p in paragraphs if p.asked]
+    if report.notes:
+        parts += ["<ul>", *(f"<li>{escape(note)}</li>" for note in notes(report, language)), "</ul>"]
     parts.append('<div class="facts">')
     for one in facts(report, phrases, frames):
         parts.append(f"<div><h2>{escape(one.title)}</h2>{_facts(one.rows)}</div>")

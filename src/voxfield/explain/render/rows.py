@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,7 +39,7 @@ def facts(report: Report, phrases: Phrases, frames: Frames | None) -> list[Facts
     for (rows, rate), fields in grouped.items():
         axes = list(dict.fromkeys(phrases[f.axis] for f in fields))
         names = list(dict.fromkeys(f.input for f in fields))
-        about = f" ({', '.join(names[:4])}{' ...' if len(names) > 4 else ''})" if several else ""
+        about = f" ({few(names[:4], len(names) > 4)})" if several else ""
         found.append(Facts(phrases["comma"].join(axes) + rate + about, rows))
     return found
 
@@ -72,41 +72,34 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
     """(what, how much) for one axis: field, hop, look-ahead, latency, sizes."""
     unit = phrases[unit_of(field, report)]
 
-    def positions(value: int | Fraction | None, missing: str, ms: float | None) -> str:
+    def positions(value: int | Fraction | None, missing: str, window: Frames | None = None) -> str:
         if value is None:
             return missing
-        stated = singular(f"{plain(value)} {unit}")
+        stated, ms = singular(f"{plain(value)} {unit}"), span_ms(field, value, window)
         return stated if ms is None else f"{stated} = {plain(ms)} ms"
 
     rows: list[Row] = []
     whole = bool(field.whole_input or field.unbounded_future)
     missing = phrases["whole"] if whole else phrases["unbounded"] if field.unbounded_past else phrases["unknown"]
     causes = [c.operator for c in (*field.whole_input, *field.unbounded_past, *field.unbounded_future)]
-    named = missing + (
-        f" ({', '.join(dict.fromkeys(causes[:4]))}{' ...' if len(causes) > 4 else ''})" if causes else ""
-    )
-    rows.append((phrases["field"], positions(field.rf, named, span_ms(field, field.rf, frames))))
+    named = f" ({few(dict.fromkeys(causes[:4]), len(causes) > 4)})" if causes else ""
+    rows.append((phrases["field"], positions(field.rf, missing + named, frames)))
     if field.rf is not None and field.rf_min != field.rf:
-        low = positions(field.rf_min, "", span_ms(field, field.rf_min, frames))
-        rows[-1] = (phrases["field"], f"{low} .. {rows[-1][1]}")
+        rows[-1] = (phrases["field"], f"{positions(field.rf_min, '', frames)} .. {rows[-1][1]}")
     if field.rf is None and field.local_rf is not None:
-        local = positions(field.local_rf, "", span_ms(field, field.local_rf, frames))
-        rows.append((phrases["local"], local))
+        rows.append((phrases["local"], positions(field.local_rf, "", frames)))
     if field.rf is not None and causes:
-        shown = ", ".join(dict.fromkeys(causes[:4])) + (" ..." if len(causes) > 4 else "")
-        rows.append((phrases["statistics"], f"{phrases['whole'] if whole else phrases['unbounded']} ({shown})"))
-    rows.append((phrases["hop"], positions(field.hop, phrases["unknown"], field.ms(field.hop))))
+        rows.append((phrases["statistics"], phrases["whole" if whole else "unbounded"] + named))
+    rows.append((phrases["hop"], positions(field.hop, phrases["unknown"])))
     if field.phases and len(field.phases) <= 8:
         spans = ", ".join(f"{p.start} .. {p.end}" if p.start is not None else "-" for p in field.phases)
         rows.append((phrases["interval"], spans))
     wait = phrases["whole"] if whole or field.starts_at_the_end else phrases["unknown"]
-    rows.append((phrases["ahead"], positions(field.ahead, wait, field.ms(field.ahead))))
-    rows.append((phrases["past"], positions(field.past, missing, field.ms(field.past))))
-    rows.append(
-        (phrases["first"], positions(field.first_output_needs, wait, span_ms(field, field.first_output_needs, frames)))
-    )
+    rows.append((phrases["ahead"], positions(field.ahead, wait)))
+    rows.append((phrases["past"], positions(field.past, missing)))
+    rows.append((phrases["first"], positions(field.first_output_needs, wait, frames)))
     if field.axis == "time":
-        stated = positions(field.latency, wait, span_ms(field, field.latency, frames))
+        stated = positions(field.latency, wait, frames)
         if field.latency is not None and field.lookahead:
             stated += f" ({phrases['block']} {plain(field.block or 0)} + {plain(field.lookahead)})"
         rows.append((phrases["latency"], stated))
@@ -121,11 +114,16 @@ def axis_rows(field: AxisField, report: Report, phrases: Phrases, frames: Frames
     return rows
 
 
+def few(names: Iterable[str], more: bool) -> str:
+    """Some names in a row, with dots behind them where there are more."""
+    return ", ".join(names) + (" ..." if more else "")
+
+
 def cost_rows(report: Report, phrases: Phrases) -> list[Row]:
     """(what, how much) for the whole network."""
     costs = report.costs
     if costs.params.value is None and costs.macs.value is None and costs.params.missing:
-        names = ", ".join(costs.params.missing[:6]) + (" ..." if len(costs.params.missing) > 6 else "")
+        names = few(costs.params.missing[:6], len(costs.params.missing) > 6)
         return [(phrases["unavailable"], phrases["no_channels"].format(names=names))]
     rows = [
         (phrases["params"], figure(costs.params, phrases)),
@@ -151,16 +149,14 @@ def state_text(report: Report, phrases: Phrases) -> str:
 def figure(found: Figure, phrases: Phrases) -> str:
     """A figure with its trust: never a silent zero."""
     language = "zh" if phrases is PHRASES["zh"] else "en"
-    named = [translated(one, language) for one in found.missing[:4]]
-    missing = ", ".join(named) + (" ..." if len(found.missing) > 4 else "")
+    missing = few([translated(one, language) for one in found.missing[:4]], len(found.missing) > 4)
     if found.value is None:
         return phrases["unavailable"] + (f" ({missing})" if missing else "")
     if found.unit == "bytes":
         stated = in_bytes(found.value)
     elif found.unit in {"MACs", "MACs/s"}:
-        stated = (
-            f"{plain(int(found.value))}" if found.value < 1e6 else f"{short(found.value)} ({plain(int(found.value))})"
-        )
+        whole = plain(int(found.value))
+        stated = whole if found.value < 1e6 else f"{short(found.value)} ({whole})"
     else:
         stated = plain(found.value)
     return stated if found.status is Status.EXACT else f"{stated}, {phrases['partial']} {missing}"

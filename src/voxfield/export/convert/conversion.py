@@ -16,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from voxfield.cards import example_card
-from voxfield.errors import CardError, CheckpointError, InputError, OutputError
+from voxfield.errors import CardError, CheckpointError, InputError
 from voxfield.export.convert.checkpoint import Checkpoint, read
 from voxfield.export.convert.program import TOLERANCE
 from voxfield.export.convert.programs import PROGRAMS, looks_like
+from voxfield.files import refused
 from voxfield.models import architecture
 from voxfield.train.checkpoint import restore
 from voxfield.values import build
@@ -123,22 +124,21 @@ def write(net: nn.Module, about: Mapping[str, Any], out: Path, onnx: bool) -> tu
     weights = {key: value.contiguous() for key, value in net.state_dict().items()}
     there = out.exists()
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".convert-") as folder:
-            card = json.dumps(lone, indent=2)
-            content = safetensors.torch.save(weights, {"voxfield.card": json.dumps(lone)})
-            (Path(folder) / names[0]).write_bytes(content)
-            if onnx:
-                from voxfield.export.onnx_file import export_parts, part_path, parts_of
+        with refused(f"cannot write to {out}"):
+            out.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=out, prefix=".convert-") as folder:
+                card = json.dumps(lone, indent=2)
+                content = safetensors.torch.save(weights, {"voxfield.card": json.dumps(lone)})
+                (Path(folder) / names[0]).write_bytes(content)
+                if onnx:
+                    from voxfield.export.onnx_file import export_parts, part_path, parts_of
 
-                exported = export_parts(net, Path(folder) / names[2], about)
-                names[2:] = [part_path(Path(names[2]), ending).name for ending in parts_of(net)]
-                card = json.dumps(json.loads(exported.to_json()), indent=2)
-            (Path(folder) / names[1]).write_text(card + "\n", encoding="utf-8")
-            for name in names:
-                (Path(folder) / name).replace(out / name)
-    except OSError as error:
-        raise OutputError(f"cannot write to {out}: {error.strerror or error}") from error
+                    exported = export_parts(net, Path(folder) / names[2], about)
+                    names[2:] = [part_path(Path(names[2]), ending).name for ending in parts_of(net)]
+                    card = json.dumps(json.loads(exported.to_json()), indent=2)
+                (Path(folder) / names[1]).write_text(card + "\n", encoding="utf-8")
+                for name in names:
+                    (Path(folder) / name).replace(out / name)
     finally:
         if not there and out.is_dir() and not any(out.iterdir()):
             out.rmdir()

@@ -12,7 +12,7 @@ from voxfield.tasks import embedding_engine
 from voxfield.tasks.diarization.recording import SpeakerCount, diarize_source
 from voxfield.tasks.speakers.calibration import Calibration
 from voxfield.tasks.speakers.embedding import Embedded, embed_source
-from voxfield.tasks.speakers.verification import check_threshold, compared
+from voxfield.tasks.speakers.verification import as_threshold, compared
 
 
 class VerifyQuery(Options):
@@ -52,7 +52,7 @@ def _embed(asked: Asked, query: Options) -> Mapping[str, Any]:
 
 
 def _check_verify(query: VerifyQuery, catalogue: Catalogue) -> None:
-    check_threshold(query.threshold)
+    as_threshold(query.threshold)
     _engine(query, catalogue)
 
 

@@ -21,6 +21,7 @@ APPLICATION_ID = 0x566F7842  # in the header of every book
 VERSION = 1  # of the tables
 BUSY_S = 20.0  # how long to wait for another process that writes
 _LONGEST_VALUE_BYTES = 1 << 20
+_LARGEST_NUMBER = (1 << 63) - 1  # of a row
 _TABLES = {
     "book": (
         "CREATE TABLE book (model TEXT NOT NULL, fingerprint TEXT NOT NULL, dimension INTEGER NOT NULL, "
@@ -89,7 +90,8 @@ class Rows:
             return None
         model, mark, dimension, threshold, measured = found[0]
         typed = [(model, str), (mark, str), (dimension, int), (threshold, float | None), (measured, str)]
-        if len(found) > 1 or not all(isinstance(value, kind) for value, kind in typed):
+        good = len(found) == 1 and all(isinstance(value, kind) for value, kind in typed)
+        if not good or dimension < 1 or not (threshold is None or -1 <= threshold <= 1):
             raise _DamagedError("what it says of its model is not readable")
         try:
             facts = json.loads(measured)
@@ -127,6 +129,8 @@ class Rows:
 
     def remove(self, name: str, number: int | None = None) -> int:
         """How many samples of a speaker went: all, or the one of this number."""
+        if number is not None and not 0 < number <= _LARGEST_NUMBER:
+            return 0
         return self._connection.execute(
             "DELETE FROM sample WHERE name = ? AND (number = ? OR ? IS NULL)", (name, number, number)
         ).rowcount

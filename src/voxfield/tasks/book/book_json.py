@@ -11,12 +11,12 @@ import numpy as np
 from voxfield.errors import InputError
 from voxfield.tasks.book.book_file import Made, Sample
 from voxfield.tasks.book.speaker_name import clean_name
-from voxfield.tasks.speakers.verification import check_threshold
+from voxfield.tasks.speakers.verification import as_threshold
 
 FORMAT, VERSION = "voxfield speaker book", 1
 MOST_BYTES = 1 << 28  # a hundred thousand samples
 _NUMBERS = ("speech_s", "level_db", "range_db")
-_LONGEST_TEXT = 1000
+LONGEST_TEXT = 1000
 
 
 def to_json(made: Made, samples: Sequence[Sample]) -> str:
@@ -36,21 +36,37 @@ def to_json(made: Made, samples: Sequence[Sample]) -> str:
     return json.dumps(head, ensure_ascii=False)[:-1] + ', "samples": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
-def from_json(path: Path) -> tuple[Made, list[Sample]]:
-    """What `to_json` wrote.
+def read_export(path: Path) -> str:
+    """The text of a file that should be an exported book.
 
     Raises:
-        InputError: the file cannot be read, or is not of this kind; the message says where.
+        InputError: it cannot be read, or is no text.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} is larger than {MOST_BYTES >> 20} MiB, which no exported book is")
-        values = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_int=_whole)
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not the JSON of `voxfield speakers export`: {error}") from error
+
+
+def from_json(text: str, path: str) -> tuple[Made, list[Sample]]:
+    """What `to_json` wrote.
+
+    Args:
+        text: the JSON.
+        path: how messages call it.
+
+    Raises:
+        InputError: it is not of this kind; the message says where.
+    """
+    try:
+        values = json.loads(text, parse_constant=_refuse, parse_int=_whole)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path} is not the JSON of `voxfield speakers export`: {error}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise InputError(f'{path} is not of `voxfield speakers export`: it lacks "format": "{FORMAT}"')
@@ -73,7 +89,7 @@ def _made(values: Mapping[str, Any]) -> Made:
         _need(_is_text(values.get(key)), key, "text")
     dimension, threshold, measured = (values.get(key) for key in ("dimension", "threshold", "measured"))
     _need(isinstance(dimension, int) and 0 < dimension <= 1 << 16, "dimension", "a whole number above 0")
-    check_threshold(threshold)
+    as_threshold(threshold)
     _need(isinstance(measured, dict), "measured", "a table")
     return Made(values["model"], values["fingerprint"], dimension, threshold, measured)  # type: ignore[arg-type]
 
@@ -100,7 +116,7 @@ def _sample(entry: Any, dimension: int, where: str) -> Sample:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable()
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable()
 
 
 def _is_number(value: object) -> bool:

@@ -63,11 +63,22 @@ def check_quality(speech: Speech, detected_s: float) -> None:
         )
 
 
-def comparison_notes(sample: Sample, others: Sequence[Sample], threshold: float | None) -> list[str]:
-    """What a new sample has against the rest of the book: unlike its own speaker, or like another one."""
-    if threshold is None or not others:
+def comparison_notes(
+    sample: Sample, others: Sequence[Sample], threshold: float | None, calibration: Calibration | None = None
+) -> list[str]:
+    """What a new sample has against the rest of the book: unlike its own speaker, or like another one.
+
+    Args:
+        threshold: of the book; that of the calibration where it has none.
+    """
+    if not others or (threshold is None and calibration is None):
         return []
     gallery = Gallery(others)
+    speech = Speech(sample.speech_s, sample.level_db, False, sample.range_db)
+    found = gallery.identify(sample.vector, threshold=threshold, calibration=calibration, speech=speech)
+    if found.threshold is None:  # a vector of zeros
+        return []
+    threshold = found.threshold
     scores = dict(zip(gallery.names, gallery.scores(sample.vector), strict=True))
     own = scores.pop(sample.name, None)
     notes = []

@@ -1,6 +1,7 @@
 """A book of enrolled speakers that lasts, and who of them speaks in a recording."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,19 +17,19 @@ import numpy as np
 from voxfield.audio import Given, Source, open_source
 from voxfield.cards import cards
 from voxfield.errors import InputError
-from voxfield.files import written_whole
+from voxfield.files import path_of, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.book.book_file import Made, Rows, Sample, reading, writing
-from voxfield.tasks.book.book_json import from_json, to_json
+from voxfield.tasks.book.book_json import LONGEST_TEXT, from_json, read_export, to_json
 from voxfield.tasks.book.enrolment import comparison_notes, examined
 from voxfield.tasks.book.identification import Gallery, Identified
 from voxfield.tasks.book.speaker_name import clean_name
-from voxfield.tasks.book.threshold import Chosen, choose_threshold, scores_of_samples, scores_of_trials
+from voxfield.tasks.book.threshold import Chosen, check_wanted, choose_threshold, scores_of_samples, scores_of_trials
 from voxfield.tasks.speakers.calibration import Calibration
 from voxfield.tasks.speakers.embedding import TASK, Embedded, cosine, embed_source, embedding_engine
 from voxfield.tasks.speakers.speech_meter import Speech
 from voxfield.tasks.speakers.trials import Trial
-from voxfield.tasks.speakers.verification import check_threshold
+from voxfield.tasks.speakers.verification import as_threshold
 from voxfield.tasks.work import Model
 
 SAME_SAMPLE = 0.99999  # cosine from which on two vectors are of one recording
@@ -66,7 +67,7 @@ class SpeakerBook:
     def __init__(
         self, path: str | PathLike[str] | None = None, *, model: Model | None = None, threads: int = 1
     ) -> None:
-        self.path = default_book() if path is None else Path(path).expanduser()
+        self.path = default_book() if path is None else path_of(path)
         self._model, self._threads = model, threads
 
     @cached_property
@@ -90,6 +91,8 @@ class SpeakerBook:
             InputError: no name, too little speech, or a book made with another model.
         """
         name = clean_name(name)  # before a file is opened
+        if source is not None and not isinstance(source, str):
+            raise InputError(f"what a recording is called is text, not {source!r}")
         with open_source(recording, rate) as opened:
             return self.enroll_source(name, opened, source=_file_name(recording) if source is None else source)
 
@@ -99,16 +102,15 @@ class SpeakerBook:
         self.check_model()  # before the work is done
         found, notes = examined(opened, self.engine)
         speech = found.speech
-        sample = Sample(
-            0, name, found.vector, speech.seconds, speech.level_db, speech.range_db, _printable(source), _now()
-        )
+        source = _printable(source)[:LONGEST_TEXT]
+        sample = Sample(0, name, found.vector, speech.seconds, speech.level_db, speech.range_db, source, _now())
         with writing(self.path) as rows:
             made, samples = self._made(rows), rows.samples()
             own = [cosine(found.vector, other.vector) for other in samples if other.name == name]
             if new := max(own, default=-1.0) < SAME_SAMPLE:
                 rows.set_made(made)
                 rows.add(sample)
-                notes += comparison_notes(sample, samples, made.threshold)
+                notes += comparison_notes(sample, samples, made.threshold, Calibration.of(self.engine.card))
             else:
                 notes.append(f"{name} was enrolled with this recording before; it was not added again")
         return Enrolled(name, new, found, tuple(notes))
@@ -141,10 +143,14 @@ class SpeakerBook:
             speech: how much speech it was made of, where that is known.
         """
         size = int(self.engine.card.interface.output.shape[0])
-        if np.shape(vector) != (size,) or not np.isfinite(vector).all():
-            raise InputError(f"a vector of {size} numbers is needed, not an array of shape {np.shape(vector)}")
+        try:
+            vector = np.asarray(vector, np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"a vector of {size} numbers is needed: {error}") from error
+        if vector.shape != (size,) or not np.isfinite(vector).all():
+            raise InputError(f"a vector of {size} numbers is needed, not an array of shape {vector.shape}")
         gallery, least = self._gallery(threshold)
-        return self._identified(gallery, np.asarray(vector, np.float32), least, speech)
+        return self._identified(gallery, vector, least, speech)
 
     def check_model(self) -> None:
         """Return when the book, if there is one, was made with `engine`.
@@ -202,7 +208,7 @@ class SpeakerBook:
         """
         name, new_name = clean_name(name), clean_name(new_name)
         with self._changing() as rows:
-            if any(sample.name == new_name for sample in rows.samples()):
+            if name != new_name and any(sample.name == new_name for sample in rows.samples()):
                 raise InputError(f"{new_name} is in the book already; choose another name, or remove one of the two")
             if not rows.rename(name, new_name):
                 raise self._nobody(name)
@@ -214,6 +220,8 @@ class SpeakerBook:
             InputError: there is no such speaker or sample.
         """
         name = clean_name(name)
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+            raise InputError(f"a sample is named by its number, which `voxfield speakers show` says, not by {number!r}")
         with self._changing() as rows:
             gone = rows.remove(name, number)
             if not gone:
@@ -226,10 +234,15 @@ class SpeakerBook:
         Raises:
             InputError: it is no cosine, or the book was made with another model.
         """
-        check_threshold(threshold)
+        kept = as_threshold(threshold)
+        try:
+            facts = json.loads(json.dumps(dict(measured or {}), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"how a threshold was chosen is said in plain values, as JSON knows them: {error}"
+            ) from error
         with writing(self.path) as rows:
-            kept = None if threshold is None else float(threshold)
-            rows.set_made(replace(self._made(rows), threshold=kept, measured=measured or {}))
+            rows.set_made(replace(self._made(rows), threshold=kept, measured=facts))
 
     def choose_threshold(self, trials: Sequence[Trial] | None = None, *, wanted: float = 0.01) -> Chosen:
         """Choose a threshold for a wished rate of false accepts, and keep it in the book.
@@ -243,6 +256,8 @@ class SpeakerBook:
             InputError: trials of one speaker or of two are missing, or no rate was given; AudioError where it is a
                 recording.
         """
+        check_wanted(wanted)  # both before the work is done
+        self.check_model()
         if trials is None:
             chosen = choose_threshold(*scores_of_samples(self.samples()), wanted)
         else:
@@ -257,7 +272,7 @@ class SpeakerBook:
             OutputError: the file exists and may not be replaced, or cannot be written.
         """
         text, count = self.exported()
-        with written_whole(Path(path), overwrite=overwrite) as partial:
+        with written_whole(path_of(path), overwrite=overwrite) as partial:
             partial.write_text(text, encoding="utf-8")
         return count
 
@@ -283,14 +298,19 @@ class SpeakerBook:
         Raises:
             InputError: the file is not of that kind, its model is another one, or a name is in both books.
         """
-        made, samples = from_json(Path(path))
+        path = path_of(path)
+        return self.import_text(read_export(path), str(path), merge=merge)
+
+    def import_text(self, text: str, title: str, *, merge: bool = False) -> int:
+        """As `import_json`, for what `exported` gave; messages call it by the title."""
+        made, samples = from_json(text, title)
         with writing(self.path) as rows:
             own, here = rows.made(), rows.samples()
             if own is None or not here:
                 rows.set_made(made)
             elif own.fingerprint != made.fingerprint:
                 raise InputError(
-                    f"{path} was made with {made.model}, and {self.path} with {own.model}, so their vectors cannot be "
+                    f"{title} was made with {made.model}, and {self.path} with {own.model}, so their vectors cannot be "
                     "compared; import it into a new book (--book FILE)"
                 )
             both = sorted({sample.name for sample in here} & {sample.name for sample in samples})
@@ -321,9 +341,9 @@ class SpeakerBook:
             return made
         if made is None or not rows.samples():
             return Made(card.name, mark, int(card.interface.output.shape[0]))
+        other = f"other weights of {card.name}" if made.model == card.name else f"{made.model} and not with {card.name}"
         raise InputError(
-            f"the speaker book {self.path} was made with {made.model} and not with {card.name}"
-            f"{' of these weights' if made.model == card.name else ''}, so their vectors cannot be compared: name the "
+            f"the speaker book {self.path} was made with {other}, so their vectors cannot be compared: name the "
             "model that it was made with (--model, model=...), or enrol the speakers again in a new book (--book FILE)"
         )
 
@@ -334,7 +354,7 @@ class SpeakerBook:
 
     def _gallery(self, threshold: float | None) -> tuple[Gallery, float | None]:
         """(Who is enrolled, the threshold that was given or the book's own; None where the model's card has one)."""
-        check_threshold(threshold)
+        threshold = as_threshold(threshold)
         with reading(self.path) as rows:
             made, found = self._made(rows), rows.samples()
         if not found:

@@ -84,19 +84,34 @@ def choose_threshold(scores: np.ndarray, same: np.ndarray, wanted: float = 0.01)
     Raises:
         InputError: the rate is none, or trials of one speaker or of two are missing.
     """
-    if isinstance(wanted, bool) or not isinstance(wanted, int | float) or not 0 < wanted < 1:
-        raise InputError(f"the wished rate of false accepts lies between 0 and 1, such as 0.01; not {wanted!r}")
+    check_wanted(wanted)
     equal = equal_errors(scores, same).rate  # checks the scores as well
     scores, one = np.asarray(scores, np.float64), np.asarray(same).astype(bool)
     others = np.sort(scores[~one])[::-1]
     rejected = others[int(wanted * len(others))]  # the highest score that must not be accepted
     above = scores[scores > rejected]
     threshold = float((rejected + above.min()) / 2) if len(above) else float(np.nextafter(rejected, np.inf))
+    if threshold > 1:
+        raise InputError(
+            f"more than {100 * wanted:g} % of the trials of two speakers score 1, as two copies of one recording do; "
+            "take the copies out of the trials"
+        )
     accepted, missed = int((others >= threshold).sum()), int((scores[one] < threshold).sum())
     return Chosen(
         threshold, wanted, Rate.of(accepted, len(others)), Rate.of(missed, int(one.sum())),
         round(equal, 6), int(one.sum()), len(others), tuple(_notes(wanted, int(one.sum()), len(others))),
     )  # fmt: skip
+
+
+def check_wanted(wanted: object) -> None:
+    """Return when it is a rate of false accepts that can be wished for.
+
+    Raises:
+        InputError: it is not.
+    """
+    number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
+    if not number or not 0 < wanted < 1:  # type: ignore[operator]
+        raise InputError(f"the wished rate of false accepts lies between 0 and 1, such as 0.01; not {wanted!r}")
 
 
 def scores_of_samples(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
@@ -132,6 +147,8 @@ def scores_of_trials(trials: Sequence[Trial], engine: Engine) -> tuple[np.ndarra
     Raises:
         InputError: a recording is silent; AudioError where it cannot be read.
     """
+    if not all(isinstance(trial, Trial) for trial in trials):
+        raise InputError("trials are objects of voxfield.tasks.speakers.trials, as `read_trials` gives them")
     vectors: dict[Path, Array] = {}
     for path in (path for trial in trials for path in (trial.first, trial.second)):
         if path not in vectors:
@@ -148,9 +165,9 @@ def _notes(wanted: float, same: int, different: int) -> list[str]:
     notes = []
     if different < (needed := math.ceil(3 / wanted)):  # no error in that many leaves a rate of `wanted` unlikely
         notes.append(
-            f"a rate of {100 * wanted:g} % is not measured by {different} trials of two speakers: "
-            f"{needed} or more are needed"
+            f"a rate of {100 * wanted:g} % cannot be measured with {different} trial{'' if different == 1 else 's'} of "
+            f"two speakers; {needed} or more are needed"
         )
     if same < FEW_SAME:
-        notes.append(f"{same} trials of one speaker say little about misses: {FEW_SAME} or more are needed")
+        notes.append(f"misses need {FEW_SAME} trials of one speaker or more to be measured; there are {same}")
     return notes

@@ -13,8 +13,10 @@ import numpy as np
 
 from voxfield.audio import BLOCK_SAMPLES, Given, Source, open_source
 from voxfield.errors import InputError
+from voxfield.files import path_of
 from voxfield.metrics.diarization import Turn
 from voxfield.protocols import Array, Engine
+from voxfield.samples import mixed
 from voxfield.tasks.book.speaker_book import SpeakerBook
 from voxfield.tasks.diarization.clustering import clustered
 from voxfield.tasks.diarization.rttm import save_rttm, to_rttm
@@ -25,6 +27,7 @@ from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work
 
 AUTO = "auto"
 MOST_SPEAKERS = 10
+_QUIET_DB = -50.0
 _SILENT = 1e-4  # the loudest sample of what counts as silence, -80 dB relative to full scale
 
 
@@ -41,7 +44,7 @@ class SpeakerCount:
 
     def __post_init__(self) -> None:
         for bound in (self.least, self.most):
-            if not isinstance(bound, int) or isinstance(bound, bool) or bound < 1:
+            if not isinstance(bound, int | np.integer) or isinstance(bound, bool) or bound < 1:
                 raise InputError(f"the number of speakers is a whole number of 1 or more, or 'auto', not {bound!r}")
         if self.least > self.most:
             raise InputError(f"there cannot be {self.least} speakers or more and {self.most} or fewer")
@@ -96,7 +99,7 @@ class Diarized:
         Raises:
             OutputError: the file exists and may not be overwritten, or cannot be written.
         """
-        path = Path(path).expanduser()
+        path = path_of(path)
         save_rttm(path, self.turns, self.name, overwrite=overwrite)
         return path
 
@@ -191,11 +194,11 @@ def diarize_source(
     clock = Clock()
     gathering, loudest = SpeechWindows(engine, source.rate_hz), 0.0
     for block in source.blocks(BLOCK_SAMPLES):
-        mixed = block.mean(axis=0)
-        loudest = max(loudest, float(np.abs(mixed).max(initial=0)))
-        gathering.feed(mixed)
+        samples = mixed(block)
+        loudest = max(loudest, float(np.abs(samples).max(initial=0)))
+        gathering.feed(samples)
         if watcher is not None:
-            watcher.before(mixed[None])
+            watcher.before(samples[None])
         if progress is not None:
             progress(source.read_samples)
     windows = gathering.finish()
@@ -205,7 +208,7 @@ def diarize_source(
     order = list(dict.fromkeys(one for *_, one in turns))
     vectors = {one: centres[one].astype(np.float32) for one in order}
     names = _names(vectors, book, threshold)
-    notes = [*source.notes(), *_notes(windows, len(order), count, silent=loudest < _SILENT)]
+    notes = [*source.notes(), *_notes(windows, len(order), count, loudest)]
     done = Diarized(
         tuple(Turn(start, min(end, duration_s), names[one]) for start, end, one in turns),
         {names[one]: vectors[one] for one in order},
@@ -231,11 +234,13 @@ def _names(vectors: Mapping[int, Array], book: SpeakerBook | None, threshold: fl
     return {one: names.get(one) or next(free) for one in vectors}
 
 
-def _notes(windows: Windows, found: int, count: SpeakerCount, *, silent: bool) -> list[str]:
-    if silent:
+def _notes(windows: Windows, found: int, count: SpeakerCount, loudest: float) -> list[str]:
+    if loudest < _SILENT:
         return ["the recording is silent"]
     if not len(windows.regions):
-        return ["no speech was found"]
+        level_db = 20 * np.log10(loudest)
+        quiet = f": it is very quiet, {level_db:.0f} dB relative to full scale at its loudest"
+        return [f"no speech was found{quiet if level_db < _QUIET_DB else ''}"]
     if found < count.least:
         seconds = 0.01 * float(np.diff(windows.regions).sum())
         return [f"{count.least} speakers were asked for, but in {seconds:.1f} s of speech {found} could be told apart"]

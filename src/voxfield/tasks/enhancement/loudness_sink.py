@@ -5,8 +5,8 @@ from typing import Self
 import numpy as np
 
 from voxfield.audio import BLOCK_SAMPLES, FileSink, Sink
-from voxfield.errors import InputError, OutputError
-from voxfield.files import PartFile
+from voxfield.errors import InputError
+from voxfield.files import PartFile, refused
 from voxfield.protocols import Array
 from voxfield.tasks.enhancement.loudness import LoudnessMeter
 
@@ -39,17 +39,13 @@ class LoudnessSink:
     def write(self, samples: Array) -> None:
         """Append (C, N)."""
         self._meter.feed(samples)
-        try:
+        with refused(f"{self._sink.path} could not be written to its end"):
             self._aside.write(np.ascontiguousarray(samples.T, np.float32).tobytes())
-        except OSError as error:
-            raise OutputError(f"{self._sink.path} could not be written to its end: {error.strerror}") from error
 
     def commit(self) -> None:
         """Write the result at its loudness."""
-        try:
+        with refused(f"{self._sink.path} could not be written to its end"):
             self._aside.close()
-        except OSError as error:
-            raise OutputError(f"{self._sink.path} could not be written to its end: {error.strerror}") from error
         gain, self._done = self._meter.finish().gain(self._target_lufs)
         with self._part.path.open("rb") as aside:
             while len(samples := np.fromfile(aside, np.float32, BLOCK_SAMPLES * self._channels)):

@@ -3,7 +3,7 @@
 Everything goes through `Enhancer` block by block, so a recording of ten hours takes the memory of one of ten seconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from os import PathLike
@@ -114,7 +114,8 @@ def enhance(
     options = EnhanceOptions(limit_db, mix, mono, channels, loudness, tuple(keep))
     with open_source(recording, rate) as source:
         enhancer = _enhancer(source, engine, options)
-        samples = np.concatenate(list(_enhanced(source, engine, enhancer, mono)), axis=1)
+        made = pieces(source, enhancer, mono=mono, block_samples=_block_samples(source, engine))
+        samples = np.concatenate(list(made), axis=1)
         notes = _notes(source, engine, enhancer)
         if not isinstance(loudness, str):
             samples, done = brought_to(samples, source.rate_hz, loudness)
@@ -173,10 +174,11 @@ def enhance_into(
     with ExitStack() as stack:
         if not isinstance(options.loudness, str):
             sink = stack.enter_context(LoudnessSink(sink, options.loudness, source.rate_hz, channels))
-        for block in _enhanced(source, engine, enhancer, options.mono, watcher):
+        size = _block_samples(source, engine)
+        for block in pieces(
+            source, enhancer, mono=options.mono, block_samples=size, watcher=watcher, progress=progress
+        ):
             sink.write(block)
-            if progress is not None:
-                progress(source.read_samples)
         sink.commit()
     return clock.work(engine, source, channels, [*_notes(source, engine, enhancer), *sink.notes()])
 
@@ -192,13 +194,10 @@ def _enhancer(source: Source, engine: Engine, options: EnhanceOptions) -> Enhanc
     return Keeper(enhancer, NoiseKinds(*options.kinds), options.keep, source.rate_hz, channels)
 
 
-def _enhanced(
-    source: Source, engine: Engine, enhancer: Enhancer | Keeper, mono: bool, watcher: Watcher | None = None
-) -> Iterator[Array]:
-    """Enhanced pieces (C, M) of a recording; together as long as the recording."""
+def _block_samples(source: Source, engine: Engine) -> int:
+    """Samples of the recording that go through the network at once."""
     face = engine.card.interface
-    block_samples = min(1 << 18, -(-_BLOCK_HOPS * face.hop_samples * source.rate_hz // face.sample_rate_hz))
-    return pieces(source, enhancer, mono=mono, block_samples=block_samples, watcher=watcher)
+    return min(1 << 18, -(-_BLOCK_HOPS * face.hop_samples * source.rate_hz // face.sample_rate_hz))
 
 
 def _notes(source: Source, engine: Engine, enhancer: Enhancer | Keeper) -> list[str]:

@@ -83,17 +83,17 @@ def _diarized(
     found = {}
     each, shared = partial(_turns, model=model), processes_for(processes, len(paths))
     for path, turns in in_order(each, paths, shared, lambda path, _: progress(paths[path])):
-        if not isinstance(turns, list):
-            raise VoxfieldError(f"{path}: {turns.reason if isinstance(turns, Lost) else turns}")
+        if isinstance(turns, Lost):
+            raise VoxfieldError(f"{path}: {turns.reason}")
         found[paths[path]] = turns
     return found, engine.card.name
 
 
-def _turns(path: Path, model: Model | None) -> list[Turn] | str:
+def _turns(path: Path, model: Model | None) -> list[Turn] | Lost:
     try:
         return list(diarize(path, model=model).turns)
     except VoxfieldError as error:  # as words, which survive the way out of another process
-        return str(error).removeprefix(f"{path} ")
+        return Lost(str(error).removeprefix(f"{path} "))
 
 
 def _errors(reference: list[Turn], found: list[Turn]) -> tuple[DiarizationErrors, DiarizationErrors]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from voxfield.audio import open_source
 from voxfield.errors import InputError
-from voxfield.metrics.verification import cllr, cohort_statistics, equal_errors, min_dcf
+from voxfield.metrics.verification import as_norm, cllr, cohort_statistics, equal_errors, min_dcf
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.evaluation.det_plot import draw_det
 from voxfield.tasks.speakers.calibration import Calibration, fit
@@ -193,8 +193,8 @@ def against_cohort(trials: Sequence[Trial], made: Mapping[Path, Embedded], cohor
     place = {path: at for at, path in enumerate(paths)}
     first, second = np.array([(place[trial.first], place[trial.second]) for trial in trials]).T
     scores = (vectors[first] * vectors[second]).sum(1)
-    normalised = 0.5 * ((scores - means[first]) / spreads[first] + (scores - means[second]) / spreads[second])
-    return {"centred": scores, "AS-norm": normalised}
+    sides = ((means[side], spreads[side]) for side in (first, second))
+    return {"centred": scores, "AS-norm": as_norm(scores, *sides)}
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -9,13 +9,13 @@ from itertools import groupby
 
 import numpy as np
 
-from voxfield.audio import BLOCK_SAMPLES, Given, SampleQueue, Source, open_source
+from voxfield.audio import Given, SampleQueue, Source, open_source
 from voxfield.protocols import Array, Engine
 from voxfield.samples import power_db
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.enhancement.recording import DEFAULT_MODEL
 from voxfield.tasks.noises.kinds import KINDS, TOKENIZER, KindStream, NoiseKinds
-from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
+from voxfield.tasks.work import Clock, Model, Watcher, Work, engine_for, pieces
 
 SILENT_DB = -75.0  # a noise below is not named, and speech below is none
 QUIET = "quiet"
@@ -121,12 +121,7 @@ def noise(
 
 
 def noise_of(
-    source: Source,
-    engine: Engine,
-    kinds: NoiseKinds,
-    *,
-    progress: Progress | None = None,
-    watcher: Watcher | None = None,
+    source: Source, engine: Engine, kinds: NoiseKinds, *, watcher: Watcher | None = None
 ) -> tuple[Noise, Work]:
     """The noise of an open recording, and what was done.
 
@@ -136,9 +131,8 @@ def noise_of(
     clock = Clock()
     meter = NoiseMeter(kinds, source.rate_hz, source.channels, watcher)
     enhancer = Enhancer(engine, source.rate_hz, source.channels)
-    for _ in pieces(source, enhancer, block_samples=BLOCK_SAMPLES, watcher=meter):
-        if progress is not None:
-            progress(source.read_samples)
+    for _ in pieces(source, enhancer, watcher=meter):
+        pass  # the meter takes what there is
     notes = list(source.notes())
     found = Noise(meter.finish(), (engine.card.name, *kinds.models), tuple(notes))
     return found, clock.work(engine, source, source.channels, notes, found.to_dict())

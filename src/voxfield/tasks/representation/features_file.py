@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -16,8 +15,7 @@ import numpy as np
 
 from voxfield.audio import Source
 from voxfield.cards import Card, Layer
-from voxfield.errors import OutputError
-from voxfield.files import PartFile, refuse_existing, written_whole
+from voxfield.files import PartFile, refuse_existing, refused, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.representation.recording import represent_into
 from voxfield.tasks.representation.representer import field_times_s
@@ -37,11 +35,11 @@ def frames_of(source: Source, engine: Engine, layer: str, beside: Path) -> tuple
     with PartFile(beside, overwrite=True) as part, part.path.open("wb") as file:
 
         def take(features: Array) -> None:
-            with _translated(beside):
+            with refused(f"{beside} cannot be written"):
                 file.write(np.ascontiguousarray(features.T, "<f4").tobytes())
 
         work = represent_into(source, engine, take, layer)
-        with _translated(beside):
+        with refused(f"{beside} cannot be written"):
             file.flush()
         return work, part.leave()
 
@@ -70,7 +68,7 @@ class FeaturesFile:
         self._path, self._card, self._layer, self._overwrite = path, card, layer, overwrite
         self._frame_bytes = 4 * layer.channels
         self._places: dict[str, tuple[int, int]] = {}  # first frame of each recording, and the one after its last
-        with _translated(path):
+        with refused(f"{path} cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._waiting: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in __exit__)
 
@@ -82,7 +80,7 @@ class FeaturesFile:
     def take(self, name: str, frames: Path) -> None:
         """Add a recording; the file of `frames_of` is removed."""
         try:
-            with _translated(self._path), frames.open("rb") as file:
+            with refused(f"{self._path} cannot be written"), frames.open("rb") as file:
                 first = self._waiting.seek(0, 2) // self._frame_bytes
                 shutil.copyfileobj(file, self._waiting, 1 << 20)
                 self._places[name] = (first, self._waiting.tell() // self._frame_bytes)
@@ -152,15 +150,6 @@ class FeaturesFile:
 
     def _times(self, first: int, count: int) -> Any:
         return field_times_s(self._card.interface, self._layer, first, count)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """What the system refuses, as an OutputError."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _write(archive: zipfile.ZipFile, key: str, shape: tuple[int, ...], dtype: str, content: Iterator[bytes]) -> None:

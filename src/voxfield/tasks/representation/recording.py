@@ -80,10 +80,8 @@ def represent_into(
     """Give the frames (C, T) of an open recording to `take`, piece by piece in constant memory; what was done."""
     clock = Clock()
     made = Representer(engine, source.rate_hz, layer)
-    for frames in pieces(source, made):
+    for frames in pieces(source, made, progress=progress):
         take(frames)
-        if progress is not None:
-            progress(source.read_samples)
     notes = source.notes()
     if made.count_frames == 0:
         face = engine.card.interface

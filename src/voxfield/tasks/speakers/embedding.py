@@ -15,7 +15,9 @@ from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source
 from voxfield.errors import CardError, InputError
 from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.speakers.speech_meter import Speech, SpeechMeter
+from voxfield.samples import mixed
+from voxfield.tasks.speakers.pauses import outside_pauses
+from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
 
 TASK = "embed"
@@ -23,6 +25,8 @@ DEFAULT_MODEL = "ds-tdnn-small"
 PIECE_FRAMES = 6000  # a minute; longer recordings are embedded piece by piece
 GOOD_SPEECH_S = 2.0  # below, scores of one speaker and of two lie closer together
 QUIET_DB = -50.0
+GOOD_RATE_HZ = 8000
+LEAST_S = 0.5  # of a recording in which a voice may be heard
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ def embed(recording: Given, rate: int | None = None, *, model: Model | None = No
     """The voice of a recording as a vector.
 
     Args:
-        recording: a path, the bytes of a file, a binary file object, or an array (N,) or (C, N); channels are mixed.
+        recording: a path, the bytes of a file, a binary file object, or an array (N,) or (C, N); channels are mixed,
+            and long pauses are left out.
         rate: sample rate in Hz; for an array, and only for an array.
         model: a published name, an .onnx file (also one that WeSpeaker exported), or an engine.
         threads: threads within the network.
@@ -87,13 +92,13 @@ def embed_source(
     meter, resampler = SpeechMeter(pooled.rate_hz), Resampler(source.rate_hz, pooled.rate_hz)
     listeners = [meter.feed, pooled.feed, *([] if listener is None else [listener])]
     for block in source.blocks(BLOCK_SAMPLES):
-        _pass_on(resampler.feed(block.mean(axis=0, keepdims=True))[0], listeners)
+        _pass_on(resampler.feed(mixed(block)[None])[0], listeners)
         if progress is not None:
             progress(source.read_samples)
     _pass_on(resampler.flush()[0], listeners)
     vector = pooled.finish()
     speech, duration_s = meter.judge(), source.read_samples / source.rate_hz
-    notes = [*source.notes(), *_notes(speech, pooled)]
+    notes = [*source.notes(), *_notes(speech, pooled, source.rate_hz, duration_s)]
     done = Embedded(vector, engine.card.name, duration_s, speech, tuple(notes))
     details = {"speech_s": round(speech.seconds, 2), "level_db": round(speech.level_db, 1)}
     return done, clock.work(engine, source, source.channels, notes, details)
@@ -154,7 +159,10 @@ def cosine(first: Array, second: Array) -> float:
 
 
 class _Pieces:
-    """Samples at the network's rate on their way to one vector: the mean direction of all pieces, by their length."""
+    """Samples at the network's rate on their way to one vector: the mean direction of all pieces, by their length.
+
+    Long pauses are left out, and so are pieces that hold nothing else.
+    """
 
     def __init__(self, engine: Engine) -> None:
         face = engine.card.interface
@@ -162,19 +170,27 @@ class _Pieces:
         self.padded = False
         self._engine, self._least = engine, face.least_steps
         self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
-        self._features = FeatureStream(self._kind)
+        self._features, self._meter = FeatureStream(self._kind), LevelMeter(self._kind.hop_samples)
         self._waiting: list[Array] = []
-        self._count_samples = self._frames = self.pieces = 0
-        self._sum = np.zeros(int(face.output.shape[0]), np.float32)
+        self._levels: list[np.ndarray] = []
+        self._count_samples = self._frames = 0
+        self._found: list[tuple[float, int, Array]] = []  # level of the loudest frame, frames and vector of each piece
+
+    @property
+    def pieces(self) -> int:
+        """How many there were."""
+        return len(self._found)
 
     def feed(self, samples: Array) -> None:
         """Take (N,)."""
         self._count_samples += len(samples)
+        self._levels.append(self._meter.feed(samples))
         self._wait(self._features.feed(samples))
         if self._frames >= 2 * PIECE_FRAMES:
-            ready = np.concatenate(self._waiting, axis=1)
+            ready, levels = np.concatenate(self._waiting, axis=1), np.concatenate(self._levels)
             self._waiting, self._frames = [ready[:, PIECE_FRAMES:]], ready.shape[1] - PIECE_FRAMES
-            self._embed(ready[:, :PIECE_FRAMES])
+            self._levels = [levels[PIECE_FRAMES:]]
+            self._embed(ready[:, :PIECE_FRAMES], levels[:PIECE_FRAMES])
 
     def finish(self) -> Array:
         """The vector (D,). What is too short for the network is padded with silence."""
@@ -184,18 +200,27 @@ class _Pieces:
             missing = kind.frame_samples + (self._least - 1) * kind.hop_samples - self._count_samples
             self._wait(self._features.feed(np.zeros(max(missing, 0), np.float32)))
         self._wait(self._features.flush())
-        return self._embed(np.concatenate(self._waiting, axis=1))
+        self._embed(np.concatenate(self._waiting, axis=1), np.concatenate([*self._levels, np.zeros(0, np.float32)]))
+        if len(self._found) == 1:
+            return self._found[0][2]  # the network's own
+        least_db = max(level_db for level_db, _, _ in self._found) - RANGE_DB
+        heard = [frames * unit(vector) for level_db, frames, vector in self._found if level_db >= least_db]
+        return unit(np.stack(heard).sum(axis=0))
 
     def _wait(self, features: Array) -> None:
         self._waiting.append(features)
         self._frames += features.shape[1]
 
-    def _embed(self, features: Array) -> Array:
-        """Add a piece; the vector so far, which is the network's own where there is one piece."""
+    def _embed(self, features: Array, levels: np.ndarray) -> None:
+        """Add a piece: features (bands, T) and the levels of its frames, which may lack one or two at the end."""
+        count = features.shape[1]
+        kept = np.ones(count, bool)
+        kept[: len(levels)] = outside_pauses(levels[:count], self._kind.hop_samples / self.rate_hz)
+        if kept.sum() >= self._least:
+            features = features[:, kept]
         vector = vectors_of(self._engine, self._kind.finished(features)[None])[0]
-        self.pieces += 1
-        self._sum += features.shape[1] * unit(vector)
-        return vector if self.pieces == 1 else unit(self._sum)
+        loudest = float(levels.max(initial=-120.0))
+        self._found.append((loudest, features.shape[1], vector))
 
 
 def _pass_on(samples: Array, listeners: Sequence[Callable[[Array], None]]) -> None:
@@ -203,10 +228,17 @@ def _pass_on(samples: Array, listeners: Sequence[Callable[[Array], None]]) -> No
         listener(samples)
 
 
-def _notes(speech: Speech, pooled: _Pieces) -> list[str]:
+def _notes(speech: Speech, pooled: _Pieces, rate_hz: int, duration_s: float) -> list[str]:
     notes = []
+    if rate_hz < GOOD_RATE_HZ:
+        notes.append(
+            f"its sample rate of {rate_hz} Hz leaves out part of what tells voices apart; {GOOD_RATE_HZ} Hz is the "
+            "least that a telephone has"
+        )
     if speech.silent:
         notes.append("the recording is silent; its vector says nothing about a speaker")
+    elif duration_s < LEAST_S:
+        notes.append(f"it lasts {duration_s:.2f} s, too little to hear a voice in")
     elif speech.seconds == 0:
         notes.append("no speech was found: the level hardly changes, as that of noise or a tone does")
     elif round(speech.seconds, 1) < GOOD_SPEECH_S:

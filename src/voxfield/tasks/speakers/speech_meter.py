@@ -8,9 +8,10 @@ from voxfield.protocols import Array
 
 SILENT_DB = -80.0  # under full scale; what stays below throughout is silence
 LEAST_SPREAD_DB = 6.0  # between loud and quiet frames; steady noise, hum and tones have less, speech has more
+RANGE_DB = 30.0  # frames that far under the loud ones are pauses
 _FRAME_S = 0.02
-_RANGE_DB = 30.0  # frames that far under the loud ones are pauses
 _PAUSE_FRAMES = 10  # shorter pauses, such as those between syllables, are part of the speech
+_LOUD_S = 1.0  # of loud frames are enough, however long the pauses between them are
 _SHARE = 0.3  # of the way from quiet to loud at which speech begins, where noise fills the pauses
 
 
@@ -32,35 +33,65 @@ class Speech:
     range_db: float = 0.0
 
 
-class SpeechMeter:
-    """Takes a recording (N,) piece by piece and judges it at the end."""
+class LevelMeter:
+    """Samples (N,) piece by piece as the level of each frame in dB relative to full scale.
 
-    def __init__(self, rate_hz: int) -> None:
-        self._frame_samples = max(1, round(_FRAME_S * rate_hz))
-        self._frame_s = self._frame_samples / rate_hz
+    Args:
+        frame_samples: between the beginnings of two frames, which do not overlap.
+    """
+
+    def __init__(self, frame_samples: int) -> None:
+        self._frame_samples = frame_samples
         self._pending = np.zeros(0, np.float32)
-        self._levels: list[np.ndarray] = []
 
-    def feed(self, samples: Array) -> None:
-        """Measure (N,)."""
+    def feed(self, samples: Array) -> np.ndarray:
+        """Levels (T,) of the frames that have become whole."""
         joined = np.concatenate([self._pending, samples])
         count = len(joined) // self._frame_samples
         frames = joined[: count * self._frame_samples].reshape(count, self._frame_samples)
         self._pending = joined[count * self._frame_samples :]
         squares = np.square(frames, dtype=np.float64).mean(axis=1)
-        self._levels.append((10 * np.log10(np.maximum(squares, 1e-12))).astype(np.float32))
+        return np.asarray(10 * np.log10(np.maximum(squares, 1e-12)), np.float32)
+
+
+class SpeechMeter:
+    """Takes a recording (N,) piece by piece and judges it at the end."""
+
+    def __init__(self, rate_hz: int) -> None:
+        frame_samples = max(1, round(_FRAME_S * rate_hz))
+        self._frame_s = frame_samples / rate_hz
+        self._meter = LevelMeter(frame_samples)
+        self._levels: list[np.ndarray] = [np.zeros(0, np.float32)]
+
+    def feed(self, samples: Array) -> None:
+        """Measure (N,)."""
+        self._levels.append(self._meter.feed(samples))
 
     def judge(self) -> Speech:
         """What all pieces together say."""
-        levels = np.concatenate([*self._levels, np.zeros(0, np.float32)])
-        if not len(levels):
-            return Speech(0.0, -120.0, True)
-        quiet, loud = (float(level) for level in np.percentile(levels, [10, 95]))
-        if loud <= SILENT_DB:
-            return Speech(0.0, loud, True)
+        levels = np.concatenate(self._levels)
+        loudest = float(levels.max(initial=-120.0))
+        if loudest <= SILENT_DB:
+            return Speech(0.0, loudest, True)
+        quiet, loud = quiet_and_loud(levels, self._frame_s)
         if loud - quiet < LEAST_SPREAD_DB:
             return Speech(0.0, loud, False, loud - quiet)
-        least = max(loud - _RANGE_DB, quiet + _SHARE * (loud - quiet))
-        steps = np.diff(np.flatnonzero(levels >= least))  # from each frame of speech to the next
+        steps = np.diff(np.flatnonzero(levels >= speech_level(quiet, loud)))  # from each frame of speech to the next
         count = 1 + int(steps[steps <= _PAUSE_FRAMES].sum() + (steps > _PAUSE_FRAMES).sum())
         return Speech(self._frame_s * count, loud, False, loud - quiet)
+
+
+def quiet_and_loud(levels: np.ndarray, frame_s: float) -> tuple[float, float]:
+    """Levels of the quiet and of the loud frames among (T,), one or more, which are `frame_s` apart.
+
+    >>> quiet_and_loud(np.repeat([-90.0, -20.0], [980, 20]), 0.1)
+    (-90.0, -20.0)
+    """
+    loud_share = min(0.05, _LOUD_S / (frame_s * len(levels)))
+    quiet, loud = np.percentile(levels, [10, 100 * (1 - loud_share)])
+    return float(quiet), float(loud)
+
+
+def speech_level(quiet_db: float, loud_db: float) -> float:
+    """The level from which on a frame is speech."""
+    return max(loud_db - RANGE_DB, quiet_db + _SHARE * (loud_db - quiet_db))

@@ -1,7 +1,8 @@
 """Are two recordings of the same speaker?"""
 
-import math
 from dataclasses import dataclass
+
+import numpy as np
 
 from voxfield.audio import Given, open_source
 from voxfield.errors import InputError
@@ -85,7 +86,7 @@ def verify(
         InputError: an argument that cannot be used, or no model; AudioError where it is a recording.
         UnknownModelError, CardError: the model cannot be had.
     """
-    check_threshold(threshold)
+    threshold = as_threshold(threshold)
     engine = embedding_engine(model, threads=threads)
     made = []
     for recording in (first, second):
@@ -107,7 +108,7 @@ def compared(
     Raises:
         InputError: the vectors are of two models.
     """
-    check_threshold(threshold)
+    threshold = as_threshold(threshold)
     if first.model != second.model:
         raise InputError(
             f"vectors of {first.model} and of {second.model} cannot be compared; embed both with one model"
@@ -130,12 +131,15 @@ def calibrated(calibration: Calibration, score: float, first: Speech, second: Sp
     return calibration.ratio(score, shorter, worse)
 
 
-def check_threshold(threshold: float | None) -> None:
-    """Return when the threshold is a cosine, or None.
+def as_threshold(threshold: object) -> float | None:
+    """A threshold, which is a cosine or None, as a plain number.
 
     Raises:
-        InputError: it is not.
+        InputError: it is neither.
     """
-    number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and math.isfinite(threshold)
-    if threshold is not None and not (number and -1 <= threshold <= 1):
+    if threshold is None:
+        return None
+    number = isinstance(threshold, int | float | np.integer | np.floating) and not isinstance(threshold, bool)
+    if not number or not -1 <= threshold <= 1:  # type: ignore[operator]  # false for NaN as well
         raise InputError(f"a threshold is a cosine from -1 to 1, not {threshold!r}")
+    return float(threshold)  # type: ignore[arg-type]

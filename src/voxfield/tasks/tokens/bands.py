@@ -1,18 +1,17 @@
 """The log-mel bands of a recording, which wait on disk: each is seen around the level of all of them."""
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Self, cast
 
 import numpy as np
 
-from voxfield.errors import OutputError
 from voxfield.features.centred import RANGE_DB
 from voxfield.features.log_mel import LogMel
+from voxfield.files import refused
 from voxfield.protocols import Array
 
+ON_DISK = "the bands of the recording cannot wait on disk"
 _HELD_BYTES = 1 << 20  # a minute of 64 bands; what is longer goes to disk
 _PIECE_FRAMES = 4096
 
@@ -31,7 +30,7 @@ class WaitingBands:
     def __init__(self, kind: LogMel, beside: Path | None = None) -> None:
         self._kind, self._loudest_db = kind, -np.inf
         self.count_frames = 0
-        with _translated():
+        with refused(ON_DISK):
             if beside is not None:
                 beside.parent.mkdir(parents=True, exist_ok=True)
             folder = None if beside is None else str(beside.parent)
@@ -47,7 +46,7 @@ class WaitingBands:
             return
         self._loudest_db = max(self._loudest_db, float(bands.max()))
         self.count_frames += bands.shape[1]
-        with _translated():
+        with refused(ON_DISK):
             self._file.write(np.ascontiguousarray(bands.T, "<f4").tobytes())
 
     def level_db(self) -> float:
@@ -73,16 +72,7 @@ class WaitingBands:
     def _read(self, first: int, last: int) -> Array:
         """Frames (T, bands), fewer where there are no more."""
         frame_bytes = 4 * self._kind.bands
-        with _translated():
+        with refused(ON_DISK):
             self._file.seek(first * frame_bytes)
             content = self._file.read((min(last, self.count_frames) - first) * frame_bytes)
         return np.frombuffer(content, "<f4").reshape(-1, self._kind.bands)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """What the system refuses, as an OutputError."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"the bands of the recording cannot wait on disk: {error.strerror or error}") from error

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source, resample
+from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, load, open_source, resample
 from voxfield.cards import Interface, find
 from voxfield.errors import CardError, InputError
 from voxfield.features.framing import FeatureStream
@@ -286,7 +286,6 @@ def _in_pieces(
 
 def _mono(recording: Given, rate: int | None, rate_hz: int) -> Array:
     """(N,) of a whole recording, its channels mixed, at a rate."""
-    with open_source(recording, rate) as source:
-        samples = np.concatenate([block.mean(axis=0) for block in source.blocks(BLOCK_SAMPLES)])
-        mono: Array = resample(samples[None], source.rate_hz, rate_hz)[0]
-        return mono
+    samples, own_hz = load(recording, rate)
+    mono: Array = resample(samples.mean(axis=0, keepdims=True), own_hz, rate_hz)[0]
+    return mono

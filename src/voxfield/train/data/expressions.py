@@ -94,8 +94,11 @@ def read_videos(folder: str | Path, kind: str = "") -> list[Labelled]:
 
 
 def _table(table: Path, kind: str) -> Iterator[Labelled]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read {table}: {error}") from error
     by_video: dict[str, list[dict[str, str]]] = {}
     for number, row in enumerate(rows, 2):
         if not row.get("path") or not row.get("subject"):

@@ -166,6 +166,6 @@ def _table(path: Path) -> dict[str, str]:
     """Lines of a name and what follows it."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
     return {words[0]: words[1].strip() for line in lines if len(words := line.split(maxsplit=1)) == 2}

@@ -32,19 +32,23 @@ class InnerProducts:
     estimates: Tensor
     targets: Tensor
 
-    def db(self, kind: str = "si_sdr", ceiling_db: float | None = None) -> Tensor:
-        """Scores in dB (B, S estimates, S targets); see `pairwise_db`."""
-        if kind in ("si_sdr", "sd_sdr"):
+    def db(self, kind: str, ceiling_db: float | None = None) -> Tensor:
+        """Scores in dB (B, S estimates, S targets).
+
+        Args:
+            kind: `si_sdr` leaves the scale free, `snr` does not.
+            ceiling_db: bounds the score softly, so that voices that are already good stop pulling; None leaves it
+                alone. In single precision scores of more than 50 dB are not exact.
+        """
+        if kind == "si_sdr":
             scale = self.between / (self.targets + EPS)
             wanted = scale.square() * self.targets
+            error = self.estimates - 2 * scale * self.between + wanted
         elif kind == "snr":
             wanted = self.targets.expand_as(self.between)
-        else:
-            raise InputError(f"there is no score '{kind}'; choose si_sdr, sd_sdr or snr")
-        if kind == "si_sdr":
-            error = self.estimates - 2 * scale * self.between + wanted
-        else:
             error = self.estimates - 2 * self.between + self.targets
+        else:
+            raise InputError(f"there is no score '{kind}'; choose si_sdr or snr")
         error = error.clamp(min=0)
         if ceiling_db is not None:
             error = error + 10 ** (-ceiling_db / 10) * wanted
@@ -64,18 +68,6 @@ def inner_products(estimates: Tensor, targets: Tensor) -> InnerProducts:
         estimates.square().sum(-1)[:, :, None],
         targets.square().sum(-1)[:, None],
     )
-
-
-def pairwise_db(estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceiling_db: float | None = None) -> Tensor:
-    """Scores of every estimate against every target in dB: (B, S, N), (B, S, N) -> (B, S estimates, S targets).
-
-    Args:
-        estimates, targets: voices; their means are taken away first.
-        kind: `si_sdr` leaves the scale free in target and error, `sd_sdr` in the target only, `snr` nowhere.
-        ceiling_db: bounds the score softly, so that voices that are already good stop pulling; None leaves it alone.
-            In single precision scores of more than 50 dB are not exact.
-    """
-    return inner_products(estimates, targets).db(kind, ceiling_db)
 
 
 def quiet_db(estimates: Tensor, mixture: Tensor, ceiling_db: float = 30.0) -> Tensor:
@@ -101,17 +93,3 @@ def best_order(scores: Tensor) -> Tensor:
 def _all_orders(sources: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """(S!, S) and (S,): every order of the estimates, and the targets they go to."""
     return torch.tensor(list(permutations(range(sources))), device=device), torch.arange(sources, device=device)
-
-
-def pit_db(
-    estimates: Tensor, targets: Tensor, kind: str = "si_sdr", ceiling_db: float | None = None
-) -> tuple[Tensor, Tensor]:
-    """(Scores of the targets under the best order (B, S) in dB, with gradients; the order (B, S))."""
-    scores = pairwise_db(estimates, targets, kind, ceiling_db)
-    order = best_order(scores)
-    return scores.gather(1, order[:, None])[:, 0], order
-
-
-def reorder(estimates: Tensor, order: Tensor) -> Tensor:
-    """Estimates (B, S, N) put in the order of the targets."""
-    return estimates.gather(1, order[..., None].expand(-1, -1, estimates.shape[-1]))
