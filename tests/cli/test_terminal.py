@@ -78,9 +78,9 @@ def test_help_starts_with_examples_and_versions_are_short(capsys):
     ("words", "offered"),
     [
         ("enhance --model c", ["crn-large", "crn-small", "crn-tiny"]),
-        ("separate --model ", ["conv-tasnet-small"]),
+        ("separate --model ", ["conv-tasnet-small", "crn-separate"]),
         ("models crn-t", ["crn-tiny"]),
-        ("evaluate a b -m crn-s", ["crn-small"]),
+        ("evaluate a b -m crn-s", ["crn-small", "crn-separate"]),
     ],
 )
 def test_tab_completes_names_of_models(words, offered, monkeypatch, capsys):
