@@ -155,7 +155,8 @@ def arecord(*_):
 
 
 def aplay(words, given, _):
-    assert len(given) == 2 * 16000 and any(given)
+    channels = int(words[words.index("-c") + 1]) if "-c" in words else 1
+    assert len(given) == channels * 2 * 16000 and any(given)
 
 
 COMMANDS = {command.__name__: command for command in (voxfield, pip, make, python, torchrun, arecord, aplay)}
