@@ -10,6 +10,7 @@ answer: `figures` (the table of all axes), `layers`, the first words of a part (
 
 import io
 import json
+import os
 import re
 import shlex
 import sys
@@ -17,6 +18,7 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from voxfield.cli.app import run
 from voxfield.explain.numbers import plain
@@ -31,7 +33,8 @@ FIGURES = ("receptive field", "感受野")
 def answer(arguments: list[str]) -> str:
     """What the command prints; an error of it is an error here."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
+    wide = patch.dict(os.environ, COLUMNS="112")  # whatever terminal this runs in
+    with redirect_stdout(out), redirect_stderr(err), wide:
         code = run(arguments)
     if code:
         raise SystemExit(f"voxfield {shlex.join(arguments)} exited {code}: {err.getvalue()}")

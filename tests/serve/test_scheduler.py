@@ -62,7 +62,7 @@ def test_a_session_that_fails_takes_nobody_with_it(rounds):
         one.push(encode(noise(seconds=0.1), "f32le"))
         one.push_control(STOP)
         rounds.notify(one)
-    bad._enhancer = None
+    bad._work = None
     told = []
     bad.on_change = lambda: told.append(bad.error)
     while rounds._round():
