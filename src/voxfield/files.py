@@ -73,11 +73,16 @@ class PartFile:
         self.target, self._overwrite, self._left = target, overwrite, False
         self._check_free()
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
-        with refused(f"{target} cannot be written"):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = self.path.open("xb")
-        _locked(self._lock)
-        _remove_abandoned(target.parent.resolve())
+        try:
+            with refused(f"{target} cannot be written"):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._lock = self.path.open("xb")
+            _locked(self._lock)
+            _remove_abandoned(target.parent.resolve())
+        except BaseException:  # an interrupt as well
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            raise
 
     def commit(self) -> None:
         """Give the file its name.

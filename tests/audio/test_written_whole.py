@@ -102,3 +102,13 @@ def test_leftovers_of_killed_runs_go_and_those_of_running_ones_stay(tmp_path):
         for process in processes:
             process.kill()
             process.wait()
+
+
+def test_an_interrupt_while_it_is_made_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("voxfield.files._remove_abandoned", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        PartFile(tmp_path / "x.wav")
+    assert not list(tmp_path.iterdir())
