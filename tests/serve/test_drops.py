@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import voxfield as vf
 from voxfield.audio.pcm import decode, encode
 from voxfield.runtime import load_engine, run
 from voxfield.serve.protocol import Start
@@ -42,6 +43,22 @@ def test_what_came_and_what_was_dropped_are_all_that_was_fed(worked_after, sent_
     np.testing.assert_array_equal(sound, FED[:, kept])
     assert drops and came[-1]["dropped_samples"] == (~kept).sum()
     assert came[-1]["given_samples"] == sound.shape[1]
+
+
+def test_voices_that_nobody_takes_are_dropped_in_step():
+    start = Start(type="start", task="separate", rate=16000, format="f32le")
+    session = Session(start, load_engine("crn-separate"), Limits(queue_s=0.1))
+    for number in range(30):
+        session.push(encode(FED[:, 800 * number : 800 * (number + 1)], "f32le"))
+        work(session)
+    session.push_control("stop")
+    work(session)
+    came = session.pop()
+    sound = decode(b"".join(item for item in came if isinstance(item, bytes)), "f32le", 2)
+    kept = vf.separate(FED, 16000, model="crn-separate").voices[:, 0, came[0]["samples"] :]
+    assert came[0]["type"] == "dropped" and came[0]["at_sample"] == 0 and sound.shape[1] <= 0.1 * 16000
+    np.testing.assert_array_equal(sound, kept)
+    assert came[-1]["given_samples"] == sound.shape[1] == FED.shape[1] - came[-1]["dropped_samples"]
 
 
 def test_an_empty_frame_is_no_work():

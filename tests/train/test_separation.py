@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from voxfield.cards import spectrum
-from voxfield.errors import CheckpointError
+from voxfield.errors import CheckpointError, RecipeError
 from voxfield.export import export_network
 from voxfield.models.crn_band import BandCrn, BandCrnConfig
 from voxfield.runtime import OnnxEngine, Stream, take
@@ -82,6 +82,24 @@ def test_recordings_together_equal_recordings_apart(engines, speech):
         alone = Stream(engines[1], len(samples))
         wanted = alone.feed(samples)
         assert np.abs(np.concatenate(found[number::2], axis=2) - wanted).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "said"),
+    [
+        ("enhance/crn-tiny.toml", ["model.sources=2"], "an enhancer has 1 source, not 2"),
+        (
+            "separate/conv-tasnet-small.toml",
+            ['task="enhance"'],
+            "'conv-tasnet' is not for task 'enhance'.* window_samples",
+        ),
+        ("enhance/crn-paper.toml", ['task="separate"'], "'crn' is not for task 'separate'.* sources"),
+    ],
+)
+def test_a_network_of_another_task_is_refused(sounds, tmp_path, recipe, changes, said):
+    own = [f'data.speech=["{sounds}/speech"]', f'data.noise=["{sounds}/noise"]', "data.rooms=[]"]
+    with pytest.raises(RecipeError, match=said):
+        start(load_recipe(RECIPES / recipe, [*own, f'data.cache="{tmp_path}"', *changes]), tmp_path / "run")
 
 
 def test_learning_begins_from_an_enhancer(settings, tmp_path, monkeypatch):

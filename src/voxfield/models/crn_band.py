@@ -1,4 +1,4 @@
-"""Band CRN: the convolutional recurrent network for enhancement that Voxfield ships (`crn-tiny` to `crn-large`).
+"""Band CRN: the convolutional recurrent network that Voxfield ships (`crn-tiny` to `crn-large`, `crn-separate`).
 
 The composition is the CRN of Tan & Wang (Interspeech 2018; `models/crn.py`): convolutions shrink the frequency axis, a
 recurrent layer runs along time, transposed convolutions grow the axis back, skips join the two. What differs, and why:
@@ -79,7 +79,7 @@ class BandBlock(Streaming):
 
 
 class BandCrn(Streaming):
-    """Noisy spectrum in, enhanced spectrum out: (B, 2, F, T) real and imaginary -> (B, 2 S, F, T).
+    """Spectrum of a mixture in, that of each of S sources out: (B, 2, F, T), real and imaginary, -> (B, 2 S, F, T).
 
     The batch axis of its file is free, so one step may serve many recordings. State: the level's window, then one
     hidden vector a block. Inside, frequency is the last axis, because convolutions run along it; bin 0 (0 Hz) is left

@@ -93,7 +93,7 @@ class Separator:
 
 
 class _StreamedVoices:
-    """The same face as `OverlapAdd`, for a network that streams.
+    """What `OverlapAdd` is, for a network that streams: `feeding` and `flushing` in turns.
 
     Voices are brought to the mixture's scale in pieces of a hop, or of the hops that make 16 ms, whatever the size of
     what is fed.

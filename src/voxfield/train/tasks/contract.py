@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from voxfield.errors import RecipeError
 from voxfield.models import architecture
 from voxfield.protocols import Array
 from voxfield.train.head import Head
@@ -35,13 +36,20 @@ class TrainingTask(ABC):
     """Mixtures, losses and scores of one kind of network.
 
     `mix_config` and `loss_config` are the dataclasses of the recipe's [mix] and [loss]; [mix] has a `duration_s`.
+    `model_keys` are those of [model] that the task works with: an architecture without them is of another task.
     `head` is what is trained beside the network, and `step` how many steps were made, which the loop sets.
     """
 
     mix_config: ClassVar[type]
     loss_config: ClassVar[type]
+    model_keys: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, recipe: Recipe) -> None:
+        missing = [key for key in self.model_keys if not hasattr(recipe.model, key)]
+        if missing:
+            raise RecipeError(
+                f"architecture '{recipe.architecture}' is not for task '{recipe.task}': its [model] has no {missing[0]}"
+            )
         self.recipe = recipe
         self.head, self.step = Head(), 0
         self.mixer = self.make_mixer(recipe.mix, recipe.train.seed, recipe.data.train_split)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from voxfield.errors import RecipeError
 from voxfield.metrics.enhancement import measurable, scores
 from voxfield.nn.stft import Stft
 from voxfield.protocols import Array
@@ -45,10 +46,13 @@ class EnhanceTask(TrainingTask):
 
     mix_config = MixConfig
     loss_config = EnhanceLoss
+    model_keys = ("window_samples", "hop_samples")
 
     def __init__(self, recipe: Recipe) -> None:
         model = recipe.model
         super().__init__(recipe)
+        if (sources := getattr(model, "sources", 1)) != 1:
+            raise RecipeError(f"an enhancer has 1 source, not {sources}; task = 'separate' trains one for each voice")
         self.stft = Stft(model.window_samples, model.hop_samples)
         self.loudness = LoudnessDifference(model.sample_rate_hz, model.window_samples)
         self.unintelligibility = Unintelligibility(model.sample_rate_hz, model.window_samples, model.hop_samples)

@@ -36,6 +36,7 @@ class SeparateTask(TrainingTask):
 
     mix_config = VoicesConfig
     loss_config = SeparateLoss
+    model_keys = ("sources",)
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
