@@ -117,6 +117,11 @@ def test_numbers_inside_words_belong_to_no_list():
     assert (field.rf, field.hop) == (10 + 2 * 5 + 2 * 10, 20)
 
 
+@pytest.mark.parametrize("space", [" ", "  \n", "\t"])
+def test_space_behind_a_layer_is_no_code(space):
+    assert report_on(f"nn.Conv1d(1, 32, 160, stride=80){space}").report.field("time").rf == 160
+
+
 @pytest.mark.parametrize(
     ("paste", "message"),
     [
