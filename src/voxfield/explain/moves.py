@@ -77,6 +77,7 @@ def adaptive_gather(in_size: int, out_size: int) -> Gather:
 def upsample_gather(scale: Fraction, mode: str, align_corners: bool, in_size: Size, out_size: Size) -> Gather:
     """Output n reads the input positions that interpolation gives a weight to."""
     step = 1 / scale
+    align_corners = align_corners and scale != 2  # which moves each place by a quarter at most, to between the same two
     if align_corners and in_size is not None and out_size is not None and out_size > 1 and mode != "nearest":
         step = Fraction(in_size - 1, out_size - 1)
 
