@@ -14,7 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
 LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
-SIGNAL = LEAVES | {"audio", "features", "metrics", "video"}
+SIGNAL = LEAVES | {"audio", "images", "features", "metrics", "video"}
 LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
@@ -26,6 +26,7 @@ MAY_IMPORT = {  # room -> rooms
     "webpage": set(),
     "protocols": {"errors", "cards"},
     "audio": LEAVES,
+    "images": LEAVES,
     "video": LEAVES,
     "features": LEAVES,
     "metrics": LEAVES | {"ort"},
@@ -52,13 +53,14 @@ PACKAGES = {  # room -> packages besides the standard library
     "webpage": set(),
     "protocols": {"numpy"},
     "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
+    "images": {"numpy", "PIL"},
     "video": {"numpy", "av", "cv2"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},
     "ort": {"onnxruntime"},
     "runtime": {"numpy"},
-    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "PIL", "scipy"},
+    "tasks": {"numpy", "soundfile", "pyarrow", "platformdirs", "scipy"},
     "explain": {"numpy", "onnx", "torch"},
     "serve": {
         "numpy",

@@ -115,11 +115,12 @@ class Codebook(nn.Module):
 
     def nearest(self, x: Tensor) -> Tensor:
         """(..., D) -> (...) numbers of the nearest entries, by a^2 - 2ab + b^2 without the a^2 that all have in
-        common."""
+        common; the b^2 from lengths, which an exported file works out where it would hold all squares otherwise."""
         entries = self._entries()
         if self.similarity == "cosine":
             return (x @ entries.T).argmax(-1)
-        return (entries.square().sum(1) - 2 * (x @ entries.T)).argmin(-1)
+        lengths: Tensor = torch.linalg.vector_norm(entries, dim=1)
+        return (lengths.square() - 2 * (x @ entries.T)).argmin(-1)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """(B, ...) codes -> (B, D, ...) entries."""

@@ -20,6 +20,7 @@ from voxfield.tasks.separation.separator import Separator
 from voxfield.tasks.speakers.embedding import Embedded, embed, embedding_engine
 from voxfield.tasks.speakers.verification import Verified, verify
 from voxfield.tasks.spotting.video import Spotted, spot
+from voxfield.tasks.tokens.image import image_of, tokenize_image
 from voxfield.tasks.tokens.recording import detokenize, tokenize
 from voxfield.tasks.tokens.sampling import sample
 from voxfield.tasks.work import Work, engine_for
@@ -50,6 +51,7 @@ __all__ = [
     "enhance",
     "enhance_file",
     "enhance_into",
+    "image_of",
     "noise",
     "represent",
     "represent_into",
@@ -60,5 +62,6 @@ __all__ = [
     "separating_engine",
     "spot",
     "tokenize",
+    "tokenize_image",
     "verify",
 ]

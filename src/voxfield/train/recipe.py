@@ -25,6 +25,7 @@ class DataConfig:
     speech: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     speaker_level: int = 0  # of the folder that names the speaker, 1 right below a source; 0 for that of the recording
     simulated_rooms: int = 0  # made-up rooms beside the measured ones; needs the extra [rooms]
     train_split: str = "train"  # of manifests that have a `split` column; of other sources, all but every tenth

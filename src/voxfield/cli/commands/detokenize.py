@@ -34,16 +34,19 @@ def command(
       voxfield detokenize talk.npz -o talk_rebuilt.wav
 
       voxfield detokenize talk.npz -o talk_rebuilt.wav --phase talk.wav
+
+      voxfield detokenize photo.npz -o photo_rebuilt.png
     """
     from voxfield.audio import NOT_STORED, save, target_for
-    from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
+    from voxfield.images import picture
+    from voxfield.tasks.tokens.image import image_of
     from voxfield.tasks.tokens.recording import detokenize
     from voxfield.tasks.tokens.token_file import load_tokens
 
     refuse_existing(out, overwrite)
     loaded = load_tokens(tokens)
-    if out.suffix.lower() in SUFFIXES:
-        save_image(out, image_of(loaded, model=model, threads=threads), overwrite=overwrite)
+    if out.suffix.lower() == ".png":
+        picture.write(out, image_of(loaded, model=model, threads=threads), overwrite=overwrite)
         notes = ["lost: what the codes do not say"]
     else:
         target_for(out, NOT_STORED, loaded.rate_hz, 1)  # a name that cannot be written is said before the work

@@ -42,7 +42,8 @@ def command(
       voxfield sample -o noise.wav --count 3 --seconds 10 --temperature 0.9 --seed 7
     """
     from voxfield.audio import NOT_STORED, save, target_for
-    from voxfield.tasks.tokens.image import SUFFIXES, image_of, save_image
+    from voxfield.images import picture
+    from voxfield.tasks.tokens.image import image_of
     from voxfield.tasks.tokens.recording import check_iterations, detokenize
     from voxfield.tasks.tokens.sampling import sample_tokens
     from voxfield.tasks.tokens.token_file import refuse_kind, save_tokens
@@ -54,7 +55,7 @@ def command(
     check_iterations(iterations)  # what cannot be used is said before anything is drawn
     coder = engine_for(tokenizer, "tokenize", threads=threads)
     kind = "image" if coder.card.interface.input.kind == "image" else "sound"
-    if out.suffix.lower() in SUFFIXES:
+    if out.suffix.lower() == ".png":
         refuse_kind(kind, "image")
     elif out.suffix.lower() != ".npz":
         refuse_kind(kind, "sound")
@@ -67,8 +68,8 @@ def command(
         notes: list[str] = []
         if path.suffix.lower() == ".npz":
             save_tokens(path, tokens, overwrite=overwrite)
-        elif path.suffix.lower() in SUFFIXES:
-            save_image(path, image_of(tokens, model=decoder, threads=threads), overwrite=overwrite)
+        elif path.suffix.lower() == ".png":
+            picture.write(path, image_of(tokens, model=decoder, threads=threads), overwrite=overwrite)
         else:
             made = detokenize(tokens, model=decoder, iterations=iterations, threads=threads)
             notes += save(path, made.samples, made.sample_rate_hz, overwrite=overwrite)

@@ -19,7 +19,9 @@ from voxfield.pool import AUTO
 def command(
     inputs: Inputs,
     out: Annotated[str | None, typer.Option("--out", "-o", help=".npz file, or folder.", metavar="OUT")] = None,
-    model: Annotated[str, typer.Option(help="Network of tokens: name or .onnx file.")] = "noise-vqvae",
+    model: Annotated[
+        str | None, typer.Option(help="Network of tokens: name or .onnx file; by the kind of input if left out.")
+    ] = None,
     raw: Raw = None,
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
@@ -29,15 +31,15 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn recordings, or .png images, into tokens: codes of a few hundred bits to a few thousand a second.
+    """Turn recordings, or images, into tokens: codes of some thousand bits a second, or less than a bit a pixel.
 
-    The result is called NAME_tokens.npz beside NAME. `voxfield detokenize` makes a recording of it again.
+    The result is called NAME_tokens.npz beside NAME. `voxfield detokenize` makes a recording or an image of it again.
 
     Examples:
 
       voxfield tokenize talk.wav -o talk.npz
 
-      voxfield tokenize picture.png --model vqvae2.onnx -o picture.npz
+      voxfield tokenize photo.png -o photo.npz
     """
     planned = plan(expand(inputs, "tokens", out), out, "tokens", "npz")
     if any(job.output == PIPE for job in planned):
@@ -47,17 +49,20 @@ def command(
     raise typer.Exit(run_jobs(planned, partial(_tokenized, model=model, choices=choices), choices))
 
 
-def _tokenized(job: Job, report: Report, *, model: str, choices: Choices) -> Mapping[str, Any]:
-    from voxfield.tasks.tokens.image import SUFFIXES, tokenize_image
+def _tokenized(job: Job, report: Report, *, model: str | None, choices: Choices) -> Mapping[str, Any]:
+    from voxfield.images.picture import SUFFIXES
+    from voxfield.tasks.noises.kinds import TOKENIZER as OF_SOUND
+    from voxfield.tasks.tokens.image import TOKENIZER as OF_IMAGES
+    from voxfield.tasks.tokens.image import tokenize_image
     from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
     from voxfield.tasks.tokens.token_file import save_tokens
 
     if job.input.suffix.lower() in SUFFIXES:
-        tokens, notes = tokenize_image(job.input, model=model, threads=choices.threads)
+        tokens, notes = tokenize_image(job.input, model=model or OF_IMAGES, threads=choices.threads)
         save_tokens(job.output, tokens, overwrite=choices.overwrite)
         said = {**tokens.to_dict(), "notes": list(notes)}
     else:
-        engine = sound_tokenizer(model, threads=choices.threads)
+        engine = sound_tokenizer(model or OF_SOUND, threads=choices.threads)
         with open_input(job.input, choices.raw) as source:
             shown = progress_of(source, report)
             said = tokenize_to(job.output, source, engine, shown, overwrite=choices.overwrite).to_dict()

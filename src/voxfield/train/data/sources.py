@@ -1,7 +1,7 @@
 """Where training data comes from: folders, Kaldi's data folders, JSON lines and CSV manifests.
 
-A source is a folder (every audio file below it; the speaker or label is the name of the file's folder, or of one above
-it), a folder of Kaldi (`wav.scp` and `utt2spk`, and `segments` where recordings are cut), a `.jsonl`
+A source is a folder (every audio file below it, or every image; the speaker or label is the name of the file's folder,
+or of one above it), a folder of Kaldi (`wav.scp` and `utt2spk`, and `segments` where recordings are cut), a `.jsonl`
 manifest (`audio_filepath`, and optionally `speaker`, `label`, `split`, `kind`, `offset`, `duration`), or a `.csv`
 manifest (`path`, and optionally the same columns). Paths are relative to the manifest.
 
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
-from voxfield.formats import SOUND_FILES as SUFFIXES
+from voxfield.formats import SOUND_FILES
+from voxfield.images.picture import SUFFIXES as IMAGE_FILES
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
 
     Args:
         source: folder, `.jsonl` or `.csv`.
-        kind: rows of a manifest that have a `kind` column must have this one (`speech`, `noise`, `rir`).
+        kind: rows of a manifest that have a `kind` column must have this one (`speech`, `noise`, `rir`, `image`).
         split: rows that have a `split` column must have this one; empty takes all.
         level: of the folder that names the speaker or label, 1 right below the source; 0 for the one of the file.
 
@@ -50,7 +51,8 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
     if (source / "wav.scp").exists():
         clips = _of_kaldi(source)
     elif source.is_dir():
-        found = (path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+        suffixes = IMAGE_FILES if kind == "image" else SOUND_FILES
+        found = (path for path in source.rglob("*") if path.suffix.lower() in suffixes)
         paths = sorted(path for path in found if not path.name.startswith("._"))  # which hold no sound
         clips = [Clip(str(path), _folder(path, source, level)) for path in paths]
     elif source.suffix in (".jsonl", ".csv") and source.exists():

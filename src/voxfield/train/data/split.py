@@ -73,6 +73,20 @@ def open_banks(data: DataConfig, sample_rate_hz: int, split: str) -> Banks:
     return Banks(AudioBank(clean, sample_rate_hz, data.cache), *opened)
 
 
+def images_of(data: DataConfig, split: str) -> list[Clip]:
+    """The files of images of a split, which is taken as `open_banks` takes it.
+
+    Raises:
+        RecipeError: none are given.
+        InputError: a source cannot be read.
+    """
+    if not data.images:
+        raise RecipeError(
+            "data.images is empty; give folders or manifests of images: --set 'data.images=[\"my/photos\"]'"
+        )
+    return _clips(data, data.images, "image", split)
+
+
 def _clips(data: DataConfig, sources: Sequence[str], kind: str, split: str) -> list[Clip]:
     found: list[Clip] = []
     for source in sources:

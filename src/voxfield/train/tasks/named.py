@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 TASKS = {  # name in recipes -> (module, class)
     "enhance": ("voxfield.train.tasks.enhance", "EnhanceTask"),
+    "images": ("voxfield.train.tasks.images", "ImagesTask"),
     "tokens": ("voxfield.train.tasks.tokens", "TokensTask"),
     "prior": ("voxfield.train.tasks.prior", "PriorTask"),
     "separate": ("voxfield.train.tasks.separate", "SeparateTask"),

@@ -113,10 +113,8 @@ class TokensTask(TrainingTask):
             y, codebooks, codes = net.rebuild(x)  # type: ignore[operator]
         rebuilt, weights = F.mse_loss(y.float(), x), self.recipe.loss
         found = {"rebuilt": rebuilt, "codebooks": codebooks, "error_db": rebuilt.sqrt() * UNIT_DB}
-        for name, of_level in zip(LEVELS, codes, strict=False):
-            used, perplexity = use(of_level, self.recipe.model.codes)
-            found |= {f"used_{name}": used.float(), f"perplexity_{name}": perplexity.float()}
-        return {"loss": weights.rebuilt * rebuilt + weights.codebooks * codebooks, **found}
+        loss = weights.rebuilt * rebuilt + weights.codebooks * codebooks
+        return {"loss": loss, **found, **code_use(codes, self.recipe.model.codes)}
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Root-mean-square error of the rebuilt bands in dB."""
@@ -131,6 +129,15 @@ class TokensTask(TrainingTask):
 
 
 VALIDATION = TokensMix(second_noise=0, noise_speed=0, noise_reversed=0, equaliser=0, roll_off=0, made_noise=0)
+
+
+def code_use(codes: Sequence[Tensor], count: int) -> dict[str, Tensor]:
+    """Share of each codebook that a batch uses, and its perplexity; scalars by name, the top level first."""
+    found: dict[str, Tensor] = {}
+    for name, of_level in zip(LEVELS, codes, strict=False):
+        used, perplexity = use(of_level, count)
+        found |= {f"used_{name}": used.float(), f"perplexity_{name}": perplexity.float()}
+    return found
 
 
 def features_of(model: Vqvae2Config) -> LogMel:

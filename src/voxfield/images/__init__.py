@@ -1,0 +1,1 @@
+"""Images of files as numbers, and back."""

@@ -1,0 +1,69 @@
+"""Images of files: photographs of other formats with Pillow, upright, and what is missing without it."""
+
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from voxfield.errors import InputError, MissingExtraError, OutputError
+from voxfield.images import picture
+
+PIXELS = np.add.outer(np.arange(32), np.arange(48))[..., None] * np.array([1, 2, 3]) // 2 % 256
+
+
+@pytest.fixture
+def photo():
+    return Image.fromarray(PIXELS.astype(np.uint8))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".bmp", ".tif"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_other_formats(photo, tmp_path, suffix, mode):
+    path = tmp_path / f"photo{suffix}"
+    photo.convert(mode).save(path)
+    values = picture.read(path).values
+    grey = mode == "L" and suffix != ".webp"  # which has colours only
+    assert values.shape == (1 if grey else 3, 32, 48) and values.dtype == np.float32
+    wanted = np.asarray(Image.open(path).convert(mode if grey else "RGB")).reshape(32, 48, -1).transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(values, wanted, atol=1e-6)
+
+
+def test_a_photograph_is_turned_upright(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(tmp_path / "turned.jpg", exif=exif)
+    assert picture.read(tmp_path / "turned.jpg").values.shape == (3, 48, 32)
+
+
+def test_png_needs_no_pillow_and_the_others_say_so(photo, tmp_path, monkeypatch):
+    photo.save(tmp_path / "photo.png")
+    photo.save(tmp_path / "photo.jpg")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert picture.read(tmp_path / "photo.png").values.shape == (3, 32, 48)
+    with pytest.raises(MissingExtraError, match=r"voxfield\[image\]"):
+        picture.read(tmp_path / "photo.jpg")
+
+
+def test_files_that_are_no_images(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(40))
+    (tmp_path / "empty.png").write_bytes(b"")
+    for name, said in (
+        ("bad.jpg", "bad.jpg is no image"),
+        ("empty.png", "damaged at its beginning"),
+        ("no", "no file"),
+    ):
+        with pytest.raises(InputError, match=said):
+            picture.read(tmp_path / name)
+    with pytest.raises(InputError, match="cannot be read"):
+        picture.read(tmp_path)
+
+
+def test_what_is_written_comes_back_and_nothing_is_replaced(tmp_path):
+    values = PIXELS.transpose(2, 0, 1).astype(np.float32) / 255
+    picture.write(tmp_path / "out.png", values)
+    np.testing.assert_allclose(picture.read(tmp_path / "out.png").values, values, atol=1e-6)
+    picture.write(tmp_path / "grey.png", values[:1] * 3 - 1)
+    assert np.asarray(Image.open(tmp_path / "grey.png")).shape == (32, 48)
+    with pytest.raises(OutputError):
+        picture.write(tmp_path / "out.png", values)
