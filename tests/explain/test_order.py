@@ -17,13 +17,20 @@ UNEVEN = """torch.cat([x, x], -1)|x.repeat(1, 1, 2)|x.repeat(1, 1, 3)|torch.cat(
     torch.cat([x[..., 48:], x[..., 32:48], x[..., 16:32], x[..., :16]], -1)|torch.cat([x, F.max_pool1d(x, 2)], -1)
     torch.roll(x, 32, -1)|torch.cat([F.max_pool1d(x[..., :40], 3, 1, 1), x[..., 40:]], -1)
     x.reshape(1, 1, 256)|F.conv1d(torch.cat([x, x], -1), torch.ones(4, 4, 3))
-    F.conv1d(F.pad(x, (30, 30), mode="circular"), torch.ones(4, 4, 3))|F.pad(x, (0, 40), mode="reflect")"""
+    F.conv1d(F.pad(x, (30, 30), mode="circular"), torch.ones(4, 4, 3))|F.pad(x, (0, 40), mode="reflect")
+    F.pad(x, (0, 200), mode="replicate")|F.pad(x, (200, 0), mode="replicate")"""
 EVEN = """torch.cat([x, x], -1)[..., 64:]|torch.cat([x[..., :20], x[..., 20:]], -1)|torch.cat([x, x[..., :5]], -1)
     torch.roll(x, 50, -1)|torch.stack([x[..., 1::2], x[..., ::2]], -1).flatten(-2)|x.flip(-1)|x.bmm(x.mT).bmm(x)
     torch.bmm(x.transpose(1, 2), x)|torch.cat([x[:, :2], x[:, 2:].flip(-1)], 1)|F.pad(x, (3, 3), mode="circular")
     F.conv1d(F.pad(x, (15, 15), mode="reflect"), torch.ones(4, 4, 31))|torch.cat([x, x.mean(-1, keepdim=True)], -1)"""
 WRAPPED = """torch.roll(x, 3, -1)|F.pad(x, (3, 3), mode="circular")|torch.cat([x[..., -3:], x], -1)|x.flip(-1)
     torch.cat([x.mean(-1, keepdim=True), x], -1)"""
+CROPPED = """F.pad(x, (3, 3), mode="circular")[..., 3:-3]|torch.cat([x[..., -3:], x], -1)[..., 3:]
+    F.conv1d(F.pad(x, (3, 3), mode="circular"), torch.ones(4, 4, 2))[..., 3:]|torch.roll(torch.roll(x, 3, -1), -3, -1)
+    F.pad(x, (3, 3), mode="reflect")[..., 1:]|F.pad(x, (5, 0), mode="reflect")[..., 5:]
+    F.pad(x.flip(-1), (5, 0), mode="reflect").flip(-1)|F.pad(x, (6, 6), mode="reflect")[..., ::2][..., 1:]
+    F.pad(x, (200, 0), mode="replicate")[..., 200:]
+    self.gru(F.pad(x, (2, 2), mode="circular")[..., 2:-2].transpose(1, 2))[0].transpose(1, 2)"""
 
 
 class Net(nn.Module):
@@ -73,13 +80,28 @@ def test_what_does_is_what_the_probe_measures(call):
     assert [probe for probe in report.probes if probe.agrees is False] == []
 
 
+def needed(net):
+    """Input positions up to the last one that changes the first output."""
+    x = torch.randn(SHAPE, requires_grad=True)
+    net(x)[..., 0].sum().backward()
+    return 1 + x.grad.abs().sum(1)[0].nonzero().max().item()
+
+
 @pytest.mark.parametrize("call", calls(WRAPPED))
 def test_an_output_that_starts_with_the_end_cannot_stream(call):
     for report in (explain(Net(call).eval(), input_shape=SHAPE, layout="BCT"), from_onnx(Net(call).eval())):
         field = report.field("time")
-        assert (field.rf, field.first_output_needs, field.latency) == (3, 64, None)
+        assert (field.rf, field.first_output_needs, field.latency) == (3, needed(Net(call)), None)
         assert not field.whole_input
         assert report.costs.state.status is Status.PARTIAL
+
+
+@pytest.mark.parametrize("call", calls(CROPPED))
+def test_copies_that_are_cropped_away_again_are_not_waited_for(call):
+    report = explain(Net(call).eval(), input_shape=SHAPE, layout="BCT", verify=True)
+    field = report.field("time")
+    assert (field.streams, field.first_output_needs, field.whole_input) == (True, needed(Net(call)), ())
+    assert [probe for probe in report.probes if probe.agrees is False] == []
 
 
 @pytest.mark.parametrize("mode", ["circular", "reflect", "replicate", "zeros"])

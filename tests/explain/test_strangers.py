@@ -1,9 +1,16 @@
 """Pastes of people who have never seen the command: figures known by hand, sentences that must not be said."""
 
+import copy
+
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from voxfield.errors import ExplainError
 from voxfield.explain import report_on
+from voxfield.explain.expect import seen_by
 from voxfield.explain.report import Status
 from voxfield.explain.zh import translated
 
@@ -115,6 +122,11 @@ def test_numbers_inside_words_belong_to_no_list():
     config = '"conv_dim": [512, 512, 512], "conv_kernel": [10, 3, 3], "conv_stride": [5, 2, 2]'
     field = report_on(f"{config} 这个wav2vec2配置一帧是多少毫秒").report.field("time")
     assert (field.rf, field.hop) == (10 + 2 * 5 + 2 * 10, 20)
+
+
+@pytest.mark.parametrize("space", [" ", "  \n", "\t"])
+def test_space_behind_a_layer_is_no_code(space):
+    assert report_on(f"nn.Conv1d(1, 32, 160, stride=80){space}").report.field("time").rf == 160
 
 
 @pytest.mark.parametrize(
@@ -357,3 +369,208 @@ def test_a_pattern_takes_dims_apart_and_together():
 def test_why_so_many_frames_and_parameters_are_questions():
     assert "size" in said("Why does nn.Conv1d(1, 64, 400, stride=160) give 98 frames?")
     assert "params" in said("nn.Conv2d(1, 32, 3) 为什么参数是320？", language="zh")
+
+
+DEMUCS = """
+class Demucs(nn.Module):
+    def __init__(self, chin=1, chout=1, hidden=4, depth=3):
+        super().__init__()
+        self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
+        for index in range(depth):
+            self.encoder.append(nn.Sequential(nn.Conv1d(chin, hidden, 8, 4), nn.ReLU()))
+            decode = [nn.Conv1d(hidden, 2 * hidden, 1), nn.GLU(1), nn.ConvTranspose1d(hidden, chout, 8, 4)]
+            self.decoder.insert(0, nn.Sequential(*decode))
+            chin = chout = hidden
+            hidden = int(2 * hidden)
+    def forward(self, x):
+        skips = []
+        for encode in self.encoder:
+            x = encode(x)
+            skips.append(x)
+        for decode in self.decoder:
+            skip = skips.pop(-1)
+            x = decode(x + skip[..., :x.shape[-1]])
+        return x
+net = Demucs()
+"""
+CAUSAL = """
+class CausalConv1d(nn.Conv1d):
+    def __init__(self, cin, cout, kernel_size, dilation=1):
+        self.pad = (kernel_size - 1) * dilation
+        super().__init__(cin, cout, kernel_size, padding=self.pad, dilation=dilation)
+    def forward(self, x):
+        return super().forward(x)[:, :, :-self.pad]
+class Strided(nn.Conv1d):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.before = self.dilation[0] * (self.kernel_size[0] - 1)
+    def forward(self, x):
+        return self._conv_forward(F.pad(x, [self.before, 0]), self.weight, self.bias)
+class Plain(nn.Conv1d):
+    def forward(self, x):
+        y = F.pad(x, (2, 0))
+        return F.conv1d(y, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+net = nn.Sequential(CausalConv1d(4, 8, 2, dilation=4), Strided(8, 8, kernel_size=6, stride=3), Plain(8, 4, 3, groups=2))
+"""
+SEQUENTIALS = """
+class ConvBNReLU(nn.Sequential):
+    def __init__(self, cin, cout, kernel_size=3, stride=1, groups=1):
+        pad = (kernel_size - 1) // 2
+        conv = nn.Conv1d(cin, cout, kernel_size, stride, pad, groups=groups, bias=False)
+        super().__init__(conv, nn.BatchNorm1d(cout))
+class Dense(nn.Sequential):
+    def __init__(self, cin, growth):
+        super(Dense, self).__init__()
+        self.add_module('norm1', nn.BatchNorm1d(cin)),
+        self.add_module('conv1', nn.Conv1d(cin, growth, 3, padding=1, bias=False)),
+    def forward(self, x):
+        return torch.cat([x, super(Dense, self).forward(x)], 1)
+net = nn.Sequential(ConvBNReLU(4, 8, stride=2), ConvBNReLU(8, 8, 5, groups=8), Dense(8, 4))
+net.add_module('last', nn.Conv1d(12, 2, 1))
+"""
+NORMED = """
+class Block(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.act = F.leaky_relu_
+        self.conv = weight_norm(nn.Conv1d(dim, dim, 3, padding=1))
+    def forward(self, x):
+        return x + self.conv(F.relu_(x + 0))
+def clones(module, count):
+    return nn.ModuleList([copy.deepcopy(module) for _ in range(count)])
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = weight_norm(nn.ConvTranspose1d(6, 4, 4, 2, padding=1))
+        self.blocks = clones(Block(4), 3)
+    def forward(self, x):
+        x = self.up(x)
+        for block in self.blocks:
+            x = block(x)
+        return x
+net = Net()
+"""
+SPECTRUM = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("window", torch.ones(100))
+        self.enc = nn.Conv2d(2, 4, (3, 1), padding=(1, 0))
+        self.gru, self.mask = nn.GRU(4 * 65, 8, batch_first=True), nn.Linear(8, 65)
+    def forward(self, x):
+        spec = torch.stft(x, 128, 32, win_length=100, window=self.window, return_complex=True, center=False)
+        e = self.enc(torch.stack([spec.real, spec.imag], dim=1))
+        b, c, f, t = e.shape
+        y, _ = self.gru(e.permute(0, 3, 1, 2).reshape(b, t, c * f))
+        return spec.abs() * torch.sigmoid(self.mask(y)).transpose(1, 2)
+net = Net()
+"""
+UNET = """
+class UNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.d1, self.d2 = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 8, 3, padding=1)
+        self.up = nn.Upsample(scale_factor=2, mode='bilinear', align_corners=True)
+        self.u1 = nn.Conv2d(12, 4, 3, padding=1)
+    def forward(self, x):
+        a = self.d1(x)
+        b = self.up(self.d2(F.max_pool2d(a, 2)))
+        diff = a.size()[2] - b.size()[2]
+        b = F.pad(b, [0, 0, diff // 2, diff - diff // 2])
+        y = F.relu_(self.u1(torch.cat([a, b], dim=1)))
+        return y + F.interpolate(F.avg_pool2d(y, 3, 3), size=y.shape[2:], mode='nearest')
+net = UNet()
+"""
+SHUFFLE = "net = nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.Conv2d(8, 9, 3, padding=1), nn.PixelShuffle(3))"
+
+
+@pytest.mark.parametrize(
+    ("paste", "shape"),
+    [
+        (DEMUCS, (1, 1, 596)),
+        (CAUSAL, (1, 4, 120)),
+        (SEQUENTIALS, (1, 4, 80)),
+        (NORMED, (1, 6, 40)),
+        (SPECTRUM, (1, 1024)),
+        (UNET, (1, 1, 33, 36)),
+        (SHUFFLE, (1, 1, 12, 24)),
+    ],
+)
+def test_what_is_read_is_what_torch_runs(paste, shape):
+    names = {"torch": torch, "nn": nn, "F": F, "weight_norm": weight_norm, "copy": copy}
+    torch.manual_seed(0)
+    exec(paste, names)  # the paste itself, which explain only reads
+    net = names["net"].eval()
+    inputs = [torch.randn(shape, requires_grad=True) for _ in range(8)]
+    outputs = [net(x) for x in inputs]
+    y = outputs[0]
+    found = report_on(paste, input_shape=shape)
+    time = found.report.fields[-1]
+    assert found.graph.shape(found.graph.outputs[0]) == tuple(y.shape)
+    assert found.report.costs.params.value == sum(one.numel() for one in net.parameters())
+    for n in (0, y.shape[-1] // 2, y.shape[-1] // 2 + 1):
+        seen = torch.zeros(shape[-1])
+        for x, one in zip(inputs, outputs, strict=True):
+            weights = torch.randn_like(one[..., n])
+            (grad,) = torch.autograd.grad((one[..., n] * weights).sum(), x, retain_graph=True)
+            seen += grad.abs().flatten(0, -2).sum(0)
+        seen = seen.nonzero()
+        assert seen_by(time, n, True) == (seen.min().item(), seen.max().item())
+
+
+@pytest.mark.parametrize(
+    ("sentence", "rf", "hop", "params"),
+    [
+        ("TCN with kernel size 3, dilations 1,2,4,8 and one conv per level; what is the receptive field?", 31, 1, None),
+        ("WaveNet has 10 layers with dilation 1, 2, 4, ..., 512 and kernel size 2. Why is it 1024?", 1024, 1, None),
+        ("两层空洞卷积，kernel_size=3，dilation分别为2和4，感受野是多少", 13, 1, None),
+        ("Conv with input 224x224, kernel 7, stride 2, padding 3: what is the output size?", 7, 2, None),
+        ("输入是 32x32 的图像，卷积核 5x5，步长1，padding=2，输出尺寸多大？", 5, 1, None),
+        ("一维卷积 输入通道 40 输出通道 512 卷积核 5，参数量是多少？", 5, 1, 40 * 512 * 5 + 512),
+        ("depthwise separable with 64 input channels, 128 filters and 3x3 kernel: parameters?", 3, 1, 576 + 64 * 128),
+        ("25ms window 10ms hop 80 mel, 3 conv layers kernel 3 stride 2 each: how far?", 15, 8, None),
+    ],
+)
+def test_numbers_of_a_sentence_belong_to_the_word_before_them(sentence, rf, hop, params):
+    report = report_on(sentence).report
+    field = report.fields[-1]
+    assert (field.rf, field.hop, report.costs.params.value) == (rf, hop, params)
+
+
+def test_an_output_as_large_as_the_input_is_an_answer():
+    assert (
+        "32 + 2 + 2 - 5 + 1 = 32" in said("输入是 32x32 的图像，卷积核 5x5，步长1，padding=2，输出尺寸多大？")["size"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("paste", "message"),
+    [
+        ("帧移10ms，经过两层stride=2的卷积下采样后，一帧对应多少毫秒？", "gives strides but no kernel"),
+        ("Three layers with kernel 3 and max pooling 2: receptive field?", "speaks of 'pool' beside its convolutions"),
+        ("kernel 2 with dilations 1, 3, ..., 512: how far?", "does not say which numbers lie in between"),
+        (
+            "        Layer (type)     Output Shape  Param #\n   Conv2d-1  [-1, 6, 28, 28]  156",
+            "neither kernels nor strides",
+        ),
+    ],
+)
+def test_what_a_sentence_or_a_table_leaves_open_is_no_network(paste, message):
+    with pytest.raises(ExplainError, match=message):
+        report_on(paste)
+
+
+def test_printed_words_are_words():
+    printed = (
+        "(0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)\n"
+        "(1): Upsample(scale_factor=1.5, mode=nearest)\n"
+        "(2): Conv2d(8, 12, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), groups=4, padding_mode=reflect)"
+    )
+    report = report_on(printed, input_shape=(1, 3, 20, 20)).report
+    assert report.costs.params.value == 3 * 8 * 9 + 8 + 2 * 12 * 9 + 12
+    assert report.output_shapes[0][1] == (1, 12, 30, 30)
+
+
+def test_all_that_upsamples_is_named():
+    net = "nn.Sequential(nn.ConvTranspose1d(4, 4, 4, 2, 1), nn.Conv1d(4, 4, 3, 3), nn.Upsample(scale_factor=1.5))"
+    assert "with strides down of 3 in all and upsampling by 2 x upsample" in said(net)["stride"]

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, reduce
-from itertools import product
+from itertools import product, zip_longest
 from math import gcd, lcm, prod
 from operator import or_
 
@@ -67,16 +67,60 @@ class Gather:
 
 @dataclass(frozen=True)
 class Copies:
-    """Other elements that were laid before the first element and after the last one."""
+    """Other elements that were laid before the first element and after the last one, along the dim that moves."""
 
     by: frozenset[str] = frozenset()  # the operators that did so
-    needs: int = 0  # input positions that the first element needs for them
+    before: tuple[int, ...] = ()  # for each of the first elements, the input positions that it needs for copies
+    after: tuple[int, ...] = ()  # the same for the last elements, counted from the end
+    needs: int = 0  # the same where it is not known which elements show them
     first: bool = False  # True where what lies before position 0 shows the other end of the axis
     last: bool = False  # the same for what lies after its end
 
     def __or__(self, other: Copies) -> Copies:
-        needs = max(self.needs, other.needs)
-        return Copies(self.by | other.by, needs, self.first or other.first, self.last or other.last)
+        rows = ((self.before, other.before), (self.after, other.after))
+        before, after = (tuple(map(max, zip_longest(*pair, fillvalue=0))) for pair in rows)
+        needs, first, last = max(self.needs, other.needs), self.first or other.first, self.last or other.last
+        return Copies(self.by | other.by, before, after, needs, first, last)
+
+    def anywhere(self) -> Copies:
+        """The same copies after a change that does not keep track of where they lie."""
+        return replace(self, before=(), after=(), needs=max(self.needs, *self.before, 0))
+
+    def gathered(self, gather: Gather, in_size: Size, out_size: Size, forwards: bool) -> Copies:
+        """The copies that are left after a gather along the dim; `forwards` where the axis moves up along it."""
+        if not self.before and not self.after:
+            return self
+        if -min(gather.taps(0), default=0) > LARGEST_TABLE or (gather.in_period < 0 and None in (in_size, out_size)):
+            return self.anywhere()
+        rows, period = [self.before, self.after], gather.out_period
+        if in_size is None or out_size is None:
+            before, after = _edge(self.before, gather.taps, period, out_size), self.after
+        else:
+            most, end = in_size - 1, out_size - 1
+            if gather.in_period > 0:
+                before = _edge(self.before, gather.taps, period, out_size)
+                after = _edge(self.after, lambda n: [most - t for t in gather.taps(end - n)], period, out_size)
+            else:
+                before = _edge(self.after, lambda n: [most - t for t in gather.taps(n)], period, out_size)
+                after = _edge(self.before, lambda n: gather.taps(end - n), period, out_size)
+                rows.reverse()
+        gone = [bool(old and not new) for old, new in zip(rows, (before, after), strict=True)]
+        low, high = gone if forwards == (gather.in_period > 0) else gone[::-1]
+        first, last = self.first and not low, self.last and not high
+        return replace(self, before=before, after=after, first=first, last=last)
+
+
+def _edge(row: Sequence[int], taps: Callable[[int], Sequence[int]], period: int, size: Size) -> tuple[int, ...]:
+    """What the first outputs need that read elements of a row; of `period` outputs one at least reads something."""
+    found: list[int] = []
+    last = 0
+    while size is None or len(found) < size:
+        reads = [taps(n) for n in range(len(found), len(found) + period)]
+        if all(min(read, default=len(row)) >= len(row) for read in reads):
+            break
+        found += [max((row[t] for t in read if 0 <= t < len(row)), default=0) for read in reads]
+        last = next((n for n in range(len(found), last, -1) if found[n - 1]), last)
+    return tuple(found[: last if size is None else min(last, size)])
 
 
 @dataclass(frozen=True)
@@ -196,7 +240,10 @@ class Part:
         def gathered_row(row: Sequence[Span]) -> list[Span]:
             return [hull(entry(row, (period, advance), i) for i in taps) for taps in reads]
 
-        return self.with_rows(dim, step, [gathered_row(row) for row in self.row(dim)])
+        made = self.with_rows(dim, step, [gathered_row(row) for row in self.row(dim)])
+        if len(self.moving) > 1:
+            return replace(made, copies=self.copies.anywhere())
+        return replace(made, copies=self.copies.gathered(gather, in_size, out_size, advance > 0))
 
     def _fits(self, period: int, instead_of: int) -> None:
         """Raises before a table is built that would be too large."""

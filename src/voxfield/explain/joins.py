@@ -65,7 +65,8 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
     rest = [replace(f, parts=tuple(p for p in f.parts if not p.steps[dim][1])) for f in fields]
     parts: list[Part] = []
     if moving:
-        shifted = [part.gathered(dim, shift_gather(-at), size, size) for part, size, at in moving]
+        total = None if None in sizes else offset
+        shifted = [part.gathered(dim, shift_gather(-at), size, total) for part, size, at in moving]
         lengths = [UNKNOWN if size is None else size for _, size, _ in moving]
         main = lengths.index(max(lengths))
         longest = shifted[main]
@@ -81,10 +82,9 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
                 if n is not None and 4 * n <= offset:  # one value of the whole axis beside it
                     beside += [(p, n, placed[number][2]) for p in f.parts if p.stopped]
                     rest[number] = replace(f, parts=tuple(p for p in f.parts if not p.stopped))
-            part = replace(
-                part, copies=reduce(or_, [laid(place, dim, moving[main], one) for one in beside], part.copies)
-            )
-            parts.append(part.gathered(dim, shift_gather(-before), size, size).blamed(shifted))
+            part = part.gathered(dim, shift_gather(-before), size, total).blamed(shifted)
+            copies = [laid(place, dim, moving[main], one, total) for one in beside]
+            parts.append(replace(part, copies=reduce(or_, copies, part.copies)))
         elif None in sizes:
             return Field((), frozenset({place.op.name}).union(*(f.missing for f in fields)), lost=True)
         else:
@@ -99,14 +99,18 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
     return replace(check, parts=united(parts))
 
 
-def laid(place: Place, dim: int, main: tuple[Part, Size, int], beside: tuple[Part, Size, int]) -> Copies:
+def laid(place: Place, dim: int, main: tuple[Part, Size, int], beside: tuple[Part, Size, int], total: Size) -> Copies:
     """What a short operand shows beside the long one."""
     (long, length, at), (part, size, spot) = main, beside
-    bounds, ends = (
-        [p.standing(dim, i) for i in (0, (UNKNOWN if n is None else n) - 1)] for p, n in ((long, length), (part, size))
-    )
-    seen = hull(ends)
-    return shown(place, long.steps[dim][1], bounds, seen if spot < at else None, seen if spot > at else None)
+    bounds = [long.standing(dim, i) for i in (0, (UNKNOWN if length is None else length) - 1)]
+    if size is None or total is None:
+        seen = hull(part.standing(dim, i) for i in (0, (UNKNOWN if size is None else size) - 1))
+        rows: list[list[Span]] = [[seen] * (spot < at), [seen] * (spot > at)]
+        return shown(place, long.steps[dim][1], bounds, *rows).anywhere()
+    row = [part.standing(dim, i) for i in range(size)]
+    before, after = [None] * spot + row, [None] * (total - spot - size) + row[::-1]
+    rows = [before * (spot < at), after * (spot > at)]
+    return shown(place, long.steps[dim][1], bounds, *rows)
 
 
 def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total: int, blank: int = 0) -> list[Part]:

@@ -77,6 +77,7 @@ def adaptive_gather(in_size: int, out_size: int) -> Gather:
 def upsample_gather(scale: Fraction, mode: str, align_corners: bool, in_size: Size, out_size: Size) -> Gather:
     """Output n reads the input positions that interpolation gives a weight to."""
     step = 1 / scale
+    align_corners = align_corners and scale != 2  # which moves each place by a quarter at most, to between the same two
     if align_corners and in_size is not None and out_size is not None and out_size > 1 and mode != "nearest":
         step = Fraction(in_size - 1, out_size - 1)
 
@@ -174,33 +175,38 @@ def pad_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         size, out = place.ins[0][dim], place.outs[0][dim]
 
         def change(part: Part, d: int = dim, b: int = before, a: int = after, i: Size = size, o: Size = out) -> Part:
-            return edged(place, part, d, b, a).gathered(d, shift_gather(-b), i, o)
+            return edged(place, part, d, (b, a), part.gathered(d, shift_gather(-b), i, o))
 
         field = field.map(change)
     return [field]
 
 
-def edged(place: Place, part: Part, dim: int, before: int, after: int) -> Part:
-    """The part with what copies of so many elements, laid before it and after it, show."""
+def edged(place: Place, part: Part, dim: int, counts: tuple[int, int], made: Part) -> Part:
+    """`made` of a part by laying so many elements before it and after it, with what they show if they are copies."""
     mode, last = str(place.op.attr("mode", "circular")), (place.ins[0][dim] or UNKNOWN) - 1
     if mode == "constant" or not part.steps[dim][1]:
-        return part
-    ring = mode.startswith(("circular", "wrap"))
-    ends = (last, 0) if ring else (before, last - after) if mode.startswith("reflect") else (0, last)
-    low, high = (part.standing(dim, i) if n > 0 else None for i, n in zip(ends, (before, after), strict=True))
+        return made
+    before, after = (range(max(0, count)) for count in counts)
+    shows: list[Sequence[int]]
+    if mode.startswith(("circular", "wrap")):
+        shows = [range(last + 1 - len(before), last + 1), range(len(after))[::-1]]
+    elif mode.startswith("reflect"):
+        shows = [range(len(before), 0, -1), range(last - len(after), last)]
+    else:
+        shows = [[0] * len(before), [last] * len(after)]
+    rows = [[part.standing(dim, i) for i in indices] for indices in shows]
     bounds = part.standing(dim, 0), part.standing(dim, last)
-    copies = shown(place, part.steps[dim][1], bounds, low, high)
-    repeated = ends == (0, last)  # the first and the last element only, which stay where they stand
-    return replace(part, copies=part.copies | (replace(copies, by=frozenset()) if repeated else copies))
+    return replace(made, copies=made.copies | shown(place, part.steps[dim][1], bounds, *rows))
 
 
-def shown(place: Place, advance: int, bounds: Sequence[Span], before: Span, after: Span) -> Copies:
-    """What is laid before a dim that moves, and after it, against what its first and last element see."""
-    low, high = (before, after) if advance > 0 else (after, before)
+def shown(place: Place, advance: int, bounds: Sequence[Span], before: Sequence[Span], after: Sequence[Span]) -> Copies:
+    """What lies before a dim that moves, and after it (from the end), against what its first and last element see."""
+    low, high = map(hull, (before, after) if advance > 0 else (after, before))
     starts, ends = (sorted(span[side] for span in bounds if span) for side in (0, 1))
     first = bool(low and ends and 4 * (low[1] - ends[0]) >= 3 * (ends[-1] - ends[0]) > 0)
     last = bool(high and starts and 4 * (starts[-1] - high[0]) >= 3 * (starts[-1] - starts[0]) > 0)
-    return Copies(frozenset({place.op.name}), max(0, before[1] + 1) if before else 0, first, last)
+    rows = [tuple(max(0, span[1] + 1) if span else 0 for span in row) for row in (before, after)]
+    return Copies(frozenset({place.op.name}), rows[0], rows[1], first=first, last=last)
 
 
 def slice_field(place: Place, fields: Sequence[Field]) -> list[Field]:
@@ -234,8 +240,7 @@ def roll_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             size = place.ins[0][dim]
             near = shift if size is None else least_turn(shift, size)
             if size is None or (part.steps[dim][1] and 4 * abs(near) <= size):
-                part = edged(place, part, dim, near, -near)
-                part = part.gathered(dim, shift_gather(-near), size, size)
+                part = edged(place, part, dim, (near, -near), part.gathered(dim, shift_gather(-near), size, size))
             else:
                 part = picked(part, dim, [(n - shift) % size for n in range(size)])
         return part

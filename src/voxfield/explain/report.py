@@ -131,7 +131,7 @@ class AxisField:
     unbounded_future: tuple[Cause, ...] = ()
     reach: tuple[int, int] | None = None
     rate_hz: float | None = None
-    mirrored: int = 0  # inputs that the first output needs for copies of later ones laid before its start
+    mirrored: tuple[int, ...] = ()  # inputs that the first outputs need for copies of later ones laid before the start
     turned: bool = False  # True where edges show the other end of the axis
     tail_dropped: int | None = None  # last input positions that no output sees, for this input size
     status: Status = Status.EXACT
@@ -153,7 +153,7 @@ class AxisField:
     def starts_at_the_end(self) -> bool:
         """True when the first output needs the last input: where the axis runs backwards or its ends are joined."""
         backwards = self.hop is not None and self.hop < 0
-        return backwards or self.mirrored >= (LONG if self.in_size is None else self.in_size)
+        return backwards or max(self.mirrored, default=0) >= (LONG if self.in_size is None else self.in_size)
 
     @property
     def local_rf(self) -> int | None:
@@ -191,10 +191,11 @@ class AxisField:
         """Inputs that must exist before output 0 can be computed; None when that is all of them."""
         if not self._seen or not self._bounded(*self.whole_input, *self.unbounded_future):
             return None
-        if self.starts_at_the_end:
+        if self.hop is not None and self.hop < 0:
             return self.in_size
         end = self.phases[0].end
-        return max(0, self.mirrored, 0 if end is None else end + 1)
+        needs = max(0, *self.mirrored[:1], 0 if end is None else end + 1)
+        return None if self.in_size is None and needs >= LONG else needs
 
     @property
     def alignment(self) -> Fraction | None:

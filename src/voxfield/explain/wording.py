@@ -62,7 +62,7 @@ def words(
     """
     if language not in LANGUAGES:
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
-    writer = _Writer(report, graph, language, frames)
+    writer = _Writer(report, graph, language, frames, asked)
     timed = writer.time is not None
     usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
     keys = [key for key in asked if key in PARAGRAPHS]
@@ -115,8 +115,10 @@ FIXES = {  # what to do about a kind of operator that waits for the end
 
 
 class _Writer:
-    def __init__(self, report: Report, graph: Graph, language: str, frames: Frames | None) -> None:
-        self.report, self.graph, self.frames = report, graph, frames
+    def __init__(
+        self, report: Report, graph: Graph, language: str, frames: Frames | None, asked: Sequence[str]
+    ) -> None:
+        self.report, self.graph, self.frames, self.asked = report, graph, frames, asked
         self.phrases = PHRASES[language]
         self.language = language
         self.code = ""  # that goes with the paragraph written last
@@ -246,7 +248,7 @@ class _Writer:
         stated["product"] = " x ".join(str(s.down) for s in down)
         if up or path.upsampled:
             key = "stride_mixed" if path.upsampled else "stride_updown" if down else "stride_up"
-            stated["up"] = " x ".join(str(s.up) for s in up) or self.listed([op.name for op in path.upsampled])
+            stated["up"] = " x ".join([*(str(s.up) for s in up), *(op.name for op in path.upsampled)])
             found = [self.say(key, rate=1 / hop, **stated)]
         elif not down and hop == 1:
             found = [self.say("stride_none", **stated)] if path.steps else []
@@ -352,6 +354,8 @@ class _Writer:
             before, after = self._size(step.op.inputs[0], step.dim), self._size(step.op.outputs[0], step.dim)
             if before != after or (before is None and step.window != Window()):
                 changing.append((step, before, after))
+        if not changing and steps and "size" in self.asked:  # that they keep it is an answer, too
+            changing = [(s, self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps]
         stated = []
         for step, before, after in changing[:MOST_FORMULAS]:
             formula, up = size_formula(step, "N" if before is None else plain(before)), step.op.kind == "conv_transpose"

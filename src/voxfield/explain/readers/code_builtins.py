@@ -76,8 +76,9 @@ def builtin(reader: Interpreter, name: str, args: list[Any], line: int) -> Any:
     if name == "super":
         function = reader.scope.get(HOME)
         home = function.home if isinstance(function, Function) else None
-        if isinstance(function, Function) and home is not None and home.parent is not None:
-            return Super(function.self_, home.parent)
+        parent = None if home is None else home.parent or home.layer
+        if isinstance(function, Function) and parent is not None:
+            return Super(function.self_, parent)
     if name in {"isinstance", "bool", "super"} or any(isinstance(a, Missing) for a in args):
         return Missing(f"{name}(...)", line)
     whole = (

@@ -14,6 +14,7 @@ from ...errors import ExplainError
 from ..graph import Axis, Shape, axes_of
 from ..shapes import shape_text
 from . import code_functions
+from .build import spread
 from .code_builtins import HOME
 from .code_values import (
     Chain,
@@ -25,9 +26,11 @@ from .code_values import (
     Method,
     Missing,
     Network,
+    Super,
     Tensor,
     at,
     christen,
+    copied,
     flat_layers,
     number_of,
     snake_case,
@@ -46,6 +49,8 @@ _IGNORED = (
 )
 IGNORED_METHODS = frozenset(_IGNORED.split())
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
+SETTINGS = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "groups": 1, "bias": True}  # usual ones
+PER_AXIS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
 FORWARD = ("forward", "call", "__call__")
 PASS_THROUGH = frozenset(
     {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double"}
@@ -97,8 +102,12 @@ class CodeCalls:
         """An attribute of a value that is not an object of the code."""
         if isinstance(value, Tensor) and name == "shape":
             return tuple(self.net.shape(value.name))
-        if isinstance(value, Tensor) and name == "T":
-            return code_functions.functional(self, "permute", [value], {}, line)
+        if isinstance(value, Tensor) and name in {"T", "real", "imag"}:
+            return code_functions.functional(self, "permute" if name == "T" else name, [value], {}, line)
+        if isinstance(value, Layer) and name == "weight":
+            return value
+        if isinstance(value, Layer) and name in LAYERS[value.framework][ALIASES.get(value.kind, value.kind)].arguments:
+            return setting_of(value, name)
         if isinstance(value, Class) and name in value.constants:
             return value.constants[name]
         if isinstance(value, tuple) and name == "values":  # of the pair that torch's max along a dim gives
@@ -141,6 +150,11 @@ class CodeCalls:
         """Keeps the first name that the code gives to a tensor."""
         if isinstance(value, Tensor):
             self.net.variables.setdefault(value.name, (name, line))
+
+    def is_layer(self, value: Any) -> bool:
+        """True for the name of a known class of layers that a class of the code may derive from."""
+        kind = value.last if isinstance(value, Free) else ""
+        return kind == "Sequential" or ALIASES.get(kind, kind) in LAYERS[self.framework]
 
     # layers
 
@@ -185,7 +199,9 @@ class CodeCalls:
         """
         open_ = {}
         for key, value in layer.values.items():
-            if key in {"activation", "name", "dtype"} or key.endswith(("initializer", "regularizer", "constraint")):
+            if key in {"activation", "name", "dtype", "window", "window_fn"} or key.endswith(
+                ("initializer", "regularizer", "constraint")
+            ):
                 continue
             for one in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(one, Free):
@@ -259,6 +275,8 @@ class CodeCalls:
             match node:
                 case ast.Subscript(ast.Name(found), ast.Tuple(keys)) if found == name:
                     return len(keys) if all(isinstance(key, ast.Slice) for key in keys) else None
+                case ast.Call(ast.Attribute(_, "stft"), [ast.Name(found), *_]) if found == name:
+                    return 2
                 case ast.Call(ast.Attribute(ast.Name(found), "permute"), keys) if found == name and len(keys) > 2:
                     return len(keys)
                 case ast.Call(ast.Attribute(ast.Name(found), "transpose"), [ast.Constant(1), ast.Constant(2)]):
@@ -307,6 +325,8 @@ class CodeCalls:
         Args:
             dims: how many the code itself says it has; -1 for no channels.
         """
+        if dims == 2:
+            return self.new_input(positions_filled((1, None), self.given, False), line, keras=False)
         layers = [layer for layer in flat_layers(hints) if isinstance(layer, Layer)]
         keras = self.framework == "keras"
         for layer in layers:
@@ -366,6 +386,8 @@ class CodeCalls:
         start = cls.method("__init__", made)
         if start is not None:
             self.interpreter.enter(start, args, named, line)
+        elif cls.layer is not None:
+            made.layer = self._free_call(cls.layer, args, named, line)
         else:  # a dataclass
             made.attributes.update({**dict(zip(cls.constants, args, strict=False)), **named})
         return made
@@ -374,13 +396,15 @@ class CodeCalls:
         """What an object of the code gives when it is called: its `forward` or `call`."""
         found = [owner.owner.method(n, owner) for n in FORWARD] if owner.owner is not None else []
         method = next((one for one in found if one is not None), None)
-        if method is None:
+        if method is None and owner.layer is None:
             name = owner.owner.node.name if owner.owner else "self"
             raise at(line, f"the class {name} has no forward or call method in the pasted code.")
         if not self.hints:
-            self.hints = flat_layers(list(owner.attributes.values()))
+            self.hints = flat_layers([owner])
         if not self.interpreter.scopes[1:] or owner.name:
             christen(owner, owner.name or "")
+        if method is None or owner.owner is None:
+            return self._noted(self.apply(owner.layer, args, line))  # type: ignore[arg-type]
         kept = {k: v for k, v in named.items() if k != "training"}
         return self.interpreter.enter(method, args, kept, line)
 
@@ -408,7 +432,12 @@ class CodeCalls:
         if function.what == "__import__" or kind in {"eval", "exec", "open"}:
             raise at(line, f"'{function.what}(...)' is never run; paste the layers alone.")
         if kind in PASS_THROUGH and args:
+            layer = args[0].layer if isinstance(args[0], Instance) else args[0]
+            if kind == "weight_norm" and isinstance(layer, Layer):
+                layer.values["weight_norm"] = True
             return args[0]
+        if kind == "deepcopy" and len(args) == 1:
+            return copied(args[0])
         found = code_functions.functional(self, kind, args, named, line, torch=function.root == "torch")
         if found is not None:
             return self._noted(found)
@@ -464,12 +493,28 @@ class CodeCalls:
 
     def _method(self, method: Method, args: list[Any], named: dict[str, Any], line: int) -> Any:
         owner, name = method.value, method.name
-        if isinstance(owner, Chain) and name in {"add", "append"} and args:
-            owner.layers.append(args[0])
-            return None
-        if isinstance(owner, list) and name in {"append", "extend", "insert", "add_module"} and args:
-            owner.extend(args[0]) if name == "extend" else owner.append(args[-1])
-            return None
+        if isinstance(owner, Super):
+            made = owner.self_
+            if name == "__init__" and isinstance(owner.parent, Free):
+                made.layer = self._free_call(owner.parent, args, named, line)
+                return None
+            return (
+                self._noted(self.apply(made.layer, args[:1], line)) if made.layer else Missing(f"super().{name}", line)
+            )
+        if isinstance(owner, Chain | list):
+            entries = owner.layers if isinstance(owner, Chain) else owner
+            if name in {"add", "append", "add_module"} and args:
+                return entries.append(args[-1])
+            if name == "extend" and args:
+                return entries.extend(self.interpreter.items(args[0], line))
+            if name == "insert" and len(args) == 2 and isinstance(args[0], int):
+                return entries.insert(*args)
+            if name == "pop" and entries and all(isinstance(one, int) for one in args):
+                return entries.pop(*args)
+        if isinstance(owner, Layer) and name == "_conv_forward":
+            return self._noted(self.apply(owner, args[:1], line))
+        if isinstance(owner, Instance) and isinstance(owner.layer, Chain) and name == "add_module" and args:
+            return owner.layer.layers.append(args[-1])
         if isinstance(owner, Instance) and name in REGISTERS and len(args) > 1 and isinstance(args[0], str):
             owner.attributes[args[0]] = args[1]
             return None
@@ -494,6 +539,13 @@ class CodeCalls:
         if isinstance(first, Tensor):
             self.latest = first
         return value
+
+
+def setting_of(layer: Layer, name: str) -> Any:
+    """A setting of a layer as its own code sees it: sizes of a convolution as one entry per axis."""
+    value = layer.values.get(name, SETTINGS.get(name))
+    per_axis = layer.framework == "torch" and layer.kind.startswith("Conv") and name in PER_AXIS
+    return tuple(spread(value, int(layer.kind[-2]))) if per_axis and not isinstance(value, str) else value
 
 
 def _named_pair(value: Any) -> bool:

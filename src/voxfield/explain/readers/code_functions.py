@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph import Shape, Size, product
 from .build import by_name
-from .code_values import Missing, Tensor, at
+from .code_values import Layer, Missing, Tensor, at
 from .layer_call import is_whole
 from .layer_kinds import fill_reshape, pad_from_the_end
 from .layers import LayerGraph, Origin, brief
@@ -75,7 +75,7 @@ class Use:
 _ELEMENTWISE = (
     "relu relu6 leaky_relu elu selu celu gelu silu swish mish sigmoid tanh softplus softsign hardtanh "
     "hardswish dropout exp log log1p log10 sqrt rsqrt square abs neg negative clamp clip pow sign sin cos erf "
-    "reciprocal logsigmoid hard_sigmoid hard_swish feature_dropout dropout1d dropout2d"
+    "real imag angle reciprocal logsigmoid hard_sigmoid hard_swish feature_dropout dropout1d dropout2d"
 )
 ELEMENTWISE = frozenset(_ELEMENTWISE.split())
 JOINS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
@@ -84,7 +84,9 @@ REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min", "std":
 REDUCTIONS |= {f"reduce_{name}": name for name in ("mean", "sum", "max", "min", "std", "variance")}
 POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
 AS_LAYERS = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "glu": "GLU", "flatten": "Flatten"}
-AS_LAYERS |= {"interpolate": "Upsample"} | {name: "".join(w.capitalize() for w in name.split("_")) for name in POOLS}
+AS_LAYERS |= {"interpolate": "Upsample", "stft": "STFT", "pixel_shuffle": "PixelShuffle"} | {
+    name: "".join(w.capitalize() for w in name.split("_")) for name in POOLS
+}
 USUAL = {"Softmax": {"dim": -1}, "LogSoftmax": {"dim": -1}, "Flatten": {"start_dim": 0}}  # unlike those of the layers
 
 
@@ -92,6 +94,7 @@ def functional(
     calls: CodeCalls, name: str, args: Sequence[Any], named: Mapping[str, Any], line: int, *, torch: bool = False
 ) -> Any:
     """What the function called `name` gives, or None when it is not one of these; `torch` where it is one of torch."""
+    name = name.rstrip("_")  # relu_ and add_ put the result where the input was
     use = Use(calls, name, args, named, line, torch)
     if name in ELEMENTWISE:
         return Tensor(use.net.elementwise([use.x], use.origin, name))
@@ -157,6 +160,23 @@ def _product(u: Use) -> Tensor:
         raise at(u.line, f"{u.name} needs two tensors of two dims or more.")
     labels, output = product_labels(*ranks)
     return Tensor(u.net.add("einsum", xs, u.origin, labels=tuple(labels), output=output, weight_sizes={}))
+
+
+def _conv(u: Use) -> Any:
+    """F.conv1d(x, self.weight, ...): the layer that owns the weight, with the settings of the call."""
+    weight, transposed = u.given(1, "weight"), "transpose" in u.name
+    if not isinstance(weight, Layer):
+        return None
+    names = (
+        "bias",
+        "stride",
+        "padding",
+        *(("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")),
+    )
+    given = {name: u.given(place, name) for place, name in enumerate(names, 2)}
+    own = {"bias": given["bias"] is not None, "padding_mode": "zeros", "stride": 1, "padding": 0, "dilation": 1}
+    values = {**weight.values, **own, **{k: v for k, v in given.items() if v is not None and k != "bias"}}
+    return u.calls.apply(replace(weight, values=values), u.args[:1], u.line)
 
 
 def _pad(u: Use) -> Tensor:
@@ -330,6 +350,7 @@ OPERATIONS: dict[str, Callable[[Use], Any]] = by_name(
     ("cat concat concatenate", _concat),
     ("stack", _stack),
     ("matmul bmm mm", _product),
+    ("conv1d conv2d conv3d conv_transpose1d conv_transpose2d", _conv),
     ("max min", _extreme),
     ("pad", _pad),
     ("view reshape", _view),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import ExplainError
@@ -98,6 +98,7 @@ class Class:
     node: ast.ClassDef
     own: dict[str, ast.FunctionDef]
     parent: Class | None = None
+    layer: Any = None  # the known layer that it derives from, such as nn.Conv1d
     fields: Mapping[str, Any] = field(default_factory=dict)  # set in its body; Missing where only their type stands
 
     @property
@@ -120,7 +121,7 @@ class Super:
     """What super() gives inside a method: the object, seen as one of its parent class."""
 
     self_: Any
-    parent: Class
+    parent: Class | Free
 
 
 @dataclass(eq=False)
@@ -130,6 +131,7 @@ class Instance:
     owner: Class | None
     attributes: dict[str, Any] = field(default_factory=dict)
     name: str | None = None
+    layer: Layer | Chain | None = None  # what it is itself, where its class derives from a known layer
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def snake_case(kind: str) -> str:
 def parts_of(value: Any) -> list[tuple[str, Any]]:
     """What a chain, a list or an object holds, each with the name that torch gives it there."""
     if isinstance(value, Instance):
-        return list(value.attributes.items())
+        return [*value.attributes.items(), *([("", value.layer)] if value.layer else [])]
     inside = value.layers if isinstance(value, Chain) else value if isinstance(value, list | tuple) else ()
     return [(str(i), one) for i, one in enumerate(inside)]
 
@@ -169,7 +171,19 @@ def christen(value: Any, path: str) -> None:
     if isinstance(value, Layer | Instance):
         value.name = path or None
     for name, inner in parts_of(value):
-        christen(inner, f"{path}.{name}" if path else name)
+        christen(inner, f"{path}.{name}" if path and name else path or name)
+
+
+def copied(value: Any) -> Any:
+    """A value with layers of its own, which own their weights."""
+    if isinstance(value, Layer):
+        return replace(value, values=dict(value.values), name=None)
+    if isinstance(value, Chain):
+        return replace(value, layers=copied(value.layers), name=None)
+    if isinstance(value, Instance):
+        attributes = {name: copied(one) for name, one in value.attributes.items()}
+        return replace(value, attributes=attributes, name=None, layer=copied(value.layer))
+    return [copied(one) for one in value] if isinstance(value, list) else value
 
 
 def flat_layers(values: Sequence[Any]) -> list[Any]:

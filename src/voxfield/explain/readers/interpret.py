@@ -90,8 +90,10 @@ class Interpreter:
                 self.scope[node.name] = Function(node, around=self.scope)
             case ast.ClassDef():
                 methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
-                bases = [found for base in node.bases if isinstance(found := self.value(base), Class)]
-                self.scope[node.name] = Class(node, methods, bases[0] if bases else None, self._fields(node.body))
+                bases = [self.value(base) for base in node.bases]
+                parent = next((base for base in bases if isinstance(base, Class)), None)
+                layer = next((base for base in bases if self.calls.is_layer(base)), parent and parent.layer)
+                self.scope[node.name] = Class(node, methods, parent, layer, self._fields(node.body))
             case ast.For():
                 self._loop(node)
             case ast.If():
@@ -226,6 +228,8 @@ class Interpreter:
             method = None if owner.owner is None else owner.owner.method(name, owner)
             if method is not None:
                 return method
+            if owner.layer is not None:
+                return self.calls.attribute(owner.layer, name, line)
             return Free(f"self.{name}", line)
         if isinstance(owner, Free):
             if name in ASKED_OF_TENSORS and owner.what not in MODULES and "." not in owner.what:
@@ -234,7 +238,8 @@ class Interpreter:
         if isinstance(owner, Missing):
             return owner
         if isinstance(owner, Super):
-            return owner.parent.method(name, owner.self_) or Missing(f"super().{name}", line)
+            found = owner.parent.method(name, owner.self_) if isinstance(owner.parent, Class) else Method(owner, name)
+            return found or Missing(f"super().{name}", line)
         return self.calls.attribute(owner, name, line)
 
     def _elements(self, nodes: Sequence[ast.expr]) -> list[Any]:

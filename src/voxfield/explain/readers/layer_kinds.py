@@ -17,6 +17,8 @@ from typing import Any
 from ..counts import GATES, recurrent_weights
 from ..graph import Axis, Graph, Shape, Size, Window, product
 from ..shapes import shape_text
+from .build import spread
+from .code_values import number_of
 from .layer_call import LayerCall, is_whole
 from .layers import LayerGraph, Origin, brief, check_width, check_window, same_padding
 
@@ -122,6 +124,7 @@ def convolved(
         groups=groups,
         bias=part != "depthwise" and c.flag("use_bias", True),
         transposed="Transpose" in c.kind,
+        normed=c.flag("weight_norm", False),
     )
     return y if part == "depthwise" else c.activated(y, channel)
 
@@ -176,14 +179,49 @@ def global_pool(c: LayerCall) -> str:
 
 def upsample(c: LayerCall) -> str:
     dims, _ = c.places()
-    size = c.get("size")
-    if c.torch and isinstance(size, float) and size.is_integer():
-        c = replace(c, values={**c.values, c.called("size"): int(size)})
-    scale = c.sizes("size", len(dims), None if c.torch else 2)
     mode = WIDE[c.word("interpolation", "nearest", *WIDE)]
-    if min(scale) < 1:
-        raise c.fail(f"an upsampling factor of {min(scale)}; factors start at 1.")
-    return c.add("upsample", dims=dims, scale=tuple(map(Fraction, scale)), mode=mode, align_corners=False)
+    sized = c.torch and c.values.get("size") is not None  # what it makes, not how many times as much
+    wanted = spread(c.values["size"] if sized else c.get("size", None if c.torch else 2), len(dims))
+    have = [c.shape[dim] if sized else 1 for dim in dims]
+    if sized and (None in have or None in wanted):
+        raise c.fail("its factor depends on a size that is not known. Give the whole input shape with --input.")
+    if len(wanted) != len(dims) or not all(number_of(one) and one > 0 for one in wanted):
+        raise c.error("size", f"a number above 0, or {len(dims)} of them")
+    scale = tuple(Fraction(one).limit_denominator(10_000) / (n or 1) for one, n in zip(wanted, have, strict=True))
+    return c.add("upsample", dims=dims, scale=scale, mode=mode, align_corners=bool(c.values.get("align_corners")))
+
+
+def pixel_shuffle(c: LayerCall) -> str:
+    """Channels laid out as positions: as many fewer of them, and each position seen from several places."""
+    factor, channels = c.whole("upscale_factor"), c.shape[1] or 0
+    if c.rank != 4 or factor < 1 or channels % factor**2:
+        raise c.fail(
+            f"it lays {factor} x {factor} channels out as a square, which {shape_text(c.shape)} does not have."
+        )
+    y = c.add("slice", "fewer", dims=(1,), start=(0,), stop=(channels // factor**2,), step=(1,))
+    return c.add("upsample", x=y, dims=(2, 3), scale=(Fraction(factor),) * 2, mode="nearest", align_corners=False)
+
+
+def spectrum(c: LayerCall) -> str:
+    """(B, N) -> (B, F, T): frames cut out of samples and transformed; mel bands where it has them."""
+    size = c.whole("n_fft", 400)
+    length = size if c.get("win_length") is None else c.whole("win_length")
+    usual = size // 4 if c.kind == "STFT" else length // 2
+    hop, last, y = usual if c.get("hop_length") is None else c.whole("hop_length"), c.rank - 1, c.x
+    if min(hop, length, size - length + 1) < 1:
+        raise c.fail(f"windows of {length} samples every {hop} in transforms of {size}.")
+    if c.flag("center", True):
+        mode = str(c.get("pad_mode", "reflect"))
+        y = c.net.pad(y, c.origin.part("pad"), dims=[last], pairs=[(size // 2, size // 2)], mode=mode)
+    *lead, samples = c.net.shape(y)
+    frames = None if samples is None else (samples - size) // hop + 1
+    window = Window(length, hop, pad_start=-((size - length) // 2))
+    y = c.add("unfold", "frames", y, shape=(*lead, frames, length), dims=(last,), windows=(window,))
+    y = c.add("fft", "fft", y, shape=(*lead, frames, size // 2 + 1), dims=(last + 1,))
+    if c.kind.startswith(("Mel", "MFCC")):
+        bands = c.whole("n_mels", 128)
+        y = c.add("linear", "bands", y, channels=bands, dims=(last + 1,), weight_values=(size // 2 + 1) * bands)
+    return c.add("permute", "", y, order=(*range(last), last + 1, last))
 
 
 def pad(c: LayerCall) -> str:
@@ -212,7 +250,8 @@ def pad_from_the_end(net: LayerGraph, x: str, ends: Sequence[Any], mode: str, or
 
 def dense(c: LayerCall) -> str:
     features = c.expect("in_features", c.rank - 1) if c.torch else None
-    y = c.net.linear(c.x, c.origin, units=c.whole("units"), bias=c.flag("use_bias", True), features=features)
+    bias, normed = c.flag("use_bias", True), c.flag("weight_norm", False)
+    y = c.net.linear(c.x, c.origin, units=c.whole("units"), bias=bias, normed=normed, features=features)
     return c.activated(y, c.rank - 1)
 
 
@@ -514,6 +553,10 @@ _TORCH: Sequence[tuple[str, str, Family]] = (
     ("Embedding", "num_embeddings embedding_dim padding_idx", embedding),
     ("GLU", "dim", glu),
     ("Upsample", "size scale_factor mode align_corners", upsample),
+    ("PixelShuffle", "upscale_factor", pixel_shuffle),
+    ("STFT", "n_fft hop_length win_length window center pad_mode normalized onesided return_complex", spectrum),
+    ("Spectrogram", "n_fft win_length hop_length pad window_fn power", spectrum),
+    ("MelSpectrogram", "sample_rate n_fft win_length hop_length f_min f_max pad n_mels", spectrum),
     ("ZeroPad#d ConstantPad#d", "padding value", pad),
     ("ReflectionPad#d ReplicationPad#d", "padding", pad),
     ("ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh", _LOOSE, function_of),
@@ -534,7 +577,7 @@ def _table(rows: Sequence[tuple[str, str, Family]]) -> dict[str, LayerKind]:
 LAYERS = {"keras": _table(_KERAS), "torch": _table(_TORCH)}
 WITHOUT_RULE = {
     "keras": frozenset(("Lambda", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense")),
-    "torch": frozenset(("MultiheadAttention", "TransformerEncoderLayer", "PixelShuffle", "Fold")),
+    "torch": frozenset(("MultiheadAttention", "TransformerEncoderLayer", "Fold")),
 }
 _LONG = {
     "Convolution#D": "Conv#D",
@@ -588,7 +631,7 @@ def torch_input(c: LayerCall) -> Shape | None:
     """The input shape that a torch layer by itself asks for, sizes along time and space open; None for others."""
     if c.kind.startswith("Conv"):
         return (1, c.whole("in_channels"), *(None,) * int(c.kind[-2]))
-    if c.kind == "Embedding":
+    if c.kind == "Embedding" or c.kind.endswith("Spectrogram"):
         return (1, None)
     if c.kind == "Linear":
         return (1, c.whole("in_features"))

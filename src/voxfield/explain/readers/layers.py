@@ -185,8 +185,13 @@ class LayerGraph(Builder):
         groups: int = 1,
         bias: bool = True,
         transposed: bool = False,
+        normed: bool = False,
     ) -> str:
-        """A convolution with `filters` outputs; a channel count of None on either side leaves its weights uncounted."""
+        """A convolution with `filters` outputs; a channel count of None on either side leaves its weights uncounted.
+
+        Args:
+            normed: the length of each kernel is a parameter of its own, beside its direction.
+        """
         channels = self.shape(x)[channel_dim]
         if filters is not None:
             check_width(filters, "filters", origin)
@@ -197,12 +202,13 @@ class LayerGraph(Builder):
         weights: int | None = None
         if channels is not None and filters is not None:
             weights = channels // groups * filters * prod(w.kernel for w in windows)
+        lengths = normed * ((channels if transposed else filters) or 0)
         return self.add(
             "conv_transpose" if transposed else "conv",
             [x],
             origin,
             channels=filters,
-            params=0 if weights is None else weights + (filters or 0) * bias,
+            params=0 if weights is None else weights + (filters or 0) * bias + lengths,
             weight_values=weights,
             windows=tuple(windows),
             dims=tuple(dims),
@@ -210,13 +216,15 @@ class LayerGraph(Builder):
             groups=groups,
         )
 
-    def linear(self, x: str, origin: Origin, *, units: int, bias: bool = True, features: Size = None) -> str:
-        """A matrix over the last dim; `features` is its size where that of `x` is not known."""
+    def linear(
+        self, x: str, origin: Origin, *, units: int, bias: bool = True, normed: bool = False, features: Size = None
+    ) -> str:
+        """A matrix over the last dim; `features` is its size where that of `x` is not known, `normed` as for `conv`."""
         dim = self.rank(x) - 1
         features = features if self.shape(x)[dim] is None else self.shape(x)[dim]
         check_width(units, "output features", origin)
         weights = None if features is None else features * units
-        params = 0 if weights is None else weights + units * bias
+        params = 0 if weights is None else weights + units * (bias + normed)
         return self.add("linear", [x], origin, channels=units, params=params, weight_values=weights, dims=(dim,))
 
     def elementwise(

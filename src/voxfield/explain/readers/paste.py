@@ -15,7 +15,7 @@ from ..question import asked
 from .code_values import at
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
-from .sentence import SPEECH_RATE_HZ, described
+from .sentence import SPEECH_RATE_HZ, Described, described
 from .snippet import looks_like_code, read_snippet, remark_note
 from .text import read_text
 
@@ -63,6 +63,10 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         if fits(text):
             code, notes = code_of(text)
             return Paste(_noted(read_snippet(code, input_shape, layout, title), notes), asked(_before(text)), rate)
+    if re.search(r"Layer \(type[):]", text):
+        raise ExplainError(
+            "A summary of torch's layers shows neither kernels nor strides. Paste what print(model) gives, or the code."
+        )
     if calls_a_layer(text):
         words = prose(text)
         sizes = input_shape or stated_input(words)
@@ -79,7 +83,7 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         raise _no_layer(text)
     found = described(text)
     if found is not None:
-        graph = read_text(found.text, input_shape or found.input_shape)
+        graph = _described_graph(text, found, input_shape)
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
         if rate is None and found.samples:
@@ -92,6 +96,16 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
             f"{FORMS}"
         )
     return Paste(read_snippet(text, input_shape, layout), (), rate)
+
+
+def _described_graph(text: str, found: Described, input_shape: Shape | None) -> Graph:
+    """The network of a sentence, on the input that it states where that fits."""
+    stated = stated_input(text) if input_shape is None else None
+    if stated is not None and len(stated) == len(found.text.split()[0].split("/")[0].split("@")[0].split("x")):
+        channels = (found.input_shape or (1,))[0]
+        found.notes.append(remark_note(stated))
+        return read_text(found.text, (channels, *stated))
+    return read_text(found.text, input_shape or found.input_shape)
 
 
 def cleaned(text: str) -> str:

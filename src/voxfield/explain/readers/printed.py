@@ -99,7 +99,7 @@ def _arguments(kind: str, inner: str) -> str:
     return re.sub(
         r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad)=[^,)]+",
         "",
-        re.sub(r"padding_mode=(\w+)", r"padding_mode='\1'", flat),
+        re.sub(r"\b(padding_mode|padding|mode)=([a-z_]+)", r"\1='\2'", flat),
     ).strip(", ")
 
 

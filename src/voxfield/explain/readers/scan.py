@@ -182,7 +182,7 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
     while True:
         if text[end : end + 1] and text[end] in "([":
             end, more = _balanced(text, end)
-        elif text[end : end + 2] and text[end] == " " and text[end + 1] in "([" and not code[-1:].isdigit():
+        elif text[end : end + 1] == " " and text[end + 1 : end + 2] in {"(", "["} and not code[-1:].isdigit():
             end, more = _balanced(text, end + 1)
         elif attribute := re.compile(rf"\s?\.\s?{_NAME}").match(text, end):
             end, more = attribute.end(), re.sub(r"\s", "", attribute[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ExplainError
@@ -25,20 +26,33 @@ _WORDS = {
     "kernel": r"kernel(?:[ _]?(?:sizes?|widths?|lengths?))?|conv_kernel|filter (?:sizes?|widths?|lengths?)|"
     r"卷积核(?:的)?(?:大小|尺寸|长度)?(?!的?(?:个)?数)|核大小|窗长|帧长",
     "stride": r"strides?|conv_stride|步长|步幅|帧移|\bhops?\b",
-    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|通道(?:数量|个数|数)?|"
+    "inputs": r"in(?:put)?[_ ]channels?|输入(?:的)?通道(?:数量|个数|数)?",
+    "input": r"\binputs?\b(?: (?:size|shape|of size))?|输入(?:大小|尺寸|形状)?|图像|\bimages?\b",
+    "padding": r"padding|\bpad\b|补零|填充",
+    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|(?:输出)?通道(?:数量|个数|数)?|"
     r"卷积核(?:的)?(?:个)?数量?|feature maps?",
     "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
     "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|(?:个)?(?:卷积)?层(?!归一)",
 }
+_MARKS = {"kernel": "", "stride": "/", "dilation": ":", "filters": "@", "padding": "p"}
 _KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(
     r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|(?<![A-Za-z\d])\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
     re.IGNORECASE | re.ASCII,
 )
+_LINK = re.compile(
+    r"(?:[\s:='\"\[(]|\b(?:of|is|are|was|set|to|sizes?|widths?|factors?|equal|each)\b|分别|依次|各|均|都|设置|设定|设|为|是|取|有|大小"
+    r"|尺寸|数量|个数|个|的|从|由|成)*",
+    re.IGNORECASE,
+)
+_REST = re.compile(r"\s*[,、]?\s*(?:\.{3,}|…+|⋯+)\s*[,、]?\s*")  # 1, 2, 4, ..., 512
+_LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
+_LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|stack", re.IGNORECASE)
+_FEATURES = re.compile(r"(?:(\d+)\s*(?:-?\s*dim\w*|维|个)?\s*)?(?:log-?)?(?:mels?\b|fbank|mfcc|梅尔)", re.IGNORECASE)
+_PICTURE = re.compile(r"2d|二维|图像|图片|image|picture|(\d+)\s*[x×]\s*\1", re.IGNORECASE)
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
-_SENTENCE_ENDS = re.compile(r"[?!？！。]|\.\s")
 _LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 
 
@@ -132,11 +146,18 @@ def described(text: str) -> Described | None:
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
         return Described(layers, samples=True, notes=[read_as])
     found = _lists(plain)
-    if not found.lists.get("kernel") and kind is None:
+    kernels = found.lists.get("kernel")
+    if not kernels and kind is None:
         return None
-    if kind is None or found.lists.get("kernel"):
+    if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
+        return _separable(found, kind)
+    if kernels:
         return _of_lists(found, kind, plain)
-    return _of_kind(found, kind)
+    if found.count and found.lists.get("stride"):
+        raise ExplainError(
+            "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
+        )
+    return _of_kind(found, kind) if kind else None
 
 
 def _triples(text: str) -> list[tuple[int, int, int]]:
@@ -180,26 +201,57 @@ def _lists(text: str) -> _Found:
         end = match.end()
         opened = text[max(0, match.start() - 1)] in "[("
         while True:
-            gap = _GLUE.match(text, end)
+            rest = _REST.match(text, end)
+            gap = rest or _GLUE.match(text, end)
             more = _NUMBER.match(text, gap.end()) if gap else None
-            if gap is None or more is None or not gap[0].strip():
+            if (
+                gap is None
+                or more is None
+                or not gap[0].strip()
+                or more[0][0].isdigit() != run[0].lstrip("( ")[0].isdigit()
+            ):
                 break
-            if re.fullmatch(r"\s*(and|和|及)\s*", gap[0]) and len(run) == 1 and not opened:
-                break
+            if rest:
+                run += _between(run, more[0])
+            own = any(s >= more.end() and not text[more.end() : s].strip(" 个-") for s, _, _ in keys)
+            if re.fullmatch(r"\s*(and|和|及)\s*", gap[0]) and len(run) == 1 and not opened and own:
+                break  # `kernel 3 and 64 filters`
             run.append(more[0])
             end = more.end()
         at = end
         after = next((k for s, e, k in keys if s >= end and not text[end:s].strip(" 个-")), None)
-        near = next(((e, k) for s, e, k in reversed(keys) if e <= match.start() and match.start() - e < 40), None)
-        before = near[1] if near and not _SENTENCE_ENDS.search(text, near[0], match.start()) else None
+        near = next((one for one in reversed(keys) if one[1] <= match.start()), None)
+        linked = near and _LINK.fullmatch(text, near[1], match.start()) and not _LASTS.search(text, 0, near[0])
+        before = near[2] if near and linked else None
         values = [_numbers(one) for one in run]
-        if after == "layers" and len(run) == 1:
+        if before not in {None, "layers", "input"}:
+            found.lists.setdefault(str(before), []).extend(_flat(values, str(before)))
+        elif after == "layers" and len(run) == 1:
             found.count = found.count or values[0][0]
-        elif after in {"filters", "kernel"} and len(run) == 1 and before in {None, "layers", "stride"}:
+        elif after in {"filters", "kernel", "inputs"} and len(run) == 1:
             found.lists.setdefault(after, []).extend(values)
-        elif before and before != "layers":
-            found.lists.setdefault(before, []).extend(_flat(values, before))
     return found
+
+
+def _between(run: Sequence[str], last: str) -> list[str]:
+    """The numbers that `1, 2, 4, ..., 512` leaves out: each by the step or the factor of those before it.
+
+    Raises:
+        ExplainError: it does not lead to the last one.
+    """
+    try:
+        first, second, end = int(run[-2]), int(run[-1]), int(last)
+    except (ValueError, IndexError):
+        first = second = end = 0
+    grown = [second]
+    while 0 < first < second <= grown[-1] < end and len(grown) < MOST_LAYERS:
+        geometric = second % first == 0 and (len(run) < 3 or int(run[-3]) * second == first * first)
+        grown.append(grown[-1] * (second // first) if geometric else grown[-1] + second - first)
+    if grown[-1] != end:
+        raise ExplainError(
+            f"'{', '.join(run)}, ..., {last}' does not say which numbers lie in between: write them out."
+        )
+    return [str(value) for value in grown[1:-1]]
 
 
 def _flat(values: Values, key: str) -> Values:
@@ -218,11 +270,19 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
+    inputs = lists.pop("inputs", [])
+    if (left_out := _LEFT_OUT.search(text)) is not None:
+        raise ExplainError(
+            f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
+            "the layers as kernel/stride, such as '5/2 max2 3 ^4/2', or paste their code."
+        )
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
         lists |= {key: [(n,) for n in lists[key][0]] for key in ("kernel", "stride")}
-    axes = max(len(v) for key in ("kernel", "stride", "dilation") for v in lists.get(key, [(0,)]))
+    if _PICTURE.search(text):
+        lists["kernel"] = [v * 2 if len(v) == 1 else v for v in lists["kernel"]]
+    axes = max(len(v) for key in ("kernel", "stride", "dilation", "padding") for v in lists.get(key, [(0,)]))
     count = found.count or max(len(values) for values in lists.values())
     if kind is not None and kind.axes == 2 and kind.name == "enhancement" and len(lists["kernel"]) == 2 and axes == 2:
         return _of_kind(found, kind)
@@ -240,11 +300,12 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     def each(key: str, i: int, mark: str) -> str:
         return mark + "x".join(str(n) for n in columns[key][i]) if key in columns else ""
 
-    layers = [
-        each("kernel", i, "") + each("stride", i, "/") + each("dilation", i, ":") + each("filters", i, "@")
-        for i in range(count)
-    ]
-    notes = ["The layers were read from the sentence, one after the other, without padding."]
+    layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) for i in range(count)]
+    features = _FEATURES.search(text)
+    wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
+    channels = None if wide is None else (wide, *(None,) * axes)
+    padded = "" if "padding" in columns else ", without padding"
+    notes = [f"The layers were read from the sentence, one after the other{padded}."]
     if "stride" not in columns:
         notes.append("No stride was named: 1 was assumed.")
     if kind is not None and axes == 1 and re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE):
@@ -254,7 +315,25 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
         return Described(" ".join([re.sub("@512", "", kind.text), *layers]), samples=True, notes=notes)
-    return Described(" ".join(layers), samples=axes == 1, notes=notes)
+    if inputs and "filters" in columns:
+        layers = [f"{layer}b" for layer in layers]
+        notes.append("One bias for each filter was assumed.")
+    picture, samples = bool(_PICTURE.search(text)) and axes == 2, axes == 1 and not features and not inputs
+    return Described(" ".join(layers), channels, picture, samples, notes)
+
+
+def _separable(found: _Found, kind: Kind) -> Described:
+    """A depthwise-separable block of the channels, filters and kernel that the sentence names."""
+    given = {key: values[0][0] for key in ("inputs", "filters") if (values := found.lists.get(key))}
+    kernel = found.lists.get("kernel", [(3, 3)])[0]
+    if not given and kernel == (3, 3):
+        return _of_kind(found, kind)
+    wide, filters = given.get("inputs", 32), given.get("filters", 64)
+    taps = kernel * 2 if len(kernel) == 1 else kernel
+    pads = "x".join(str(k // 2) for k in taps)
+    note = f"A depthwise-separable block of {wide} channels and {filters} filters was taken, on 112 x 112 positions."
+    layers = f"{'x'.join(map(str, taps))}@{wide}g{wide}p{pads} {'x'.join('1' for _ in taps)}@{filters}"
+    return Described(layers, (wide, *(112,) * len(taps)), picture=len(taps) == 2, notes=[note])
 
 
 def _of_kind(found: _Found, kind: Kind) -> Described:

@@ -229,7 +229,7 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(returned.value, calls)
     if calls.network is not None:
         return calls.network.outputs
-    if calls.latest is not None:
+    if calls.latest is not None and calls.net.inputs:
         return [calls.latest]
     scope = calls.interpreter.scope
     chains = [v for v in scope.values() if isinstance(v, Chain)]
