@@ -88,3 +88,13 @@ def test_the_kind_of_input_chooses_the_network(tmp_path, capsys):
     assert "cut off" in capsys.readouterr().err and not (tmp_path / "b.npz").exists()
     assert run(["tokenize", str(COFFEE), "-o", str(tmp_path / "c.npz"), "--model", "noise-vqvae"]) == 1
     assert "not of an image" in capsys.readouterr().err
+
+
+def test_a_folder_of_recordings_and_images(tmp_path, capsys):
+    (tmp_path / "mixed" / "photos").mkdir(parents=True)
+    (tmp_path / "mixed" / "photos" / "coffee.png").write_bytes(COFFEE.read_bytes())
+    (tmp_path / "mixed" / "rain.wav").write_bytes((ROOT / "examples" / "rain.wav").read_bytes())
+    (tmp_path / "mixed" / "list.txt").write_text("rain.wav")
+    assert run(["tokenize", str(tmp_path / "mixed"), "-o", f"{tmp_path}/tokens/", "--json"]) == 0
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "tokens").rglob("*.npz"))
+    assert found == ["tokens/photos/coffee_tokens.npz", "tokens/rain_tokens.npz"]
