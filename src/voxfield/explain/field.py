@@ -358,7 +358,6 @@ class Part:
             return self.dropped(dim)
         if inner is None:
             raise TableTooLargeError
-        flat = self.permuted((*range(dim), dim, dim + 1, *range(dim + 2, len(self.steps))))
         period = outer_period * inner
         rest = prod(p for p, _ in self.steps[dim + 2 :])
         before = prod(p for p, _ in self.steps[:dim])
@@ -371,7 +370,7 @@ class Part:
                 for j in range(inner):
                     q, r = divmod(j, inner_period)
                     start = b * block + (i * inner_period + r) * rest
-                    table.extend(moved(s, q * inner_advance) for s in flat.table[start : start + rest])
+                    table.extend(moved(s, q * inner_advance) for s in self.table[start : start + rest])
         steps = (*self.steps[:dim], (period, outer_advance), *self.steps[dim + 2 :])
         part = replace(self, steps=steps, table=tuple(table)).shortened(dim)
         return part.straightened(dim, None if outer is None else outer * inner)

@@ -170,10 +170,7 @@ class Graph:
 
     def producer(self, tensor: str) -> Op | None:
         """The operator that writes `tensor`, or None for an input."""
-        for op in self.ops:
-            if tensor in op.outputs:
-                return op
-        return None
+        return next((op for op in self.ops if tensor in op.outputs), None)
 
     @property
     def main_input(self) -> str:
