@@ -571,6 +571,13 @@ def test_printed_words_are_words():
     assert report.output_shapes[0][1] == (1, 12, 30, 30)
 
 
+def test_two_sizes_that_are_unpacked_are_not_taken_for_samples():
+    code = "class N(nn.Module):\n def __init__(self):\n  super().__init__()\n  self.fc = nn.Linear(64, 10)\n"
+    code += " def forward(self, x):\n  b, d = x.shape\n  return self.fc(x)"
+    found = report_on(code)
+    assert (found.graph.shape("input"), found.report.costs.params.value) == ((1, 64), 650)
+
+
 def test_all_that_upsamples_is_named():
     net = "nn.Sequential(nn.ConvTranspose1d(4, 4, 4, 2, 1), nn.Conv1d(4, 4, 3, 3), nn.Upsample(scale_factor=1.5))"
     assert "with strides down of 3 in all and upsampling by 2 x upsample" in said(net)["stride"]

@@ -543,9 +543,10 @@ def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field
         RatesDifferError: two of them move along the same dim at different rates.
     """
     first = operands[0].parts if operands else ()
+    missing = frozenset[str]().union(*(f.missing for f in operands))
+    lost = any(f.lost for f in operands)
     if len(first) == 1 and all(not o.parts or o.parts == first for o in operands):  # nothing to bring together
-        missing = frozenset().union(*(f.missing for f in operands))
-        return Field(first, missing, any(f.lost for f in operands))
+        return Field(first, missing, lost)
     parts: list[Part] = []
     seen: dict[int, tuple[int, Step]] = {}
     for number, operand in enumerate(operands):
@@ -559,5 +560,4 @@ def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field
                 elif known != rate and other != number:
                     raise RatesDifferError(other, number, (Fraction(known[1], known[0]), part.hops[dim]))
             parts.append(kept)
-    missing = frozenset().union(*(f.missing for f in operands)) if operands else frozenset()
-    return Field(united(parts), missing, any(f.lost for f in operands))
+    return Field(united(parts), missing, lost)

@@ -163,10 +163,7 @@ class Graph:
 
     def op(self, name: str) -> Op:
         """The operator called `name`; KeyError when there is none."""
-        for op in self.ops:
-            if op.name == name:
-                return op
-        raise KeyError(name)
+        return {op.name: op for op in self.ops}[name]
 
     def producer(self, tensor: str) -> Op | None:
         """The operator that writes `tensor`, or None for an input."""
