@@ -441,10 +441,11 @@ def clones(module, count):
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
+        self.pos = weight_norm(nn.Conv1d(6, 6, 5, padding=2, groups=2), name="weight", dim=2)
         self.up = weight_norm(nn.ConvTranspose1d(6, 4, 4, 2, padding=1))
         self.blocks = clones(Block(4), 3)
     def forward(self, x):
-        x = self.up(x)
+        x = self.up(self.pos(x))
         for block in self.blocks:
             x = block(x)
         return x
