@@ -2,27 +2,39 @@
 
     python benchmarks/serve_load.py crn-tiny:200 crn-small:100 --workers 2
     python benchmarks/serve_load.py crn-tiny:0 --connections 10000      # opened and dropped
+    python benchmarks/serve_load.py crn-small --starts 10               # how soon it answers
 
 The answer time runs from the last sample that an output needs being sent to that output arriving; the algorithmic
 latency of the network comes on top. An answer `later than a frame` is too late for a player that holds one frame back
 and never learns; `underruns` are those of the page's player (static/playout.js), which begins with 15 ms and holds
-10 ms more after each. Client and service share the machine: `cores` is the service, `cores client` what the client
-takes, and `cores others` whoever else ran meanwhile.
+10 ms more after each. Client and service share the machine: of the processor seconds the service took some, `its event
+loops` a part of them, the client some, and whoever else ran meanwhile the rest. `sessions a step` says how many of
+them shared a step of the network.
 """
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import socket
+import statistics
 import struct
 import subprocess
 import sys
 import time
+import urllib.request
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from table import table
+from uvloop import run
+
+from voxfield.protocols import Array
 
 RATE_HZ, FRAME_S = 16000, 0.02
 START_S, MORE_S, MOST_S, BLOCK_SAMPLES = 0.015, 0.01, 0.3, 128  # of the page's player: static/playout.js
@@ -31,21 +43,17 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Session(asyncio.Protocol):
-    """One client, with just as much of WebSocket as is needed."""
+    """One client, with just as much of WebSocket as is needed: it notes when it sent, and when how much came."""
 
     def __init__(self, model: str, frames: list[bytes]) -> None:
         self._start = json.dumps({"type": "start", "rate": RATE_HZ, "format": "s16le", "model": model})
-        self._frames, self._sent = frames, 0
-        self._data = b""
+        self._frames = frames
+        self._rest = b""  # of what came: no whole frame
         self._open = False
-        self._hop = self._ahead = 0
-        self._due: list[tuple[int, float]] = []  # samples that shall have come, and since when they could
-        self._came = 0
+        self._hop = self._ahead = self._came = 0
+        self._sent_s, self._came_s, self._came_samples = array("d"), array("d"), array("q")
         self.ready: asyncio.Future[dict] = asyncio.get_running_loop().create_future()
         self.over: asyncio.Future[dict] = asyncio.get_running_loop().create_future()
-        self.answers_s: list[float] = []
-        self.arrivals: list[tuple[float, int]] = []  # when how many samples had come in all
-        self.first_s = 0.0
         self.dropped = 0
 
     def connection_made(self, transport):
@@ -56,28 +64,34 @@ class Session(asyncio.Protocol):
         )
 
     def data_received(self, data):
-        self._data += data
+        now_s = time.perf_counter()
+        data = self._rest + data if self._rest else data
+        at, there = 0, len(data)
         if not self._open:
-            head, end, self._data = self._data.partition(b"\r\n\r\n")
-            if not end:
-                self._data = head
+            at = data.find(b"\r\n\r\n") + 4
+            self._open = at >= 4
+            if not self._open:
+                self._rest = data
                 return
-            self._open = True
             self.transport.write(framed(self._start.encode(), 1))
-        while len(self._data) >= 2:
-            size, at = self._data[1] & 127, 2
+        before = self._came
+        while there - at >= 4:  # the service sends no shorter frame
+            size, body = data[at + 1], at + 2
             if size == 126:
-                size, at = int.from_bytes(self._data[2:4], "big"), 4
+                size, body = data[at + 2] << 8 | data[at + 3], at + 4
             elif size == 127:
-                size, at = int.from_bytes(self._data[2:10], "big"), 10
-            if len(self._data) < at + size:
-                return
-            kind, body = self._data[0] & 15, self._data[at : at + size]
-            self._data = self._data[at + size :]
-            if kind == 2:
-                self._take(len(body) // 2)
-            elif kind == 1:
-                self._hear(json.loads(body))
+                size, body = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
+            if body + size > there:
+                break
+            if data[at] & 15 == 2:
+                self._came += size // 2
+            elif data[at] & 15 == 1:
+                self._hear(json.loads(data[body : body + size]))
+            at = body + size
+        self._rest = data[at:]
+        if self._came > before:
+            self._came_s.append(now_s)
+            self._came_samples.append(self._came)
 
     def connection_lost(self, error):
         for future in (self.ready, self.over):
@@ -87,22 +101,26 @@ class Session(asyncio.Protocol):
 
     def send(self) -> None:
         """The next frame."""
-        self.transport.write(self._frames[self._sent % len(self._frames)])
-        self._sent += 1
-        whole = self._sent * FRAME_SAMPLES // self._hop * self._hop - self._ahead
-        if whole > (self._due[-1][0] if self._due else self._came):
-            self._due.append((whole, time.perf_counter()))
+        self.transport.write(self._frames[len(self._sent_s) % len(self._frames)])
+        self._sent_s.append(time.perf_counter())
 
     def stop(self) -> None:
         """The end."""
         self.transport.write(framed(b'{"type": "stop"}', 1))
 
-    def _take(self, count: int) -> None:
-        now_s = time.perf_counter()
-        self._came += count
-        self.arrivals.append((now_s, self._came))
-        while self._due and self._due[0][0] <= self._came:
-            self.answers_s.append(now_s - self._due.pop(0)[1])
+    @property
+    def arrivals(self) -> list[tuple[float, int]]:
+        """When how many samples had come in all."""
+        return list(zip(self._came_s, self._came_samples, strict=True))
+
+    @property
+    def answers_s(self) -> Array:
+        """For each frame sent that completes an output: the time until that had come."""
+        sent_samples = np.arange(1, len(self._sent_s) + 1) * FRAME_SAMPLES
+        due_samples = np.maximum(0, sent_samples // self._hop * self._hop - self._ahead)
+        completes = np.diff(due_samples, prepend=0) > 0
+        arrival = np.searchsorted(self._came_samples, due_samples[completes])
+        return np.array(self._came_s)[arrival] - np.array(self._sent_s)[completes]
 
     def _hear(self, said: dict) -> None:
         if said["type"] == "ready":
@@ -165,21 +183,21 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     await asyncio.gather(*(session.over for session in warm))
     before_kb = memory_kb(service)
     sessions = await opened(count)
-    cpu_s, own_s, all_s, began_s = cpu(service), time.process_time(), machine_cpu(), time.perf_counter()
-    turns = int(seconds / FRAME_S)
-    late_client = 0
-    for turn in range(turns):
-        for number, session in enumerate(sessions):
-            due_s = began_s + (turn + number / max(1, count)) * FRAME_S
-            wait_s = due_s - time.perf_counter()
-            if wait_s > 0.0005:
-                await asyncio.sleep(wait_s)
-            elif number % 8 == 0:
-                await asyncio.sleep(0)
-            late_client += wait_s < -FRAME_S
-            session.send()
-    worked_s, cpu_s, own_s = time.perf_counter() - began_s, cpu(service) - cpu_s, time.process_time() - own_s
-    other_s = machine_cpu() - all_s - cpu_s - own_s
+    gc.freeze()
+    gc.disable()  # what the client does is not measured
+    before = Spent.by(service)
+    turns_before, steps_before = steps(port)
+    sent = late_client = 0
+    while sent < count * int(seconds / FRAME_S):  # one session after the other, evenly over a frame
+        passed = (time.perf_counter() - before.at_s) / FRAME_S * count
+        due = min(int(passed) + 1, count * int(seconds / FRAME_S))
+        late_client += max(0, min(due, int(passed) - count) - sent)
+        for number in range(sent, due):
+            sessions[number % count].send()
+        sent = due
+        await asyncio.sleep(0.001)
+    spent = Spent.by(service) - before
+    turns, taken = (now - then for now, then in zip(steps(port), (turns_before, steps_before), strict=True))
     most_kb = memory_kb(service)
     for session in sessions:
         session.stop()
@@ -190,7 +208,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     return {
         "model": model,
         "sessions": count,
-        "seconds": round(worked_s, 1),
+        "seconds": round(spent.at_s, 1),
         "answers": len(answers),
         "p50_ms": round(p50, 1),
         "p95_ms": round(p95, 1),
@@ -201,10 +219,13 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
         "sessions_without": missed.count(0),
         "dropped_samples": sum(session.dropped for session in sessions),
         "late_client_frames": late_client,
-        "cores": round(cpu_s / worked_s, 2),
-        "cores_a_session": round(cpu_s / worked_s / count, 5),
-        "cores_client": round(own_s / worked_s, 2),
-        "cores_others": round(max(0.0, other_s) / worked_s, 2),
+        "sessions_a_step": round(turns / taken, 1),
+        "cpu_s_service": round(spent.service_s, 1),
+        "cpu_s_its_event_loops": round(spent.loops_s, 1),
+        "cpu_s_client": round(spent.client_s, 1),
+        "cpu_s_others": round(max(0.0, spent.others_s), 1),
+        "cores": round(spent.service_s / spent.at_s, 2),
+        "cores_a_session": round(spent.service_s / spent.at_s / count, 5),
         "service_mb": round(most_kb / 1024, 1),
         "kb_a_session": round((most_kb - before_kb) / count, 1),
     }
@@ -246,7 +267,7 @@ async def first_answer(port: int, model: str) -> float:
         session.send()
         for _ in range(20):
             await asyncio.sleep(FRAME_S / 25)
-            if session._came:
+            if session._came_s:
                 session.transport.abort()
                 return 1000 * (time.perf_counter() - began_s)
     raise SystemExit("nothing came back within a second")
@@ -261,16 +282,39 @@ def processes(parent: int) -> list[int]:
     return found
 
 
-def cpu(pids: list[int]) -> float:
-    """Seconds of processor time that processes have had."""
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
-    return sum(int(one[11]) + int(one[12]) for one in fields) / _TICKS_A_SECOND
+class Spent(NamedTuple):
+    """Seconds of processor time until a moment, or between two."""
+
+    at_s: float
+    service_s: float
+    loops_s: float  # of it the main threads: sockets, WebSocket, queues; the others run the network
+    client_s: float
+    others_s: float  # of this machine
+
+    @classmethod
+    def by(cls, service: list[int]) -> "Spent":
+        """Until now."""
+        user, nice, system, _, _, irq, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
+        service_s, own_s = sum(cpu(f"{pid}") for pid in service), time.process_time()
+        all_s = (user + nice + system + irq + soft + stolen) / _TICKS_A_SECOND
+        loops_s = sum(cpu(f"{pid}/task/{pid}") for pid in service)
+        return cls(time.perf_counter(), service_s, loops_s, own_s, all_s - service_s - own_s)
+
+    def __sub__(self, other: "Spent") -> "Spent":
+        return Spent(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))
 
 
-def machine_cpu() -> float:
-    """Seconds of processor time that all processes of this machine have had."""
-    user, nice, system = (int(word) for word in Path("/proc/stat").read_text().split()[1:4])
-    return (user + nice + system) / _TICKS_A_SECOND
+def cpu(of: str) -> float:
+    """Seconds of processor time that a process, or one of its threads, has had."""
+    fields = Path(f"/proc/{of}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+
+def steps(port: int) -> tuple[float, float]:
+    """How many turns of sessions the network has taken so far, and in how many steps."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        said = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+    return float(said["voxfield_step_sessions_sum"]), float(said["voxfield_step_sessions_count"])
 
 
 def memory_kb(pids: list[int]) -> float:
@@ -283,8 +327,9 @@ def memory_kb(pids: list[int]) -> float:
     )
 
 
-def measured(model: str, sessions: int, given: argparse.Namespace) -> dict:
-    """Start a service, load it, and say how it went."""
+@contextmanager
+def started(model: str, given: argparse.Namespace) -> Iterator[tuple[int, int, float]]:
+    """A service: its process, its port, and seconds until it answered."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "voxfield", "serve", "--port", str(port), "--workers", str(given.workers)]
@@ -292,19 +337,40 @@ def measured(model: str, sessions: int, given: argparse.Namespace) -> dict:
     with subprocess.Popen([*command, "--model", model, "--max-sessions", "1024"], stderr=subprocess.DEVNULL) as service:
         try:
             while not answers(port):
-                time.sleep(0.02)
-            ready_s = time.perf_counter() - began_s
-            time.sleep(2)  # for the other workers
-            pids = processes(service.pid)
-            first_ms = asyncio.run(first_answer(port, model))
-            found = {"workers": given.workers, "ready_s": round(ready_s, 2), "first_audio_ms": round(first_ms, 1)}
-            if sessions:
-                found |= asyncio.run(load(port, model, sessions, given.seconds, pids))
-            if given.connections:
-                found |= asyncio.run(opened_and_dropped(port, given.connections, pids))
-            return found
+                time.sleep(0.01)
+            yield service.pid, port, time.perf_counter() - began_s
         finally:
             service.terminate()
+
+
+def measured(model: str, sessions: int, given: argparse.Namespace) -> dict:
+    """Start a service, load it, and say how it went."""
+    with started(model, given) as (process, port, ready_s):
+        time.sleep(2)  # for the other workers
+        pids = processes(process)
+        first_ms = run(first_answer(port, model))
+        found = {"workers": given.workers, "ready_s": round(ready_s, 2), "first_audio_ms": round(first_ms, 1)}
+        if sessions:
+            found |= run(load(port, model, sessions, given.seconds, pids))
+        if given.connections:
+            found |= run(opened_and_dropped(port, given.connections, pids))
+        return found
+
+
+def starts(model: str, given: argparse.Namespace) -> dict:
+    """How long a service takes until it answers, in so many starts."""
+    found = []
+    for _ in range(given.starts):
+        with started(model, given) as (_, _, ready_s):
+            found.append(ready_s)
+    shortest, middle, longest = (round(one, 2) for one in (min(found), statistics.median(found), max(found)))
+    return {
+        "starts": given.starts,
+        "workers": given.workers,
+        "ready_s": middle,
+        "ready_s_shortest": shortest,
+        "ready_s_longest": longest,
+    }
 
 
 def main() -> None:
@@ -314,12 +380,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--connections", type=int, default=0)
+    parser.add_argument("--starts", type=int, default=0, help="only start it so often, without a load")
     parser.add_argument("--markdown", action="store_true")
     given = parser.parse_args()
     found = []
     for wanted in given.loads:
         model, _, sessions = wanted.partition(":")
-        found.append(measured(model, int(sessions), given))
+        found.append(starts(model, given) if given.starts else measured(model, int(sessions or 0), given))
         if not given.markdown:
             print(json.dumps(found[-1]), flush=True)
     if given.markdown:

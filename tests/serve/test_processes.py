@@ -73,3 +73,8 @@ def test_a_killed_worker_is_replaced(command, tmp_path):
         assert np.array_equal(made, vf.enhance(samples, 16000, model=MODEL).samples)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) in (0, -signal.SIGTERM) and not list(tmp_path.iterdir())
+
+
+def test_what_looks_after_the_workers_loads_no_network_and_no_sound():
+    program = "import sys, voxfield.serve.server; print({'numpy', 'onnxruntime', 'fastapi'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"

@@ -85,3 +85,23 @@ def test_results_that_nobody_takes_hold_up_a_file_and_not_a_live_session(rounds)
         assert one._ready_bytes <= (8000 + 16 * 256) * 4
         assert (one.dropped_samples > 0) == (mode == "live") and one.has_room == (mode == "live")
         rounds.remove(one)
+
+
+def test_a_session_is_due_again_only_where_more_of_it_waits(rounds):
+    one = session("live")
+    rounds.add(one)
+    one.push(encode(noise(seconds=0.1), "f32le"))  # 1600 samples: two turns of at most four hops
+    rounds.notify(one)
+    assert rounds._round() and list(rounds._due) == [one]
+    assert rounds._round() and not rounds._due and not rounds._round()
+
+
+def test_more_turns_than_a_step_takes_are_shared_out_evenly(rounds, monkeypatch):
+    taken = []
+    monkeypatch.setattr(rounds._metrics, "step", lambda turns, seconds: taken.append(turns))
+    for one in [session("live") for _ in range(module.MOST_TOGETHER + 2)]:
+        rounds.add(one)
+        one.push(encode(noise(seconds=0.02), "f32le"))
+        rounds.notify(one)
+    rounds._round()
+    assert taken == [17, 17]

@@ -85,7 +85,7 @@ def take(turns: Sequence[Turn]) -> list[Array]:
     """
     if len(turns) == 1:
         return [turns[0].stepper.step(turns[0].lane, turns[0].block)]
-    stepper = Stepper(turns[0].stepper.engine)
+    stepper = turns[0].stepper
     ends = list(accumulate(len(turn.block) for turn in turns))
     spans = [slice(end - len(turn.block), end) for turn, end in zip(turns, ends, strict=True)]
     axes = _batch_axes(stepper.engine)  # type: ignore[arg-type]  # engines are hashed by identity

@@ -49,7 +49,7 @@ class Stream:
                 f"channels and hops of a block are whole numbers of 1 or more, not {channels!r} and {max_block_hops!r}"
             )
         self._channels = channels
-        self._face = face
+        self._face, self._sources = face, face.sources
         self._block_samples = max_block_hops * face.hop_samples
         in_step = face.lookahead_samples == face.window_samples - face.hop_samples  # frame for frame
         linked = linked and channels > 1 and face.input.kind == "spectrum" and in_step and face.sources == 1
@@ -149,13 +149,13 @@ class Stream:
         if len(outputs) == 1:
             output = outputs[0]
         else:
-            none = np.zeros((self._channels, self._face.sources, 0), np.float32)
+            none = np.zeros((self._channels, self._sources, 0), np.float32)
             output = np.concatenate([none, *outputs], axis=2)
         return self._given(output)
 
     def _checked(self, block: Array, output: Array) -> Array:
         """What a step made of a block, where it is what the card promises."""
-        if output.shape != (block.shape[0], self._face.sources, block.shape[1]):
+        if output.shape != (block.shape[0], self._sources, block.shape[1]):
             given = f"{block.shape} samples into {output.shape}"
             raise CardError(f"{self._stepper.engine.card.name} turned {given}; its file is not usable")
         if not all_finite(output):
@@ -171,5 +171,5 @@ class Stream:
             self._late_samples -= dropped
             output = output[:, :, dropped:]
         self._given_samples += output.shape[2]
-        output = output[:, 0] if self._face.sources == 1 else output
+        output = output[:, 0] if self._sources == 1 else output
         return output[0] if self._bare else output

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Iterable
+from itertools import pairwise
 from threading import Condition, Thread
+from typing import TypeAlias
 
 from voxfield.protocols import Array
 from voxfield.runtime import Turn, Turns, take
@@ -12,8 +14,10 @@ from voxfield.serve.metrics import Metrics
 from voxfield.serve.session import Session
 
 MOST_TOGETHER = 32  # turns in one step: more gain nothing, and the first would wait for the last
-_GATHER_S = 10e-6  # that a round waits for more to come, a session: steps of few turns cost more a turn
+_GATHER_S = 20e-6  # that a round of few turns waits for more to come, a session: steps of few cost more a turn
 _FILES_BESIDE_LIVE = 1  # sessions with files that get a turn in each round of the live ones
+
+_Waiting: TypeAlias = tuple[Session, Turns, Turn]
 
 
 class Scheduler:
@@ -72,7 +76,8 @@ class Scheduler:
                 self._pending = False
             more = True
             while more and not self._over:
-                time.sleep(_GATHER_S * len(self._sessions))
+                if len(self._due) < MOST_TOGETHER:
+                    time.sleep(_GATHER_S * len(self._sessions))
                 more = self._round()
 
     def _round(self) -> bool:
@@ -100,11 +105,11 @@ class Scheduler:
             return None
         if turns is None:
             return None
-        if session.live:  # it may have more
+        if session.live and session.has_work:
             self._due.append(session)
         return session, turns
 
-    def _advanced(self, answers: Iterable[tuple[Session, Turns, Array | None]]) -> list[tuple[Session, Turns, Turn]]:
+    def _advanced(self, answers: Iterable[tuple[Session, Turns, Array | None]]) -> list[_Waiting]:
         """Those that want another turn; the others are done."""
         waiting, done = [], []
         for session, turns, answer in answers:
@@ -118,7 +123,7 @@ class Scheduler:
         self._wake(done)
         return waiting
 
-    def _taken(self, group: list[tuple[Session, Turns, Turn]]) -> list[tuple[Session, Turns, Array | None]]:
+    def _taken(self, group: list[_Waiting]) -> list[tuple[Session, Turns, Array | None]]:
         began_s = time.perf_counter()
         try:
             outputs = take([turn for _, _, turn in group])
@@ -138,18 +143,21 @@ class Scheduler:
             self._loop.call_soon_threadsafe(_wake, sessions)
 
 
-def _alike(waiting: list[tuple[Session, Turns, Turn]]) -> list[list[tuple[Session, Turns, Turn]]]:
+def _alike(waiting: list[_Waiting]) -> list[list[_Waiting]]:
     """Turns that may be taken in one step, together."""
-    groups: dict[tuple[int, int, int], list[tuple[Session, Turns, Turn]]] = {}
+    groups: dict[tuple[int, int, int], list[_Waiting]] = {}
     for at, item in enumerate(waiting):
         turn = item[2]
         own = 0 if turn.stepper.engine.free_batch else at + 1
         groups.setdefault((id(turn.stepper.engine), turn.block.shape[1], own), []).append(item)
-    return [
-        group[start : start + MOST_TOGETHER]
-        for group in groups.values()
-        for start in range(0, len(group), MOST_TOGETHER)
-    ]
+    return [part for group in groups.values() for part in _in_even_parts(group)]
+
+
+def _in_even_parts(group: list[_Waiting]) -> list[list[_Waiting]]:
+    """As few as may be: two steps of 17 take less time than one of 32 and one of 2."""
+    parts = -(-len(group) // MOST_TOGETHER)
+    ends = [len(group) * part // parts for part in range(parts + 1)]
+    return [group[start:end] for start, end in pairwise(ends)]
 
 
 def _wake(sessions: list[Session]) -> None:

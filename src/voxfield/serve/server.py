@@ -81,10 +81,12 @@ def configured(settings: Settings) -> "Config":
 
 def from_environment() -> object:
     """The application in a worker process; the process that looks after the workers does without it."""
+    gc.disable()  # nothing of what is imported goes again
     from voxfield.serve.app import create_app
 
     app = create_app(Settings.from_json(os.environ[SETTINGS]))
-    gc.freeze()  # looking through all that was imported would hold up the sound for tens of milliseconds
+    gc.freeze()  # looking through all of it would hold up the sound for tens of milliseconds
+    gc.enable()
     return app
 
 

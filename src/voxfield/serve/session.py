@@ -120,6 +120,11 @@ class Session:
         return self._waiting_bytes <= self._most_bytes
 
     @property
+    def has_work(self) -> bool:
+        """Whether anything waits to be worked on."""
+        return bool(self._waiting)
+
+    @property
     def has_some(self) -> bool:
         """Whether there is something to say."""
         return bool(self._ready or self._drops)
