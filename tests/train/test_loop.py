@@ -29,7 +29,9 @@ def no_validation(monkeypatch):
     monkeypatch.setattr(EnhanceTask, "score", lambda task, net, mixture: {"si_sdr_db": 0.0})
 
 
-def test_resumed_equals_uninterrupted(settings, tmp_path):
+@pytest.mark.parametrize("more", [[], ["train.optimiser=muon", "model.channels=16", "model.hidden=8"]])
+def test_resumed_equals_uninterrupted(settings, tmp_path, more):
+    settings = [*settings, *more]
     whole = start(load_recipe(RECIPE, settings), tmp_path / "whole")
     first = load_recipe(RECIPE, [*settings, "train.checkpoint_minutes=0"])
     start(first, tmp_path / "parts", max_minutes=0)  # stops after one step
@@ -279,6 +281,12 @@ def test_the_hop_of_the_recipe_is_the_hop_of_training(settings, tmp_path):
     assert EnhanceTask(recipe).stft.hop == 128
     card = export_checkpoint(start(recipe, tmp_path / "run"), tmp_path / "mine.onnx", "crn-mine.v1")
     assert card.interface.hop_samples == 128
+
+
+def test_another_optimiser_does_not_resume(settings, tmp_path):
+    start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run")
+    with pytest.raises(RecipeError, match="was trained by adamw, whose state muon cannot use"):
+        start(load_recipe(RECIPE, [*settings, "train.optimiser=muon"]), tmp_path / "run", resume=True)
 
 
 def test_there_must_be_a_run_to_resume(settings, tmp_path):

@@ -40,6 +40,7 @@ class TrainConfig:
 
     steps: int = 8000
     batch: int = 8  # mixtures a step, shared among the processes
+    optimiser: Literal["adamw", "muon"] = "adamw"  # 'muon' for the matrices of layers, AdamW for the rest
     learning_rate: float = 1e-3
     warmup_steps: int = 200
     decay_steps: int = 2000  # the rate falls to zero over the last so many steps

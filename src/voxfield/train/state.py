@@ -20,7 +20,8 @@ from voxfield.errors import CheckpointError, RecipeError
 from voxfield.models import architecture
 from voxfield.train import checkpoint
 from voxfield.train.head import Head
-from voxfield.train.recipe import Recipe
+from voxfield.train.muon import BETAS, Muon
+from voxfield.train.recipe import Recipe, TrainConfig
 from voxfield.values import build
 
 
@@ -42,9 +43,7 @@ class RunState:
         self.net, self.head = network.to(device), (head or Head()).to(device)
         self.trained = nn.ModuleList([self.net, self.head])
         self.average = copy.deepcopy(self.net).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
-            self.trained.parameters(), config.learning_rate, (0.9, 0.98), weight_decay=config.weight_decay, fused=True
-        )
+        self.optimiser = make_optimiser(self.trained, config)
         self.step, self.items, self.epoch_items = 0, 0, config.epoch_steps * config.batch
         self.hours_of_mixtures = 0.0
         self.random = random_state()
@@ -88,7 +87,7 @@ class RunState:
 
         Raises:
             CheckpointError: not a checkpoint, or one that holds averaged weights only.
-            RecipeError: it is of another network.
+            RecipeError: it is of another network, or by another optimiser.
         """
         parts, about = checkpoint.load(path)
         if not {"net", "optimiser"} <= parts.keys():
@@ -98,6 +97,12 @@ class RunState:
         if not same_kind or _stored_model(about) != self.recipe.model:
             raise RecipeError(
                 f"{path} is of another network than the recipe's [model]; choose another folder with --run"
+            )
+        config = self.recipe.train
+        if (before := stored["train"].get("optimiser", "adamw")) != config.optimiser:
+            raise RecipeError(
+                f"{path} was trained by {before}, whose state {config.optimiser} cannot use; set [train] optimiser = "
+                f"'{before}', or start a new run from its weights with --init"
             )
         own = self.head.about()
         if {key: about.get(key) for key in own} != own:
@@ -141,6 +146,14 @@ class RunState:
             "recipe": self.recipe.to_dict(),
             **self.head.about(),
         }
+
+
+def make_optimiser(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The recipe's optimiser of all that is trained."""
+    if config.optimiser == "muon":
+        return Muon(network, config.learning_rate, config.weight_decay)
+    rate, decay = config.learning_rate, config.weight_decay
+    return torch.optim.AdamW(network.parameters(), rate, BETAS, weight_decay=decay, fused=True)
 
 
 def _stored_model(about: Mapping[str, Any]) -> Any:
