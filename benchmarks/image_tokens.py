@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+from bisect import bisect_right
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,15 +31,16 @@ from voxfield.train.recipe import from_dict
 
 
 def as_jpeg(image: np.ndarray, most_bytes: float) -> np.ndarray:
-    """(3, H, W) of the best JPEG file of at most so many bytes."""
+    """(3, H, W) of the best JPEG file of at most so many bytes; of the worst where none is so small."""
     pixels = Image.fromarray(np.round(255 * image.transpose(1, 2, 0)).astype(np.uint8))
-    best = None
-    for quality in range(1, 96):
+
+    def file_of(quality: int) -> io.BytesIO:
         file = io.BytesIO()
         pixels.save(file, "JPEG", quality=quality, optimize=True)
-        if best is None or len(file.getvalue()) <= most_bytes:
-            best = file
-    return np.asarray(Image.open(best), np.float32).transpose(2, 0, 1) / 255
+        return file
+
+    fitting = bisect_right(range(1, 96), most_bytes, key=lambda quality: len(file_of(quality).getvalue()))
+    return np.asarray(Image.open(file_of(max(fitting, 1))), np.float32).transpose(2, 0, 1) / 255
 
 
 def main() -> None:
@@ -62,7 +64,7 @@ def main() -> None:
                 for found, part in zip((top, bottom), split(codes, columns), strict=True):
                     found.append(part.ravel())
         means = np.mean(rows, axis=0)
-        found = {"images": len(bank), "image_px": side, "psnr_db": round(means[0], 2), "ssim": round(means[1], 3)}
+        found = {"images": len(bank), "tile_px": side, "psnr_db": round(means[0], 2), "ssim": round(means[1], 3)}
         found |= {"jpeg_psnr_db": round(means[2], 2), "jpeg_ssim": round(means[3], 3)}
         for name, codes in (("top", top), ("bottom", bottom)):
             use = CodeUse.of(np.concatenate(codes), engine.card.interface.codes)

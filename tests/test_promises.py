@@ -51,6 +51,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("noisy.wav", "two_voices.wav", "talk.wav"):
         example = "rain.wav" if name == "noisy.wav" else "two_voices.wav"
         (tmp_path / name).write_bytes((ROOT / "examples" / example).read_bytes())
+    (tmp_path / "photo.png").write_bytes((ROOT / "examples" / "coffee.png").read_bytes())
     (tmp_path / "corpus.jsonl").write_text('{"audio_filepath": "talk.wav"}\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -158,7 +159,7 @@ def test_training_data_come_with_licences(capsys):
         shown = " ".join(capsys.readouterr().out.split())  # however wide the terminal is
         assert card.data and all(data.split(",")[0] in shown for data in card.data)
         for data in card.data:
-            assert re.search(r"CC|Apache|MIT|free for", data), data
+            assert re.search(r"CC|Apache|MIT|GPL|free for", data), data
 
 
 def test_explain_answers_in_samples_ms_and_hz(capsys):

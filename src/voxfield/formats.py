@@ -1,4 +1,4 @@
-"""The one list of suffixes that name sound: what is picked up in folders, read as training data, and written."""
+"""The lists of suffixes that name sound and images: picked up in folders, read as training data, and written."""
 
 SOUND_FILES = {  # suffix -> format, in libsndfile's words
     ".wav": "WAV",
@@ -34,6 +34,7 @@ READ_ONLY = {  # suffix -> suffix of a result that is called like its recording
     ".amr": ".wav",
 }
 SUFFIXES = frozenset(SOUND_FILES) | frozenset(CONTAINERS) | frozenset(READ_ONLY)
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # all but the first with the extra [image]
 
 
 def result_suffix(suffix: str) -> str:

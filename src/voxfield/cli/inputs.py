@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,11 +31,13 @@ class Job:
     problem: str = ""  # why it cannot be done; it is reported among the failures
 
 
-def expand(words: Sequence[str], task: str, out: str | None = None) -> list[Input]:
+def expand(
+    words: Sequence[str], task: str, out: str | None = None, suffixes: Collection[str] = SUFFIXES
+) -> list[Input]:
     """Recordings behind files, folders, patterns, `@list` and `-`, each once, in order.
 
     In folders and patterns the results of an earlier run are passed over: what lies below the folder `out`, and
-    `{stem}_{task}` where its original is there as well.
+    `{stem}_{task}` where its original is there as well. Of a folder the files of these suffixes are taken.
 
     Raises:
         InputError: nothing was given, or a list cannot be read.
@@ -43,7 +45,7 @@ def expand(words: Sequence[str], task: str, out: str | None = None) -> list[Inpu
     results = Path(out).expanduser().resolve() if out not in (None, "-") else None
     found: dict[Path, Input] = {}
     for word in words:
-        for item in _expand(word, task, results, ()):
+        for item in _expand(word, task, results, (), suffixes):
             found.setdefault(item.path if item.path == PIPE else item.path.resolve(), item)
     if not found:
         raise InputError("no input was given")
@@ -83,7 +85,9 @@ def plan(inputs: Sequence[Input], out: str | None, task: str, format: str = "") 
     return [Job(item.path, output, item.problem) for item, output in zip(inputs, outputs, strict=True)]
 
 
-def _expand(word: str, task: str, results: Path | None, lists: tuple[Path, ...]) -> Iterator[Input]:
+def _expand(
+    word: str, task: str, results: Path | None, lists: tuple[Path, ...], suffixes: Collection[str]
+) -> Iterator[Input]:
     path = Path(word).expanduser()
     if word == "-":
         yield Input(PIPE, Path(f"stdin_{task}.wav"))
@@ -92,10 +96,10 @@ def _expand(word: str, task: str, results: Path | None, lists: tuple[Path, ...])
         if listed.resolve() in lists:
             raise InputError(f"the list {listed} names itself, directly or through another list")
         for line in _lines(listed):
-            yield from _expand(line, task, results, (*lists, listed.resolve()))
+            yield from _expand(line, task, results, (*lists, listed.resolve()), suffixes)
     elif exists(path) and path.is_dir():
         shut: list[Input] = []
-        files = sorted(_walk(path, shut))
+        files = sorted(_walk(path, shut, suffixes))
         yield from _originals(files, path, task, results)
         yield from shut
         if not files and not shut:
@@ -112,8 +116,9 @@ def _expand(word: str, task: str, results: Path | None, lists: tuple[Path, ...])
         yield Input(path, Path(path.name))
 
 
-def _walk(folder: Path, shut: list[Input]) -> Iterator[Path]:
-    """Recordings below a folder; a folder that cannot be read is added to `shut`. `._` files of macOS hold no sound."""
+def _walk(folder: Path, shut: list[Input], suffixes: Collection[str]) -> Iterator[Path]:
+    """Files of these suffixes below a folder, but the `._` files of macOS; a folder that cannot be read is added to
+    `shut`."""
 
     def refused(error: OSError) -> None:
         path = Path(str(error.filename))
@@ -122,7 +127,7 @@ def _walk(folder: Path, shut: list[Input]) -> Iterator[Path]:
     for parent, _, names in os.walk(folder, onerror=refused):
         for name in names:
             path = Path(parent, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith("._") and path.is_file():
+            if path.suffix.lower() in suffixes and not name.startswith("._") and path.is_file():
                 yield path
 
 

@@ -8,11 +8,9 @@ import numpy as np
 
 from voxfield.errors import InputError, MissingExtraError
 from voxfield.files import written_whole
+from voxfield.formats import IMAGES
 from voxfield.images import png
 from voxfield.protocols import Array
-
-OTHERS = (".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # read with Pillow
-SUFFIXES = (".png", *OTHERS)
 
 
 @dataclass(frozen=True)
@@ -65,8 +63,8 @@ def write(path: Path, values: Array, *, overwrite: bool = False) -> None:
 
 def _others(path: Path) -> Any:
     """(H, W, C) 8-bit pixels of a file that Pillow reads, upright."""
-    if path.suffix.lower() not in OTHERS:
-        raise InputError(f"it is none of {', '.join(SUFFIXES)}, or damaged at its beginning")
+    if path.suffix.lower() not in IMAGES[1:]:
+        raise InputError(f"it is none of {', '.join(IMAGES)}, or damaged at its beginning")
     try:
         from PIL import Image, ImageOps
     except ImportError as error:

@@ -13,6 +13,7 @@ from voxfield.cli.openers import open_input
 from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
 from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError
+from voxfield.formats import IMAGES, SUFFIXES
 from voxfield.pool import AUTO
 
 
@@ -41,7 +42,7 @@ def command(
 
       voxfield tokenize photo.png -o photo.npz
     """
-    planned = plan(expand(inputs, "tokens", out), out, "tokens", "npz")
+    planned = plan(expand(inputs, "tokens", out, {*SUFFIXES, *IMAGES}), out, "tokens", "npz")
     if any(job.output == PIPE for job in planned):
         raise InputError("tokens are written to a file; name one with -o FILE.npz")
     choices = Choices(raw, None, overwrite, skip_existing, as_json, quiet, jobs, threads)
@@ -50,14 +51,13 @@ def command(
 
 
 def _tokenized(job: Job, report: Report, *, model: str | None, choices: Choices) -> Mapping[str, Any]:
-    from voxfield.images.picture import SUFFIXES
     from voxfield.tasks.noises.kinds import TOKENIZER as OF_SOUND
     from voxfield.tasks.tokens.image import TOKENIZER as OF_IMAGES
     from voxfield.tasks.tokens.image import tokenize_image
     from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
     from voxfield.tasks.tokens.token_file import save_tokens
 
-    if job.input.suffix.lower() in SUFFIXES:
+    if job.input.suffix.lower() in IMAGES:
         tokens, notes = tokenize_image(job.input, model=model or OF_IMAGES, threads=choices.threads)
         save_tokens(job.output, tokens, overwrite=choices.overwrite)
         said = {**tokens.to_dict(), "notes": list(notes)}

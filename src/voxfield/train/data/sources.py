@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
-from voxfield.formats import SOUND_FILES
-from voxfield.images.picture import SUFFIXES as IMAGE_FILES
+from voxfield.formats import IMAGES, SOUND_FILES
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
     if (source / "wav.scp").exists():
         clips = _of_kaldi(source)
     elif source.is_dir():
-        suffixes = IMAGE_FILES if kind == "image" else SOUND_FILES
+        suffixes = IMAGES if kind == "image" else SOUND_FILES
         found = (path for path in source.rglob("*") if path.suffix.lower() in suffixes)
         paths = sorted(path for path in found if not path.name.startswith("._"))  # which hold no sound
         clips = [Clip(str(path), _folder(path, source, level)) for path in paths]
