@@ -441,10 +441,11 @@ def clones(module, count):
 class Net(nn.Module):
     def __init__(self):
         super().__init__()
+        self.pos = weight_norm(nn.Conv1d(6, 6, 5, padding=2, groups=2), name="weight", dim=2)
         self.up = weight_norm(nn.ConvTranspose1d(6, 4, 4, 2, padding=1))
         self.blocks = clones(Block(4), 3)
     def forward(self, x):
-        x = self.up(x)
+        x = self.up(self.pos(x))
         for block in self.blocks:
             x = block(x)
         return x
@@ -569,6 +570,13 @@ def test_printed_words_are_words():
     report = report_on(printed, input_shape=(1, 3, 20, 20)).report
     assert report.costs.params.value == 3 * 8 * 9 + 8 + 2 * 12 * 9 + 12
     assert report.output_shapes[0][1] == (1, 12, 30, 30)
+
+
+def test_two_sizes_that_are_unpacked_are_not_taken_for_samples():
+    code = "class N(nn.Module):\n def __init__(self):\n  super().__init__()\n  self.fc = nn.Linear(64, 10)\n"
+    code += " def forward(self, x):\n  b, d = x.shape\n  return self.fc(x)"
+    found = report_on(code)
+    assert (found.graph.shape("input"), found.report.costs.params.value) == ((1, 64), 650)
 
 
 def test_all_that_upsamples_is_named():

@@ -358,7 +358,6 @@ class Part:
             return self.dropped(dim)
         if inner is None:
             raise TableTooLargeError
-        flat = self.permuted((*range(dim), dim, dim + 1, *range(dim + 2, len(self.steps))))
         period = outer_period * inner
         rest = prod(p for p, _ in self.steps[dim + 2 :])
         before = prod(p for p, _ in self.steps[:dim])
@@ -371,7 +370,7 @@ class Part:
                 for j in range(inner):
                     q, r = divmod(j, inner_period)
                     start = b * block + (i * inner_period + r) * rest
-                    table.extend(moved(s, q * inner_advance) for s in flat.table[start : start + rest])
+                    table.extend(moved(s, q * inner_advance) for s in self.table[start : start + rest])
         steps = (*self.steps[:dim], (period, outer_advance), *self.steps[dim + 2 :])
         part = replace(self, steps=steps, table=tuple(table)).shortened(dim)
         return part.straightened(dim, None if outer is None else outer * inner)
@@ -544,9 +543,10 @@ def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field
         RatesDifferError: two of them move along the same dim at different rates.
     """
     first = operands[0].parts if operands else ()
+    missing = frozenset[str]().union(*(f.missing for f in operands))
+    lost = any(f.lost for f in operands)
     if len(first) == 1 and all(not o.parts or o.parts == first for o in operands):  # nothing to bring together
-        missing = frozenset().union(*(f.missing for f in operands))
-        return Field(first, missing, any(f.lost for f in operands))
+        return Field(first, missing, lost)
     parts: list[Part] = []
     seen: dict[int, tuple[int, Step]] = {}
     for number, operand in enumerate(operands):
@@ -560,5 +560,4 @@ def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field
                 elif known != rate and other != number:
                     raise RatesDifferError(other, number, (Fraction(known[1], known[0]), part.hops[dim]))
             parts.append(kept)
-    missing = frozenset().union(*(f.missing for f in operands)) if operands else frozenset()
-    return Field(united(parts), missing, any(f.lost for f in operands))
+    return Field(united(parts), missing, lost)

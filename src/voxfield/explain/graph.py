@@ -163,17 +163,11 @@ class Graph:
 
     def op(self, name: str) -> Op:
         """The operator called `name`; KeyError when there is none."""
-        for op in self.ops:
-            if op.name == name:
-                return op
-        raise KeyError(name)
+        return {op.name: op for op in self.ops}[name]
 
     def producer(self, tensor: str) -> Op | None:
         """The operator that writes `tensor`, or None for an input."""
-        for op in self.ops:
-            if tensor in op.outputs:
-                return op
-        return None
+        return next((op for op in self.ops if tensor in op.outputs), None)
 
     @property
     def main_input(self) -> str:

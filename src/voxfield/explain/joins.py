@@ -30,14 +30,13 @@ def aligned(part: Part, shape: Shape, out: Shape, cause: Cause) -> Part:
 
 def broadcast_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     out = place.outs[0]
-    if all(shape == out for shape in place.ins):
-        return [met(fields, out, place.cause("a reversed copy is joined to", False))] * len(place.outs)
     cause = place.cause("one position is shared by all of", True)
-    seen = [
-        field.map(lambda part, s=shape: aligned(part, s, out, cause))  # type: ignore[misc]
-        for field, shape in zip(fields, place.ins, strict=True)
-    ]
-    return [met(seen, out, place.cause("a reversed copy is joined to", False))] * len(place.outs)
+    if any(shape != out for shape in place.ins):
+        fields = [
+            field.map(lambda part, s=shape: aligned(part, s, out, cause))  # type: ignore[misc]
+            for field, shape in zip(fields, place.ins, strict=True)
+        ]
+    return [met(fields, out, place.cause("a reversed copy is joined to", False))] * len(place.outs)
 
 
 def concat_field(place: Place, fields: Sequence[Field]) -> list[Field]:

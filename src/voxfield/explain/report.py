@@ -288,10 +288,7 @@ class LayerReport:
 
     def field(self, axis: str) -> AxisField:
         """The field along `axis` of the main input; KeyError when the operator's output does not follow it."""
-        for found in self.fields:
-            if found.axis == axis:
-                return found
-        raise KeyError(axis)
+        return {field.axis: field for field in reversed(self.fields)}[axis]
 
     def to_dict(self) -> dict[str, Any]:
         windows = [
@@ -383,10 +380,7 @@ class Report:
 
     def layer(self, name: str) -> LayerReport:
         """The operator called `name`; KeyError when there is none."""
-        for found in self.layers:
-            if found.name == name:
-                return found
-        raise KeyError(name)
+        return {layer.name: layer for layer in self.layers}[name]
 
     def _repr_html_(self) -> str:
         """The figures of the whole network as a table, which notebooks show."""

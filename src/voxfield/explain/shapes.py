@@ -130,15 +130,12 @@ def output_shape(op: Op, shapes: Sequence[Shape], channels: Size = None) -> Shap
     for dim in op.dims:
         if op.kind not in {"stack"} and not 0 <= dim < len(first):
             raise ExplainError(f"{where}: it works on dim {dim}, but its input has shape {shape_text(tuple(first))}.")
-    if op.kind in {"conv", "conv_transpose"}:
-        measure = conv_size if op.kind == "conv" else transposed_size
+    if op.kind in {"conv", "conv_transpose", "pool"}:
+        measure = transposed_size if op.kind == "conv_transpose" else conv_size
         for dim, window in zip(op.dims, op.windows, strict=True):
             first[dim] = measure(first[dim], window, where)
-        if op.channel_dim is not None:
+        if op.channel_dim is not None and op.kind != "pool":
             first[op.channel_dim] = channels
-    elif op.kind == "pool":
-        for dim, window in zip(op.dims, op.windows, strict=True):
-            first[dim] = conv_size(first[dim], window, where)
     elif op.kind == "linear":
         first[op.dims[0]] = channels
     elif op.kind == "rnn" and op.channel_dim is not None:

@@ -152,11 +152,8 @@ def _set(change: _Change, op: Op, setting: str, value: str) -> None:
         raise ExplainError(f"{op.name} is a {op.kind} and has no {setting}.")
     count = len(op.windows)
     if setting == "padding":
-        pairs = [(n, n) for n in numbers] if len(numbers) == count else []
-        if len(numbers) == 2 and count == 1:
-            pairs = [(numbers[0], numbers[1])]
-        if len(numbers) == 1:
-            pairs = [(numbers[0], numbers[0])] * count
+        both_ends, each = len(numbers) == 2 and count == 1, numbers * count if len(numbers) == 1 else numbers
+        pairs = [(numbers[0], numbers[1])] if both_ends else [(n, n) for n in each]
         if len(pairs) != count:
             raise ExplainError(f"padding={value}: one number, one per axis ({count}), or start,end for a single axis.")
         windows = [replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(op.windows, pairs, strict=True)]

@@ -43,19 +43,8 @@ _NAMES = (
 )
 HOME = "<this function>"  # no name in Python, so no clash with one
 BUILTINS = frozenset(_NAMES.split())
-PLAIN: Mapping[str, Callable[..., Any]] = {
-    "len": len,
-    "int": int,
-    "float": float,
-    "str": str,
-    "min": min,
-    "max": max,
-    "sum": sum,
-    "abs": abs,
-    "round": round,
-    "sorted": sorted,
-    "list": list,
-    "tuple": tuple,
+_ALIKE = (len, int, float, str, min, max, sum, abs, round, sorted, list, tuple)
+PLAIN: Mapping[str, Callable[..., Any]] = {one.__name__: one for one in _ALIKE} | {
     "zip": lambda *lists: list(zip(*lists, strict=False)),
     "enumerate": lambda *args: list(enumerate(*args)),
     "reversed": lambda values: list(reversed(values)),

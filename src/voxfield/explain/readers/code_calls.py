@@ -276,7 +276,7 @@ class CodeCalls:
                 case ast.Subscript(ast.Name(found), ast.Tuple(keys)) if found == name:
                     return len(keys) if all(isinstance(key, ast.Slice) for key in keys) else None
                 case ast.Call(ast.Attribute(_, "stft"), [ast.Name(found), *_]) if found == name:
-                    return 2
+                    return -2
                 case ast.Call(ast.Attribute(ast.Name(found), "permute"), keys) if found == name and len(keys) > 2:
                     return len(keys)
                 case ast.Call(ast.Attribute(ast.Name(found), "transpose"), [ast.Constant(1), ast.Constant(2)]):
@@ -323,9 +323,9 @@ class CodeCalls:
         """The input that the first telling layer asks for, or the one given; what was assumed is said aloud.
 
         Args:
-            dims: how many the code itself says it has; -1 for no channels.
+            dims: how many the code itself says it has; -1 for no channels, -2 for (batch, samples).
         """
-        if dims == 2:
+        if dims == -2:
             return self.new_input(positions_filled((1, None), self.given, False), line, keras=False)
         layers = [layer for layer in flat_layers(hints) if isinstance(layer, Layer)]
         keras = self.framework == "keras"
@@ -434,7 +434,7 @@ class CodeCalls:
         if kind in PASS_THROUGH and args:
             layer = args[0].layer if isinstance(args[0], Instance) else args[0]
             if kind == "weight_norm" and isinstance(layer, Layer):
-                layer.values["weight_norm"] = True
+                layer.values["weight_norm"] = named.get("dim", args[2] if len(args) > 2 else 0)
             return args[0]
         if kind == "deepcopy" and len(args) == 1:
             return copied(args[0])

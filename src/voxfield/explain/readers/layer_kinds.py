@@ -124,7 +124,7 @@ def convolved(
         groups=groups,
         bias=part != "depthwise" and c.flag("use_bias", True),
         transposed="Transpose" in c.kind,
-        normed=c.flag("weight_norm", False),
+        normed=c.get("weight_norm"),
     )
     return y if part == "depthwise" else c.activated(y, channel)
 
@@ -250,7 +250,7 @@ def pad_from_the_end(net: LayerGraph, x: str, ends: Sequence[Any], mode: str, or
 
 def dense(c: LayerCall) -> str:
     features = c.expect("in_features", c.rank - 1) if c.torch else None
-    bias, normed = c.flag("use_bias", True), c.flag("weight_norm", False)
+    bias, normed = c.flag("use_bias", True), c.get("weight_norm")
     y = c.net.linear(c.x, c.origin, units=c.whole("units"), bias=bias, normed=normed, features=features)
     return c.activated(y, c.rank - 1)
 

@@ -185,12 +185,12 @@ class LayerGraph(Builder):
         groups: int = 1,
         bias: bool = True,
         transposed: bool = False,
-        normed: bool = False,
+        normed: int | None = None,
     ) -> str:
         """A convolution with `filters` outputs; a channel count of None on either side leaves its weights uncounted.
 
         Args:
-            normed: the length of each kernel is a parameter of its own, beside its direction.
+            normed: the dim of the weights along which each length is a parameter of its own, as `weight_norm` makes it.
         """
         channels = self.shape(x)[channel_dim]
         if filters is not None:
@@ -202,7 +202,8 @@ class LayerGraph(Builder):
         weights: int | None = None
         if channels is not None and filters is not None:
             weights = channels // groups * filters * prod(w.kernel for w in windows)
-        lengths = normed * ((channels if transposed else filters) or 0)
+        ends = (channels, filters) if transposed else (filters, channels)
+        lengths = _lengths((ends[0] or 0, (ends[1] or 0) // groups, *(w.kernel for w in windows)), normed)
         return self.add(
             "conv_transpose" if transposed else "conv",
             [x],
@@ -217,14 +218,14 @@ class LayerGraph(Builder):
         )
 
     def linear(
-        self, x: str, origin: Origin, *, units: int, bias: bool = True, normed: bool = False, features: Size = None
+        self, x: str, origin: Origin, *, units: int, bias: bool = True, normed: int | None = None, features: Size = None
     ) -> str:
         """A matrix over the last dim; `features` is its size where that of `x` is not known, `normed` as for `conv`."""
         dim = self.rank(x) - 1
         features = features if self.shape(x)[dim] is None else self.shape(x)[dim]
         check_width(units, "output features", origin)
         weights = None if features is None else features * units
-        params = 0 if weights is None else weights + units * (bias + normed)
+        params = 0 if weights is None else weights + units * bias + _lengths((units, features or 0), normed)
         return self.add("linear", [x], origin, channels=units, params=params, weight_values=weights, dims=(dim,))
 
     def elementwise(
@@ -268,6 +269,11 @@ def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
     raise ExplainError(
         f"--input has {len(given)} sizes; the network takes {rank - 2} to {rank}, as in {shape_text(asked)}."
     )
+
+
+def _lengths(weights: tuple[int, ...], dim: object) -> int:
+    """Values that `weight_norm` adds to weights of this shape: one for each place along its dim."""
+    return weights[dim] if isinstance(dim, int) and -len(weights) <= dim < len(weights) else 0
 
 
 def _upsampling(op: Op) -> int:

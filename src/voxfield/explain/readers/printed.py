@@ -44,7 +44,8 @@ def module_code(text: str) -> tuple[str, list[str]]:
     path: list[tuple[int, str]] = []
     for match in _LINE.finditer(text):
         line = text.rfind("\n", 0, match.start()) + 1
-        depth = match.start() - line if "\n" in text.strip() else _depth(text, match.start())
+        opened = text.count("(", 0, match.start()) - text.count(")", 0, match.start())
+        depth = match.start() - line if "\n" in text.strip() else opened
         while path and path[-1][0] >= depth:
             path.pop()
         path.append((depth, match["name"]))
@@ -76,10 +77,6 @@ def module_code(text: str) -> tuple[str, list[str]]:
     if unknown:
         notes.append(f"Not known and left out: {', '.join(dict.fromkeys(unknown))}.")
     return f"nn.Sequential({', '.join(made)})", notes
-
-
-def _depth(text: str, at: int) -> int:
-    return text.count("(", 0, at) - text.count(")", 0, at)
 
 
 def _closing(text: str, at: int) -> int:

@@ -133,17 +133,11 @@ def cost_rows(report: Report, phrases: Phrases) -> list[Row]:
     if any(field.axis == "time" for field in report.fields):
         if costs.macs_per_second.value is not None:
             rows.append((phrases["macs_rate"], figure(costs.macs_per_second, phrases)))
-        rows.append((phrases["state"], state_text(report, phrases)))
+        state, size = figure(costs.state, phrases), costs.state_bytes.value
+        rows.append((phrases["state"], state if size is None else f"{state} ({in_bytes(size)})"))
     rows.append((phrases["activations"], figure(costs.activation_peak, phrases)))
     rows.append((phrases["intensity"], figure(costs.intensity, phrases)))
     return rows
-
-
-def state_text(report: Report, phrases: Phrases) -> str:
-    """Values and bytes that a stream keeps."""
-    stated = figure(report.costs.state, phrases)
-    size = report.costs.state_bytes.value
-    return stated if size is None else f"{stated} ({in_bytes(size)})"
 
 
 def figure(found: Figure, phrases: Phrases) -> str:

@@ -109,15 +109,16 @@ def hung(line: str, columns: int) -> list[str]:
     indent = 4 if gap < 0 else width(line[:gap]) + len(line[gap:]) - len(line[gap:].lstrip())
     found = [one.strip() for one in wrapped(line.strip(), columns - indent)]
     lead = " " * start
-    return [lead + line.strip()] if len(found) < 2 else _hang(line.strip(), lead, indent, columns)
+    return [lead + line.strip()] if len(found) < 2 else broken(line.strip(), columns, lead, " " * indent)
 
 
-def _hang(text: str, lead: str, indent: int, columns: int) -> list[str]:
+def broken(text: str, columns: int, lead: str = "", indent: str = "") -> list[str]:
+    """A text in lines, the first behind `lead`, the others behind `indent`."""
     lines, now = [], lead
     for piece in pieces(text):
         if width(now + piece.rstrip()) > columns and now.strip():
             lines.append(now.rstrip())
-            now = " " * indent
+            now = indent
         now += piece
     return [*lines, now.rstrip()]
 
@@ -203,13 +204,7 @@ def width(text: str) -> int:
 
 def wrapped(text: str, columns: int = WIDTH) -> list[str]:
     """A paragraph in lines of terminal width, broken at spaces or between Chinese characters."""
-    lines, line = [], ""
-    for piece in pieces(text):
-        if width(line) + width(piece.rstrip()) > min(columns, WIDTH) - 2 and line:
-            lines.append(line.rstrip())
-            line = ""
-        line += piece
-    return [f"  {one}" for one in [*lines, line.rstrip()] if one]
+    return [f"  {line}" for line in broken(text, min(columns, WIDTH) - 2) if line]
 
 
 def pieces(text: str) -> list[str]:
