@@ -57,7 +57,7 @@ def export_checkpoint(
     recipe = from_dict(about["recipe"])
     net = architecture(recipe.architecture)[1](recipe.model)
     storage.restore(net, parts["ema"], str(checkpoint))
-    model, publication, hours = recipe.model, recipe.card, round(seen(about)[2], 1)
+    model, publication, hours = recipe.model, recipe.card, seen(about)[2]
     return export_parts(
         net,
         out,
@@ -71,7 +71,7 @@ def export_checkpoint(
             "config": dataclasses.asdict(model),
             "calibration": (measured or {}).get("calibration", {}),
             "measured": {k: value for k, value in (measured or {}).items() if k not in ("model", "calibration")}
-            | {"training_steps": about["step"], **({"hours_of_mixtures": hours} if hours else {})},
+            | {"training_steps": about["step"], **({"hours_of_mixtures": round(hours, 1)} if hours else {})},
             "interface": net.interface(),
         },
         half=half,

@@ -21,7 +21,7 @@ _CODES: tuple[tuple[type[Exception], str, int], ...] = (  # the first that fits
     (CardError, "bad_model", 500),
     (VoxfieldError, "failed", 500),
 )
-_CLOSES = {401: 1008, 403: 1008, 408: 1008, 413: 1009, 429: 1013, 500: 1011, 501: 1011, 503: 1013}
+_CLOSES = {413: 1009, 429: 1013, 503: 1013}
 
 
 class RefusedError(Exception):
@@ -45,7 +45,7 @@ class RefusedError(Exception):
     @property
     def close_code(self) -> int:
         """What a WebSocket is closed with."""
-        return _CLOSES.get(self.status, 1008 if self.status in (400, 422) else 1011)
+        return _CLOSES.get(self.status, 1008 if self.status < 500 else 1011)
 
 
 def refusal_of(error: Exception) -> RefusedError:
