@@ -34,7 +34,7 @@ READ_ONLY = {  # suffix -> suffix of a result that is called like its recording
     ".amr": ".wav",
 }
 SUFFIXES = frozenset(SOUND_FILES) | frozenset(CONTAINERS) | frozenset(READ_ONLY)
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")  # all but the first with the extra [image]
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def result_suffix(suffix: str) -> str:

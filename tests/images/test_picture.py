@@ -1,12 +1,10 @@
-"""Images of files: photographs of other formats with Pillow, upright, and what is missing without it."""
-
-import sys
+"""Images of files: formats and modes, upright, over white; what cannot be read is named."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from voxfield.errors import InputError, MissingExtraError, OutputError
+from voxfield.errors import InputError, OutputError
 from voxfield.images import picture
 
 PIXELS = np.add.outer(np.arange(32), np.arange(48))[..., None] * np.array([1, 2, 3]) // 2 % 256
@@ -36,13 +34,34 @@ def test_a_photograph_is_turned_upright(photo, tmp_path):
     assert picture.read(tmp_path / "turned.jpg").values.shape == (3, 48, 32)
 
 
-def test_png_needs_no_pillow_and_the_others_say_so(photo, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("mode", "channels"), [("1", 1), ("L", 1), ("LA", 1), ("P", 3), ("RGB", 3), ("RGBA", 3), ("I;16", 1)]
+)
+def test_png_in_every_mode(photo, tmp_path, mode, channels):
+    deep = PIXELS[..., 0].astype(np.uint16) * 257
+    (Image.fromarray(deep) if mode == "I;16" else photo.convert(mode)).save(tmp_path / "photo.png")
+    found = picture.read(tmp_path / "photo.png")
+    assert found.values.shape == (channels, 32, 48) and not found.clear
+    if mode == "I;16":
+        np.testing.assert_allclose(found.values[0], PIXELS[..., 0] / 255, atol=1e-6)
+
+
+def test_transparency_is_laid_over_white(photo, tmp_path):
+    photo.putalpha(Image.fromarray(np.full((32, 48), 51, np.uint8)))
+    photo.save(tmp_path / "clear.png")
+    found = picture.read(tmp_path / "clear.png")
+    assert found.clear
+    np.testing.assert_allclose(found.values, PIXELS.transpose(2, 0, 1) / 255 * 0.2 + 0.8, atol=1e-6)
+
+
+def test_a_file_cut_off_and_one_too_large_are_refused(photo, tmp_path, monkeypatch):
     photo.save(tmp_path / "photo.png")
-    photo.save(tmp_path / "photo.jpg")
-    monkeypatch.setitem(sys.modules, "PIL", None)
-    assert picture.read(tmp_path / "photo.png").values.shape == (3, 32, 48)
-    with pytest.raises(MissingExtraError, match=r"voxfield\[image\]"):
-        picture.read(tmp_path / "photo.jpg")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "photo.png").read_bytes()[:-60])
+    with pytest.raises(InputError, match="is no image that can be read"):
+        picture.read(tmp_path / "cut.png")
+    monkeypatch.setattr(picture, "MOST_PIXELS", 1000)
+    with pytest.raises(InputError, match="48 x 32 pixels"):
+        picture.read(tmp_path / "photo.png")
 
 
 def test_files_that_are_no_images(tmp_path):
@@ -55,7 +74,7 @@ def test_files_that_are_no_images(tmp_path):
     ):
         with pytest.raises(InputError, match=said):
             picture.read(tmp_path / name)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder"):
         picture.read(tmp_path)
 
 

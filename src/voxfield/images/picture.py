@@ -1,16 +1,22 @@
-"""An image of a file: .png with numpy alone, photographs of other formats with the extra [image]."""
+"""An image of a file as numbers, and back, with Pillow, which is loaded when an image is there."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.errors import InputError
 from voxfield.files import written_whole
 from voxfield.formats import IMAGES
-from voxfield.images import png
 from voxfield.protocols import Array
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+MOST_PIXELS = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -27,27 +33,27 @@ class Picture:
 
 
 def read(path: Path) -> Picture:
-    """The image of a file.
+    """The image of a file, upright.
 
     Raises:
         InputError: no such file, or none that can be read; the message says why.
-        MissingExtraError: it is no .png file, and Pillow is not installed.
     """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
-        content = path.read_bytes()
+        with Image.open(path, formats=["PNG", "JPEG", "WEBP", "BMP", "TIFF"]) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                most = f"at most {MOST_PIXELS / 1e6:g} million are read"
+                raise InputError(f"{path} has {opened.width} x {opened.height} pixels; {most}")
+            return _in_numbers(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    try:
-        pixels = png.decode(content) if content.startswith(png.SIGNATURE) else _others(path)
-    except InputError as error:
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder, not an image") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is no image: none of {', '.join(IMAGES)}, or damaged at its beginning") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path} is no image that can be read: {error}") from error
-    values = pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    if len(values) in (1, 3):
-        return Picture(values, False)
-    shown, opacity = values[:-1], values[-1:]
-    return Picture(shown * opacity + (1 - opacity), bool((opacity < 1).any()))
 
 
 def write(path: Path, values: Array, *, overwrite: bool = False) -> None:
@@ -56,29 +62,21 @@ def write(path: Path, values: Array, *, overwrite: bool = False) -> None:
     Raises:
         OutputError: it exists and may not be replaced, or cannot be written.
     """
-    pixels = np.round(255 * np.clip(values, 0, 1)).astype(np.uint8).transpose(1, 2, 0)
-    with written_whole(path, overwrite=overwrite) as partial:
-        partial.write_bytes(png.encode(np.ascontiguousarray(pixels)))
+    from PIL import Image
+
+    pixels = np.round(255 * np.clip(values, 0, 1)).astype(np.uint8)
+    shown = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    with written_whole(path, overwrite=overwrite) as partial, partial.open("wb") as file:
+        shown.save(file, format="PNG")
 
 
-def _others(path: Path) -> Any:
-    """(H, W, C) 8-bit pixels of a file that Pillow reads, upright."""
-    if path.suffix.lower() not in IMAGES[1:]:
-        raise InputError(f"it is none of {', '.join(IMAGES)}, or damaged at its beginning")
-    try:
-        from PIL import Image, ImageOps
-    except ImportError as error:
-        raise MissingExtraError("pillow", "image", f"reading {path}", ", or give it as .png") from error
-    try:
-        with Image.open(path, formats=["JPEG", "WEBP", "BMP", "TIFF"]) as opened:
-            if opened.width * opened.height > png.MOST_PIXELS:
-                raise InputError(f"it has {opened.width} x {opened.height} pixels; that is too large")
-            shown = ImageOps.exif_transpose(opened)
-            grey = shown.mode in ("1", "L", "LA")
-            clear = shown.has_transparency_data
-            pixels = np.asarray(shown.convert(("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(str(error)) from error
-    return pixels if pixels.ndim == 3 else pixels[..., None]
+def _in_numbers(shown: Image.Image) -> Picture:
+    if shown.mode.startswith("I"):  # grey in 16 bits, which `convert` would cut off at 255
+        return Picture(np.asarray(shown, np.float32)[None] / np.float32(65535), False)
+    grey, clear = shown.mode in ("1", "L", "LA"), shown.has_transparency_data
+    pixels = np.asarray(shown.convert(("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")), np.float32)
+    values = (pixels if pixels.ndim == 3 else pixels[..., None]).transpose(2, 0, 1) / np.float32(255)
+    if not clear:
+        return Picture(values, False)
+    colours, opacity = values[:-1], values[-1:]
+    return Picture(colours * opacity + (1 - opacity), bool((opacity < 1).any()))

@@ -18,11 +18,10 @@ TOKENIZER = "image-vqvae"
 def tokenize_image(
     path: str | PathLike[str], *, model: Model = TOKENIZER, threads: int = 1
 ) -> tuple[Tokens, tuple[str, ...]]:
-    """(Tokens of an image, what the user should know); other files than .png need the extra [image].
+    """(Tokens of an image, what the user should know).
 
     Raises:
         InputError: no such file, no image, or a model for something else.
-        MissingExtraError: it is no .png file, and Pillow is not installed.
         UnknownModelError, CardError: the model cannot be had.
     """
     engine = image_tokenizer(model, threads=threads)

@@ -56,7 +56,6 @@ class ImageBank:
 
     Raises:
         InputError: a file is missing or cannot be read; it is named.
-        MissingExtraError: one is no .png file, and Pillow is not installed.
     """
 
     def __init__(self, clips: Sequence[Clip], cache: str | Path) -> None:
