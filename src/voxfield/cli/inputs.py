@@ -171,10 +171,10 @@ def _output(item: Input, out: str | None, task: str, suffix: str, *, alone: bool
     is_folder = out.endswith(("/", "\\")) or (exists(target) and target.is_dir())
     if alone and target.suffix != "" and not is_folder and len(relative.parts) == 1:
         return target
-    if target.suffix.lower() in (*SOUND_FILES, *CONTAINERS) and not is_folder:
+    if target.suffix.lower() in (*SOUND_FILES, *CONTAINERS, suffix or ".wav") and not is_folder:
         raise InputError(f"-o {out} names one file, but there are several inputs; name a folder, or end it with /")
     if exists(target) and not target.is_dir():
-        raise InputError(f"-o {out} exists and is no folder; name a folder, or a file that ends in .wav, for example")
+        raise InputError(f"-o {out} exists and is no folder; name a folder, or a file that ends in {suffix or '.wav'}")
     return target / relative.with_name(name)
 
 

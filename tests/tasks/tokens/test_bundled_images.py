@@ -98,3 +98,8 @@ def test_a_folder_of_recordings_and_images(tmp_path, capsys):
     assert run(["tokenize", str(tmp_path / "mixed"), "-o", f"{tmp_path}/tokens/", "--json"]) == 0
     found = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "tokens").rglob("*.npz"))
     assert found == ["tokens/photos/coffee_tokens.npz", "tokens/rain_tokens.npz"]
+
+
+def test_one_file_cannot_take_the_tokens_of_two(tmp_path, capsys):
+    assert run(["tokenize", str(COFFEE), str(COFFEE.with_name("rain.wav")), "-o", str(tmp_path / "both.npz")]) == 2
+    assert "names one file, but there are several inputs" in capsys.readouterr().err and not any(tmp_path.iterdir())
