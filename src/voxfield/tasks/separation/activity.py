@@ -10,8 +10,8 @@ from voxfield.protocols import Array
 
 # Weights of a logistic regression on the spread over frequency, that over time and 1, fitted on training speakers by
 # benchmarks/speaker_count.py recipes/separate/conv-tasnet-small.toml --fit --count 300 --set data.min_dynamic_db=0
-WEIGHTS = (19.29, 14.81, -4.44)
-WEIGHTS_ENHANCED = (33.01, 15.59, -3.27)  # where each spread is the lesser of those in the recording and enhanced
+WEIGHTS = (25.05, 14.05, -4.81)
+WEIGHTS_ENHANCED = (29.45, 21.03, -3.44)  # where each spread is the lesser of those in the recording and enhanced
 _WINDOW_S = 0.032
 _FIRST_BIN = 2  # offset and hum lie below
 _SILENT = 1e-10  # mean square of what counts as digital silence
