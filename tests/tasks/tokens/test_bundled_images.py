@@ -85,7 +85,7 @@ def test_the_kind_of_input_chooses_the_network(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["model"].startswith("noise-vqvae")
     (tmp_path / "bad.png").write_bytes(COFFEE.read_bytes()[:20_000])
     assert run(["tokenize", str(tmp_path / "bad.png"), "-o", str(tmp_path / "b.npz")]) == 1
-    assert "cut off" in capsys.readouterr().err and not (tmp_path / "b.npz").exists()
+    assert "truncated" in capsys.readouterr().err and not (tmp_path / "b.npz").exists()
     assert run(["tokenize", str(COFFEE), "-o", str(tmp_path / "c.npz"), "--model", "noise-vqvae"]) == 1
     assert "not of an image" in capsys.readouterr().err
 

@@ -224,7 +224,7 @@ def test_images_of_any_size_grey_and_alpha(image_halves, tmp_path, mode, size):
 def test_images_that_cannot_be_read(halves, image_halves, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
     for path, said in (
-        (tmp_path / "bad.png", "no image that can be read: it is damaged"),
+        (tmp_path / "bad.png", "is no image: none of"),
         (tmp_path / "none.png", "there is no file"),
     ):
         with pytest.raises(InputError, match=said):
