@@ -443,12 +443,13 @@ class Net(nn.Module):
         super().__init__()
         self.pos = weight_norm(nn.Conv1d(6, 6, 5, padding=2, groups=2), name="weight", dim=2)
         self.up = weight_norm(nn.ConvTranspose1d(6, 4, 4, 2, padding=1))
+        self.out = weight_norm(nn.Conv1d(4, 4, 1), dim=None)
         self.blocks = clones(Block(4), 3)
     def forward(self, x):
         x = self.up(self.pos(x))
         for block in self.blocks:
             x = block(x)
-        return x
+        return self.out(x)
 net = Net()
 """
 SPECTRUM = """
@@ -582,3 +583,8 @@ def test_two_sizes_that_are_unpacked_are_not_taken_for_samples():
 def test_all_that_upsamples_is_named():
     net = "nn.Sequential(nn.ConvTranspose1d(4, 4, 4, 2, 1), nn.Conv1d(4, 4, 3, 3), nn.Upsample(scale_factor=1.5))"
     assert "with strides down of 3 in all and upsampling by 2 x upsample" in said(net)["stride"]
+
+
+def test_lengths_that_are_not_counted_are_refused():
+    with pytest.raises(ExplainError, match="weight_norm adds to a LSTM are not counted"):
+        report_on("net = weight_norm(nn.LSTM(4, 8), 'weight_hh_l0')")

@@ -434,7 +434,10 @@ class CodeCalls:
         if kind in PASS_THROUGH and args:
             layer = args[0].layer if isinstance(args[0], Instance) else args[0]
             if kind == "weight_norm" and isinstance(layer, Layer):
-                layer.values["weight_norm"] = named.get("dim", args[2] if len(args) > 2 else 0)
+                if layer.kind in {"GRU", "LSTM", "RNN"}:
+                    raise at(line, f"the lengths that weight_norm adds to a {layer.kind} are not counted yet.")
+                dim = named.get("dim", args[2] if len(args) > 2 else 0)
+                layer.values["weight_norm"] = -1 if dim is None else dim
             return args[0]
         if kind == "deepcopy" and len(args) == 1:
             return copied(args[0])

@@ -272,7 +272,9 @@ def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
 
 
 def _lengths(weights: tuple[int, ...], dim: object) -> int:
-    """Values that `weight_norm` adds to weights of this shape: one for each place along its dim."""
+    """Values that `weight_norm` adds to weights of this shape: one for each place along its dim, one in all for -1."""
+    if dim == -1:
+        return 1
     return weights[dim] if isinstance(dim, int) and -len(weights) <= dim < len(weights) else 0
 
 
