@@ -70,7 +70,7 @@ def test_files_that_are_no_images(tmp_path):
     for name, said in (
         ("bad.jpg", "bad.jpg is no image"),
         ("empty.png", "damaged at its beginning"),
-        ("no", "no file"),
+        ("no", "does not exist"),
     ):
         with pytest.raises(InputError, match=said):
             picture.read(tmp_path / name)

@@ -45,7 +45,7 @@ def test_a_run_learns_and_what_is_exported_tokenizes_a_file(small, photos, tmp_p
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     trained, valid = ([row for row in log if row["kind"] == kind] for kind in ("train", "valid"))
     assert trained[-1]["psnr_db"] > trained[0]["psnr_db"] + 1 and valid[-1]["psnr_db"] > 10
-    assert 0 < trained[-1]["used_top"] <= 1 <= trained[-1]["perplexity_bottom"] <= 16 and -1 <= valid[-1]["ssim"] <= 1
+    assert 0 < trained[-1]["used_top"] <= 1 <= trained[-1]["perplexity_bottom"] <= 16
     card = export_checkpoint(path, tmp_path / "mine.onnx", "image-mine.v1")
     assert card.measured["bits_per_pixel"] == (16 + 64) * 4 / 1024 and "hours_of_mixtures" not in card.measured
     tokens, notes = tokenize_image(photos / "05.png", model=tmp_path / "mine.onnx")

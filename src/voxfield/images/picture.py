@@ -47,7 +47,7 @@ def read(path: Path) -> Picture:
                 raise InputError(f"{path} has {opened.width} x {opened.height} pixels; {most}")
             return _in_numbers(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
-        raise InputError(f"there is no file {path}") from error
+        raise InputError(f"{path} does not exist") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder, not an image") from error
     except UnidentifiedImageError as error:

@@ -2,7 +2,8 @@
 
 A step of a weight matrix has all its singular values near one, so directions that the gradient shows rarely are learned
 as fast as the common ones. As in Liu et al. 2025 (arXiv:2502.16982) each step is as large as AdamW's usually are, and
-learning rate and weight decay stay what they were.
+learning rate and weight decay stay what they were. `torch.optim.Muon` takes matrices only; here are also the kernels of
+convolutions and the gates of recurrent layers, and in the same optimiser all that is no matrix.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from voxfield.cards import find, resolve
 from voxfield.cli.app import run
 from voxfield.export.half import round_to_half
 from voxfield.images import picture
-from voxfield.metrics.images import psnr_db, ssim
+from voxfield.metrics.images import psnr_db
 from voxfield.models import architecture
 from voxfield.runtime import OnnxEngine
 from voxfield.tasks import image_of, tokenize_image
@@ -23,7 +23,7 @@ from voxfield.train.recipe import from_dict
 
 ROOT = Path(__file__).parents[3]
 COFFEE = ROOT / "examples" / "coffee.png"
-LEAST_DB, LEAST_SSIM = 25.0, 0.75
+LEAST_DB = 25.0
 
 
 def test_an_image_there_and_back_needs_the_base_dependencies_alone(tmp_path):
@@ -37,7 +37,7 @@ def test_an_image_there_and_back_needs_the_base_dependencies_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"] == find(TOKENIZER).name
     image, back = picture.read(COFFEE).values, picture.read(tmp_path / "back.png").values
-    assert psnr_db(back, image) > LEAST_DB and ssim(back, image) > LEAST_SSIM
+    assert psnr_db(back, image) > LEAST_DB
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (1, 1, 300), (3, 257, 5), (1, 40, 40)])

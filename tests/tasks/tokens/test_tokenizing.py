@@ -225,7 +225,7 @@ def test_images_that_cannot_be_read(halves, image_halves, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
     for path, said in (
         (tmp_path / "bad.png", "is no image: none of"),
-        (tmp_path / "none.png", "there is no file"),
+        (tmp_path / "none.png", "does not exist"),
     ):
         with pytest.raises(InputError, match=said):
             tokenize_image(path, model=image_halves[0])

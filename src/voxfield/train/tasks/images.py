@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxfield.errors import RecipeError
-from voxfield.metrics.images import psnr_db, ssim
+from voxfield.metrics.images import psnr_db
 from voxfield.protocols import Array
 from voxfield.train.data.images import CutConfig, Cuts, ImageBank
 from voxfield.train.data.split import images_of
@@ -63,7 +63,7 @@ class ImagesTask(TrainingTask):
         """Nearness of a rebuilt cut of the size that the network is exported for."""
         x = torch.from_numpy(mixture[0])[None].to(next(net.parameters()).device)
         made, wanted = (_from_0_to_1(one) for one in (net(x)[0].cpu().numpy(), mixture[0]))
-        return {"psnr_db": min(psnr_db(made, wanted), 100.0), "ssim": ssim(made, wanted)}
+        return {"psnr_db": min(psnr_db(made, wanted), 100.0)}
 
     def how_scored(self) -> str:
         return "score = psnr_db, of rebuilt images"
