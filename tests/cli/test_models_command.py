@@ -78,6 +78,12 @@ def test_doctor_names_what_an_extra_lacks(monkeypatch, capsys):
     assert "extra half           lacks no-such-package: pip install 'voxfield[half]'" in shown
 
 
+def test_doctor_finds_every_published_model_well(capsys):
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"ok   {card.name} " in shown for card in cards()) and "FAIL" not in shown
+
+
 def test_doctor_fails_where_something_needed_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(selfcheck, "requires", lambda _: ["no-such-package>=3"])
     monkeypatch.setattr(selfcheck, "cards", lambda: cards()[:1])

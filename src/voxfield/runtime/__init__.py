@@ -2,6 +2,6 @@
 
 from voxfield.runtime.engine import OnnxEngine, load_engine
 from voxfield.runtime.lane import Turn, Turns, run, take
-from voxfield.runtime.stream import Stream
+from voxfield.runtime.stream import STREAMED, Stream
 
-__all__ = ["OnnxEngine", "Stream", "Turn", "Turns", "load_engine", "run", "take"]
+__all__ = ["STREAMED", "OnnxEngine", "Stream", "Turn", "Turns", "load_engine", "run", "take"]

@@ -15,7 +15,7 @@ from voxfield.cards import Card, cards, place, read
 from voxfield.cards.download import cache_folder, offline
 from voxfield.cards.wording import whereabouts
 from voxfield.errors import VoxfieldError
-from voxfield.runtime import OnnxEngine, Stream
+from voxfield.runtime import STREAMED, OnnxEngine, Stream
 
 _CONTRIBUTORS = {"dev", "bench"}  # extras that users do not need
 _REQUIREMENT = re.compile(
@@ -83,7 +83,7 @@ def packages_of(requirements: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _model(card: Card) -> Finding:
-    """Verify the file, stream a second of noise hop by hop, and compare with one pass over all of it."""
+    """Verify the file; of a network that streams sound, compare a second of noise hop by hop with one pass over it."""
     if card.file is not None and card.file.url and place(card) is None:
         return Finding(card.name, True, whereabouts(card))
     try:
@@ -92,6 +92,8 @@ def _model(card: Card) -> Finding:
         face = card.interface
         if not face.streaming:
             return Finding(card.name, True, f"loads; does not stream: {face.not_streaming_because}")
+        if (face.input.kind, face.output.kind) not in STREAMED:
+            return Finding(card.name, True, f"loads; turns {face.input.kind} into {face.output.kind}, not into sound")
         hop, count = face.hop_samples, max(1, face.sample_rate_hz // face.hop_samples)
         noise = 0.1 * np.random.default_rng(0).standard_normal((1, hop * count)).astype(np.float32)
         whole = Stream(engine).feed(noise)
