@@ -168,6 +168,15 @@ def test_explain_answers_in_samples_ms_and_hz(capsys):
     assert "465 samples" in text and "29.06 ms" in text and "16,000 Hz" in text
 
 
+def test_what_a_command_printed_is_what_it_prints(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    blocks = re.findall(r"^```\n\$ voxfield ([^\n]+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for words, printed in blocks:
+        assert run(shlex.split(words)) == 0
+        assert capsys.readouterr().out == printed
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
