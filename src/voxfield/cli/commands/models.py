@@ -40,10 +40,14 @@ def command(
     else:
         for card in chosen:
             print(
-                f"{card.name:24} {card.task:10} {card.interface.sample_rate_hz:6} Hz {_latency(card):>12} "
+                f"{card.name:24} {card.task:10} {_rate(card):>9} {_latency(card):>12} "
                 f"{card.parameters / 1000:8,.0f} k parameters {card.macs / 1e6:8,.0f} MMAC"
                 f"{'/s' if card.interface.sample_rate_hz else '  '}  {visible(card.summary)}"
             )
+
+
+def _rate(card: "Card") -> str:
+    return f"{card.interface.sample_rate_hz} Hz" if card.interface.sample_rate_hz else "no rate"
 
 
 def _latency(card: "Card") -> str:
