@@ -25,9 +25,12 @@ SMALL = [
 ]  # fmt: skip
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
 DRAWN = """
-import os, sys
+import atexit, os, sys, time
+from pathlib import Path
 from voxfield.cli import main
+from voxfield.train import checkpoint
 from voxfield.train.data.voices import VoiceMixer
+from voxfield.train.state import RunState
 
 def mix(mixer, epoch, index, original=VoiceMixer.mix):
     if mixer.seed == 0:
@@ -35,7 +38,16 @@ def mix(mixer, epoch, index, original=VoiceMixer.mix):
             file.write(f"{epoch} {index}\\n")
     return original(mixer, epoch, index)
 
-VoiceMixer.mix = mix
+def save(state, path, original=RunState.save):
+    time.sleep(0.5)
+    original(state, path)
+
+def leave():
+    step = checkpoint.load(Path(os.environ["DRAWN"][:-1]) / "checkpoint.safetensors")[1]["step"]
+    Path(os.environ["DRAWN"] + os.environ["RANK"] + ".left").write_text(str(step))
+
+VoiceMixer.mix, RunState.save = mix, save
+atexit.register(leave)
 sys.exit(main())
 """
 
@@ -88,6 +100,7 @@ def test_one_process_then_two_then_one_train_as_one(sounds, tmp_path, monkeypatc
 
     shares = [(tmp_path / f"more.{rank}").read_text().splitlines() for rank in range(2)]
     assert [len(drawn), *map(len, shares)] == [16, 4, 4]
+    assert [(tmp_path / f"more.{rank}.left").read_text() for rank in range(2)] == ["4", "4"]  # none before it was saved
     assert sorted(drawn + shares[0] + shares[1]) == sorted(of_one) and len(set(of_one)) == 24
 
     paths = [tmp_path / name / "checkpoint.safetensors" for name in ("one", "more")]

@@ -105,6 +105,7 @@ def train(
             log.close()
         if processes.first:
             state.save(path)
+        processes.wait()  # torchrun stops all when one that has left did not end well
         if asked_to_stop:
             raise KeyboardInterrupt
     return path

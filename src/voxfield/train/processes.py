@@ -56,6 +56,11 @@ class Processes:
             tensor.copy_(mean.reshape(tensor.shape))
         return bool(flat[-1] > 0)
 
+    def wait(self) -> None:
+        """Until all processes have come as far."""
+        if self.count > 1:
+            dist.barrier()
+
     def mean(self, values: Tensor) -> Tensor:
         """The mean of a tensor over the processes; all of them must ask for it."""
         if self.count > 1:
