@@ -45,7 +45,7 @@ class EnhanceOptions:
         check_loudness(self.loudness)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Enhanced:
     """An enhanced recording.
 

@@ -63,7 +63,12 @@ class EnhancementScoring:
         names = list(summary["noisy"] | summary["enhanced"])
         parts = [(f"{part['from_db']:g} to {part['to_db']:g} dB", part) for part in summary["by_snr"]]
         cells = [
-            [label, str(part["recordings"]), side, *(f"{part[side][name]:.3f}" if name in part[side] else "-" for name in names)]
+            [
+                label,
+                str(part["recordings"]),
+                side,
+                *(f"{part[side][name]:.3f}" if name in part[side] else "-" for name in names),
+            ]
             for label, part in [*parts, ("all", summary)]
             for side in SIDES
         ]

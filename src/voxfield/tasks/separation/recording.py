@@ -27,7 +27,7 @@ NOISE = ("drop", "keep")
 _ALONE = "with one voice there is nothing to separate, so the recording itself was given out"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Separated:
     """The voices of a recording.
 
@@ -257,8 +257,8 @@ def notes_of(
         notes.append(f"only {found} of {outputs} outputs seems to be a voice ({sure}); --speakers auto looks closer")
     if separator.cancelled:
         notes.append(
-            "the channels cancel one another, so their mean, which is separated, holds next to nothing; one of them has "
-            "the opposite polarity: turn it over first"
+            "the channels cancel one another, so their mean, which is separated, holds next to nothing: turn the one "
+            "of opposite polarity over first"
         )
     if separator.doubtful:
         notes.append(

@@ -29,7 +29,7 @@ GOOD_RATE_HZ = 8000
 LEAST_S = 0.5  # of a recording in which a voice may be heard
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embedded:
     """A recording as a vector.
 

@@ -31,7 +31,7 @@ DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
 _PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rebuilt:
     """A recording made of tokens.
 
