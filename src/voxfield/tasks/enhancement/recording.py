@@ -47,7 +47,7 @@ class EnhanceOptions:
         check_warm_up(self.warm_up_s)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Enhanced:
     """An enhanced recording.
 
