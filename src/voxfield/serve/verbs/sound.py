@@ -84,7 +84,7 @@ SEPARATE = Verb(
     _separate,
     {
         **_WORK,
-        "model": "conv-tasnet-small.v3",
+        "model": "conv-tasnet-small.v4",
         "speakers": 2,
         "confidence": 0.98,
         "levels_db": [0.0, -3.1],
