@@ -85,6 +85,17 @@ def plan(inputs: Sequence[Input], out: str | None, task: str, format: str = "") 
     return [Job(item.path, output, item.problem) for item, output in zip(inputs, outputs, strict=True)]
 
 
+def check_format(out: str | None, format: str) -> None:
+    """Return when `-o` names no file of another format than `--format`.
+
+    Raises:
+        InputError: it does.
+    """
+    suffix = Path(out or "").suffix.lower()
+    if format and suffix in (*SOUND_FILES, *CONTAINERS) and suffix != f".{format.lower().lstrip('.')}":
+        raise InputError(f"-o {out} and --format {format} contradict one another; leave one out")
+
+
 def _expand(
     word: str, task: str, results: Path | None, lists: tuple[Path, ...], suffixes: Collection[str]
 ) -> Iterator[Input]:
@@ -170,8 +181,6 @@ def _output(item: Input, out: str | None, task: str, suffix: str, *, alone: bool
     target = Path(out).expanduser()
     is_folder = out.endswith(("/", "\\")) or (exists(target) and target.is_dir())
     if alone and target.suffix != "" and not is_folder and len(relative.parts) == 1:
-        if suffix not in ("", target.suffix.lower()):
-            raise InputError(f"-o {out} and --format {suffix[1:]} contradict one another; leave one out")
         return target
     if target.suffix.lower() in (*SOUND_FILES, *CONTAINERS, suffix or ".wav") and not is_folder:
         raise InputError(f"-o {out} names one file, but there are several inputs; name a folder, or end it with /")

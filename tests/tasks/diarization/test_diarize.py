@@ -321,6 +321,9 @@ def test_diarize_command_reads_pipes_and_refuses_what_cannot_be(recordings, mode
         assert said in capsys.readouterr().err
     truncated = recordings / "truncated.wav"
     truncated.write_bytes(Path(talk).read_bytes()[:200_000])
+    assert run(["diarize", talk, "--model", str(model), "-o", str(truncated.with_suffix(".txt"))]) == 0
+    assert truncated.with_suffix(".txt").read_text().startswith("SPEAKER ")
+    capsys.readouterr()
     assert run(["diarize", str(truncated), "--model", str(model), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["duration_s"] == pytest.approx(6.2, abs=0.1)
 

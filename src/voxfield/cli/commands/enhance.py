@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxfield.cli.choices import Choices, check
-from voxfield.cli.inputs import PIPE, Job, expand, plan
+from voxfield.cli.inputs import PIPE, Job, check_format, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
@@ -112,6 +112,7 @@ def command(
     from voxfield.tasks.noises.kinds import NoiseKinds
 
     wanted = OutputFormat(format, bitrate, rate)
+    check_format(out, format)
     planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
     check(choices, [job.input for job in planned], [job.output for job in planned])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxfield.cli.choices import Choices, check
-from voxfield.cli.inputs import PIPE, Job, expand, plan
+from voxfield.cli.inputs import PIPE, Job, check_format, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import (
@@ -90,6 +90,7 @@ def command(
     check_raw_output(raw_output, speakers)
     format = format or ("wav" if raw_output else "")
     wanted = OutputFormat(format, bitrate, rate, exact=raw_output)
+    check_format(out, format)
     planned = _planned(inputs, out, format)
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
     check(choices, [job.input for job in planned], [job.output for job in planned])
