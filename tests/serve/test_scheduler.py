@@ -121,12 +121,12 @@ def test_what_is_no_whole_hop_waits_unless_a_recording_ends_with_it(rounds):
     for seconds, begun, left_samples in ((0.01, False, 160), (0.01, True, 64), (0.005, False, 144)):
         one.push(encode(noise(seconds=seconds)[:, : int(16000 * seconds)], "f32le"))
         rounds.notify(one)
-        assert rounds._round() == begun and one.queued_s == left_samples / 16000
+        assert rounds._round() == begun and len(one._waiting) == 4 * left_samples and one.queued_s == 0
     one.push_control(STOP)
     rounds.notify(one)
     while rounds._round():
         pass
-    assert one.queued_s == 0 and one.given_samples == one.fed_samples == 400
+    assert not one._waiting and one.given_samples == one.fed_samples == 400
 
 
 def test_the_event_loop_rests_while_a_round_runs_and_no_longer(rounds, monkeypatch):

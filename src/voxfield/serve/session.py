@@ -174,8 +174,9 @@ class Session:
 
     @property
     def queued_s(self) -> float:
-        """Sound that waits to be worked on."""
-        return len(self._waiting) / self._frame_bytes / self._start.rate
+        """Sound that waits to be worked on, in whole hops."""
+        there = len(self._waiting) // self._frame_bytes
+        return (there - there % self._whole_samples) / self._start.rate
 
     def _is_full(self) -> bool:
         """Whether more is ready than may be."""
