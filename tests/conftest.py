@@ -10,11 +10,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: threads that wa
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper, numpy_helper
 
 from voxfield.cards import METADATA_KEY, WHOLE_INPUT, Card, example_card, features_to_embedding, samples
 
 MakeModel = Callable[..., Path]
+# a machine may be busy, and the fixtures here give what keeps no state
+despite = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("busy", deadline=None, suppress_health_check=despite)
+settings.load_profile("busy")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 
 

@@ -11,7 +11,7 @@ from voxfield.errors import InputError
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(RATES), st.sampled_from(RATES), st.integers(1, 30_000), st.integers(0, 2**32 - 1))
 def test_there_and_back_is_never_shorter(source_hz, target_hz, count, seed):
     rng = np.random.default_rng(seed)

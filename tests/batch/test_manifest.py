@@ -111,9 +111,18 @@ def test_a_segment_is_that_part_of_the_recording(suffix, tmp_path, speech):
     assert np.array_equal(np.concatenate(blocks, axis=1), whole[:, 12_000:20_000])
     with Segment(open_source(tmp_path / f"a{suffix}"), 2.0, 9.0) as part:
         assert sum(block.shape[1] for block in part.blocks()) == 8000
-        assert "holds 0.500 s of the 9.000 s" in part.notes()[0]
+        assert "0.500 s could be read of the 9.000 s" in part.notes()[0]
     with pytest.raises(AudioError, match=r"ends before 2\.5 s"):
         Segment(open_source(tmp_path / f"a{suffix}"), 2.5, None)
+
+
+def test_a_segment_without_an_end_says_where_the_recording_is_cut_short(tmp_path, speech):
+    sf.write(tmp_path / "a.flac", speech(1, 40_000).T, 16000)
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    with Segment(open_source(tmp_path / "a.flac"), 0.25, None) as part:
+        assert sum(block.shape[1] for block in part.blocks()) < 36_000
+        assert "could be read of the 2.250 s that were asked for from 0.25 s on" in part.notes()[0]
 
 
 def test_a_million_rows_take_the_memory_of_one(tmp_path):

@@ -112,7 +112,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data(), VALUES)
 def test_any_value_in_any_place_gives_a_card_or_a_card_error(data, value):
     whole = {"root": json.loads(FULL.to_json())}

@@ -238,7 +238,7 @@ def test_bytes_that_are_no_onnx_file(content):
         open_session(content, "x.onnx")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_mutated_files_never_crash_the_inspection(data):
     content = bytearray(endless_loop().SerializeToString())
@@ -247,7 +247,7 @@ def test_mutated_files_never_crash_the_inspection(data):
     objection(bytes(content[: data.draw(st.integers(0, len(content)))]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_what_protobuf_reads_as_a_loop_is_seen(data):
     """However a loop is mutated: where the real parser still finds a subgraph, so does the inspection."""

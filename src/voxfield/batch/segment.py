@@ -27,10 +27,11 @@ class Segment(Source):
     def notes(self) -> list[str]:
         """What the user should know about what was read so far."""
         found = super().notes()
-        if self._wanted is not None and self.read_samples < self._wanted:
+        due = self.count_samples if self._wanted is None else self._wanted
+        if due is not None and self.read_samples < due:
             found.append(
-                f"the recording holds {self.read_samples / self.rate_hz:.3f} s of the "
-                f"{self._wanted / self.rate_hz:.3f} s that were asked for from {self._offset_s:g} s on"
+                f"{self.read_samples / self.rate_hz:.3f} s could be read of the {due / self.rate_hz:.3f} s that were "
+                f"asked for from {self._offset_s:g} s on"
             )
         return found
 

@@ -155,13 +155,13 @@ def test_a_sample_depends_on_its_seed_and_number_alone(files):
     assert np.isfinite(made[0].samples).all() and made[0].samples.any()
 
 
-def test_the_command_writes_sounds_tokens_and_images(files, tmp_path, capsys, monkeypatch):
+def test_the_command_writes_sounds_tokens_and_images(files, tmp_path, capsysbinary, monkeypatch):
     def options(kind):
         return [word for key, path in files[kind].items() for word in (f"--{key}", str(path))]
 
     sound, out = options("sound"), str(tmp_path / "a.wav")
     assert run(["sample", "-o", out, "--seconds", "0.5", "--count", "2", "--json", "-q", *sound]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
     assert [line["output"] for line in lines] == [str(tmp_path / f"a_{n}.wav") for n in (1, 2)]
     assert [sf.info(line["output"]).frames for line in lines] == [8000, 8000]
     assert run(["sample", "-o", str(tmp_path / "a.npz"), "--seconds", "0.5", *sound]) == 0
@@ -169,6 +169,13 @@ def test_the_command_writes_sounds_tokens_and_images(files, tmp_path, capsys, mo
     pair = [str(tmp_path / "a.npz"), "-o", str(tmp_path / "b.wav"), "--model", str(files["sound"]["decoder"])]
     assert run(["detokenize", *pair]) == 0
     assert np.array_equal(sf.read(tmp_path / "b.wav")[0], sf.read(lines[0]["output"])[0])
+    capsysbinary.readouterr()
+    assert run(["detokenize", pair[0], "-o", "-", *pair[-2:]]) == 0
+    assert capsysbinary.readouterr().out == (tmp_path / "b.wav").read_bytes()
+    assert run(["sample", "-o", "-", "--seconds", "0.5", "-q", *sound]) == 0
+    assert capsysbinary.readouterr() == ((tmp_path / "b.wav").read_bytes(), b"")
+    for words in (["-o", "-", "--json"], ["-o", "-", "--count", "2"]):
+        assert run(["sample", *words, *sound]) == 2
     assert run(["sample", "-o", str(tmp_path / "a.npz"), *sound]) == 1  # it exists
     assert run(["sample", "-o", str(tmp_path / "a.png"), *options("image")]) == 0
     monkeypatch.setattr("voxfield.tasks.tokens.sampling.sample_map", None)  # what does not fit is said before the draw

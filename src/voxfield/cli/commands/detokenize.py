@@ -8,12 +8,14 @@ import typer
 
 from voxfield.cli.jobs import say
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
-from voxfield.files import refuse_existing
+from voxfield.cli.rebuilt import check_place, write
 
 
 def command(
     tokens: Annotated[Path, typer.Argument(help="File that `voxfield tokenize` wrote.", metavar="TOKENS.npz")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Sound file or .png to write.", metavar="OUT")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Sound file or .png to write, or - for standard output.", metavar="OUT")
+    ],
     model: Annotated[
         str | None, typer.Option(help="The decoder: name or .onnx file; that of the tokens' model if left out.")
     ] = None,
@@ -37,21 +39,13 @@ def command(
 
       voxfield detokenize photo.npz -o photo_rebuilt.png
     """
-    from voxfield.audio import NOT_STORED, save, target_for
-    from voxfield.images import picture
-    from voxfield.tasks.tokens.image import image_of
-    from voxfield.tasks.tokens.recording import detokenize
     from voxfield.tasks.tokens.token_file import load_tokens
 
-    refuse_existing(out, overwrite)
     loaded = load_tokens(tokens)
-    if out.suffix.lower() == ".png":
-        picture.write(out, image_of(loaded, model=model, threads=threads), overwrite=overwrite)
-        notes = ["lost: what the codes do not say"]
-    else:
-        target_for(out, NOT_STORED, loaded.rate_hz, 1)  # a name that cannot be written is said before the work
-        made = detokenize(loaded, model=model, phase=phase, iterations=iterations, threads=threads)
-        notes = [*made.notes, *save(out, made.samples, made.sample_rate_hz, overwrite=overwrite)]
+    check_place(out, loaded.kind, loaded.rate_hz, overwrite=overwrite, as_json=as_json)
+    options = {"phase": phase, "iterations": iterations} if loaded.kind == "sound" else {}
+    lost, written = write(out, loaded, model=model, threads=threads, overwrite=overwrite, **options)
+    notes = [*lost, *written]
     if as_json:
         print(json.dumps({"input": str(tokens), "output": str(out), "status": "done", "notes": notes}))
     if not quiet:

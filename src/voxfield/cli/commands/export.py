@@ -31,7 +31,9 @@ def command(
         raise InputError(f"{out} exists; add --overwrite to replace it")
     scores = None if measured is None else _scores(measured)
     from voxfield.export import export_checkpoint
+    from voxfield.export.convert.conversion import check_name
 
+    check_name(name)
     print(export_checkpoint(checkpoint, out, name, scores, half=half).to_toml())
 
 

@@ -6,14 +6,19 @@ from typing import Annotated
 
 import typer
 
+from voxfield.cli.inputs import PIPE
 from voxfield.cli.jobs import say
 from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
-from voxfield.files import refuse_existing
+from voxfield.cli.rebuilt import check_place, write
+from voxfield.errors import InputError
 
 
 def command(
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Sound file, .png, or .npz for the tokens.", metavar="OUT")
+        Path,
+        typer.Option(
+            "--out", "-o", help="Sound file, .png, .npz for the tokens, or - for standard output.", metavar="OUT"
+        ),
     ] = Path("sample.wav"),
     seconds: Annotated[float, typer.Option(help="Duration of a sound.", metavar="S")] = 4.0,
     count: Annotated[int, typer.Option(help="How many; they are called OUT_1, OUT_2, ...", metavar="N")] = 1,
@@ -41,38 +46,34 @@ def command(
 
       voxfield sample -o noise.wav --count 3 --seconds 10 --temperature 0.9 --seed 7
     """
-    from voxfield.audio import NOT_STORED, save, target_for
-    from voxfield.images import picture
-    from voxfield.tasks.tokens.image import image_of
-    from voxfield.tasks.tokens.recording import check_iterations, detokenize
+    from voxfield.tasks.tokens.recording import check_iterations
     from voxfield.tasks.tokens.sampling import sample_tokens
-    from voxfield.tasks.tokens.token_file import refuse_kind, save_tokens
+    from voxfield.tasks.tokens.token_file import check_tokens_file, save_tokens
     from voxfield.tasks.work import engine_for
 
+    if out == PIPE and count != 1:
+        raise InputError(f"standard output takes one sound, not {count}; name a file with -o")
     paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
-    for path in paths:
-        refuse_existing(path, overwrite)
     check_iterations(iterations)  # what cannot be used is said before anything is drawn
     coder = engine_for(tokenizer, "tokenize", threads=threads)
-    kind = "image" if coder.card.interface.input.kind == "image" else "sound"
-    if out.suffix.lower() == ".png":
-        refuse_kind(kind, "image")
-    elif out.suffix.lower() != ".npz":
-        refuse_kind(kind, "sound")
-        target_for(out, NOT_STORED, 16000, 1)
+    face, as_tokens = coder.card.interface, out.suffix.lower() == ".npz"
+    for path in paths:
+        if as_tokens:
+            check_tokens_file(path, overwrite=overwrite)
+        else:
+            kind = "image" if face.input.kind == "image" else "sound"
+            check_place(path, kind, face.sample_rate_hz, overwrite=overwrite, as_json=as_json)
     drawn = sample_tokens(
         seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
         tokenizer=coder, threads=threads,
     )  # fmt: skip
+    options = {"iterations": iterations} if out.suffix.lower() != ".png" else {}
     for path, tokens in zip(paths, drawn, strict=True):
         notes: list[str] = []
-        if path.suffix.lower() == ".npz":
+        if as_tokens:
             save_tokens(path, tokens, overwrite=overwrite)
-        elif path.suffix.lower() == ".png":
-            picture.write(path, image_of(tokens, model=decoder, threads=threads), overwrite=overwrite)
         else:
-            made = detokenize(tokens, model=decoder, iterations=iterations, threads=threads)
-            notes += save(path, made.samples, made.sample_rate_hz, overwrite=overwrite)
+            _, notes = write(path, tokens, model=decoder, threads=threads, overwrite=overwrite, **options)
         if as_json:
             print(json.dumps({"output": str(path), "status": "done", "bits": tokens.bits, "notes": notes}))
         if not quiet:

@@ -63,7 +63,7 @@ def convert_checkpoint(
     if program not in PROGRAMS:
         raise InputError(f"--from {program} is not known; choose one of {', '.join(PROGRAMS)}")
     if name:
-        _check_name(name)
+        check_name(name)
     content = read(checkpoint)
     seen = looks_like(content.tensors)
     if seen != program:
@@ -145,7 +145,12 @@ def write(net: nn.Module, about: Mapping[str, Any], out: Path, onnx: bool) -> tu
     return tuple(out / name for name in names)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Return when a card can have this name.
+
+    Raises:
+        InputError: it cannot.
+    """
     try:
         example_card(name=name)
     except CardError as error:

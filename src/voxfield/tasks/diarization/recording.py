@@ -210,7 +210,7 @@ def diarize_source(
     names = _names(vectors, book, threshold)
     notes = [*source.notes(), *_notes(windows, len(order), count, loudest)]
     done = Diarized(
-        tuple(Turn(start, min(end, duration_s), names[one]) for start, end, one in turns),
+        tuple(Turn(round(start, 3), round(min(end, duration_s), 3), names[one]) for start, end, one in turns),
         {names[one]: vectors[one] for one in order},
         duration_s,
         engine.card.name,
