@@ -14,8 +14,9 @@ FED = np.linspace(-0.5, 0.5, 24_000, dtype=np.float32)[None]
 
 
 def work(session):
-    while (turns := session.begin()) is not None:
-        session.finish(run(turns))
+    while (data := session.take()) is not None:
+        made = run(session.begin(decode(data, *session.taken)))
+        session.finish(encode(made.reshape(session.given[1], -1), session.given[0]))
 
 
 @pytest.mark.parametrize("worked_after", [(5, 30), (1, 2, 3, 20, 28), (29,), (8, 9, 10, 11, 12, 30)])
@@ -64,4 +65,4 @@ def test_voices_that_nobody_takes_are_dropped_in_step():
 def test_an_empty_frame_is_no_work():
     session = Session(Start(type="start", rate=16000, format="f32le"), load_engine("crn-tiny"), Limits())
     session.push(b"")
-    assert session.begin() is None and session.counts()["fed_samples"] == 0
+    assert session.take() is None and session.counts()["fed_samples"] == 0

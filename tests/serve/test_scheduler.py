@@ -1,5 +1,7 @@
 """Turns are fair: each live session one a round, files in turn beside them, and steps are shared."""
 
+import time
+
 import numpy as np
 import pytest
 from service import MODEL, noise
@@ -15,10 +17,16 @@ from voxfield.serve.settings import Limits
 
 
 class Loop:
-    """An event loop that does at once what it is asked to do soon."""
+    """An event loop that does at once what another thread asks for, and notes what its own does."""
+
+    def __init__(self):
+        self.soon = []
 
     def call_soon_threadsafe(self, work, *given):
         work(*given)
+
+    def call_soon(self, work):
+        self.soon.append(work)
 
 
 @pytest.fixture
@@ -105,3 +113,34 @@ def test_more_turns_than_a_step_takes_are_shared_out_evenly(rounds, monkeypatch)
         rounds.notify(one)
     rounds._round()
     assert taken == [17, 17]
+
+
+def test_what_is_no_whole_hop_waits_unless_a_recording_ends_with_it(rounds):
+    one = session("live")
+    rounds.add(one)
+    for seconds, begun, left_samples in ((0.01, False, 160), (0.01, True, 64), (0.005, False, 144)):
+        one.push(encode(noise(seconds=seconds)[:, : int(16000 * seconds)], "f32le"))
+        rounds.notify(one)
+        assert rounds._round() == begun and len(one._waiting) == 4 * left_samples and one.queued_s == 0
+    one.push_control(STOP)
+    rounds.notify(one)
+    while rounds._round():
+        pass
+    assert not one._waiting and one.given_samples == one.fed_samples == 400
+
+
+def test_the_event_loop_rests_while_a_round_runs_and_no_longer(rounds, monkeypatch):
+    one = session("live")
+    rounds.notify(one)
+    assert not rounds._loop.soon
+    rounds._between.clear()
+    rounds.notify(one)
+    rounds.notify(one)
+    assert rounds._loop.soon == [rounds._rest]
+    began_s = time.perf_counter()
+    rounds._rest()
+    assert time.perf_counter() - began_s > 0.9 * module._REST_S
+    monkeypatch.setattr(module, "_REST_S", 60.0)
+    rounds._between.set()
+    rounds._rest()
+    assert time.perf_counter() - began_s < 30

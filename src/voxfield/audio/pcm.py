@@ -1,5 +1,8 @@
 """Samples as bytes and back: the integer and float encodings of raw PCM, exact in both directions."""
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +20,7 @@ SUBTYPES = {  # what libsndfile calls them
 }
 
 
-def decode(data: bytes, encoding: str, channels: int) -> Array:
+def decode(data: bytes | bytearray, encoding: str, channels: int) -> Array:
     """Samples (C, N) float32, full scale 1, of interleaved frames.
 
     >>> decode(bytes([0, 64, 0, 192]), "s16le", 2).tolist()
@@ -51,6 +54,28 @@ def encode(samples: Array, encoding: str) -> bytes:
         bits = 8 * ENCODINGS[encoding]
         return quantise(frames, bits).astype(f"<i{bits // 8}").tobytes()
     return frames.astype(f"<f{ENCODINGS[encoding]}").tobytes()
+
+
+def decode_all(parts: Sequence[bytes | bytearray], encoding: str, channels: int) -> list[Array]:
+    """Each part decoded, all at once: for many short parts of the same encoding and as many channels.
+
+    >>> [samples.tolist() for samples in decode_all([bytes([0, 64]), bytes([0, 192, 0, 0])], "s16le", 1)]
+    [[[0.5]], [[-0.5, 0.0]]]
+    """
+    whole = decode(b"".join(parts), encoding, channels)
+    ends = accumulate((len(part) // (channels * ENCODINGS[encoding]) for part in parts), initial=0)
+    return [whole[:, start:end] for start, end in pairwise(ends)]
+
+
+def encode_all(parts: Sequence[Array], encoding: str) -> list[bytes]:
+    """Each part (C, N) encoded, all at once.
+
+    >>> encode_all([np.float32([[0.5]]), np.float32([[-0.5, 0.0]])], "s16le")
+    [b'\\x00@', b'\\x00\\xc0\\x00\\x00']
+    """
+    whole = encode(np.concatenate(parts, axis=1), encoding)
+    ends = accumulate((part.size * ENCODINGS[encoding] for part in parts), initial=0)
+    return [whole[start:end] for start, end in pairwise(ends)]
 
 
 def quantise(samples: Array, bits: int) -> npt.NDArray[np.int32]:

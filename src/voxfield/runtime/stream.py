@@ -50,7 +50,7 @@ class Stream:
             )
         self._channels = channels
         self._face, self._sources = face, face.sources
-        self._block_samples = max_block_hops * face.hop_samples
+        self._most_hops = max_block_hops
         in_step = face.lookahead_samples == face.window_samples - face.hop_samples  # frame for frame
         linked = linked and channels > 1 and face.input.kind == "spectrum" and in_step and face.sources == 1
         engine = Linked(engine, channels) if linked else engine
@@ -94,15 +94,14 @@ class Stream:
             InputError: wrong number of channels, no finite numbers, or a stream that was flushed.
             CardError: the model gave something that is not a number.
         """
-        block = self._taken(samples)
-        if block.shape[1] == self._face.hop_samples and not self._pending.shape[1] and len(self._lanes) == 1:
-            return self._given(self._checked(block, self._stepper.step(self._lanes[0], block)))  # as live audio comes
-        turns = self._turns(block)
-        return self._joined(turns, [self._stepper.step(turn.lane, turn.block) for turn in turns])
+        return run(self.feeding(samples))
 
     def feeding(self, samples: Array) -> Turns:
         """`feed` in turns, for who takes those of many streams together."""
-        return (yield from self._taking(self._turns(self._taken(samples))))
+        block = self._taken(samples)
+        if self._is_one_step(block):
+            return self._given(self._checked(block, (yield Turn(self._stepper, self._lanes[0], block))))
+        return (yield from self._taking(self._turns(block)))
 
     def flush(self) -> Array:
         """The rest, in the shape that `feed` gave: afterwards as many samples have come out as went in. The stream ends
@@ -127,12 +126,17 @@ class Stream:
         if self._flushed:
             raise InputError("this stream was flushed; make a new Stream for the next recording")
         block = block_of(samples, self._channels)
-        self._bare = np.ndim(samples) == 1
+        self._bare = samples is not block and np.ndim(samples) == 1
         if not all_finite(block):
             at = self._fed_samples + int(np.argmin(np.isfinite(block).all(axis=0)))
             raise InputError(f"sample {at} is not a finite number; replace NaN and infinity before feeding")
         self._fed_samples += block.shape[1]
         return block
+
+    def _is_one_step(self, block: Array) -> bool:
+        """Whether (C, N) makes one turn and nothing waits before or after it, as live audio comes."""
+        hops, rest = divmod(block.shape[1], self._face.hop_samples)
+        return len(self._lanes) == 1 and not rest and not self._pending.shape[1] and 0 < hops <= self._most_hops
 
     def _turns(self, samples: Array) -> list[Turn]:
         """The whole hops of what waited and of (C, N), block by block and lane by lane in each; the rest waits."""
@@ -140,14 +144,14 @@ class Stream:
         whole = ready.shape[1] // self._face.hop_samples * self._face.hop_samples
         if whole < ready.shape[1] or self._pending.shape[1]:
             self._pending = ready[:, whole:].copy()
-        width = self._channels // len(self._lanes)
+        width, step = self._channels // len(self._lanes), self._most_hops * self._face.hop_samples
         return [
             Turn(
                 self._stepper,
                 lane,
-                ready[at * width : (at + 1) * width, start : min(start + self._block_samples, whole)],
+                ready[at * width : (at + 1) * width, start : min(start + step, whole)],
             )
-            for start in range(0, whole, self._block_samples)
+            for start in range(0, whole, step)
             for at, lane in enumerate(self._lanes)
         ]
 

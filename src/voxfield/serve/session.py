@@ -5,10 +5,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-import numpy as np
-
-from voxfield.audio import without_faults
-from voxfield.audio.pcm import ENCODINGS, decode, encode
+from voxfield.audio.pcm import ENCODINGS
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import Turns
 from voxfield.serve.protocol import Start
@@ -34,6 +31,7 @@ class Session:
 
     Attributes:
         live: whether sound may be dropped.
+        taken, given: the encoding of what comes in and of what goes out, and the channels of each.
         has_some: whether something is ready to be sent.
         has_room: whether more may be pushed.
         on_change: is called in the event loop when either may have become true.
@@ -46,14 +44,16 @@ class Session:
         face = engine.card.interface
         hop_samples = -(-face.hop_samples * start.rate // face.sample_rate_hz)
         self.live = start.mode == "live"
+        self.taken, self.given = (start.format, start.channels), (start.format, start.channels * face.sources)
         self._frame_bytes = start.channels * ENCODINGS[start.format]  # one sample of all channels
         self._given_bytes = self._frame_bytes * face.sources  # the same of what comes out
-        self._piece_bytes = (_LIVE_HOPS if self.live else _FILE_HOPS) * hop_samples * self._frame_bytes
+        self._piece_samples = (_LIVE_HOPS if self.live else _FILE_HOPS) * hop_samples
+        self._whole_samples = hop_samples if start.rate == face.sample_rate_hz else 1  # less would only wait elsewhere
         self._most_bytes = max(self._frame_bytes, int(limits.queue_s * start.rate) * self._frame_bytes)
         self._longest_samples = int(limits.duration_s * start.rate)
         self._lock = Lock()
-        self._waiting: deque[bytes | memoryview | str] = deque()
-        self._waiting_bytes = 0
+        self._waiting = bytearray()
+        self._controls: deque[tuple[int, str]] = deque()  # behind which sample of what was fed
         self._ready: deque[bytes | dict[str, Any]] = deque()
         self._ready_bytes = 0
         self._taken_samples = self._passed_samples = 0  # of what was fed: gone from waiting, gone from ready
@@ -87,24 +87,23 @@ class Session:
                 raise RefusedError(
                     413, "too_long", f"{self._longest_samples / self._start.rate:g} s are all a session may last"
                 )
-            self._waiting.append(data)
-            self._waiting_bytes += len(data)
-            if self.live and self._waiting_bytes > self._most_bytes:
+            self._waiting += data
+            if self.live and len(self._waiting) > self._most_bytes:
                 self._drop_waiting()
 
     def push_control(self, kind: str) -> None:
         """Append the end of a recording. In the event loop."""
         with self._lock:
-            self._waiting.append(kind)
+            self._controls.append((self.fed_samples, kind))
 
     def pop(self) -> list[bytes | dict[str, Any]]:
         """What is ready to be sent, sound in few pieces. In the event loop."""
         with self._lock:
             ready, self._ready = self._ready, deque()
-            self._ready_bytes = 0
             said: list[bytes | dict[str, Any]] = [*self._drops]
             self._drops.clear()
-            self._pass(sum(len(item) for item in ready if isinstance(item, bytes)) // self._given_bytes)
+            self._pass(self._ready_bytes // self._given_bytes)
+            self._ready_bytes = 0
         parts: list[bytes] = []
         for item in ready:
             if isinstance(item, bytes):
@@ -117,38 +116,46 @@ class Session:
     @property
     def has_room(self) -> bool:
         """Whether no more waits to be worked on than may."""
-        return self._waiting_bytes <= self._most_bytes
+        return len(self._waiting) <= self._most_bytes
 
     @property
     def has_work(self) -> bool:
-        """Whether anything waits to be worked on."""
-        return bool(self._waiting)
+        """Whether enough waits to be worked on."""
+        return bool(self._controls or self._next_samples())
 
     @property
     def has_some(self) -> bool:
         """Whether there is something to say."""
         return bool(self._ready or self._drops)
 
-    def begin(self) -> Turns | None:
-        """The network's next turns for this session, or None where there is nothing to do. In the thread."""
-        with self._lock:
-            if self.error is not None or not self._waiting or (not self.live and self._is_full()):
-                return None
-            data = self._piece()
-            self._ending = "" if data else str(self._waiting.popleft())
-        if self._ending:
-            return self._work.flushing()
-        samples = decode(data, self._start.format, self._start.channels)
-        return self._work.feeding(without_faults(samples) if self._start.format == "f32le" else samples)
+    def take(self) -> bytearray | None:
+        """The oldest sound, as much as one turn takes; none of it where a recording ends. In the thread.
 
-    def finish(self, made: Array) -> None:
-        """Take what the turns gave, (C, N) or (S, C, N). In the thread."""
-        made = np.concatenate(made) if made.ndim == 3 else made
-        data = encode(made, self._start.format)
+        Returns:
+            None where there is nothing to do.
+        """
+        with self._lock:
+            if self.error is not None or (not self.live and self._is_full()):
+                return None
+            count = self._next_samples()
+            if not count and not self._controls:
+                return None
+            self._ending = "" if count else self._controls.popleft()[1]
+            data = self._waiting[: count * self._frame_bytes]
+            del self._waiting[: len(data)]
+            self._taken_samples += count
+            return data
+
+    def begin(self, samples: Array) -> Turns:
+        """The network's next turns for this session, with what was taken, (C, N). In the thread."""
+        return self._work.flushing() if self._ending else self._work.feeding(samples)
+
+    def finish(self, data: bytes) -> None:
+        """Take what the turns gave. In the thread."""
         if self._ending:
             self._work = self._fresh()
         with self._lock:
-            self.given_samples += made.shape[1]
+            self.given_samples += len(data) // self._given_bytes
             if data:
                 self._ready.append(data)
                 self._ready_bytes += len(data)
@@ -167,8 +174,9 @@ class Session:
 
     @property
     def queued_s(self) -> float:
-        """Sound that waits to be worked on."""
-        return self._waiting_bytes / self._frame_bytes / self._start.rate
+        """Sound that waits to be worked on, in whole hops."""
+        there = len(self._waiting) // self._frame_bytes
+        return (there - there % self._whole_samples) / self._start.rate
 
     def _is_full(self) -> bool:
         """Whether more is ready than may be."""
@@ -182,40 +190,23 @@ class Session:
             self._engine, start.rate, start.channels, limit_db=start.limit_db, mix=start.mix, link=start.link
         )
 
-    def _piece(self) -> bytes:
-        """The oldest sound, so much of it as one turn takes; nothing where a control is next."""
-        parts, missing = [], self._piece_bytes
-        while missing > 0 and self._waiting and not isinstance(self._waiting[0], str):
-            part = memoryview(self._waiting.popleft())  # type: ignore[arg-type]
-            if len(part) > missing:
-                self._waiting.appendleft(part[missing:])
-                part = part[:missing]
-            parts.append(part)
-            missing -= len(part)
-        self._waiting_bytes -= self._piece_bytes - missing
-        self._taken_samples += (self._piece_bytes - missing) // self._frame_bytes
-        return b"".join(parts)
+    def _next_samples(self) -> int:
+        """How much sound the next turn takes: whole hops, and what is left where a recording ends."""
+        end = self._controls[0][0] if self._controls else self.fed_samples
+        there = end - self._taken_samples
+        if there >= self._piece_samples:
+            return self._piece_samples
+        return there if self._controls else there - there % self._whole_samples
 
     def _drop_waiting(self) -> None:
         """Bring what waits back to its bound; the end of a recording is never dropped."""
-        surplus = self._waiting_bytes - self._most_bytes
-        kept: list[str] = []
-        while surplus > 0:
-            part = self._waiting.popleft()
-            if isinstance(part, str):
-                kept.append(part)
-                continue
-            taken = min(len(part), -(-surplus // self._frame_bytes) * self._frame_bytes)
-            if taken < len(part):
-                self._waiting.appendleft(memoryview(part)[taken:])
-            surplus -= taken
-            count = taken // self._frame_bytes
-            self._drop(self._taken_samples, count)
-            self._holes.append((self._taken_samples, count))
-            self._taken_samples += count
-            self._pass(0)
-            self._waiting_bytes -= taken
-        self._waiting.extendleft(reversed(kept))
+        count = -(-(len(self._waiting) - self._most_bytes) // self._frame_bytes)
+        del self._waiting[: count * self._frame_bytes]
+        self._drop(self._taken_samples, count)
+        self._holes.append((self._taken_samples, count))
+        self._taken_samples += count
+        self._controls = deque((max(at, self._taken_samples), kind) for at, kind in self._controls)
+        self._pass(0)
 
     def _drop_ready(self) -> None:
         while self._is_full():
