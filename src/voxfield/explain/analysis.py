@@ -17,7 +17,7 @@ from .graph import Axis, Graph, Op, Shape, Size, product
 from .moves import Place
 from .phrases import EN
 from .report import AxisField, Cause, Figure, LayerReport, Phase, Report, Status, unavailable
-from .rules import RULES, fields_after, rule_for
+from .rules import IRREGULAR, RULES, fields_after, rule_for
 from .shapes import shape_text
 
 Source = tuple[str, Axis]
@@ -212,9 +212,12 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         if uneven:
             status, missing = Status.UNAVAILABLE, frozenset({op.name})
         else:
-            cause = Cause(op.name, op.kind, f"an irregular rearrangement of {axis.name}", False)
+            cause = Cause(op.name, op.kind, f"{IRREGULAR} {axis.name}", False)
             whole = (*whole, cause)
             reach = hull((reach, *(part.fixed(shape, cause).reach for part in beside)))
+    if whole and all(cause.why.startswith(IRREGULAR) for cause in whole):  # which is a bound, and no figure
+        status, missing, uneven = Status.UNAVAILABLE, frozenset(cause.operator for cause in whole), True
+        whole, reach, hop, phases, tail = (), None, None, (), None
     copies = reduce(or_, (part.copies for part in field.parts), Copies())
     return in_order(
         AxisField(

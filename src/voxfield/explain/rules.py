@@ -58,6 +58,7 @@ RULES: dict[str, Rule] = {
     "identity": Rule(joins.same_field),
     "constant": Rule(joins.no_field),
 }
+IRREGULAR = "an irregular rearrangement of"  # the axis: what follows may depend on any of it
 UNKNOWN = Rule(joins.unknown_field, counts.cannot_say, counts.cannot_say)
 
 
@@ -71,7 +72,7 @@ def fields_after(place: Place, fields: Sequence[Field]) -> list[Field]:
     try:
         return rule_for(place.op).field(place, fields)
     except TableTooLargeError:
-        cause = place.cause("an irregular rearrangement of", False)
+        cause = place.cause(IRREGULAR, False)
         shut = []
         for out in place.outs:
             parts = [

@@ -52,6 +52,8 @@ def add_layer(
     if found is None:
         net.note(f"{origin.where}: the layer {kind} is not known; its output was taken to have its input's shape.")
         return net.add("unknown", xs, origin, shape=call.shape)
+    if len(xs) > 1 and found.family not in OF_SEVERAL and not all(map(net.fixed, xs[1:])):
+        raise call.fail("it is given a state, or another tensor beside its input, which is not followed.")
     return found.family(call)
 
 
@@ -210,6 +212,8 @@ def spectrum(c: LayerCall) -> str:
     hop, last, y = usual if c.get("hop_length") is None else c.whole("hop_length"), c.rank - 1, c.x
     if min(hop, length, size - length + 1) < 1:
         raise c.fail(f"windows of {length} samples every {hop} in transforms of {size}.")
+    if not c.flag("onesided", True):
+        raise c.error("onesided", "True")
     if c.flag("center", True):
         mode = str(c.get("pad_mode", "reflect"))
         y = c.net.pad(y, c.origin.part("pad"), dims=[last], pairs=[(size // 2, size // 2)], mode=mode)
@@ -270,9 +274,10 @@ def recurrent(c: LayerCall, merge: str | None = None) -> str:
     check_width(layers, "layers", c.origin)
     sides = layers * (2 if both else 1)
     weights = None if features is None else recurrent_weights(cell, features, hidden, layers, 2 if both else 1)
-    y = c.add(
+    y = c.net.add(
         "rnn",
-        x=x,
+        [x, *c.xs[1:]],
+        c.origin,
         params=0 if weights is None else weights + GATES[cell] * hidden * biases * sides,
         weight_values=weights,
         dims=(dim,),
@@ -338,8 +343,20 @@ def attention(c: LayerCall) -> str:
     key, features = c.xs[2] if len(c.xs) > 2 else value, c.shape[-1]
     if c.rank != 3:
         raise c.fail(f"attention over {shape_text(c.shape)}; (batch, time, features).")
+    causal = c.flag("causal", False)
     if c.kind != "MultiHeadAttention":
-        return c.net.add("attention", [query, key, value], c.origin, shape=c.shape, dims=(1,), channel_dim=2)
+        scale = c.flag("use_scale", c.kind.startswith("Add")) * (c.shape[2] or 0 if c.kind.startswith("Add") else 1)
+        params = scale + (c.get("score_mode") == "concat")
+        return c.net.add(
+            "attention",
+            [query, key, value],
+            c.origin,
+            params=params,
+            shape=c.shape,
+            dims=(1,),
+            channel_dim=2,
+            causal=causal,
+        )
     if features is None:
         raise c.fail("its number of features is not known; give the shape with --input.")
     heads, size, bias = c.whole("num_heads"), c.whole("key_dim"), c.flag("use_bias", True)
@@ -349,7 +366,7 @@ def attention(c: LayerCall) -> str:
         for x, name, units in ((query, "query", size), (key, "key", size), (value, "value", wide))
     )
     shape = (*c.net.shape(q)[:2], heads * wide)
-    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, dims=(1,), channel_dim=2, heads=heads, causal=False)
+    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, dims=(1,), channel_dim=2, heads=heads, causal=causal)
     return c.net.linear(y, c.origin.part("output"), units=features, bias=bias)
 
 
@@ -574,6 +591,10 @@ def _table(rows: Sequence[tuple[str, str, Family]]) -> dict[str, LayerKind]:
     return {name: LayerKind(tuple(args.split()), family) for names, args, family in rows for name in _spelled(names)}
 
 
+WEIGHTED = frozenset(
+    (conv, depthwise, dense, recurrent, embedding, batch_norm, norm, prelu)
+)  # families with parameters
+OF_SEVERAL = frozenset((function_of, concatenate, attention))  # families that read more than one tensor
 LAYERS = {"keras": _table(_KERAS), "torch": _table(_TORCH)}
 WITHOUT_RULE = {
     "keras": frozenset(("Lambda", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense")),

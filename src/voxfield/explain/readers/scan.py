@@ -111,6 +111,8 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
         target = target[target.index("self.") :]
     operator = match[0][len(match[0].rstrip("=+-*")) :]
     body = expression(text, end, commas="," in target)
+    if body is not None and re.fullmatch(r"[\d.]+", body[1]):  # `16 kHz audio, hop_length=160` gives one name a value
+        target = target.rpartition(",")[2].strip()
     whole = None if body is None else f"{target} {operator} {body[1]}"
     return None if body is None or whole is None or not _parses(whole) else Piece(kind, whole, start, body[0])
 

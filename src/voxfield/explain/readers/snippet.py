@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ExplainError
-from ..axes import settled_dims
+from ..axes import rearranged, settled_dims
 from ..graph import Graph, Shape, Size
 from ..question import asked
 from .code_calls import FORWARD, CodeCalls
-from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
+from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers
 from .interpret import ReturnedSignal
-from .layer_kinds import KERAS_NAMES, LAYERS, settled_axes
+from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED, settled_axes
 from .layers import LayerGraph
 from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 
@@ -74,6 +74,11 @@ def read_snippet(
         outputs = _outputs(calls, tree)
     except RecursionError as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
+    except ExplainError:
+        turned = rearranged(net.graph([])) if input_shape is None and net.inputs else None
+        if turned is None:
+            raise
+        return read_snippet(text, turned, layout, title)
     lines = text.split("\n")
     skipped = [number for number in skipped if not asked(lines[number - 1])]  # a question is no code, but was read
     if skipped:
@@ -81,10 +86,21 @@ def read_snippet(
         net.note(f"Not Python and left out: line {listed}.")
     if guessed:
         net.note("The line breaks are lost: where the body of a loop or an `else` ends was guessed.")
+    idle = [str(layer.name) for layer in calls.hints if calls.framework == "torch" and unused(net, layer)]
+    if idle:
+        net.note(f"Defined, but never used: {', '.join(idle)}. The parameters there are not counted.")
     names = [tensor.name for tensor in outputs]
     if calls.framework == "torch":
-        return settled_dims(net.finished(names, keep_idle=True), layout)
+        graph = net.finished(names, keep_idle=True)
+        turned = rearranged(graph) if input_shape is None else None
+        return settled_dims(graph, layout) if turned is None else read_snippet(text, turned, layout, title)
     return net.finished(names) if layout else settled_axes(net.finished(names))
+
+
+def unused(net: LayerGraph, layer: Layer) -> bool:
+    """True for a layer with parameters that the code applies to nothing."""
+    kind = LAYERS["torch"].get(layer.kind)
+    return (kind is None or kind.family in WEIGHTED) and not net.owns(layer)
 
 
 def _with_models(source: str) -> str:
@@ -229,8 +245,8 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(returned.value, calls)
     if calls.network is not None:
         return calls.network.outputs
-    if calls.latest is not None and calls.net.inputs:
-        return [calls.latest]
+    if calls.net.inputs and (latest := calls.final()):
+        return [latest]
     scope = calls.interpreter.scope
     chains = [v for v in scope.values() if isinstance(v, Chain)]
     if calls.bare and not chains:
@@ -313,7 +329,7 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     if value is None and own and flat_layers(list(own)):
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)
-    return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
+    return _tensors(value, calls)
 
 
 def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: CodeCalls) -> dict[str, Any]:
@@ -375,12 +391,14 @@ def _needs_nothing(definition: Class | Function) -> bool:
 
 
 def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
-    listed = list(value) if isinstance(value, tuple | list) else [value]
+    listed = (
+        list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, tuple | list) else [value]
+    )
     found = [v for v in listed if isinstance(v, Tensor)]
-    if found:
+    if found and not isinstance(listed[0], Missing):
         return found
-    if calls.latest is not None:
-        return [calls.latest]
+    if value is None and (last := calls.final()):
+        return [last]
     if value is None or isinstance(value, Free):
         raise ExplainError("The code was read but no tensor comes out of it. Paste the lines that apply the layers.")
     raise calls.unreadable(value, 1)
