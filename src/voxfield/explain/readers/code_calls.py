@@ -40,7 +40,7 @@ from .code_values import (
 from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
 from .keras import fill_input
 from .layer_call import LayerCall, is_whole
-from .layer_kinds import ALIASES, LAYERS, WITHOUT_RULE, add_layer, keras_axes, torch_input
+from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer, keras_axes, torch_input
 from .layers import LayerGraph, Origin, brief, positions_filled
 
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
@@ -52,17 +52,6 @@ _IGNORED = (
 IGNORED_METHODS = frozenset(_IGNORED.split())
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
 SETTINGS = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "groups": 1, "bias": True}  # usual ones
-_NEUTRAL = (  # settings that are read by the layers that have them, or change no figure
-    "name dtype device trainable weights seed autocast sparse mask_zero mask_value noise_shape unroll "
-    "stateful implementation inplace eps epsilon momentum track_running_stats virtual_batch_size fused renorm "
-    "count_include_pad divisor_override antialias recompute_scale_factor normalized mel_scale norm wkwargs "
-    "power pad_mode center padding_idx max_norm norm_type scale_grad_by_freq approximate beta alpha "
-    "negative_slope p dropout score_mode use_scale causal groups padding_mode data_format dilation_rate "
-    "kernel_size strides padding input_shape batch_input_shape batch_shape batch_size input_dim input_length "
-    "return_sequences go_backwards reset_after synchronized "
-    r"\w+_(?:initializer|regularizer|constraint|activation|dropout|range)"
-)
-NEUTRAL = re.compile("|".join(_NEUTRAL.split()))
 PER_AXIS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
 FORWARD = ("forward", "call", "__call__")
 PASS_THROUGH = frozenset(

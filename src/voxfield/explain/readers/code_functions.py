@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..graph import Shape, Size, product
+from ..phrases import table
 from .build import by_name
 from .code_values import Layer, Missing, Tensor, at
 from .layer_call import is_whole
@@ -72,12 +73,7 @@ class Use:
         return Tensor(self.net.reshape(x, self.origin, shape))
 
 
-_ELEMENTWISE = (
-    "relu relu6 leaky_relu elu selu celu gelu silu swish mish sigmoid tanh softplus softsign hardtanh "
-    "hardswish dropout exp log log1p log10 sqrt rsqrt square abs neg negative clamp clip pow sign sin cos erf "
-    "real imag angle reciprocal logsigmoid hard_sigmoid hard_swish feature_dropout dropout1d dropout2d"
-)
-ELEMENTWISE = frozenset(_ELEMENTWISE.split())
+ELEMENTWISE = frozenset(table("operators")["code"]["elementwise"].split())
 JOINS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
 JOINS |= {name: name for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average")}
 REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min", "std": "std", "var": "var"}

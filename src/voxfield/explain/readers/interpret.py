@@ -35,12 +35,8 @@ class ReturnedSignal(Exception):  # noqa: N818
         self.value = value
 
 
-class LoopEndsSignal(Exception):  # noqa: N818
-    pass
-
-
-class NextTurnSignal(Exception):  # noqa: N818
-    pass
+class LoopSignal(Exception):  # noqa: N818
+    """Raised with True where a loop ends, with False where its next turn begins."""
 
 
 class Interpreter:
@@ -104,9 +100,9 @@ class Interpreter:
             case ast.Return():
                 raise ReturnedSignal(None if node.value is None else self.value(node.value))
             case ast.Break():
-                raise LoopEndsSignal
+                raise LoopSignal(True)
             case ast.Continue():
-                raise NextTurnSignal
+                raise LoopSignal(False)
             case _:
                 first = ast.unparse(node).splitlines()[0][:60]
                 raise at(node.lineno, f"'{first}' cannot be read without running it; paste the layers.")
@@ -127,10 +123,9 @@ class Interpreter:
             self.assign(node.target, value)
             try:
                 self.run(node.body)
-            except NextTurnSignal:
-                continue
-            except LoopEndsSignal:
-                return
+            except LoopSignal as signal:
+                if signal.args[0]:
+                    return
         self.run(node.orelse)
 
     def assign(self, target: ast.expr, value: Any) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ExplainError
+from ..phrases import table
 from .scan import FULL_WIDTH, expression
 
 Values = list[tuple[int, ...]]
@@ -22,21 +23,11 @@ SPEECH_RATE_HZ = 16000
 _DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _DIGITS |= {"eleven": 11, "twelve": 12, "sixteen": 16}
 _HAN = {c: i for i, c in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
-_WORDS = {
-    "kernel": r"kernels?(?:[ _]?(?:sizes?|widths?|lengths?))?|conv_kernel|filter (?:sizes?|widths?|lengths?)|"
-    r"卷积核(?:的)?(?:大小|尺寸|长度)?(?!的?(?:个)?数)|核大小|窗长|帧长",
-    "stride": r"strides?|conv_stride|步长|步幅|帧移|\bhops?\b",
-    "inputs": r"in(?:put)?[_ ]channels?|输入(?:的)?通道(?:数量|个数|数)?",
-    "input": r"\binputs?\b(?: (?:size|shape|of size))?|输入(?:大小|尺寸|形状)?|图像|\bimages?\b",
-    "padding": r"padding|\bpad\b|补零|填充",
-    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|(?:输出)?通道(?:数量|个数|数)?|"
-    r"卷积核(?:的)?(?:个)?数量?|feature maps?",
-    "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
-    "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|conv(?:[123]d|s|olutions)\b|"
-    r"(?:个)?(?:卷积)?层(?!归一)",
-}
+_TABLE = table("kinds")
 _MARKS = {"kernel": "", "stride": "/", "dilation": ":", "filters": "@", "padding": "p"}
-_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE | re.ASCII)
+_KEY = re.compile(
+    "|".join(f"(?P<{key}>{pattern})" for key, pattern in _TABLE["words"].items()), re.IGNORECASE | re.ASCII
+)
 _NUMBER = re.compile(
     r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|(?<![A-Za-z\d])\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
@@ -63,11 +54,6 @@ _DOUBLED = re.compile(
     r"|(?:doubl\w*|exponential\w*)[^.;，。]{0,30}?dilat\w*|(?:膨胀|空洞|扩张)\w{0,8}?(?:翻倍|加倍|指数)\w{0,2}",
     re.IGNORECASE,
 )
-_PADDED = {
-    "causal": r"(?<!non-)(?<!non )\bcausal(?:ly)?[\s-]+(?:padded[\s-]+)?(?:dilated[\s-]+)?(?:[12]-?d[\s-]+)?"
-    r"(?:conv|layer|padd|tcn)|padding\W{0,4}causal|(?<!非)因果(?:空洞|膨胀)?卷积",
-    "same": r"padd\w*(?: is)?\W{0,4}same\b|\bsame\W{1,2}(?:zero[\s-]?)?(?:padd|conv)",
-}
 _BETWEEN = re.compile(  # 128 in, 256 out; from 128 to 256 channels
     r"(\d+)\s*(?:channels? )?in\b\D{0,20}?(\d+)\s*(?:channels? )?out\b"
     r"|from\s+(\d+)\s+(?:channels? )?to\s+(\d+)\s+channels?",
@@ -89,53 +75,10 @@ class Kind:
     text: str
     about: str
     axes: int = 1
+    input: Sequence[int] = ()  # its sizes; -1 for one that is open
 
 
-KINDS = (
-    Kind(
-        "wav2vec",
-        r"wav2vec|w2v|context network|上下文网络|自监督|self-?supervised|speech representation|特征编码器",
-        "10/5@512 8/4@512 4/2@512 4/2@512 4/2@512",
-        "the encoder of wav2vec (kernels 10, 8, 4, 4, 4, strides 5, 4, 2, 2, 2)",
-    ),
-    Kind(
-        "separation",
-        r"tas-?net|separat|分离|encoder.?(mask|decoder)|时域",
-        "16/8@512",
-        "the encoder of Conv-TasNet (512 filters of 16 samples, stride 8)",
-    ),
-    Kind(
-        "enhancement",
-        r"enhanc|denois|\bcrn\b|增强|降噪|去噪|spectrogram|频谱|时频|下采样|down-?sampl",
-        "1x3/1x2@16b 2x3/1x2@32p1,0x0b 2x3/1x2@64p1,0x0b 2x3/1x2@128p1,0x0b 2x3/1x2@256p1,0x0b",
-        "the encoder of a CRN for speech enhancement (16, 32, 64, 128, 256 filters over 161 bins)",
-        2,
-    ),
-    Kind(
-        "ecapa",
-        r"ecapa",
-        "5p2 7*3:2p2 7*3:3p3 7*3:4p4",
-        "the longest path through the convolutions of ECAPA-TDNN (kernel 5, then seven kernels of 3 in a row in each "
-        "of three Res2 blocks, dilations 2, 3, 4)",
-    ),
-    Kind(
-        "speaker",
-        r"x-?vector|speaker|说话人|声纹|tdnn",
-        "5@512p2b 3:2@512p2b 3:3@512p3b 3:4@512p4b",
-        "the frame layers of a TDNN for speakers (kernels 5, 3, 3, 3, dilations 1, 2, 3, 4, on 80 mel bands)",
-    ),
-    Kind(
-        "mobilenet",
-        r"mobilenet|depth-?\s?wise|separable|深度可分离",
-        "3x3@32g32p1 1x1@64",
-        "a depthwise-separable block of MobileNet (3 x 3, 32 channels to 64)",
-        2,
-    ),
-    Kind("resnet", r"res-?net|残差|residual", "1x1@64b 3x3@64p1b 1x1@256b", "the bottleneck of a ResNet block", 2),
-    Kind("vqvae", r"vq-?vae|codebook|码本", "4x4/2x2@64p1b 4x4/2x2@128p1b 3x3@128p1b", "the encoder of VQ-VAE-2", 2),
-)
-INPUTS = {"enhancement": (1, 100, 161), "speaker": (80, None), "mobilenet": (32, 112, 112), "resnet": (256, 56, 56)}
-INPUTS |= {"ecapa": (80, None), "vqvae": (3, 256, 256)}
+KINDS = tuple(Kind(name, **row) for name, row in _TABLE["kinds"].items())
 
 
 @dataclass(frozen=True)
@@ -344,7 +287,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     def each(key: str, i: int, mark: str) -> str:
         return mark + _by(columns[key][i]) if key in columns else ""
 
-    mode = next((word for word, said in _PADDED.items() if re.search(said, text, re.IGNORECASE)), "")
+    mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
     layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
     features = _FEATURES.search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
@@ -414,5 +357,6 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
         each = kernels if len(kernels) == len(layers) else [kernels[0]] + [kernels[-1]] * (len(layers) - 1)
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
+    sizes = tuple(None if size < 0 else size for size in kind.input)
     picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "separation"}
-    return Described(" ".join(layers), INPUTS.get(kind.name), picture, samples, notes)
+    return Described(" ".join(layers), sizes or None, picture, samples, notes)

@@ -16,6 +16,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..axes import rearranged, settled_dims
 from ..graph import Graph, Shape, Size
+from ..phrases import table
 from ..question import asked
 from .code_calls import FORWARD, CodeCalls
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers
@@ -26,20 +27,7 @@ from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 
 LARGEST_TEXT = 500_000
 MOST_PROSE_LINES = 2_000
-USUAL = (  # what a parameter's name asks for, and the value assumed where nobody gives one
-    (r"classes|n_?labels", 10),
-    (r"kernel|^ks?$|filter_size|kernel_size", 3),
-    (r"stride|dilat|groups?$|padding", 1),
-    (r"reduction|^r$|^ratio$", 16),
-    (r"heads?$", 4),
-    (r"expan|^t$|multiplier", 6),
-    (r"blocks?$|layers?$|depth|levels?$|repeat|stacks?$", 3),
-    (r"samples|length|time_?steps|seq_?len|frames", 128),
-    (
-        r"filters?|chan|ch$|_c$|dim|units|hidden|features?|width|planes|outputs?$|d_?model|emb|^n(z|gf|df|c|f)$|^(c|n|f)(_?in|_?out)?$|inp|oup",
-        64,
-    ),
-)
+USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
@@ -65,7 +53,11 @@ def read_snippet(
         ExplainError: no layer in it, a name that cannot be resolved, a layer that cannot be; the line is named.
     """
     source, skipped, guessed = python_of(text)
-    tree = _parsed(_with_models(source))
+    tree = _parse(_with_models(source))
+    if not tree.body:
+        raise ExplainError(
+            "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
+        )
     net = LayerGraph(title)
     if input_shape is None and layout is None:
         input_shape = _sizes_in_comments(text, net)
@@ -215,15 +207,6 @@ def _parse(source: str) -> ast.Module:
         raise ExplainError(f"The text is not code ({error}).") from error
 
 
-def _parsed(source: str) -> ast.Module:
-    tree = _parse(source)
-    if not tree.body:
-        raise ExplainError(
-            "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
-        )
-    return tree
-
-
 def framework_of(tree: ast.Module) -> str:
     """Whether the code is Keras or torch, by the names it uses."""
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
@@ -256,7 +239,7 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(calls.apply(chain, [], chain.line), calls)
     roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
     if roots:
-        return _tensors(calls.run_instance(roots[-1], [], {}, 1), calls)
+        return _tensors(roots[-1], calls)
     loose = flat_layers(list(scope.values()))
     if loose:
         if len(loose) > 1:
@@ -316,16 +299,12 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         start = root.method("__init__", root)
         given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
         owner = calls.create(root, [], given, root.node.lineno)
-        return _tensors(calls.run_instance(owner, [], {}, 1), calls)
+        return _tensors(owner, calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
     given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
-    if isinstance(value, Chain | Layer):
-        return _tensors(_chain(calls, [value]), calls)
-    if isinstance(value, Instance):
-        return _tensors(calls.run_instance(value, [], {}, 1), calls)
     if value is None and own and flat_layers(list(own)):
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)
@@ -355,7 +334,9 @@ def _is_list(name: str, function: Function) -> bool:
     """Whether the function asks for the length, an entry or each entry of a parameter."""
     for node in ast.walk(function.node):
         match node:
-            case ast.Call(func=ast.Name("len" | "enumerate" | "zip"), args=found) if name in map(_id, found):
+            case ast.Call(func=ast.Name("len" | "enumerate" | "zip"), args=found) if name in [
+                getattr(one, "id", "") for one in found
+            ]:
                 return True
             case ast.Subscript(value=ast.Name(id)) | ast.For(iter=ast.Name(id)) if id == name:
                 return True
@@ -364,13 +345,9 @@ def _is_list(name: str, function: Function) -> bool:
     return False
 
 
-def _id(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def usual(name: str) -> int | None:
     """The value assumed for a size that a function asks for; None for a name that says nothing."""
-    return next((value for pattern, value in USUAL if re.search(pattern, name.lower())), None)
+    return next((value for pattern, value in USUAL.items() if re.search(pattern, name.lower())), None)
 
 
 def _sized(name: str, needed: Sequence[str]) -> bool:
@@ -391,6 +368,11 @@ def _needs_nothing(definition: Class | Function) -> bool:
 
 
 def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
+    """The tensors that the code gives, or that the network that it gives makes."""
+    if isinstance(value, Chain | Layer):
+        value = _chain(calls, [value])
+    if isinstance(value, Instance):
+        value = calls.run_instance(value, [], {}, 1)
     listed = (
         list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, tuple | list) else [value]
     )
