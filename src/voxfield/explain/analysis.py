@@ -206,6 +206,7 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     reach = hull(part.reach for part in field.parts)
     missing = field.missing
     status = Status.EXACT if not missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
+    torn = bool(whole) and all(cause.why.startswith(IRREGULAR) for cause in whole)
     uneven = bool(beside) and dim is None and not phases and not whole and not missing
     if beside and (uneven or dim is not None):
         op = unsettled(graph, tensors, tensor)
@@ -215,7 +216,7 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
             cause = Cause(op.name, op.kind, f"{IRREGULAR} {axis.name}", False)
             whole = (*whole, cause)
             reach = hull((reach, *(part.fixed(shape, cause).reach for part in beside)))
-    if whole and all(cause.why.startswith(IRREGULAR) for cause in whole):  # which is a bound, and no figure
+    if torn:  # a bound, and no figure
         status, missing, uneven = Status.UNAVAILABLE, frozenset(cause.operator for cause in whole), True
         whole, reach, hop, phases, tail = (), None, None, (), None
     copies = reduce(or_, (part.copies for part in field.parts), Copies())
