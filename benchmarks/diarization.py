@@ -26,7 +26,7 @@ from table import table
 import voxfield as vf
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarization_errors
 from voxfield.tasks.speakers.speech_detector import SpeechDetector, joined, runs
-from voxfield.tasks.speakers.speech_meter import SpeechMeter
+from voxfield.tasks.speakers.speech_meter import SpeechMeter, levels_of
 
 NUMBERS = (2, 3, 4)
 SNRS_DB = (None, 20.0, 10.0)
@@ -107,7 +107,7 @@ def by_level(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The same for the levels of `SpeechMeter` with its rule, in frames of 10 ms."""
     meter = SpeechMeter(RATE_HZ)
     meter.feed(samples)
-    levels = np.repeat(np.concatenate(meter._levels), 2)[: shape[0]]
+    levels = np.repeat(levels_of(np.concatenate(meter._frames, axis=1)), 2)[: shape[0]]
     quiet, loud = np.percentile(levels, [10, 95])
     found = np.zeros(shape, bool)
     for start, end in joined(runs(levels >= max(loud - 30, quiet + 0.3 * (loud - quiet))), round(100 * LEVEL_PAUSE_S)):

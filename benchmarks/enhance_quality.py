@@ -25,7 +25,7 @@ from table import table
 
 from voxfield.audio import read
 from voxfield.metrics.enhancement import scores
-from voxfield.tasks.enhancement.recording import enhance
+from voxfield.tasks.enhancement.recording import DEFAULT_MODEL, enhance
 from voxfield.tasks.evaluation.enhancement import RATE_HZ, SNR_EDGES_DB, mean, pairs, score_pair
 
 MEASURES = ("pesq", "estoi", "si_sdr_db")
@@ -38,11 +38,13 @@ Process = Callable[[np.ndarray], np.ndarray]
 def systems(models: list[str], peers: bool) -> dict[str, Process]:
     """What turns noisy (N,) samples into enhanced ones, by name."""
     ours = {Path(model).name.removesuffix(".onnx"): partial(_ours, model=model) for model in models}
+    if DEFAULT_MODEL in models:
+        ours[f"{DEFAULT_MODEL} --warm-up 5"] = partial(_ours, model=DEFAULT_MODEL, warm_up_s=5)
     return ours | ({"RNNoise": rnnoise, "noisereduce": spectral_gate} if peers else {})
 
 
-def _ours(noisy: np.ndarray, model: str) -> np.ndarray:
-    return enhance(noisy, RATE_HZ, model=model).samples[0]
+def _ours(noisy: np.ndarray, model: str, warm_up_s: float = 0.0) -> np.ndarray:
+    return enhance(noisy, RATE_HZ, model=model, warm_up_s=warm_up_s).samples[0]
 
 
 def score(noisy: Path, clean: Path, chosen: dict[str, Process], measures: tuple[str, ...], limit: int) -> list[dict]:

@@ -40,6 +40,7 @@ def test_values_that_fit(kind, value, expected):
         (bool, 1, "true or false is needed"),
         (bool | Literal["auto"], "yes", "true or false or 'auto' is needed"),
         (str, 1, "a string is needed"),
+        (float | None, "high", "key = 'high': a number is needed"),
     ],
 )
 def test_values_that_do_not_fit(kind, value, needed):

@@ -45,9 +45,17 @@ def mixed(block: Array) -> Array:
     array([ 0.5, -0.5], dtype=float32)
     """
     mean: Array = block.mean(axis=0)
-    cancel = len(block) > 1 and float(np.vdot(mean, mean)) < CANCELLED * float(np.vdot(block, block)) / len(block)
-    one: Array = block[0] if cancel else mean
+    one: Array = block[0] if cancel(float(np.vdot(mean, mean)), float(np.vdot(block, block)) / len(block)) else mean
     return one
+
+
+def cancel(mean_power: float, power: float) -> bool:
+    """Whether channels cancel one another: the power of their mean, and the mean of their powers.
+
+    >>> cancel(1e-6, 0.5), cancel(0.3, 0.5), cancel(0.0, 0.0)
+    (True, False, False)
+    """
+    return mean_power < CANCELLED * power
 
 
 def block_of(given: object, channels: int) -> Array:

@@ -59,7 +59,7 @@ def describe(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(repr(argument) for argument in arguments)
     if get_origin(kind) in (Union, UnionType):
-        return " or ".join(describe(argument) for argument in arguments)
+        return " or ".join(describe(argument) for argument in arguments if argument is not type(None))
     if get_origin(kind) is tuple:
         items = arguments[:1] if arguments[-1] is ... else arguments
         examples = ", ".join(EXAMPLES.get(item, "...") for item in items)

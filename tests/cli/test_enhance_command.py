@@ -250,4 +250,6 @@ def test_format_bitrate_and_rate_of_the_result(tmp_path, tiny_spectral, speech):
     assert run(["enhance", str(tmp_path / "a.wav"), *options]) == 0
     assert sf.info(tmp_path / "a_enhance.mp3").samplerate == 32000
     assert run(["enhance", str(tmp_path / "a.wav"), "--format", "doc"]) == 2
+    assert run(["enhance", str(tmp_path / "a.wav"), "-o", str(tmp_path / "b.flac"), *options]) == 2
+    assert not (tmp_path / "b.flac").exists()
     assert run(["enhance", str(tmp_path / "a.wav"), "--bitrate", "64", "--model", str(tiny_spectral)]) == 1

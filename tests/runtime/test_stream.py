@@ -109,6 +109,14 @@ def test_feed_refuses(tiny_spectral, samples, message):
         Stream(OnnxEngine(tiny_spectral)).feed(samples)
 
 
+def test_a_stream_is_warmed_up_before_it_begins(tiny_spectral, speech):
+    stream = Stream(tiny_spectral)
+    stream.warm_up(speech(1, 4000))
+    stream.feed(np.zeros(100, np.float32))
+    with pytest.raises(InputError, match="before its first samples"):
+        stream.warm_up(np.zeros(100, np.float32))
+
+
 def test_a_flushed_stream_is_over(tiny_spectral):
     stream = Stream(OnnxEngine(tiny_spectral))
     stream.feed(np.zeros(100, np.float32))

@@ -1,7 +1,7 @@
 """Recordings as blocks of float32 samples, wherever they come from: a file, bytes, an array, a pipe.
 
 Samples that are not finite, or beyond a million times full scale, become zeros, and `notes` says so: one broken sample
-must cost neither the recording nor the state of a network that runs through it.
+must cost neither the recording nor the state of a network that runs through it. An offset is left and said.
 """
 
 from abc import ABC, abstractmethod
@@ -18,6 +18,7 @@ from voxfield.samples import to_float
 
 LARGEST = 1e6  # what lies beyond this many times full scale is no sound, and its square overflows
 BLOCK_SAMPLES = 1 << 14
+_OFFSET, _OFFSET_SHARE = 1e-3, 0.1  # of full scale, and of what swings about it, beyond which an offset is said
 
 
 class Source(ABC):
@@ -51,6 +52,7 @@ class Source(ABC):
         self.read_samples = 0
         self._mended_samples = 0
         self._first_mended = 0
+        self._sum, self._squares = np.zeros(channels), np.zeros(channels)
 
     @property
     def stored(self) -> Stored:
@@ -64,7 +66,10 @@ class Source(ABC):
             AudioError: nothing could be decoded.
         """
         while (block := self._read(block_samples)) is not None:
-            yield self._mend(block)
+            block = self._mend(block)
+            self._sum += block.sum(axis=1, dtype=np.float64)
+            self._squares += np.einsum("cn,cn->c", block, block)
+            yield block
             self.read_samples += block.shape[1]
 
     def skip(self, count_samples: int) -> int:
@@ -77,13 +82,23 @@ class Source(ABC):
 
     def notes(self) -> list[str]:
         """What the user should know about what was read so far."""
-        if not self._mended_samples:
-            return []
-        at_s = self._first_mended / self.rate_hz
-        return [
-            f"{self._mended_samples} samples that are not numbers or out of all bounds were replaced by zeros, "
-            f"the first at sample {self._first_mended} ({at_s:.3f} s)"
-        ]
+        found = []
+        if self._mended_samples:
+            at_s = self._first_mended / self.rate_hz
+            found.append(
+                f"{self._mended_samples} samples that are not numbers or out of all bounds were replaced by zeros, "
+                f"the first at sample {self._first_mended} ({at_s:.3f} s)"
+            )
+        if self.read_samples >= self.rate_hz:  # a moment may be half a swing
+            means, squares = self._sum / self.read_samples, self._squares / self.read_samples
+            swings = np.sqrt(np.maximum(squares - np.square(means), 0))
+            offset = means[np.argmax(np.abs(means))]
+            if bool(np.any(np.abs(means) > np.maximum(_OFFSET, _OFFSET_SHARE * swings))):
+                found.append(
+                    f"the sound is off centre by {offset:.3f} of full scale (DC offset), which networks take for "
+                    "sound; take it away first, with a high-pass filter at 20 Hz for example"
+                )
+        return found
 
     def close(self) -> None:
         """Let go of the file."""

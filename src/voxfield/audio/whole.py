@@ -5,6 +5,7 @@ import numpy as np
 from voxfield.audio.opener import Given, open_source
 from voxfield.audio.resampler import resample
 from voxfield.protocols import Array
+from voxfield.samples import mixed
 
 
 def load(given: Given, rate_hz: int | None = None) -> tuple[Array, int]:
@@ -14,11 +15,11 @@ def load(given: Given, rate_hz: int | None = None) -> tuple[Array, int]:
 
 
 def read(given: Given, *, rate_hz: int, mono: bool = False) -> Array:
-    """All samples (C, N) of a recording, brought to `rate_hz`; the mean of its channels, (1, N), where `mono` is set.
+    """All samples (C, N) of a recording, brought to `rate_hz`; its channels mixed, (1, N), where `mono` is set.
 
     Raises:
         AudioError: it cannot be read; the message says why.
     """
     samples, own_hz = load(given)
-    samples = samples.mean(axis=0, keepdims=True) if mono else samples
+    samples = mixed(samples)[None] if mono else samples
     return resample(samples, own_hz, rate_hz)

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from voxfield.cli.choices import Choices
 from voxfield.cli.inputs import PIPE, Input
-from voxfield.cli.jobs import attempted, in_turn, processes_of, say
+from voxfield.cli.jobs import attempted, in_turn, processes_of, say, say_failed
 from voxfield.cli.openers import open_input
 from voxfield.cli.printable import visible
 from voxfield.pool import Lost
@@ -56,23 +56,22 @@ def answer_all(
         to: where the words go; None for standard output, unless JSON is there.
         keep: called with a recording and what was made of it, as soon as it is.
     """
-    failed = 0
+    failed: list[tuple[Path, str]] = []
 
     def done(item: Input, result: Answer | Lost) -> None:
         if isinstance(result, Answer):
             keep(item.path, result.made)
 
     def tell(item: Input, result: Answer | Lost) -> bool:
-        nonlocal failed
-        failed += isinstance(result, Lost)
+        if isinstance(result, Lost):
+            failed.append((item.path, result.reason))
         _say(item, result, choices, to)
         return isinstance(result, Answer)
 
     piped = any(item.path == PIPE for item in items)
     processes = processes_of(choices.jobs, len(items), piped=piped)
     code = in_turn(partial(_attempt, work=work), items, processes, tell, done)
-    if failed and len(items) > 1:
-        say(f"{failed} of {len(items)} failed")
+    say_failed(failed, len(items))
     return code
 
 

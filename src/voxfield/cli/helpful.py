@@ -21,12 +21,13 @@ class _Plain:
 
 
 def unwrapped(text: str) -> str:
-    """The text with a line for each paragraph; lines that are set in stay.
+    """The text with a line for each paragraph, as typer's markup; brackets and lines that are set in stay.
 
-    >>> unwrapped("One\\ntwo.\\n\\n  three")
-    'One two.\\n\\n  three'
+    >>> unwrapped("One\\ntwo [three].\\n\\n  four")
+    'One two \\\\[three].\\n\\n[b][/b]  four'
     """
-    return re.sub(r"(?<=\S)\n(?=\S)", " ", text)
+    plain = re.sub(r"\[(?=[a-z#/@])", r"\\[", text)  # what else would be a tag
+    return re.sub(r"^(?= )", "[b][/b]", re.sub(r"(?<=\S)\n(?=\S)", " ", plain), flags=re.MULTILINE)  # typer dedents
 
 
 class Command(_Plain, TyperCommand):

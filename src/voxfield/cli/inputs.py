@@ -170,6 +170,8 @@ def _output(item: Input, out: str | None, task: str, suffix: str, *, alone: bool
     target = Path(out).expanduser()
     is_folder = out.endswith(("/", "\\")) or (exists(target) and target.is_dir())
     if alone and target.suffix != "" and not is_folder and len(relative.parts) == 1:
+        if suffix not in ("", target.suffix.lower()):
+            raise InputError(f"-o {out} and --format {suffix[1:]} contradict one another; leave one out")
         return target
     if target.suffix.lower() in (*SOUND_FILES, *CONTAINERS, suffix or ".wav") and not is_folder:
         raise InputError(f"-o {out} names one file, but there are several inputs; name a folder, or end it with /")

@@ -51,11 +51,16 @@ def run_jobs(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
     with progress_bar(jobs.__len__, choices.quiet or choices.as_json) as bar:
         each = partial(_shown, attempt=attempt, bar=bar) if processes == 1 else partial(attempt, report=_silent)
         code = in_turn(each, jobs, processes, tell, partial(_passed, bar=bar))
-    if failed and len(jobs) > 1:
-        say(f"{len(failed)} of {len(jobs)} failed:")
-        for result in failed:
-            say(f"  {result['input']}: {result['error']}")
+    say_failed([(result["input"], result["error"]) for result in failed], len(jobs))
     return code
+
+
+def say_failed(failed: Sequence[tuple[object, str]], count: int) -> None:
+    """Name the inputs that failed, of so many, and why, where one alone was not told of just now."""
+    if failed and count > 1:
+        say(f"{len(failed)} of {count} failed:")
+        for path, reason in failed:
+            say(f"  {path}: {reason}")
 
 
 def in_turn(

@@ -19,7 +19,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs th
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Leave outputs that exist.")]
 Inputs = Annotated[
     list[str],
-    typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT..."),
+    typer.Argument(help="Files, folders, patterns, @list of them, or - for standard input.", metavar="INPUT"),
 ]
 Jobs = Annotated[
     str, typer.Option(help="Processes that share the files; auto: one a processor from 8 files on.", metavar="N|auto")

@@ -1,7 +1,7 @@
 """An ONNX file as an engine: checked once against its card, then stepped."""
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class OnnxEngine:
         streams = card is not None and card.interface.streaming  # in blocks of few sizes
         self._session = open_session(content, str(path), threads=threads, few_shapes=streams)
         self.graph_sha256 = hash_graph(content)
+        self._again = partial(load_engine, Path(path).absolute(), threads=threads)
         if card is None:
             raise CardError(
                 f"{path} is an ONNX file without a card (metadata key '{METADATA_KEY}'), so it was not made by "
@@ -52,6 +53,12 @@ class OnnxEngine:
     def card(self) -> Card:
         """What the network is and expects."""
         return self._card
+
+    def __deepcopy__(self, memo: object) -> "OnnxEngine":
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[], Engine], tuple[()]]:
+        return self._again, ()  # another process loads the file
 
     @property
     def free_batch(self) -> bool:

@@ -25,6 +25,7 @@ class WespeakerEngine:
     def __init__(self, path: Path, content: bytes, threads: int) -> None:
         self._session = open_session(content, str(path), threads=threads)
         self.graph_sha256 = hash_graph(content)
+        self._again = (path.absolute(), threads)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         shapes = [tuple(item.shape) for item in (*inputs, *outputs)]
         named = [item.name for item in inputs] == ["feats"] and "embs" in [item.name for item in outputs]
@@ -43,6 +44,12 @@ class WespeakerEngine:
             data=(),
             field_samples=WHOLE_INPUT,
         )
+
+    def __deepcopy__(self, memo: object) -> "WespeakerEngine":
+        return self
+
+    def __reduce__(self) -> tuple[object, tuple[Path, int]]:
+        return foreign_engine, self._again  # another process loads the file
 
     @property
     def card(self) -> Card:

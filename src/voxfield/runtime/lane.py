@@ -36,9 +36,13 @@ class Stepper:
 
     def lane(self, width: int) -> Lane:
         """The start of a recording, of `width` channels."""
+        return Lane(self.engine.initial_state(width), *self.tails(width))
+
+    def tails(self, width: int) -> tuple[Array, Array]:
+        """What the two transforms hold before a recording of `width` channels: silence."""
         none = np.zeros((width, 0), np.float32)
         tail = none if self.stft is None else self.stft.initial_state(width)
-        return Lane(self.engine.initial_state(width), tail, np.tile(tail, self.sources))
+        return tail, np.tile(tail, self.sources)
 
     def step(self, lane: Lane, block: Array) -> Array:
         """(B, N) of whole hops to (B, S, N); the lane moves on."""

@@ -64,6 +64,23 @@ class Stream:
         self._flushed = False
         self._bare = False  # samples came as (N,), so they go back as (M,)
 
+    def warm_up(self, samples: Array) -> None:
+        """Let the network get used to a sound, (C, N) or (N,), before the recording begins: whole hops of it change the
+        state that the recording starts from, and give nothing.
+
+        Raises:
+            InputError: as `feed`, or the recording has begun.
+        """
+        if self._fed_samples:
+            raise InputError("a stream is warmed up before its first samples")
+        for turn in self._turns(self._taken(samples)):
+            self._stepper.step(turn.lane, turn.block)
+        width = self._channels // len(self._lanes)
+        for lane in self._lanes:
+            lane.analysis, lane.synthesis = self._stepper.tails(width)
+        self._pending = np.zeros((self._channels, 0), np.float32)
+        self._fed_samples = 0
+
     def feed(self, samples: Array) -> Array:
         """What has become final.
 

@@ -10,6 +10,7 @@ from voxfield.audio import BLOCK_SAMPLES, Source
 from voxfield.errors import InputError
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import load_engine
+from voxfield.samples import mixed
 
 Model = str | PathLike[str] | Engine
 Progress = Callable[[int], None]  # called with the samples done so far
@@ -133,7 +134,7 @@ def pieces(
         progress: is called when the piece of each block has been taken.
     """
     for block in source.blocks(block_samples):
-        block = block.mean(axis=0, keepdims=True) if mono else block
+        block = mixed(block)[None] if mono else block
         if watcher is not None:
             watcher.before(block)
         made = processor.feed(block)

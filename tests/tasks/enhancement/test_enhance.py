@@ -1,5 +1,7 @@
 """What a user asks for: any rate, any channels, any length; the band above the network's; limits and mixes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -8,21 +10,29 @@ from hypothesis import strategies as st
 
 from voxfield.cards import example_card
 from voxfield.errors import InputError, UnknownModelError
-from voxfield.runtime import load_engine
+from voxfield.metrics.enhancement import si_sdr_db
+from voxfield.runtime import Stream, load_engine
 from voxfield.tasks import EnhanceOptions, Enhancer, enhance, enhance_file
 from voxfield.tasks.band_gain import BandGain
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(RATES), st.integers(1, 20_000), st.integers(1, 4), st.integers(0, 2**32 - 1))
-def test_length_and_chunking_at_random_rates(tiny_spectral, rate_hz, count, channels, seed):
+@given(
+    st.sampled_from(RATES),
+    st.integers(1, 20_000),
+    st.integers(1, 4),
+    st.sampled_from([0, 0.02, 0.5]),
+    st.integers(0, 2**32 - 1),
+)
+def test_length_and_chunking_at_random_rates(tiny_spectral, rate_hz, count, channels, warm_up_s, seed):
     rng = np.random.default_rng(seed)
     samples = 0.1 * rng.standard_normal((channels, count), np.float32)
-    whole = enhance(samples, rate_hz, model=tiny_spectral)
+    whole = enhance(samples, rate_hz, model=tiny_spectral, warm_up_s=warm_up_s)
     assert whole.samples.shape == samples.shape and whole.sample_rate_hz == rate_hz
-    enhancer = Enhancer(load_engine(tiny_spectral), rate_hz, channels)
+    enhancer = Enhancer(load_engine(tiny_spectral), rate_hz, channels, warm_up_s=warm_up_s)
     cuts = np.sort(rng.integers(0, count + 1, 9))
     parts = [enhancer.feed(part) for part in np.split(samples, cuts, axis=1)]
     assert np.abs(np.concatenate([*parts, enhancer.flush()], axis=1) - whole.samples).max() <= 1e-5
@@ -47,6 +57,31 @@ def test_output_is_aligned_with_input(tiny_spectral, speech, rate_hz):
     inside = slice(rate_hz // 10, rate_hz - rate_hz // 10)
     scores = [float(np.dot(samples[0, inside], np.roll(enhanced, -lag)[inside])) for lag in range(-3, 4)]
     assert int(np.argmax(scores)) == 3
+
+
+@pytest.mark.parametrize("warm_up_s", [0.3, 1.0, 60])
+def test_a_warm_up_starts_from_the_state_behind_the_beginning(tiny_spectral, speech, warm_up_s):
+    samples = speech(2, 16000)
+    engine = load_engine(tiny_spectral)
+    stream = Stream(engine, 2, linked=True)
+    stream.warm_up(samples[:, : round(warm_up_s * 16000)])
+    expected = np.concatenate([stream.feed(samples), stream.flush()], axis=1)
+    warm = enhance(samples, 16000, model=engine, warm_up_s=warm_up_s).samples
+    assert np.abs(warm - expected).max() < 1e-6
+    assert np.abs(warm - enhance(samples, 16000, model=engine).samples).max() > 1e-4
+
+
+@pytest.mark.parametrize("warm_up_s", [-1, 61, float("nan"), True, "5"])
+def test_a_warm_up_that_cannot_be_held(tiny_spectral, warm_up_s):
+    with pytest.raises(InputError, match="between 0 and 60 seconds"):
+        enhance(np.zeros(160, np.float32), 16000, model=tiny_spectral, warm_up_s=warm_up_s)
+
+
+def test_a_warm_up_helps_the_first_second():
+    noisy, clean = (sf.read(EXAMPLES / name)[0] for name in ("dishwasher.wav", "clean/dishwasher.wav"))
+    first = slice(0, 16000)
+    cold, warm = (enhance(noisy, 16000, warm_up_s=seconds).samples[0, first] for seconds in (0, 5))
+    assert si_sdr_db(warm, clean[first]) > si_sdr_db(cold, clean[first]) + 0.2
 
 
 def test_a_limit_keeps_its_floor(tiny_spectral, speech):

@@ -90,3 +90,37 @@ def test_command(folders, tiny_spectral, capsys):
     assert "enhanced" in capsys.readouterr().out
     assert run(["evaluate", noisy, str(tiny_spectral)]) == 2
     assert run([*arguments, "--limit", "-1"]) == 2
+
+
+def test_scores_are_of_the_same_recordings_on_either_side(folders, tiny_spectral, capsys):
+    noisy, clean = folders
+    for path in noisy.iterdir():  # what is clean already has an infinite SI-SDR, and what is enhanced has not
+        soundfile.write(path, soundfile.read(clean / f"{path.stem}.wav")[0], 16000)
+    arguments = ["evaluate", str(noisy), str(clean), "--model", str(tiny_spectral), "--measures", "si_sdr_db"]
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found["noisy"] == found["enhanced"] == {}
+    assert sum(part["recordings"] for part in found["by_snr"]) == 3
+    rows = [{"a": {"pesq": 1.0}, "b": {"pesq": 3.0}}, {"a": {"pesq": float("nan")}, "b": {"pesq": 1.0}}]
+    assert mean(rows, "a") == {"pesq": 1.0} and mean(rows, "b") == {"pesq": 3.0}
+
+
+def test_recordings_that_do_not_belong_together(folders, tiny_spectral, capsys):
+    noisy, clean = folders
+    soundfile.write(clean / "1.wav", soundfile.read(clean / "1.wav")[0][:16000], 16000)
+    found = evaluate(noisy, clean, str(tiny_spectral), ["si_sdr_db"])
+    assert [row["name"] for row in found.failed] == ["1"] and "lasts 2.00 s and" in found.failed[0]["error"]
+
+
+def test_nothing_but_words_goes_to_a_file(folders, tiny_spectral, capsys):
+    arguments = ["evaluate", *map(str, folders), "--model", str(tiny_spectral), "--measures", "si_sdr_db"]
+    assert run(arguments) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_list_of_trials_needs_no_model(tmp_path, voice, capsys):
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", voice("anna"), 16000)
+    (tmp_path / "trials.txt").write_text("1 a.wav b.wav\n0 a.wav b.wav\n")
+    assert run(["evaluate", str(tmp_path / "trials.txt"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"].startswith("ds-tdnn")

@@ -181,8 +181,9 @@ def test_the_command_writes_sounds_tokens_and_images(files, tmp_path, capsys, mo
     [
         ({"seconds": 0}, "seconds must be above 0"),
         ({"seconds": float("nan")}, "seconds must be above 0"),
-        ({"count": 0}, "count must lie"),
-        ({"seed": -1}, "seed must be 0 or more"),
+        ({"count": 0}, "count must be a whole number from 1"),
+        ({"seed": -1}, "seed must be a whole number of 0 or more"),
+        ({"seed": 1.5}, "seed must be a whole number"),
         ({"temperature": -1}, "temperature must lie"),
         ({"temperature": float("nan")}, "temperature must lie"),
         ({"top_k": -1}, "top_k must be"),

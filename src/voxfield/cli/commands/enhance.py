@@ -62,6 +62,13 @@ def command(
     keep: Annotated[
         str, typer.Option(help="Kinds of noise that stay, such as rain,birds; see `voxfield noise`.", metavar="KINDS")
     ] = "",
+    warm_up: Annotated[
+        float,
+        typer.Option(
+            help="Seconds of the beginning that the network runs over before it starts, to know the noise.",
+            metavar="SECONDS",
+        ),
+    ] = 0.0,
     raw: Raw = None,
     report: Annotated[
         Path | None,
@@ -94,6 +101,8 @@ def command(
 
       voxfield enhance garden.wav --keep rain,birds
 
+      voxfield enhance message.m4a --warm-up 5
+
       arecord -f S16_LE -r 16000 -t raw | voxfield enhance - --raw 16000 | aplay -f S16_LE -r 16000 -t raw
     """
     from voxfield.audio import OutputFormat
@@ -107,7 +116,7 @@ def command(
     choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
     check(choices, [job.input for job in planned], [job.output for job in planned])
     kept = names_in(keep)
-    options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness), kept)
+    options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness), kept, warm_up_s=warm_up)
     if options.loudness != KEEP and any(job.output == PIPE for job in planned):
         raise InputError(PIPED)
     engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened

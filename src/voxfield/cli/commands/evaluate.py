@@ -10,6 +10,7 @@ import typer
 from voxfield.cli.completion import models_for
 from voxfield.cli.jobs import jobs_of, say
 from voxfield.cli.options import Jobs, Offline, names_in
+from voxfield.cli.printable import visible
 from voxfield.errors import InputError
 from voxfield.pool import AUTO
 
@@ -36,7 +37,7 @@ def command(
         typer.Option(
             "--model",
             "-m",
-            help="Name of a model, or an .onnx file; crn-small, or for RTTM the speaker model.",
+            help="Name of a model, or an .onnx file; crn-small, or for trials and RTTM the speaker model.",
             autocompletion=models_for(),
         ),
     ] = None,
@@ -75,7 +76,10 @@ def command(
 
       voxfield evaluate found.rttm truth.rttm
     """
+    from voxfield.tasks import DEFAULT_MODEL
     from voxfield.tasks.evaluation.diarization import evaluate_turns, is_rttm
+    from voxfield.tasks.evaluation.folders import holds_recordings
+    from voxfield.tasks.speakers.embedding import DEFAULT_MODEL as SPEAKER_MODEL
 
     given = {"cohort": cohort, "calibrate": calibrate, "det": det}
     options = {name: path for name, path in given.items() if path is not None}
@@ -88,8 +92,10 @@ def command(
             )
         found = evaluate_turns(recordings, truth, model, limit=limit, progress=_show, processes=processes)
     else:
-        found = _evaluated(recordings, truth, model or "crn-small", measures, limit, options, processes)
-    print(file=sys.stderr)
+        alone = truth is None and not holds_recordings(recordings)  # trials say the truth themselves
+        found = _evaluated(
+            recordings, truth, model or (SPEAKER_MODEL if alone else DEFAULT_MODEL), measures, limit, options, processes
+        )
     for row in found.failed:
         say(f"voxfield: {row['name']}: {row['error']}")
     if as_json:
@@ -125,4 +131,6 @@ def _evaluated(
 
 
 def _show(name: str) -> None:
-    print(f"\r{name}\033[K", end="", file=sys.stderr, flush=True)
+    """The name of what was scored, on a terminal, where the next words take its place."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(f"\r{visible(name)}\033[K\r", end="", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def command(
     videos: Annotated[
-        list[Path], typer.Argument(help="Video files, or folders of pictures with --fps.", metavar="VIDEO...")
+        list[Path], typer.Argument(help="Video files, or folders of pictures with --fps.", metavar="VIDEO")
     ],
     out: Annotated[
         Path | None,

@@ -18,7 +18,7 @@ def command(
         list[Path] | None,
         typer.Argument(
             help="Text files of lines `1 a.wav b.wav` (one speaker) or `0 a.wav c.wav` (two).",
-            metavar="[TRIALS...]",
+            metavar="TRIALS",
         ),
     ] = None,
     false_accepts: Annotated[

@@ -18,6 +18,9 @@ class EnhanceQuery(Options):
     mix: float = Field(1.0, description="1 enhanced, 0 as recorded, or between.")
     mono: bool = Field(False, description="Mix the channels down to one first.")
     channels: str = Field("together", description="together: one gain for all channels; independent: each by itself.")
+    warm_up_s: float = Field(
+        0.0, description="So much of the beginning the network runs over before it starts.", examples=[5]
+    )
 
 
 class SeparateQuery(Options):
@@ -28,7 +31,7 @@ class SeparateQuery(Options):
 
 
 def _enhancer(query: EnhanceQuery, catalogue: Catalogue) -> Any:
-    options = EnhanceOptions(query.limit_db, query.mix, query.mono, query.channels)
+    options = EnhanceOptions(query.limit_db, query.mix, query.mono, query.channels, warm_up_s=query.warm_up_s)
     return engine_for(catalogue.engine_or_default("enhance", query.model), "enhance"), options
 
 
@@ -81,7 +84,7 @@ SEPARATE = Verb(
     _separate,
     {
         **_WORK,
-        "model": "conv-tasnet-small.v3",
+        "model": "conv-tasnet-small.v4",
         "speakers": 2,
         "confidence": 0.98,
         "levels_db": [0.0, -3.1],

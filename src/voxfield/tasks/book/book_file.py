@@ -55,7 +55,7 @@ class Made:
     measured: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """One recording of an enrolled speaker.
 

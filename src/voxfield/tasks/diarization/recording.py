@@ -60,7 +60,7 @@ class SpeakerCount:
         return cls(speakers, speakers)  # type: ignore[arg-type]  # which checks it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Diarized:
     """Who speaks when.
 

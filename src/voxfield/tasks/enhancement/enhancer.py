@@ -11,6 +11,7 @@ from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.work import Model, engine_for
 
 CHANNELS = ("together", "independent")
+LONGEST_WARM_UP_S = 60
 
 
 class Enhancer:
@@ -26,6 +27,8 @@ class Enhancer:
         mix: 1 for the enhanced sound alone, 0 for the recording as it was, or anything between.
         link: channels that are enhanced `together` share one gain for each moment and frequency, so that every sound
             keeps its place between them; `independent` ones are recordings of their own.
+        warm_up_s: the network runs over so much of the beginning before it starts, and knows its noise from the first
+            sample on; what comes out is so much later.
 
     Raises:
         InputError: an option out of its range, or a network that cannot stream.
@@ -40,13 +43,17 @@ class Enhancer:
         limit_db: float | None = None,
         mix: float = 1.0,
         link: str = "together",
+        warm_up_s: float = 0.0,
     ) -> None:
         check_link(link)
+        check_warm_up(warm_up_s)
         engine = engine_for(engine, "enhance")
         self._wet = wet_share(limit_db, mix)
         self._stream = Stream(engine, channels, linked=link == "together")
-        self._bands = BandSplitter(engine.card.interface.sample_rate_hz, rate_hz, channels, linked=link == "together")
-        self._dry = SampleQueue(channels)
+        self._rates = engine.card.interface.sample_rate_hz, rate_hz
+        self._bands = BandSplitter(*self._rates, channels, linked=link == "together")
+        self._dry, self._beginning = SampleQueue(channels), SampleQueue(channels)
+        self._cold_samples = round(warm_up_s * rate_hz)  # still to come before the network starts
         self._channels = channels
 
     def feed(self, samples: Array) -> Array:
@@ -58,6 +65,11 @@ class Enhancer:
         samples = block_of(samples, self._channels)
         if self._wet != 1:
             self._dry.push(samples)
+        if self._cold_samples:
+            self._beginning.push(samples)
+            if len(self._beginning) < self._cold_samples:
+                return samples[:, :0]
+            samples = self._warmed_up()
         enhanced = yield from self._stream.feeding(self._bands.down(samples))
         return self._blend(self._bands.up(enhanced))
 
@@ -67,11 +79,22 @@ class Enhancer:
 
     def flushing(self) -> Turns:
         """`flush` in turns."""
-        enhanced = yield from self._stream.feeding(self._bands.down_rest())
+        beginning = self._warmed_up() if self._cold_samples else self._beginning.pop(0)
+        low = [self._bands.down(beginning), self._bands.down_rest()]
+        enhanced = yield from self._stream.feeding(np.concatenate(low, axis=1))
         first = self._blend(self._bands.up(enhanced))
         enhanced = yield from self._stream.flushing()
         rest = self._blend(self._bands.up(enhanced, last=True))
         return np.concatenate([first, rest], axis=1)
+
+    def _warmed_up(self) -> Array:
+        """The beginning, which the network has run over."""
+        samples = self._beginning.pop(len(self._beginning))
+        bands = BandSplitter(*self._rates, self._channels)
+        low = [bands.down(samples[:, : self._cold_samples]), bands.down_rest()]
+        self._stream.warm_up(np.concatenate(low, axis=1))
+        self._cold_samples = 0
+        return samples
 
     def _blend(self, enhanced: Array) -> Array:
         if self._wet == 1:
@@ -98,6 +121,17 @@ def wet_share(limit_db: float | None, mix: float) -> float:
         raise InputError(f"the attenuation limit must be 0 dB or more, not {limit_db}")
     floor = 0.0 if limit_db is None else 10.0 ** (-limit_db / 20)
     return float(mix * (1 - floor))
+
+
+def check_warm_up(warm_up_s: float) -> None:
+    """Return when a warm-up has a duration that can be held in memory.
+
+    Raises:
+        InputError: it has not.
+    """
+    number = isinstance(warm_up_s, int | float) and not isinstance(warm_up_s, bool)
+    if not number or not 0 <= warm_up_s <= LONGEST_WARM_UP_S:
+        raise InputError(f"the warm-up must last between 0 and {LONGEST_WARM_UP_S} seconds, not {warm_up_s!r}")
 
 
 def check_link(link: str) -> None:

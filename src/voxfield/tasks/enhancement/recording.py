@@ -16,7 +16,7 @@ from voxfield.errors import InputError
 from voxfield.files import path_of
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.band_splitter import band_notes
-from voxfield.tasks.enhancement.enhancer import Enhancer, check_link, wet_share
+from voxfield.tasks.enhancement.enhancer import Enhancer, check_link, check_warm_up, wet_share
 from voxfield.tasks.enhancement.keeping import Keeper
 from voxfield.tasks.enhancement.loudness import KEEP, brought_to, check_loudness
 from voxfield.tasks.enhancement.loudness_sink import LoudnessSink
@@ -37,15 +37,17 @@ class EnhanceOptions:
     channels: str = "together"  # one gain for all channels, or each `independent`
     loudness: float | str = KEEP  # integrated loudness of the result in LUFS
     keep: tuple[str, ...] = ()  # kinds of noise that stay
+    warm_up_s: float = 0.0  # of the beginning that the network runs over before it starts
     kinds: tuple[Model, Model] = (TOKENIZER, KINDS)  # the networks that name them
 
     def __post_init__(self) -> None:
         wet_share(self.limit_db, self.mix)  # raises where one is out of its range
         check_link(self.channels)
         check_loudness(self.loudness)
+        check_warm_up(self.warm_up_s)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Enhanced:
     """An enhanced recording.
 
@@ -84,6 +86,7 @@ def enhance(
     channels: str = "together",
     loudness: float | str = KEEP,
     keep: Sequence[str] = (),
+    warm_up_s: float = 0.0,
     threads: int = 1,
 ) -> Enhanced:
     """The recording enhanced: same rate, same channels, same length to the sample.
@@ -100,6 +103,8 @@ def enhance(
         loudness: integrated loudness of the result (ITU-R BS.1770) in LUFS, such as -23, as far as its peaks allow;
             `keep` leaves the level of the speech as it was.
         keep: kinds of noise that stay where they are heard, such as `rain`; see `voxfield noise`.
+        warm_up_s: the network runs over so much of the beginning before it starts, and knows its noise from the first
+            sample on: better than a live start, and no longer the same.
         threads: threads within one step of the network.
 
     Raises:
@@ -111,7 +116,7 @@ def enhance(
     ((1, 4800), 48000)
     """
     engine = engine_for(model, "enhance", threads=threads)
-    options = EnhanceOptions(limit_db, mix, mono, channels, loudness, tuple(keep))
+    options = EnhanceOptions(limit_db, mix, mono, channels, loudness, tuple(keep), warm_up_s=warm_up_s)
     with open_source(recording, rate) as source:
         enhancer = _enhancer(source, engine, options)
         made = pieces(source, enhancer, mono=mono, block_samples=_block_samples(source, engine))
@@ -187,7 +192,13 @@ def _enhancer(source: Source, engine: Engine, options: EnhanceOptions) -> Enhanc
     """What the recording goes through."""
     channels = 1 if options.mono else source.channels
     enhancer = Enhancer(
-        engine, source.rate_hz, channels, limit_db=options.limit_db, mix=options.mix, link=options.channels
+        engine,
+        source.rate_hz,
+        channels,
+        limit_db=options.limit_db,
+        mix=options.mix,
+        link=options.channels,
+        warm_up_s=options.warm_up_s,
     )
     if not options.keep:
         return enhancer

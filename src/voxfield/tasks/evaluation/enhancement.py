@@ -15,6 +15,7 @@ from voxfield.tasks.evaluation.folders import read_with_truth, recordings_of
 
 RATE_HZ = 16000  # of PESQ-WB and of everything scored here
 SNR_EDGES_DB = (-100.0, 0.0, 5.0, 10.0, 15.0, 100.0)
+_SNR_BOUNDS_DB = (-99.0, 99.0)  # inside these edges, also where both recordings are the same
 SIDES = ("noisy", "enhanced")
 
 
@@ -46,7 +47,7 @@ class EnhancementScoring:
         return score_pair(recording, enhanced, truth, self.measures)
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Means in all and by SNR, rounded."""
+        """Means in all and by SNR, rounded; a score that no recording has is left out."""
         table: dict[str, Any] = {"recordings": len(rows)}
         table |= {side: _rounded(mean(rows, side)) for side in SIDES}
         table["by_snr"] = [
@@ -59,10 +60,15 @@ class EnhancementScoring:
 
     def table(self, summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         """A line for each range of SNR and side."""
-        names = list(summary["noisy"])
+        names = list(summary["noisy"] | summary["enhanced"])
         parts = [(f"{part['from_db']:g} to {part['to_db']:g} dB", part) for part in summary["by_snr"]]
         cells = [
-            [label, str(part["recordings"]), side, *(f"{part[side].get(name, float('nan')):.3f}" for name in names)]
+            [
+                label,
+                str(part["recordings"]),
+                side,
+                *(f"{part[side][name]:.3f}" if name in part[side] else "-" for name in names),
+            ]
             for label, part in [*parts, ("all", summary)]
             for side in SIDES
         ]
@@ -72,19 +78,22 @@ class EnhancementScoring:
 def score_pair(noisy: Array, enhanced: Array, clean: Array, measures: Sequence[str]) -> dict[str, Any]:
     """Scores of a noisy recording (N,) and of what was made of it, and its SNR."""
     noise_power, speech_power = float(np.square(noisy - clean).mean()), float(np.square(clean).mean())
+    snr_db = 10 * float(np.log10(max(speech_power, 1e-12) / max(noise_power, 1e-12)))
     return {
-        "snr_db": 10 * float(np.log10(max(speech_power, 1e-12) / max(noise_power, 1e-12))),
+        "snr_db": float(np.clip(snr_db, *_SNR_BOUNDS_DB)),
         "noisy": scores(noisy, clean, measures),
         "enhanced": scores(enhanced, clean, measures),
     }
 
 
 def mean(rows: Sequence[Mapping[str, Any]], which: str) -> dict[str, float]:
-    """Mean of each score of `which` over the rows; undefined and infinite values left out, NaN where none is left."""
+    """Mean of each score of `which` over the rows in which it is a finite number on every side; NaN where none is."""
     values: dict[str, list[float]] = {}
     for row in rows:
+        sides = [side for side in row.values() if isinstance(side, Mapping)]
         for name, value in row[which].items():
-            values.setdefault(name, []).extend([value] if np.isfinite(value) else [])
+            compared = all(np.isfinite(side[name]) for side in sides if name in side)
+            values.setdefault(name, []).extend([value] if compared else [])
     return {name: float(np.mean(found)) if found else float("nan") for name, found in values.items()}
 
 
@@ -102,4 +111,4 @@ def pairs(noisy: Path, clean: Path) -> Iterator[tuple[str, Path, Path]]:
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, 3) for name, value in values.items()}
+    return {name: round(value, 3) for name, value in values.items() if np.isfinite(value)}

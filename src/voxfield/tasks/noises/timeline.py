@@ -11,7 +11,7 @@ import numpy as np
 
 from voxfield.audio import Given, SampleQueue, Source, open_source
 from voxfield.protocols import Array, Engine
-from voxfield.samples import power_db
+from voxfield.samples import mixed, power_db
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.enhancement.recording import DEFAULT_MODEL
 from voxfield.tasks.noises.kinds import KINDS, TOKENIZER, KindStream, NoiseKinds
@@ -158,7 +158,7 @@ class NoiseMeter:
         """Take (C, M) of its speech."""
         noise = self._waiting.pop(made.shape[1]) - made
         self._powers.feed(made, noise)
-        self._shares.append(self._stream.feed(noise.mean(axis=0)))
+        self._shares.append(self._stream.feed(mixed(noise)))
         if self._watcher is not None:
             self._watcher.after(np.stack([made, noise]))
 
@@ -186,29 +186,32 @@ class _StepPowers:
     def __init__(self, step_samples: float) -> None:
         self._step_samples = step_samples
         self.count_samples = 0
-        self._sums: list[np.ndarray] = []  # (speech, noise) of each step begun
+        self._sums: list[np.ndarray] = []  # (2, 2, C) samples and squares of speech and noise in each step begun
 
     def feed(self, speech: Array, noise: Array) -> None:
         """Take (C, N) of each."""
-        squares = np.stack([np.square(part, dtype=np.float64).mean(axis=0) for part in (speech, noise)])
-        while squares.shape[1]:
+        parts = np.stack([speech, noise]).astype(np.float64)
+        values = np.stack([parts, np.square(parts)])  # (2, 2, C, N)
+        while values.shape[-1]:
             step = len(self._sums) - 1
             left = round((step + 1) * self._step_samples) - self.count_samples
             if left <= 0:
-                self._sums.append(np.zeros(2))
+                self._sums.append(np.zeros(values.shape[:-1]))
                 continue
-            part, squares = squares[:, :left], squares[:, left:]
-            self._sums[step] = self._sums[step] + part.sum(axis=1)
-            self.count_samples += part.shape[1]
+            part, values = values[..., :left], values[..., left:]
+            self._sums[step] += part.sum(axis=-1)
+            self.count_samples += part.shape[-1]
 
     def means(self) -> list[tuple[float, float]]:
-        """(Speech, noise) of each step."""
+        """(Speech, noise) of each step; an offset is neither."""
         starts = [round(at * self._step_samples) for at in range(len(self._sums))]
         ends = [*starts[1:], self.count_samples]
-        return [
-            (float(speech) / max(end - start, 1), float(noise) / max(end - start, 1))
-            for (speech, noise), start, end in zip(self._sums, starts, ends, strict=True)
-        ]
+        found = []
+        for sums, start, end in zip(self._sums, starts, ends, strict=True):
+            means, squares = sums / max(end - start, 1)
+            speech, noise = (squares - np.square(means)).mean(axis=-1)
+            found.append((max(float(speech), 0.0), max(float(noise), 0.0)))
+        return found
 
 
 def _joined(steps: Sequence[Stretch]) -> Stretch:

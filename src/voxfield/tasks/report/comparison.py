@@ -7,7 +7,7 @@ import numpy as np
 
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array
-from voxfield.samples import QUIET_DB, power_db
+from voxfield.samples import QUIET_DB, mixed, power_db
 from voxfield.tasks.report.picture import Spectrogram
 
 _FRAME_S = 0.1
@@ -66,7 +66,7 @@ class Track:
 
     Attributes:
         name: what the report calls it.
-        picture: spectrogram of the mean of its channels.
+        picture: spectrogram of its channels, mixed.
         meter: levels.
     """
 
@@ -82,7 +82,7 @@ class Track:
         if self._missing_samples:
             self._excerpt.append(samples[:, : self._missing_samples].copy())
             self._missing_samples -= self._excerpt[-1].shape[1]
-        self.picture.feed(samples.mean(axis=0))
+        self.picture.feed(mixed(samples))
         self.meter.feed(samples)
 
     def excerpt(self) -> Array:

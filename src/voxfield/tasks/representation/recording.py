@@ -18,7 +18,7 @@ TASK = "represent"
 DEFAULT_MODEL = "wav2vec-small"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Represented:
     """A recording as frames of features.
 

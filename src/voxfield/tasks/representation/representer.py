@@ -7,6 +7,7 @@ from voxfield.audio import Resampler
 from voxfield.cards import Interface, Layer
 from voxfield.errors import CardError, InputError
 from voxfield.protocols import Array, Engine
+from voxfield.samples import mixed
 
 BLOCK_HOPS = 100  # as many frames at once: memory is that of a second, whatever the duration
 WHOLE_S = 60.0  # the longest recording for a network that needs it whole: its memory grows with it
@@ -46,7 +47,7 @@ class Representer:
             InputError: the recording is too long for a network that needs it whole.
             CardError: the model gives something that is not a number, or of another shape than its card says.
         """
-        return self._advance(self._resampler.feed(samples.mean(axis=0, keepdims=True))[0])
+        return self._advance(self._resampler.feed(mixed(samples)[None])[0])
 
     def flush(self) -> Array:
         """The rest of the frames. The recording ends here."""

@@ -19,6 +19,7 @@ class RawOutput:
     """
 
     joins = doubtful = 0
+    cancelled = False  # there is one channel
 
     def __init__(self, engine: Engine, source: Source) -> None:
         face = engine.card.interface

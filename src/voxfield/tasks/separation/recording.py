@@ -27,7 +27,7 @@ NOISE = ("drop", "keep")
 _ALONE = "with one voice there is nothing to separate, so the recording itself was given out"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Separated:
     """The voices of a recording.
 
@@ -251,10 +251,15 @@ def notes_of(
     outputs = len(activity.levels_db)
     if speakers == AUTO:
         notes.append(f"{found} of {outputs} outputs are believed to be voices ({sure})")
-    elif found == 0:
+    elif found == 0 and not separator.cancelled:
         notes.append("the recording is silent, and so are the voices")
     elif found < outputs:
         notes.append(f"only {found} of {outputs} outputs seems to be a voice ({sure}); --speakers auto looks closer")
+    if separator.cancelled:
+        notes.append(
+            "the channels cancel one another, so their mean, which is separated, holds next to nothing: turn the one "
+            "of opposite polarity over first"
+        )
     if separator.doubtful:
         notes.append(
             f"at {separator.doubtful} of {separator.joins} joins between chunks a long pause left the order of the "

@@ -7,7 +7,7 @@ import numpy as np
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import Stream, Turns, run
-from voxfield.samples import block_of
+from voxfield.samples import block_of, cancel
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.separation.overlap_add import OverlapAdd, bounded
 from voxfield.tasks.separation.source_scale import SourceScale
@@ -43,6 +43,12 @@ class Separator:
         self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
         self._channels = channels
+        self._power = np.zeros(2)  # of the mid so far, and of the channels
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the channels so far cancel one another, so that there was nothing to separate."""
+        return cancel(*self._power)
 
     @property
     def joins(self) -> int:
@@ -62,7 +68,9 @@ class Separator:
         """`feed` in turns, for who takes those of many recordings together; none where the network does not stream."""
         samples = block_of(samples, self._channels)
         self._recording.push(samples)
-        low = self._bands.down(samples.mean(axis=0, keepdims=True))
+        mid = samples.mean(axis=0, keepdims=True)
+        self._power += np.vdot(mid, mid), np.vdot(samples, samples) / self._channels
+        low = self._bands.down(mid)
         return self._place(self._bands.up((yield from self._fed(low[0]))))
 
     def flush(self) -> Array:

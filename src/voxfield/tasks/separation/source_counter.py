@@ -2,6 +2,7 @@
 
 from voxfield.audio import Resampler
 from voxfield.protocols import Array, Engine
+from voxfield.samples import mixed
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.separation.activity import Activity, ActivityMeter
 from voxfield.tasks.separation.separator import Separator
@@ -29,7 +30,7 @@ class SourceCounter:
     def feed(self, samples: Array) -> Array:
         """The voices (S, C, M) that have become final."""
         if self._enhanced is not None:
-            self._enhanced.feed(samples.mean(axis=0, keepdims=True))
+            self._enhanced.feed(mixed(samples)[None])
         return self._measured(self._separator.feed(samples))
 
     def flush(self) -> Array:

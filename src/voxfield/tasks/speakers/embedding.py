@@ -17,7 +17,7 @@ from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
 from voxfield.samples import mixed
 from voxfield.tasks.speakers.pauses import outside_pauses
-from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter
+from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter, levels_of
 from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
 
 TASK = "embed"
@@ -29,7 +29,7 @@ GOOD_RATE_HZ = 8000
 LEAST_S = 0.5  # of a recording in which a voice may be heard
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Embedded:
     """A recording as a vector.
 
@@ -172,7 +172,7 @@ class _Pieces:
         self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
         self._features, self._meter = FeatureStream(self._kind), LevelMeter(self._kind.hop_samples)
         self._waiting: list[Array] = []
-        self._levels: list[np.ndarray] = []
+        self._levels: list[np.ndarray] = [np.zeros((2, 0), np.float32)]  # of `LevelMeter`
         self._count_samples = self._frames = 0
         self._found: list[tuple[float, int, Array]] = []  # level of the loudest frame, frames and vector of each piece
 
@@ -187,10 +187,10 @@ class _Pieces:
         self._levels.append(self._meter.feed(samples))
         self._wait(self._features.feed(samples))
         if self._frames >= 2 * PIECE_FRAMES:
-            ready, levels = np.concatenate(self._waiting, axis=1), np.concatenate(self._levels)
+            ready, levels = np.concatenate(self._waiting, axis=1), np.concatenate(self._levels, axis=1)
             self._waiting, self._frames = [ready[:, PIECE_FRAMES:]], ready.shape[1] - PIECE_FRAMES
-            self._levels = [levels[PIECE_FRAMES:]]
-            self._embed(ready[:, :PIECE_FRAMES], levels[:PIECE_FRAMES])
+            self._levels = [levels[:, PIECE_FRAMES:]]
+            self._embed(ready[:, :PIECE_FRAMES], levels_of(levels[:, :PIECE_FRAMES]))
 
     def finish(self) -> Array:
         """The vector (D,). What is too short for the network is padded with silence."""
@@ -200,7 +200,7 @@ class _Pieces:
             missing = kind.frame_samples + (self._least - 1) * kind.hop_samples - self._count_samples
             self._wait(self._features.feed(np.zeros(max(missing, 0), np.float32)))
         self._wait(self._features.flush())
-        self._embed(np.concatenate(self._waiting, axis=1), np.concatenate([*self._levels, np.zeros(0, np.float32)]))
+        self._embed(np.concatenate(self._waiting, axis=1), levels_of(np.concatenate(self._levels, axis=1)))
         if len(self._found) == 1:
             return self._found[0][2]  # the network's own
         least_db = max(level_db for level_db, _, _ in self._found) - RANGE_DB

@@ -34,7 +34,7 @@ class Speech:
 
 
 class LevelMeter:
-    """Samples (N,) piece by piece as the level of each frame in dB relative to full scale.
+    """Samples (N,) piece by piece as the mean of each frame and the power about it, for `levels_of`.
 
     Args:
         frame_samples: between the beginnings of two frames, which do not overlap.
@@ -45,13 +45,24 @@ class LevelMeter:
         self._pending = np.zeros(0, np.float32)
 
     def feed(self, samples: Array) -> np.ndarray:
-        """Levels (T,) of the frames that have become whole."""
+        """(2, T) mean and mean square about it of the frames that have become whole."""
         joined = np.concatenate([self._pending, samples])
         count = len(joined) // self._frame_samples
         frames = joined[: count * self._frame_samples].reshape(count, self._frame_samples)
         self._pending = joined[count * self._frame_samples :]
-        squares = np.square(frames, dtype=np.float64).mean(axis=1)
-        return np.asarray(10 * np.log10(np.maximum(squares, 1e-12)), np.float32)
+        means = frames.mean(axis=1, dtype=np.float64)
+        return np.asarray([means, np.square(frames - means[:, None]).mean(axis=1)], np.float32)
+
+
+def levels_of(frames: np.ndarray) -> np.ndarray:
+    """Levels (T,) in dB relative to full scale of what `LevelMeter` gave; an offset of all of them is no sound.
+
+    >>> levels_of(np.array([[0.25, 0.25, 0.25], [0.0, 1e-4, 0.01]])).tolist()
+    [-120.0, -40.0, -20.0]
+    """
+    means, powers = np.asarray(frames, np.float64)
+    offset = np.median(means) if len(means) else 0.0
+    return np.asarray(10 * np.log10(np.maximum(powers + np.square(means - offset), 1e-12)), np.float32)
 
 
 class SpeechMeter:
@@ -61,15 +72,15 @@ class SpeechMeter:
         frame_samples = max(1, round(_FRAME_S * rate_hz))
         self._frame_s = frame_samples / rate_hz
         self._meter = LevelMeter(frame_samples)
-        self._levels: list[np.ndarray] = [np.zeros(0, np.float32)]
+        self._frames: list[np.ndarray] = [np.zeros((2, 0), np.float32)]
 
     def feed(self, samples: Array) -> None:
         """Measure (N,)."""
-        self._levels.append(self._meter.feed(samples))
+        self._frames.append(self._meter.feed(samples))
 
     def judge(self) -> Speech:
         """What all pieces together say."""
-        levels = np.concatenate(self._levels)
+        levels = levels_of(np.concatenate(self._frames, axis=1))
         loudest = float(levels.max(initial=-120.0))
         if loudest <= SILENT_DB:
             return Speech(0.0, loudest, True)

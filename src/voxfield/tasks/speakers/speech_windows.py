@@ -18,7 +18,7 @@ HOP_FRAMES = 50
 _BATCH = 32
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Windows:
     """Windows of speech; times are in frames of 10 ms.
 

@@ -41,7 +41,7 @@ SHORTEST_S, LONGEST_S = 0.1, 5.0
 Progress = Callable[[int], object]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Spotted:
     """What was seen in a video.
 

@@ -20,6 +20,7 @@ from voxfield.features.framing import FeatureStream
 from voxfield.features.log_mel import LogMel
 from voxfield.features.phases import griffin_lim
 from voxfield.protocols import Array, Engine
+from voxfield.samples import mixed
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.code_maps import Codes
@@ -30,7 +31,7 @@ DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
 _PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rebuilt:
     """A recording made of tokens.
 
@@ -119,7 +120,7 @@ def _tokenized(
     resampler, stream = Resampler(source.rate_hz, face.sample_rate_hz), FeatureStream(kind)
     with WaitingBands(kind, beside) as waiting:
         for block in source.blocks(BLOCK_SAMPLES):
-            waiting.add(stream.feed(resampler.feed(block.mean(axis=0, keepdims=True))[0]))
+            waiting.add(stream.feed(resampler.feed(mixed(block)[None])[0]))
             if progress is not None:
                 progress(source.read_samples)
         waiting.add(stream.feed(resampler.flush()[0]))
@@ -287,5 +288,5 @@ def _in_pieces(
 def _mono(recording: Given, rate: int | None, rate_hz: int) -> Array:
     """(N,) of a whole recording, its channels mixed, at a rate."""
     samples, own_hz = load(recording, rate)
-    mono: Array = resample(samples.mean(axis=0, keepdims=True), own_hz, rate_hz)[0]
+    mono: Array = resample(mixed(samples)[None], own_hz, rate_hz)[0]
     return mono

@@ -116,10 +116,10 @@ def sample_tokens(
     """The codes of new sounds, or images; see `sample`."""
     if not 0 < seconds <= MOST_SECONDS:
         raise InputError(f"seconds must be above 0 and at most {MOST_SECONDS:g}, not {seconds}")
-    if not 1 <= count <= MOST_COUNT:
-        raise InputError(f"count must lie between 1 and {MOST_COUNT}, not {count}")
-    if seed < 0:
-        raise InputError(f"seed must be 0 or more, not {seed}")
+    if not isinstance(count, int) or not 1 <= count <= MOST_COUNT:
+        raise InputError(f"count must be a whole number from 1 to {MOST_COUNT}, not {count!r}")
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed must be a whole number of 0 or more, not {seed!r}")
     draw, coder = Draw(temperature, top_k), engine_for(tokenizer, "tokenize", threads=threads)
     face, weights = coder.card.interface, weights_of(coder)
     upper = _prior_of(prior, coder, threads)

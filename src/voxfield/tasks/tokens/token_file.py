@@ -20,7 +20,7 @@ KINDS = ("sound", "image")
 OUTPUT_OF = {"sound": "a sound file, such as out.wav", "image": "a .png file"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tokens:
     """Codes, and what is needed to rebuild what they stand for.
 
@@ -69,7 +69,7 @@ class Tokens:
         return self.facts() | CodeUse.of(self.codes, self.codebook).to_dict()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CodeUse:
     """How codes of a shape use their codebook.
 
