@@ -588,3 +588,135 @@ def test_all_that_upsamples_is_named():
 def test_lengths_that_are_not_counted_are_refused():
     with pytest.raises(ExplainError, match="weight_norm adds to a LSTM are not counted"):
         report_on("net = weight_norm(nn.LSTM(4, 8), 'weight_hh_l0')")
+
+
+SAID = [  # a sentence, and the field, look-ahead and milliseconds of one output
+    ("Five conv layers of kernel 3 with the dilation doubling every layer. Receptive field?", 63, 62, 3.9375),
+    ("卷积核大小3，膨胀率每层翻倍，共6层，感受野", 127, 126, 7.9375),
+    ("causal conv, kernel size 4, 5 layers, 16kHz. look-ahead?", 16, 0, 1.0),
+    ("kernels 7, 5, 3, 3 layers, stride 2; receptive field?", 23, 22, 1.4375),
+    ("kernel 3, stride 1, dilation 1 2 4 8, causal padding; 8 kHz", 31, 0, 3.875),
+    ("6 conv layers with kernel size 3 and 'same' padding", 13, 6, 0.8125),
+    ("3 Conv1d with kernel 8, stride 4 at 48 kHz; latency?", 148, 147, 148 / 48),
+    ("sample rate = 44100, conv kernel 1024 stride 512, what latency?", 1024, 1023, 1024 / 44.1),
+    ("fs=8000: conv layer kernel 16 stride 8, how long is a frame?", 16, 15, 2.0),
+    ("采样率8000，卷积核大小为 10，步长 5，对应多少毫秒？", 10, 9, 1.25),
+    ("EEG sampled at 250 Hz: nn.Conv1d(22, 40, 25), how many ms?", 25, 24, 100.0),
+    ("80 log-mel bands of 16 kHz audio with a 10 ms hop: nn.Conv1d(80, 256, 5), how many ms?", 5, 4, 50.0),
+    ("帧长25ms帧移10ms，3层卷积，卷积核为3，上下文是多少毫秒", 7, 6, 70.0),
+    ("layers.Conv2D(16, (3, 5))(x) on a spectrogram of 16 kHz, hop_length=160. how many ms?", 3, 2, 30.0),
+    ("layers.Conv2D(16, (3, 5))(x) of 16 kHz audio, how many ms?", 3, 2, None),
+]
+
+
+@pytest.mark.parametrize(("text", "rf", "ahead", "ms"), SAID, ids=[row[0][:32] for row in SAID])
+def test_sentences_as_they_are_meant(text, rf, ahead, ms):
+    field = report_on(text).report.field("time")
+    assert (field.rf, field.ahead) == (rf, ahead)
+    assert field.ms(rf) == (None if ms is None else pytest.approx(ms))
+
+
+UNREAD = [
+    ("6 layers, kernel 3, dilation 1, 2, 4 repeated twice", "repeated"),
+    ("5 conv layers kernel 3, the first with stride 2", "first"),
+    ("4 conv layers with kernel 3, each with stride 2 except the last", "except"),
+    ("filters double each layer, starting at 16, 4 layers of kernel 3", "double"),
+    ("conv1: kernel 11 stride 4; conv2: kernel 5; conv3: kernel 3", "stride"),
+    ("三个卷积核大小为5的卷积层，步长为2", "三个卷积核"),
+    ("kernel=3, dilation=2**i for i in range(5)", "dilation"),
+    ("layers.LSTM(8, proj_size=4)(x)", "proj_size"),
+    ("layers.Convolution1D(8, 3, border_mode='same')(x)", "border_mode"),
+    ("nn.Sequential(nn.Conv1d(1, 8, 3), nn.LSTM(8, 4, proj_size=2))", "proj_size"),
+    ("def f(x, y):\n    a = nn.Conv1d(1, 8, 3)(x)\n    return a[..., a.shape[-1]:]", "not known"),
+    (
+        "def f(x):\n    a = nn.Conv1d(1, 8, 3)(x)\n    return a if a.shape[-1] == x.shape[-1] else a[..., 1:]",
+        "not known",
+    ),
+    ("def f(x):\n    return build()(nn.Conv1d(1, 8, 3)(x))", "build"),
+    ("y = nn.Conv1d(1, 8, 3)(torch.randn(1, 1, 50))\nz = head()(y)", "head"),
+    ("i = Input((9, 4))\nh = Dense(8)(i)\ny = LSTM(8)(i, initial_state=[h, h])", "initial_state"),
+    ("i = Input((9, 4))\nh = Dense(8)(i)\ny = LSTM(8)([i, h, h])", "state"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), UNREAD, ids=[row[1] for row in UNREAD])
+def test_what_is_not_read_is_refused(text, told):
+    with pytest.raises(ExplainError) as caught:
+        report_on(text)
+    assert told in str(caught.value)
+    assert translated(str(caught.value), "zh") != str(caught.value)
+
+
+PLACES = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.where = nn.Parameter(0.1 * torch.ones(1, 16, 90))
+        self.spare = nn.Linear(16, 3)
+        for i in range(2):
+            setattr(self, f"conv{i}", nn.Conv1d(8 * (i + 1), 16, 5, 2))
+    def forward(self, x):
+        x = self.norm(x).transpose(1, 2)
+        for i in range(2):
+            x = getattr(self, f"conv{i}")(x)
+        x = F.conv1d(x, self.conv1.weight) + self.where[:, :, :x.size(-1) - 4]
+        return x
+net = Net()
+"""
+
+
+def test_parameters_names_and_turned_inputs_are_those_of_torch():
+    answer = report_on(PLACES.replace(":x.size(-1) - 4", ":x.size(-1)"))
+    report = answer.report
+    room: dict = {"torch": torch, "nn": nn, "F": F}
+    exec(PLACES, room)
+    net = room["net"]
+    used = sum(p.numel() for name, p in net.named_parameters() if not name.startswith("spare"))
+    assert report.costs.params.value == used
+    assert any("never used: net.spare" in note for note in report.notes)
+    assert report.input_shapes == (("input", (1, None, 8)),)
+    field = report.field("time")
+    x = torch.randn(1, 60, 8, requires_grad=True)
+    net(x)[0, 0, 3].backward()
+    seen = torch.nonzero(x.grad[0].abs().sum(-1)).flatten().tolist()
+    first = field.phases[0]
+    assert (first.start + 3 * field.hop, first.end + 3 * field.hop) == (seen[0], seen[-1])
+
+
+def test_lambdas_masks_and_scales_of_keras():
+    even = report_on("x = Input((None, 64))\nx = Lambda(lambda t: t[:, ::2])(x)\nx = Conv1D(8, 3)(x)").report
+    assert (even.field("time").rf, even.field("time").hop) == (5, 2)
+    ahead = "x = i = Input((None, 32))\nx = MultiHeadAttention(2, 16)(i, i, use_causal_mask={})"
+    assert not report_on(ahead.format(True)).report.field("time").whole_input
+    assert report_on(ahead.format(False)).report.field("time").whole_input
+    scaled = report_on(
+        "i = Input((9, 40))\nx = Attention(use_scale=True)([i, i])\nx = AdditiveAttention()([x, i])"
+    ).report
+    assert scaled.costs.params.value == 1 + 40
+    old = report_on("x = Convolution2D(32, 3, 3, input_shape=(28, 28, 1))\n").report
+    assert (old.field("h").rf, old.field("h").hop, old.costs.params.value) == (3, 1, 320)
+
+
+def test_what_comes_out_of_order_or_of_unknown_layers_is_said_so():
+    torn = "def f(x):\n    x = nn.Conv1d(1, 8, 3)(x)\n    return x.view(1, -1, 8)"
+    assert report_on(torn).report.field("time").status is Status.UNAVAILABLE
+    open_ = report_on("x = Input((None, 8))\nx = Lambda(f)(x)\nx = Conv1D(8, 3)(x)\nreceptive field")
+    assert open_.paragraphs[0].asked and "What lambda does is not known here" in open_.paragraphs[0].answer
+    dense = report_on("nn.Sequential(nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))").report
+    assert dense.fields == () and dense.costs.params.value == 203530
+
+
+@pytest.mark.parametrize(
+    ("words", "topics"),
+    [
+        ("receptive field and latency", {"kernel", "latency"}),
+        ("延迟", {"latency"}),
+        ("tell me the hop", {"stride"}),
+        ("can it stream?", {"streaming"}),
+        ("the encoder has 64 filters", set()),
+    ],
+)
+def test_topics_are_asked_for_without_a_question_word(words, topics):
+    paragraphs = report_on(f"nn.Sequential(nn.Conv1d(1, 8, 3), nn.Conv1d(8, 8, 3))\n{words}").paragraphs
+    assert {paragraph.key for paragraph in paragraphs if paragraph.asked} == topics

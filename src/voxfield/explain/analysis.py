@@ -17,7 +17,7 @@ from .graph import Axis, Graph, Op, Shape, Size, product
 from .moves import Place
 from .phrases import EN
 from .report import AxisField, Cause, Figure, LayerReport, Phase, Report, Status, unavailable
-from .rules import RULES, fields_after, rule_for
+from .rules import IRREGULAR, RULES, fields_after, rule_for
 from .shapes import shape_text
 
 Source = tuple[str, Axis]
@@ -206,15 +206,19 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
     reach = hull(part.reach for part in field.parts)
     missing = field.missing
     status = Status.EXACT if not missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
+    torn = bool(whole) and all(cause.why.startswith(IRREGULAR) for cause in whole)
     uneven = bool(beside) and dim is None and not phases and not whole and not missing
     if beside and (uneven or dim is not None):
         op = unsettled(graph, tensors, tensor)
         if uneven:
             status, missing = Status.UNAVAILABLE, frozenset({op.name})
         else:
-            cause = Cause(op.name, op.kind, f"an irregular rearrangement of {axis.name}", False)
+            cause = Cause(op.name, op.kind, f"{IRREGULAR} {axis.name}", False)
             whole = (*whole, cause)
             reach = hull((reach, *(part.fixed(shape, cause).reach for part in beside)))
+    if torn:  # a bound, and no figure
+        status, missing, uneven = Status.UNAVAILABLE, frozenset(cause.operator for cause in whole), True
+        whole, reach, hop, phases, tail = (), None, None, (), None
     copies = reduce(or_, (part.copies for part in field.parts), Copies())
     return in_order(
         AxisField(

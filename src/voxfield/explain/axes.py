@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .analysis import propagate
-from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Size, axes_of
+from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Shape, Size, axes_of
 from .shapes import shape_text
 
 BINS = frozenset({2**n + 1 for n in range(7, 13)} | {161, 201, 241, 321, 401, 481, 601, 641, 801, 961})
@@ -24,7 +24,7 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         shape = graph.shape(name)
         if graph.tensors[name].role != "input" or (layout is not None and name == graph.main_input) or len(shape) < 2:
             continue
-        usual = axes_of(len(shape))
+        usual = () if _of_features(graph, name) else axes_of(len(shape))
         found = _named(_places(graph, name), shape) or usual
         axes[name] = found
         picture = len(shape) == 4 and shape[1] in {1, 3} and shape[2] == shape[3]
@@ -35,6 +35,25 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
                 "sizes; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
             )
     return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
+
+
+def _of_features(graph: Graph, name: str) -> bool:
+    """True for (batch, features), which a matrix combines: none of its dims is a place."""
+    first = next((op for op in graph.ops if name in op.inputs), None)
+    return len(graph.shape(name)) == 2 and first is not None and first.kind == "linear"
+
+
+def rearranged(graph: Graph) -> Shape | None:
+    """The shape of the main input with its open sizes along the dims that the first layer moves along, as where the
+    code turns its input before that layer; None where they stand there already."""
+    name = graph.main_input
+    shape, places = graph.shape(name), _places(graph, name)
+    known = [size for size in shape[1:] if size is not None]
+    turned = places and len(shape) > 2 and len(places) + len(known) + 1 == len(shape)
+    if not turned or any(shape[dim] is None for dim in places) or 0 in places:
+        return None
+    rest = iter(known)
+    return (shape[0], *(None if dim in places else next(rest) for dim in range(1, len(shape))))
 
 
 def letters_of(rank: int, axes: tuple[Axis, ...]) -> str:

@@ -293,14 +293,6 @@ def at_rest(part: Part, rank: int) -> Part:
     return replace(part, steps=(STILL,) * rank, table=(hull(part.table),))
 
 
-def same_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    return [fields[0] if fields else Field()] * len(place.outs)
-
-
-def no_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    return [Field()] * len(place.outs)
-
-
 REORDERS = re.compile(r"gather|index|sort|top_?k|roll|scatter|take|permut|shuffle|flip|rot\d|revers", re.IGNORECASE)
 
 

@@ -1,13 +1,20 @@
-"""The sentences of `words` and the headings of the tables, in English and Chinese: read from `phrases.toml`."""
+"""The tables beside this file, and the sentences of `words` and headings in `phrases.toml`, in English and Chinese."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+
+def table(name: str) -> dict[str, Any]:
+    """What `name`.toml beside this file holds."""
+    return tomllib.loads(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
+
 
 LANGUAGES = ("en", "zh")
-_SAID = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
+_SAID = table("phrases")
 PHRASES: Mapping[str, Mapping[str, str]] = {
     language: {key: said[language] for key, said in _SAID.items()} for language in LANGUAGES
 }

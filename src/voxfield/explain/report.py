@@ -6,6 +6,7 @@ Every cost is a `Figure` that says how far it can be trusted: `exact`, `partial`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from fractions import Fraction
@@ -173,18 +174,17 @@ class AxisField:
     @property
     def ahead(self) -> Fraction | None:
         """Look-ahead: largest (last input needed) - (output index * hop); None without a bound, and backwards."""
-        causes = *self.whole_input, *self.unbounded_future
-        if self.hop is None or self.hop < 0 or not self._seen or not self._bounded(*causes):
-            return None
-        return max(end - p.index * self.hop for p in self.phases if (end := p.end) is not None)
+        return self._furthest(self.unbounded_future, [(p.end, p.index, 1) for p in self.phases])
 
     @property
     def past(self) -> Fraction | None:
         """Largest (output index * hop) - (first input needed); None when it has no bound or runs backwards."""
-        causes = *self.whole_input, *self.unbounded_past
-        if self.hop is None or self.hop < 0 or not self._seen or not self._bounded(*causes):
+        return self._furthest(self.unbounded_past, [(p.start, p.index, -1) for p in self.phases])
+
+    def _furthest(self, beyond: Sequence[Cause], ends: Sequence[tuple[int | None, int, int]]) -> Fraction | None:
+        if self.hop is None or self.hop < 0 or not self._seen or not self._bounded(*self.whole_input, *beyond):
             return None
-        return max(p.index * self.hop - start for p in self.phases if (start := p.start) is not None)
+        return max((end - index * self.hop) * sign for end, index, sign in ends if end is not None)
 
     @property
     def first_output_needs(self) -> int | None:

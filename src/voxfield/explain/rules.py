@@ -55,9 +55,10 @@ RULES: dict[str, Rule] = {
     "unfold": Rule(moves.unfold_field, state=counts.window_state),
     "fold": Rule(moves.fold_field, state=counts.window_state),
     "fft": Rule(joins.linear_field, counts.cannot_say),
-    "identity": Rule(joins.same_field),
-    "constant": Rule(joins.no_field),
+    "identity": Rule(lambda place, fields: [fields[0] if fields else Field()] * len(place.outs)),
+    "constant": Rule(lambda place, fields: [Field()] * len(place.outs)),
 }
+IRREGULAR = "an irregular rearrangement of"  # the axis: what follows may depend on any of it
 UNKNOWN = Rule(joins.unknown_field, counts.cannot_say, counts.cannot_say)
 
 
@@ -71,7 +72,7 @@ def fields_after(place: Place, fields: Sequence[Field]) -> list[Field]:
     try:
         return rule_for(place.op).field(place, fields)
     except TableTooLargeError:
-        cause = place.cause("an irregular rearrangement of", False)
+        cause = place.cause(IRREGULAR, False)
         shut = []
         for out in place.outs:
             parts = [

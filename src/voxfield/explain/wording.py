@@ -67,8 +67,11 @@ def words(
     usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
     keys = [key for key in asked if key in PARAGRAPHS]
     found = []
+    open_ = list(dict.fromkeys(name for f in writer.fields if f.status is Status.PARTIAL for name in f.missing))
     for key in dict.fromkeys([*keys, *usual]):
         sentences = [one for one in getattr(writer, key)() if one] or [writer.say("unanswered")] * (key in keys)
+        if open_ and sentences and key in OF_FIELDS:
+            sentences.append(writer.say("without", names=writer.listed(open_)))
         if sentences:
             space = " " if language == "en" else ""
             code = writer.code if key == "cbam_block" else ""
@@ -104,6 +107,7 @@ def power_of(windows: Sequence[Window]) -> str:
 
 _PARAGRAPHS = "kernel stride size filters separable params cbam cbam_block latency streaming fix"
 PARAGRAPHS = frozenset(_PARAGRAPHS.split())
+OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
 FIXES = {  # what to do about a kind of operator that waits for the end
     "norm": "fix_norm",
     "softmax": "fix_attention",

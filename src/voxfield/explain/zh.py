@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
-from pathlib import Path
+
+from .phrases import table
 
 
 def translated(text: str, language: str) -> str:
@@ -26,8 +26,7 @@ def translated(text: str, language: str) -> str:
 @cache
 def catalogue() -> list[tuple[re.Pattern[str], str]]:
     """(what an English sentence looks like, the Chinese one), those with the most fixed words first."""
-    found = tomllib.loads(Path(__file__).with_name("zh.toml").read_text(encoding="utf-8"))
-    rows = sorted(found.items(), key=lambda row: len(row[0].replace("{}", "")), reverse=True)
+    rows = sorted(table("zh").items(), key=lambda row: len(row[0].replace("{}", "")), reverse=True)
     return [(re.compile(_pattern(key), re.DOTALL), shown) for key, shown in rows]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, TypeVar
 
 from ..graph import Axis, Graph, Op, Role, Size, Tensor
+from ..phrases import table
 
 Sizes = tuple[Size, ...]
 Shape = tuple[int, ...]
@@ -233,6 +235,17 @@ class Call:
 def by_name(*rows: tuple[str, T]) -> dict[str, T]:
     """A table in which every name of a row has the row's entry."""
     return {name: entry for names, entry in rows for name in names.split()}
+
+
+def operators(reader: str, *homes: ModuleType) -> dict[str, Any]:
+    """What reads each operator, by its name: functions of these modules, as `operators.toml` lists them."""
+    rules = {home.__name__.rpartition(".")[2]: vars(home) for home in homes}
+    rows = [
+        (rules[home][rule], names)
+        for home, found in table("operators")[reader].items()
+        for rule, names in found.items()
+    ]
+    return by_name(*((names, rule) for rule, names in rows))
 
 
 def spread(value: Any, count: int) -> list[Any]:

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .code_values import Function, Missing, Super, Tensor, at, number_of
+from .code_values import Function, Instance, Missing, Super, Tensor, at, number_of
 
 if TYPE_CHECKING:
     from .interpret import Interpreter
@@ -39,7 +39,7 @@ ELEMENTWISE = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Di
 
 _NAMES = (
     "range len zip enumerate reversed list tuple int float str min max sum abs round sorted dict print super "
-    "isinstance bool"
+    "isinstance bool getattr setattr"
 )
 HOME = "<this function>"  # no name in Python, so no clash with one
 BUILTINS = frozenset(_NAMES.split())
@@ -62,13 +62,15 @@ def builtin(reader: Interpreter, name: str, args: list[Any], line: int) -> Any:
         return None
     if name == "dict" and not args:
         return {}
+    if name in {"getattr", "setattr"} and len(args) > 1 and isinstance(args[0], Instance) and isinstance(args[1], str):
+        return reader.member(args[0], args[1], line, *args[2:] if name == "setattr" else ())
     if name == "super":
         function = reader.scope.get(HOME)
         home = function.home if isinstance(function, Function) else None
         parent = None if home is None else home.parent or home.layer
         if isinstance(function, Function) and parent is not None:
             return Super(function.self_, parent)
-    if name in {"isinstance", "bool", "super"} or any(isinstance(a, Missing) for a in args):
+    if (name not in PLAIN and name != "range") or any(isinstance(a, Missing) for a in args):
         return Missing(f"{name}(...)", line)
     whole = (
         args if name == "str" else [a if number_of(a) or isinstance(a, str) else reader.items(a, line) for a in args]

@@ -7,7 +7,9 @@ functional operations of torch and TensorFlow are in `code_functions`.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import ExplainError
@@ -37,8 +39,8 @@ from .code_values import (
 )
 from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
 from .keras import fill_input
-from .layer_call import LayerCall
-from .layer_kinds import ALIASES, LAYERS, WITHOUT_RULE, add_layer, keras_axes, torch_input
+from .layer_call import LayerCall, is_whole
+from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer, keras_axes, torch_input
 from .layers import LayerGraph, Origin, brief, positions_filled
 
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
@@ -53,8 +55,14 @@ SETTINGS = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "grou
 PER_AXIS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
 FORWARD = ("forward", "call", "__call__")
 PASS_THROUGH = frozenset(
-    {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double"}
+    {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double", "requires_grad_"}
 )
+CALLED_WITH = frozenset(
+    ("x", "input", "inputs", "query", "key", "value")
+)  # names of tensors that a layer is applied to
+JUDGES = re.compile(
+    "loss|criterion|metric|accuracy|entropy", re.IGNORECASE
+)  # take outputs, and are no part of a network
 
 
 class CodeCalls:
@@ -68,6 +76,7 @@ class CodeCalls:
         self.interpreter = Interpreter(self)
         self.bare: list[Layer | Chain] = []  # layers written down on a line of their own
         self.latest: Tensor | None = None
+        self.lost: Missing | None = None  # what a tensor went through that cannot be read
         self.network: Network | None = None
         self.hints: list[Any] = []  # layers that may say what the input looks like
         self._free: tuple[str, Tensor] | None = None  # the name taken for the input, and what it stands for
@@ -80,8 +89,12 @@ class CodeCalls:
         """What calling `function` gives."""
         if isinstance(function, Layer | Chain):
             inputs = args[0] if args and isinstance(args[0], list | tuple) else args
-            extra = [v for k, v in named.items() if isinstance(v, Tensor | Free) and k != "training"]
-            return self._noted(self.apply(function, [*inputs, *extra], line))
+            extra = {k: v for k, v in named.items() if k != "training" and v is not None and v is not False}
+            if isinstance(function, Layer) and extra.pop("use_causal_mask", False):
+                function = self.variant(function, {**function.values, "causal": True})
+            if unknown := extra.keys() - CALLED_WITH:
+                raise at(line, f"what {', '.join(sorted(unknown))} does to this layer is not known.")
+            return self._noted(self.apply(function, [*inputs, *extra.values()], line))
         if isinstance(function, Function):
             return self.interpreter.enter(function, args, named, line)
         if isinstance(function, Class):
@@ -95,6 +108,8 @@ class CodeCalls:
         if isinstance(function, Free):
             return self._free_call(function, args, named, line)
         if isinstance(function, Missing):
+            if not _holds_no_tensor(args) and not JUDGES.search(function.what):
+                self.lost = function
             return function
         raise at(line, "this is called but is neither a layer nor a function.")
 
@@ -175,7 +190,10 @@ class CodeCalls:
                     raise self.unreadable(one, line)
                 value = self.apply(one, [value[0] if isinstance(value, tuple) else value], one.line)
             return value
-        inputs = [self.tensor(arg, line, layer).name for arg in args if not number_of(arg) and arg is not None]
+        if isinstance(function := layer.values.get("function"), Function) and layer.kind == "Lambda":
+            return self.call(function, [self.tensor(arg, line) for arg in args], {}, line)
+        given = [one for arg in args for one in (arg if isinstance(arg, tuple) else [arg])]
+        inputs = [self.tensor(arg, line, layer).name for arg in given if not number_of(arg) and arg is not None]
         if not inputs:
             raise at(line, f"{layer.kind} is called without an input.")
         values = self.settled(layer)
@@ -189,7 +207,21 @@ class CodeCalls:
         """Where a layer comes from; it owns its weights however often it is applied."""
         name = layer.values.get("name") if layer.framework == "keras" else None
         shown = name if isinstance(name, str) else layer.name or snake_case(layer.kind)
-        return Origin(shown, layer.kind, layer.line, layer)
+        return Origin(shown, layer.kind, layer.line, layer.owner or layer)
+
+    def variant(self, layer: Layer, values: dict[str, Any]) -> Layer:
+        """A layer with other settings and the same weights."""
+        return replace(layer, values=values, owner=layer.owner or layer)
+
+    def final(self) -> Tensor | None:
+        """The tensor made last, which is the output of code that names none.
+
+        Raises:
+            ExplainError: what came of it went through something that cannot be read.
+        """
+        if self.lost is not None:
+            raise self.unreadable(self.lost, self.lost.line)
+        return self.latest
 
     def settled(self, layer: Layer) -> dict[str, Any]:
         """A layer's settings, every one of them a known value.
@@ -199,7 +231,7 @@ class CodeCalls:
         """
         open_ = {}
         for key, value in layer.values.items():
-            if key in {"activation", "name", "dtype", "window", "window_fn"} or key.endswith(
+            if key in {"activation", "name", "dtype", "window", "window_fn", "function"} or key.endswith(
                 ("initializer", "regularizer", "constraint")
             ):
                 continue
@@ -251,7 +283,8 @@ class CodeCalls:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
             if self._free is None and not self.net.inputs:
-                made = self.assumed_input([hint, *self.hints] if hint else self.hints, line, self._dims(value.what))
+                telling = sorted(self.hints, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
+                made = self.assumed_input([*([hint] if hint else []), *telling], line, self._dims(value.what))
                 self._free = value.what, made
                 self.interpreter.scope[value.what] = made
             if self._free is not None and value.what == self._free[0]:
@@ -426,7 +459,9 @@ class CodeCalls:
             return args[0] if args else []
         framework = "torch" if torch else "keras"
         if kind in WITHOUT_RULE[framework]:
-            return Layer(kind, dict(named), framework, line)
+            return Layer(
+                kind, {**({"function": args[0]} if kind == "Lambda" and args else {}), **named}, framework, line
+            )
         if ALIASES.get(kind, kind) in LAYERS[framework]:
             return self.layer(kind, framework, args, named, line)
         if function.what == "__import__" or kind in {"eval", "exec", "open"}:
@@ -438,11 +473,13 @@ class CodeCalls:
                     raise at(line, f"the lengths that weight_norm adds to a {layer.kind} are not counted yet.")
                 dim = named.get("dim", args[2] if len(args) > 2 else 0)
                 layer.values["weight_norm"] = -1 if dim is None else dim
+            elif kind == "Parameter" and isinstance(layer, Tensor):
+                self.net.train(layer.name)
             return args[0]
         if kind == "deepcopy" and len(args) == 1:
             return copied(args[0])
         found = code_functions.functional(self, kind, args, named, line, torch=function.root == "torch")
-        if found is not None:
+        if found is not code_functions.NO_SUCH:
             return self._noted(found)
         if kind[:1].isupper() and function.what != kind and _holds_no_tensor(args) and kind not in {"Adam", "Variable"}:
             lone = function.root in {"layers", "keras", "tf", "nn", "torch", "L", "tfl"}
@@ -465,6 +502,13 @@ class CodeCalls:
     def layer(self, kind: str, framework: str, args: Sequence[Any], named: Mapping[str, Any], line: int) -> Layer:
         """A layer with its positional arguments under their names."""
         names = LAYERS[framework][ALIASES.get(kind, kind)].arguments
+        if (
+            kind == "Convolution2D" and len(args) > 2 and is_whole(args[2])
+        ):  # as Keras 1 took them: filters, rows, columns
+            args = [args[0], tuple(args[1:3]), *args[3:]]
+        unknown = [key for key in named if key not in names and not NEUTRAL.fullmatch(key)]
+        if unknown:
+            raise at(line, f"what {unknown[0]} does to {kind} is not known; its settings are {', '.join(names)}.")
         if len(args) > len(names):
             raise at(line, f"{kind} with {len(args)} positional arguments; known are {', '.join(names) or 'none'}.")
         twice = next((key for key in names[: len(args)] if key in named), None)
@@ -530,7 +574,7 @@ class CodeCalls:
             if name in PASS_THROUGH or name in {"to", "cuda", "cpu"}:
                 return owner
             found = code_functions.functional(self, name, [owner, *args], named, line, torch=True)
-            if found is not None:
+            if found is not code_functions.NO_SUCH:
                 return self._noted(found)
             raise at(line, f"the tensor method '{name}' cannot be followed.")
         if isinstance(owner, Network | Chain | Layer | Instance) and name in IGNORED_METHODS:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..graph import Shape, Size, product
+from ..phrases import table
 from .build import by_name
 from .code_values import Layer, Missing, Tensor, at
 from .layer_call import is_whole
@@ -72,12 +73,7 @@ class Use:
         return Tensor(self.net.reshape(x, self.origin, shape))
 
 
-_ELEMENTWISE = (
-    "relu relu6 leaky_relu elu selu celu gelu silu swish mish sigmoid tanh softplus softsign hardtanh "
-    "hardswish dropout exp log log1p log10 sqrt rsqrt square abs neg negative clamp clip pow sign sin cos erf "
-    "real imag angle reciprocal logsigmoid hard_sigmoid hard_swish feature_dropout dropout1d dropout2d"
-)
-ELEMENTWISE = frozenset(_ELEMENTWISE.split())
+ELEMENTWISE = frozenset(table("operators")["code"]["elementwise"].split())
 JOINS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
 JOINS |= {name: name for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average")}
 REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min", "std": "std", "var": "var"}
@@ -87,13 +83,14 @@ AS_LAYERS = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "glu": "GLU", "f
 AS_LAYERS |= {"interpolate": "Upsample", "stft": "STFT", "pixel_shuffle": "PixelShuffle"} | {
     name: "".join(w.capitalize() for w in name.split("_")) for name in POOLS
 }
+NO_SUCH = object()  # what a function gives that is not known
 USUAL = {"Softmax": {"dim": -1}, "LogSoftmax": {"dim": -1}, "Flatten": {"start_dim": 0}}  # unlike those of the layers
 
 
 def functional(
     calls: CodeCalls, name: str, args: Sequence[Any], named: Mapping[str, Any], line: int, *, torch: bool = False
 ) -> Any:
-    """What the function called `name` gives, or None when it is not one of these; `torch` where it is one of torch."""
+    """What the function called `name` gives, NO_SUCH when it is not one of these; `torch` where it is one of torch."""
     name = name.rstrip("_")  # relu_ and add_ put the result where the input was
     use = Use(calls, name, args, named, line, torch)
     if name in ELEMENTWISE:
@@ -104,7 +101,7 @@ def functional(
     if name in REDUCTIONS:
         return _reduced(replace(use, name=REDUCTIONS[name]))
     operation = _as_layer if name in AS_LAYERS else OPERATIONS.get(name)
-    return None if operation is None else operation(use)
+    return NO_SUCH if operation is None else operation(use)
 
 
 def _as_layer(u: Use) -> Any:
@@ -166,7 +163,7 @@ def _conv(u: Use) -> Any:
     """F.conv1d(x, self.weight, ...): the layer that owns the weight, with the settings of the call."""
     weight, transposed = u.given(1, "weight"), "transpose" in u.name
     if not isinstance(weight, Layer):
-        return None
+        return NO_SUCH
     names = (
         "bias",
         "stride",
@@ -174,9 +171,9 @@ def _conv(u: Use) -> Any:
         *(("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")),
     )
     given = {name: u.given(place, name) for place, name in enumerate(names, 2)}
-    own = {"bias": given["bias"] is not None, "padding_mode": "zeros", "stride": 1, "padding": 0, "dilation": 1}
+    own = {"padding_mode": "zeros", "stride": 1, "padding": 0, "dilation": 1}
     values = {**weight.values, **own, **{k: v for k, v in given.items() if v is not None and k != "bias"}}
-    return u.calls.apply(replace(weight, values=values), u.args[:1], u.line)
+    return u.calls.apply(u.calls.variant(weight, values), u.args[:1], u.line)
 
 
 def _pad(u: Use) -> Tensor:
@@ -333,8 +330,13 @@ def cut(calls: CodeCalls, tensor: Tensor, keys: Sequence[Any], line: int) -> Ten
 def _sliced(net: LayerGraph, x: str, dim: int, key: slice, line: int) -> str:
     if key == slice(None):
         return x
-    origin, size = Origin("slice", "slice", line), net.shape(x)[dim]
-    start, stop, step = key.start or 0, key.stop, 1 if key.step is None else key.step
+    origin, shape = Origin("slice", "slice", line), net.shape(x)
+    size, start, stop, step = shape[dim], key.start or 0, key.stop, 1 if key.step is None else key.step
+    if isinstance(stop, Missing):
+        if min(start, step - 1) < 0:
+            raise at(line, "this slice depends on a size that is not known, or runs backwards. Give --input.")
+        opened = (*shape[:dim], None, *shape[dim + 1 :])
+        return net.add("slice", [x], origin, shape=opened, dims=(dim,), start=(start,), stop=(None,), step=(step,))
     if size is None and step == 1 and start >= 0 and isinstance(stop, int) and stop < 0:
         return net.pad(x, origin, dims=[dim], pairs=[(-start, stop)], mode="constant")
     if step < 1 or (size is None and (start < 0 or (stop is not None and stop < 0))):

@@ -25,6 +25,7 @@ class Layer:
     framework: str  # "keras" | "torch"
     line: int
     name: str | None = None
+    owner: Layer | None = None  # the layer whose weights it uses, where that is another one
 
 
 @dataclass(eq=False)

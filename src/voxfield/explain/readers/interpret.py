@@ -26,6 +26,7 @@ ASKED_OF_TENSORS = frozenset(
     ["shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "chunk"]
 )
 ASKED_OF_MODULES = frozenset(["parameters", "named_parameters", "buffers", "modules", "named_modules", "children"])
+UNKNOWN_SIZE = "depends on a size that is not known. Give the whole input shape with --input."
 REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
 
 
@@ -34,12 +35,8 @@ class ReturnedSignal(Exception):  # noqa: N818
         self.value = value
 
 
-class LoopEndsSignal(Exception):  # noqa: N818
-    pass
-
-
-class NextTurnSignal(Exception):  # noqa: N818
-    pass
+class LoopSignal(Exception):  # noqa: N818
+    """Raised with True where a loop ends, with False where its next turn begins."""
 
 
 class Interpreter:
@@ -103,9 +100,9 @@ class Interpreter:
             case ast.Return():
                 raise ReturnedSignal(None if node.value is None else self.value(node.value))
             case ast.Break():
-                raise LoopEndsSignal
+                raise LoopSignal(True)
             case ast.Continue():
-                raise NextTurnSignal
+                raise LoopSignal(False)
             case _:
                 first = ast.unparse(node).splitlines()[0][:60]
                 raise at(node.lineno, f"'{first}' cannot be read without running it; paste the layers.")
@@ -126,10 +123,9 @@ class Interpreter:
             self.assign(node.target, value)
             try:
                 self.run(node.body)
-            except NextTurnSignal:
-                continue
-            except LoopEndsSignal:
-                return
+            except LoopSignal as signal:
+                if signal.args[0]:
+                    return
         self.run(node.orelse)
 
     def assign(self, target: ast.expr, value: Any) -> None:
@@ -149,8 +145,7 @@ class Interpreter:
                 if isinstance(owner, Free) and owner.what == "self":
                     owner = self.scope["self"] = Instance(None)
                 if isinstance(owner, Instance):
-                    prefix = f"{owner.name}." if owner.name else ""
-                    owner.attributes[target.attr] = named(value, prefix + target.attr)
+                    self.member(owner, target.attr, target.lineno, value)
             case ast.Subscript():
                 owner, key = self.value(target.value), self.value(target.slice)
                 if isinstance(owner, dict) or (isinstance(owner, list) and isinstance(key, int) and key < len(owner)):
@@ -159,6 +154,13 @@ class Interpreter:
                     raise at(target.lineno, "assigning into a tensor cannot be followed.")
             case _:
                 raise at(target.lineno, f"'{ast.unparse(target)}' cannot be assigned to here.")
+
+    def member(self, owner: Instance, name: str, line: int, *value: Any) -> Any:
+        """An attribute of an object; set where a value is given."""
+        if not value:
+            return self._attribute(owner, name, line)
+        owner.attributes[name] = named(value[0], f"{owner.name}." * bool(owner.name) + name)
+        return None
 
     # expressions
 
@@ -326,8 +328,7 @@ class Interpreter:
         if isinstance(node.op, ast.Add) and left is None and isinstance(right, str):
             return right.lstrip("_")  # `name + "_conv"` where nobody gave the name
         if left is None or right is None:
-            shown = ast.unparse(node)[:60]
-            raise at(line, f"'{shown}' depends on a size that is not known. Give the whole input shape with --input.")
+            raise at(line, f"'{ast.unparse(node)[:60]}' {UNKNOWN_SIZE}")
         if isinstance(node.op, ast.Mult) and (isinstance(left, list | tuple | str) or isinstance(right, list | tuple)):
             sequence, times = (left, right) if isinstance(left, list | tuple | str) else (right, left)
             if not isinstance(times, int) or len(sequence) * max(0, times) > LONGEST_LIST:
@@ -377,6 +378,8 @@ class Interpreter:
             for side in (left, right):
                 if isinstance(side, Missing):
                     return side.followed()
+            if isinstance(kind, ast.Eq | ast.NotEq) and _undecided(left, right, part):
+                raise at(node.lineno, f"'{ast.unparse(node)[:60]}' {UNKNOWN_SIZE}")
             try:
                 if not COMPARISONS[type(kind)](left, right):
                     return False
@@ -414,10 +417,14 @@ class Interpreter:
 
     def _key(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Slice):
-            ends = [None if part is None else self.value(part) for part in (node.lower, node.upper, node.step)]
+            parts = (node.lower, node.upper, node.step)
+            ends = [None if part is None else self.value(part) for part in parts]
             if any(end is not None and not isinstance(end, int) for end in ends):
                 raise at(node.lineno, f"the ends of '{ast.unparse(node)}' must be whole numbers.")
-            return slice(*ends)
+            opened = [part is not None and end is None for part, end in zip(parts, ends, strict=True)]
+            if opened[0] or opened[2]:
+                raise at(node.lineno, f"'{ast.unparse(node)}' {UNKNOWN_SIZE}")
+            return slice(ends[0], Missing("a size", node.lineno) if opened[1] else ends[1], ends[2])
         return self.value(node)
 
     def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
@@ -450,6 +457,16 @@ class Interpreter:
         if isinstance(node, ast.FormattedValue):
             return str(self.value(node.value))[:200]
         return str(node.value) if isinstance(node, ast.Constant) else "?"
+
+
+def _undecided(left: Any, right: Any, part: ast.expr) -> bool:
+    """True where two sizes, or two shapes, are compared of which some are not known."""
+    pairs = [(left, right)]
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple) and len(left) == len(right):
+        pairs = list(zip(left, right, strict=True))
+    sizes = all(one is None or number_of(one) for pair in pairs for one in pair)
+    open_ = any(None in pair for pair in pairs) and not any(None not in pair and pair[0] != pair[1] for pair in pairs)
+    return sizes and open_ and not (isinstance(part, ast.Constant) and part.value is None)
 
 
 def named(value: Any, name: str) -> Any:

@@ -13,22 +13,12 @@ from typing import Any
 
 from ...errors import ExplainError
 from ..graph import Shape
+from ..phrases import table
 from ..shapes import shape_text
 from .build import spread
 from .layers import LayerGraph, Origin, brief
 
-IN_TORCH = {  # what torch calls a setting of Keras
-    "filters": "out_channels",
-    "strides": "stride",
-    "dilation_rate": "dilation",
-    "use_bias": "bias",
-    "pool_size": "kernel_size",
-    "axis": "dim",
-    "size": "scale_factor",
-    "interpolation": "mode",
-    "input_dim": "num_embeddings",
-    "output_dim": "embedding_dim",
-}
+IN_TORCH: dict[str, str] = table("layers")["in_torch"]  # what torch calls a setting of Keras
 UNITS = {"Linear": "out_features"}
 
 

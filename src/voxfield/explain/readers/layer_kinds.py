@@ -9,6 +9,7 @@ size * stride, again at the end first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,6 +17,7 @@ from typing import Any
 
 from ..counts import GATES, recurrent_weights
 from ..graph import Axis, Graph, Shape, Size, Window, product
+from ..phrases import table
 from ..shapes import shape_text
 from .build import spread
 from .code_values import number_of
@@ -52,6 +54,8 @@ def add_layer(
     if found is None:
         net.note(f"{origin.where}: the layer {kind} is not known; its output was taken to have its input's shape.")
         return net.add("unknown", xs, origin, shape=call.shape)
+    if len(xs) > 1 and found.family not in OF_SEVERAL and not all(map(net.fixed, xs[1:])):
+        raise call.fail("it is given a state, or another tensor beside its input, which is not followed.")
     return found.family(call)
 
 
@@ -210,6 +214,8 @@ def spectrum(c: LayerCall) -> str:
     hop, last, y = usual if c.get("hop_length") is None else c.whole("hop_length"), c.rank - 1, c.x
     if min(hop, length, size - length + 1) < 1:
         raise c.fail(f"windows of {length} samples every {hop} in transforms of {size}.")
+    if not c.flag("onesided", True):
+        raise c.error("onesided", "True")
     if c.flag("center", True):
         mode = str(c.get("pad_mode", "reflect"))
         y = c.net.pad(y, c.origin.part("pad"), dims=[last], pairs=[(size // 2, size // 2)], mode=mode)
@@ -270,9 +276,10 @@ def recurrent(c: LayerCall, merge: str | None = None) -> str:
     check_width(layers, "layers", c.origin)
     sides = layers * (2 if both else 1)
     weights = None if features is None else recurrent_weights(cell, features, hidden, layers, 2 if both else 1)
-    y = c.add(
+    y = c.net.add(
         "rnn",
-        x=x,
+        [x, *c.xs[1:]],
+        c.origin,
         params=0 if weights is None else weights + GATES[cell] * hidden * biases * sides,
         weight_values=weights,
         dims=(dim,),
@@ -338,8 +345,20 @@ def attention(c: LayerCall) -> str:
     key, features = c.xs[2] if len(c.xs) > 2 else value, c.shape[-1]
     if c.rank != 3:
         raise c.fail(f"attention over {shape_text(c.shape)}; (batch, time, features).")
+    causal = c.flag("causal", False)
     if c.kind != "MultiHeadAttention":
-        return c.net.add("attention", [query, key, value], c.origin, shape=c.shape, dims=(1,), channel_dim=2)
+        scale = c.flag("use_scale", c.kind.startswith("Add")) * (c.shape[2] or 0 if c.kind.startswith("Add") else 1)
+        params = scale + (c.get("score_mode") == "concat")
+        return c.net.add(
+            "attention",
+            [query, key, value],
+            c.origin,
+            params=params,
+            shape=c.shape,
+            dims=(1,),
+            channel_dim=2,
+            causal=causal,
+        )
     if features is None:
         raise c.fail("its number of features is not known; give the shape with --input.")
     heads, size, bias = c.whole("num_heads"), c.whole("key_dim"), c.flag("use_bias", True)
@@ -349,7 +368,7 @@ def attention(c: LayerCall) -> str:
         for x, name, units in ((query, "query", size), (key, "key", size), (value, "value", wide))
     )
     shape = (*c.net.shape(q)[:2], heads * wide)
-    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, dims=(1,), channel_dim=2, heads=heads, causal=False)
+    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, dims=(1,), channel_dim=2, heads=heads, causal=causal)
     return c.net.linear(y, c.origin.part("output"), units=features, bias=bias)
 
 
@@ -484,85 +503,16 @@ def repeat(c: LayerCall) -> str:
     return c.add("expand", x=wide, shape=(batch, c.whole("n"), features))
 
 
-# the tables: class names (# is 1, 2 and 3), their arguments in order, and how they are read
+# the tables: class names, their arguments in order, and how they are read
 
-_LOOSE = "first second third"  # rates, slopes and bounds, which decide nothing
-_CONV = "filters kernel_size strides padding data_format dilation_rate groups activation use_bias"
-_CONV_T = "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias"
-_DEPTHWISE = "kernel_size strides padding depth_multiplier data_format dilation_rate activation use_bias"
-_SEPARABLE = "filters kernel_size strides padding data_format dilation_rate depth_multiplier activation use_bias"
-_KERAS: Sequence[tuple[str, str, Family]] = (
-    ("Conv#D", _CONV, conv),
-    ("Conv1DTranspose Conv2DTranspose", _CONV_T, conv),
-    ("Conv3DTranspose", _CONV.replace("dilation_rate groups", "output_padding dilation_rate"), conv),
-    ("DepthwiseConv1D DepthwiseConv2D", _DEPTHWISE, depthwise),
-    ("SeparableConv1D SeparableConv2D", _SEPARABLE, depthwise),
-    ("MaxPool#D AvgPool#D", "pool_size strides padding data_format name", pool),
-    ("GlobalMaxPool#D GlobalAvgPool#D", "data_format keepdims", global_pool),
-    ("UpSampling#D", "size data_format interpolation", upsample),
-    ("ZeroPadding#D", "padding data_format", pad),
-    ("Cropping#D", "cropping data_format", pad),
-    ("Dense", "units activation use_bias", dense),
-    ("LSTM GRU", "units activation recurrent_activation use_bias", recurrent),
-    ("SimpleRNN", "units activation use_bias", recurrent),
-    ("Bidirectional", "layer merge_mode", bidirectional),
-    ("TimeDistributed", "layer", time_distributed),
-    ("BatchNormalization", "axis momentum epsilon center scale", batch_norm),
-    ("LayerNormalization", "axis epsilon center scale", norm),
-    ("GroupNormalization", "groups axis epsilon center scale", norm),
-    ("Activation", "activation", activation),
-    ("Concatenate Concat", "axis", concatenate),
-    ("Reshape", "target_shape", reshape),
-    ("Permute", "dims", permute),
-    ("RepeatVector", "n", repeat),
-    ("Softmax", "axis", softmax),
-    ("LeakyReLU", "negative_slope", function_of),
-    ("ELU", "alpha", function_of),
-    ("ReLU", "max_value negative_slope threshold", function_of),
-    ("PReLU", "alpha_initializer alpha_regularizer alpha_constraint shared_axes", prelu),
-    ("MultiHeadAttention", "num_heads key_dim value_dim dropout use_bias", attention),
-    ("Attention AdditiveAttention", "", attention),
-    ("Embedding", "input_dim output_dim", embedding),
-    ("Dropout", "rate", function_of),
-    ("Flatten", "data_format", flatten),
-    ("Add Subtract Multiply Average Maximum Minimum Divide TrueDivide Identity", "", function_of),
-    ("SpatialDropout#D GaussianNoise GaussianDropout AlphaDropout ThresholdedReLU Rescaling", _LOOSE, function_of),
-    ("ActivityRegularization Masking UnitNormalization Normalization Clip Power LeakyRelu", _LOOSE, function_of),
-    ("Relu Relu6 Sigmoid HardSigmoid Tanh Softplus Softsign Silu Gelu Swish HardSwish Elu Selu SELU", "", function_of),
-    ("Exp Log Log1p Sqrt Square Absolute Abs Negative", "", function_of),
-)
-_CONV = "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode"
-_CONV_T = "in_channels out_channels kernel_size stride padding output_padding groups bias dilation"
-_RNN = "input_size hidden_size num_layers bias batch_first dropout bidirectional"
-_TORCH: Sequence[tuple[str, str, Family]] = (
-    ("Conv#d", _CONV, conv),
-    ("ConvTranspose#d", _CONV_T, conv),
-    ("MaxPool#d", "kernel_size stride padding dilation return_indices ceil_mode", pool),
-    ("AvgPool#d", "kernel_size stride padding ceil_mode", pool),
-    ("AdaptiveAvgPool#d AdaptiveMaxPool#d", "output_size", adaptive_pool),
-    ("Linear", "in_features out_features bias", dense),
-    ("BatchNorm#d", "num_features eps momentum affine track_running_stats", batch_norm),
-    ("InstanceNorm#d", "num_features eps momentum affine track_running_stats", norm),
-    ("GroupNorm", "num_groups num_channels eps affine", norm),
-    ("LayerNorm", "normalized_shape eps elementwise_affine bias", norm),
-    ("LSTM GRU", _RNN, recurrent),
-    ("RNN", _RNN.replace("num_layers", "num_layers nonlinearity"), recurrent),
-    ("PReLU", "num_parameters init", prelu),
-    ("Softmax LogSoftmax", "dim", softmax),
-    ("Flatten", "start_dim end_dim", flatten),
-    ("Embedding", "num_embeddings embedding_dim padding_idx", embedding),
-    ("GLU", "dim", glu),
-    ("Upsample", "size scale_factor mode align_corners", upsample),
-    ("PixelShuffle", "upscale_factor", pixel_shuffle),
-    ("STFT", "n_fft hop_length win_length window center pad_mode normalized onesided return_complex", spectrum),
-    ("Spectrogram", "n_fft win_length hop_length pad window_fn power", spectrum),
-    ("MelSpectrogram", "sample_rate n_fft win_length hop_length f_min f_max pad n_mels", spectrum),
-    ("ZeroPad#d ConstantPad#d", "padding value", pad),
-    ("ReflectionPad#d ReplicationPad#d", "padding", pad),
-    ("ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh", _LOOSE, function_of),
-    ("Softplus Softsign Hardtanh Hardswish Hardsigmoid LogSigmoid Threshold", _LOOSE, function_of),
-    ("Dropout Dropout#d AlphaDropout Identity", _LOOSE, function_of),
-)
+FAMILIES: dict[str, Family] = {
+    family.__name__: family
+    for family in (
+        *(conv, depthwise, pool, adaptive_pool, global_pool, upsample, pixel_shuffle, spectrum, pad, dense, recurrent),
+        *(bidirectional, time_distributed, attention, embedding, batch_norm, norm, function_of, prelu, activation),
+        *(softmax, glu, concatenate, flatten, reshape, permute, repeat),
+    )
+}
 
 
 def _spelled(names: str) -> list[str]:
@@ -570,31 +520,26 @@ def _spelled(names: str) -> list[str]:
     return [name.replace("#", axes) for name in names.split() for axes in ("123" if "#" in name else "1")]
 
 
-def _table(rows: Sequence[tuple[str, str, Family]]) -> dict[str, LayerKind]:
-    return {name: LayerKind(tuple(args.split()), family) for names, args, family in rows for name in _spelled(names)}
+def _kinds(framework: str) -> dict[str, LayerKind]:
+    rows = [(family, *row) for family, rows in _TABLE[framework].items() for row in rows.items()]
+    return {
+        name: LayerKind(tuple(arguments.split()), FAMILIES[family])
+        for family, names, arguments in rows
+        for name in _spelled(names)
+    }
 
 
-LAYERS = {"keras": _table(_KERAS), "torch": _table(_TORCH)}
-WITHOUT_RULE = {
-    "keras": frozenset(("Lambda", "ConvLSTM1D", "ConvLSTM2D", "Resizing", "EinsumDense")),
-    "torch": frozenset(("MultiheadAttention", "TransformerEncoderLayer", "Fold")),
-}
-_LONG = {
-    "Convolution#D": "Conv#D",
-    "Convolution#DTranspose": "Conv#DTranspose",
-    "SeparableConvolution#D": "SeparableConv#D",
-    "DepthwiseConvolution#D": "DepthwiseConv#D",
-    "MaxPooling#D": "MaxPool#D",
-    "AveragePooling#D": "AvgPool#D",
-    "GlobalMaxPooling#D": "GlobalMaxPool#D",
-    "GlobalAveragePooling#D": "GlobalAvgPool#D",
-    "CuDNNLSTM": "LSTM",
-    "CuDNNGRU": "GRU",
-    "SyncBatchNormalization": "BatchNormalization",
-}
+_TABLE = table("layers")
+WEIGHTED = frozenset(
+    (conv, depthwise, dense, recurrent, embedding, batch_norm, norm, prelu)
+)  # families with parameters
+OF_SEVERAL = frozenset((function_of, concatenate, attention))  # families that read more than one tensor
+LAYERS = {framework: _kinds(framework) for framework in ("keras", "torch")}
+WITHOUT_RULE = {framework: frozenset(names.split()) for framework, names in _TABLE["without_rule"].items()}
 ALIASES: dict[str, str] = {
-    long: short for pair in _LONG.items() for long, short in zip(*map(_spelled, pair), strict=True)
+    long: short for pair in _TABLE["long"].items() for long, short in zip(*map(_spelled, pair), strict=True)
 }
+NEUTRAL = re.compile("|".join(_TABLE["neutral"]["settings"].split()))  # settings that change no figure
 KERAS_NAMES = frozenset((*LAYERS["keras"], *ALIASES))
 
 

@@ -112,7 +112,7 @@ class LayerGraph(Builder):
             raise ExplainError(f"{self.title}: its output does not depend on any input.")
         if keep_idle:
             self.note_idle(wanted)
-            used = [op for op in self.ops if op.kind != "constant" or wanted.intersection(op.outputs)]
+            used = [op for op in self.ops if op.kind != "constant" or op.params or wanted.intersection(op.outputs)]
         self.ops = used
         names = wanted.union(*((*op.inputs, *op.outputs) for op in used))
         self.tensors = {name: tensor for name, tensor in self.tensors.items() if name in names}
@@ -172,6 +172,20 @@ class LayerGraph(Builder):
         self._up |= dict.fromkeys(outputs, up)
         self._beside[outputs[0]] = outputs
         return outputs[0]
+
+    def fixed(self, tensor: str) -> bool:
+        """True for a constant."""
+        return any(op.kind == "constant" and tensor in op.outputs for op in self.ops)
+
+    def train(self, tensor: str) -> None:
+        """Makes the values of a tensor that depends on no input parameters."""
+        values = self.tensors[tensor].values or 0
+        at = next(i for i, op in enumerate(self.ops) if tensor in op.outputs)
+        self.ops[at] = self.ops[at].with_(name=self.fresh("parameter"), params=values, weight_bytes=values * ITEM_BYTES)
+
+    def owns(self, layer: Hashable) -> bool:
+        """True when a layer has been applied to something."""
+        return any(layer is owner for owner in map(_whole, self._owned))
 
     def conv(
         self,
@@ -249,6 +263,13 @@ class LayerGraph(Builder):
         if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
             raise origin.fail(f"{shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
         return self.add("reshape", [x], origin, shape=shape)
+
+
+def _whole(owner: Hashable) -> Hashable:
+    """The layer that a part belongs to."""
+    while isinstance(owner, tuple):
+        owner = owner[0]
+    return owner
 
 
 def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import ExplainError
 from . import aten_moves, onnx_layers, onnx_moves
-from .build import Const, OperatorGraph, Shape, by_name, unknown_op
+from .build import Const, OperatorGraph, Shape, operators, unknown_op
 from .onnx_node import Node, attribute
 
 
@@ -46,43 +46,4 @@ def read_node(
 
 SHAPE_ONLY = frozenset({"Shape", "Size", "ConstantOfShape", "RandomNormalLike", "RandomUniformLike", "EyeLike"})
 
-
-# operator types and how to read each
-OPERATORS: dict[str, Callable[[Node], None]] = by_name(
-    ("Conv ConvTranspose FusedConv ConvInteger", onnx_layers.conv),
-    ("QLinearConv", onnx_layers.quantised_conv),
-    ("MatMul MatMulInteger", onnx_layers.matmul),
-    ("Gemm", onnx_layers.gemm),
-    ("Einsum", onnx_layers.einsum),
-    ("LSTM GRU RNN", onnx_layers.rnn),
-    ("BatchNormalization", onnx_layers.batch_norm),
-    ("LayerNormalization RMSNormalization SimplifiedLayerNormalization InstanceNormalization", onnx_layers.norm),
-    ("GroupNormalization", onnx_layers.norm),
-    ("MaxPool AveragePool LpPool", onnx_layers.pool),
-    ("GlobalAveragePool GlobalMaxPool GlobalLpPool", onnx_layers.global_pool),
-    ("Resize Upsample", onnx_layers.resize),
-    ("Pad", onnx_moves.pad),
-    ("Reshape Flatten Squeeze Unsqueeze", onnx_moves.reshape),
-    ("Transpose", onnx_moves.transpose),
-    ("Expand", aten_moves.expand),
-    ("Tile", onnx_moves.tile),
-    ("Slice", onnx_moves.slice_),
-    ("Split", onnx_moves.split),
-    ("Gather", onnx_moves.gather),
-    ("Concat", onnx_moves.concat),
-    ("DepthToSpace", onnx_moves.depth_to_space),
-    ("SpaceToDepth", onnx_moves.space_to_depth),
-    ("ReduceMean ReduceSum ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum", onnx_moves.reduce),
-    ("ReduceLogSumExp ReduceSumSquare", onnx_moves.reduce),
-    ("ArgMax ArgMin", onnx_moves.arg_reduce),
-    ("CumSum", onnx_moves.cumulative),
-    ("ScatterND", onnx_moves.scatter),
-    ("Softmax LogSoftmax Hardmax", onnx_moves.softmax),
-    ("Identity Cast CastLike Dropout QuantizeLinear DequantizeLinear DynamicQuantizeLinear", aten_moves.identity),
-    ("Add Sub Mul Div Pow Mod Min Max Sum Mean Where Equal Greater Less GreaterOrEqual", onnx_moves.elementwise),
-    ("LessOrEqual And Or Xor Not Neg Abs Exp", onnx_moves.elementwise),
-    ("Log Sqrt Reciprocal Floor Ceil Round Sign Erf", onnx_moves.elementwise),
-    ("Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh Relu LeakyRelu PRelu Elu", onnx_moves.elementwise),
-    ("Selu Celu Sigmoid HardSigmoid HardSwish Tanh Softplus Softsign ThresholdedRelu Gelu", onnx_moves.elementwise),
-    ("Mish Clip IsNaN IsInf Shrink BitShift FastGelu QuickGelu BiasGelu Swish", onnx_moves.elementwise),
-)
+OPERATORS: dict[str, Callable[[Node], None]] = operators("onnx", onnx_layers, onnx_moves, aten_moves)

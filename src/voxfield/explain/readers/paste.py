@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import ExplainError
 from ..graph import Graph, Shape, axes_of
+from ..numbers import plain
 from ..question import asked
 from .code_values import at
 from .printed import is_printed_module, is_summary, module_code, summary_code
@@ -24,18 +25,32 @@ _NOTHING = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
 _NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
 _RATE = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+)\s*k(?=\s*(?:采样|sampl))"
-    r"|(?:采样率|sampl\w+ rate)\s*(?:为|是|of|is|=|:|：)?\s*(\d+)\s*k",
+    r"(?:采样率|采样频率|sampl\w*[ _-]?(?:rate|freq\w*)|sampled at|\b(?:sr|fs)\b)"
+    r"\W{0,3}(?:为|是|of|is|at)?\s*(\d+(?:\.\d+)?)\s*(k)?"
+    r"|(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+(?:\.\d+)?)\s*(k)(?=\s*(?:采样|sampl))",
     re.IGNORECASE,
 )
+_SPECTRA = re.compile(r"mels?\b|fbank|filter ?bank|mfcc|spectr|cepstr|梅尔|频谱|语谱|谱图", re.IGNORECASE)
+_HOP_MS = re.compile(
+    r"(?:hop|shift|stride|step|every|帧移)\D{0,12}?(\d+(?:\.\d+)?)\s*(?:ms|毫秒)"
+    r"|(\d+(?:\.\d+)?)\s*-?(?:ms|毫秒)\s*(?:hop|shift|stride|step|帧移|per frame|a frame|一帧)"
+    r"(?!\D{0,4}\d+\s*(?:ms|毫秒))",
+    re.IGNORECASE,
+)
+_WINDOW_MS = re.compile(
+    r"帧长\D{0,4}\d+\s*(?:ms|毫秒)|\d\s*-?ms (?:windows?|frames?)\b|windows? of \d+ ?ms", re.IGNORECASE
+)
+_HOP = re.compile(r"\bhop(?:[ _]?(?:length|size))?\s*(?:=|of|is|:)?\s*(\d+)(?!\d|\.\d|\s*ms)", re.IGNORECASE)
 _INPUT = re.compile(
-    r"(?:输入|input)(?:s|信号|图像|图片|数据|特征)?(?:的)?(?:大小|尺寸|形状|长度|维度| shape| size| length)?"
+    r"(?:输入|input|images?\b|图像|图片)(?:s|信号|图像|图片|数据|特征)?(?:的)?"
+    r"(?:大小|尺寸|形状|长度|维度| shape| size| length)?"
     r"\s*(?:为|是|of|=|:|：|is)?\s*[\[(（]?\s*"
-    r"(?:(\d+(?:\s*[x×*,，]\s*\d+){1,3})|(\d+)\s*(?:个)?(?:samples|frames|points|采样点|点|帧))",
+    r"(?:(\d+(?:\s*[x×*]\s*\d+){1,3}|\d+(?:\s*[,，]\s*\d+){1,3})|(\d+)\s*(?:个)?(?:samples|frames|points|采样点|点|帧))",
     re.IGNORECASE,
 )
 _ABOUT = 60
 PRINTED = (("printed module", is_printed_module, module_code), ("Keras summary", is_summary, summary_code))
+SAMPLES_RATE = "The rate in the text is that of samples, and the network reads frames: --rate with --hop gives times."
 FORMS = (
     "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
     "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
@@ -58,11 +73,19 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         ExplainError: there is no network in it; what is missing is named.
     """
     text = cleaned(text)
-    rate = _rate(text)
+    graph, topics, samples = _network(text, input_shape, layout)
+    rate, notes = _clock(text, graph)
+    if rate is None and not notes and samples:
+        rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
+    return Paste(replace(graph, notes=(*graph.notes, *notes)), topics, rate)
+
+
+def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, tuple[str, ...], bool]:
+    """(the network in a cleaned text, what is asked of it, whether it is one of a sentence about samples)."""
     for title, fits, code_of in PRINTED:
         if fits(text):
             code, notes = code_of(text)
-            return Paste(_noted(read_snippet(code, input_shape, layout, title), notes), asked(_before(text)), rate)
+            return _noted(read_snippet(code, input_shape, layout, title), notes), asked(_before(text)), False
     if re.search(r"Layer \(type[):]", text):
         raise ExplainError(
             "A summary of torch's layers shows neither kernels nor strides. Paste what print(model) gives, or the code."
@@ -78,7 +101,7 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
             sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
         if sizes is not None and input_shape is None:
             graph = _noted(graph, [remark_note(sizes)])
-        return Paste(graph, asked(words), rate)
+        return graph, asked(words), False
     if looks_like_code(text) and pieces(text):
         raise _no_layer(text)
     found = described(text)
@@ -86,25 +109,26 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         graph = _described_graph(text, found, input_shape)
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
-        if rate is None and found.samples:
-            rate = SPEECH_RATE_HZ
-            found.notes.append(f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise.")
-        return Paste(_noted(graph, found.notes), asked(text), rate)
+        return _noted(graph, found.notes), asked(text), found.samples
     if not looks_like_code(text) and "=" not in text:
         raise ExplainError(
             f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "
             f"{FORMS}"
         )
-    return Paste(read_snippet(text, input_shape, layout), (), rate)
+    return read_snippet(text, input_shape, layout), (), False
 
 
 def _described_graph(text: str, found: Described, input_shape: Shape | None) -> Graph:
     """The network of a sentence, on the input that it states where that fits."""
     stated = stated_input(text) if input_shape is None else None
-    if stated is not None and len(stated) == len(found.text.split()[0].split("/")[0].split("@")[0].split("x")):
-        channels = (found.input_shape or (1,))[0]
+    axes = len(found.text.split()[0].split("/")[0].split("@")[0].split("x"))
+    if stated is not None and len(stated) in (axes, axes + 1):
         found.notes.append(remark_note(stated))
-        return read_text(found.text, (channels, *stated))
+        if len(stated) == axes:
+            stated = ((found.input_shape or (1,))[0] or 1, *stated)
+        elif stated[-1] < stated[0]:  # the channels are the fewer, and come last
+            stated = (stated[-1], *stated[:-1])
+        return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
 
 
@@ -154,11 +178,28 @@ def _before(text: str) -> str:
 
 def _rate(text: str) -> float | None:
     """The sampling rate that a text names."""
-    match = _RATE.search(text)
-    if match is None:
-        return None
-    value = float(match[1] or match[3] or match[4]) * (1 if match[1] and not match[2] else 1000)
-    return value if 1000 <= value <= 384_000 else None
+    for match in _RATE.finditer(text):
+        value = float(match[1] or match[3] or match[5]) * (1000 if match[2] or match[4] or match[6] else 1)
+        if (1 if match[1] else 1000) <= value <= 384_000:
+            return value
+    return None
+
+
+def _clock(text: str, graph: Graph) -> tuple[float | None, list[str]]:
+    """(positions of the time axis a second by what the text says of samples and hops, what is said about that)."""
+    rate, shape, axes = _rate(text), graph.shape(graph.main_input), graph.axes[graph.main_input]
+    channels = [size for dim, size in enumerate(shape) if dim and dim not in {axis.dim for axis in axes}]
+    framed = _SPECTRA.search(text) or (_WINDOW_MS.search(text) and _HOP_MS.search(text))
+    on_samples = len(axes) == 1 and (len(shape) == 2 or not framed or channels in ([1], [2]))
+    if on_samples or "time" not in {axis.name for axis in axes}:
+        return rate, []
+    if hop := _HOP_MS.search(text):
+        frames = 1000 / max(float(hop[1] or hop[2]), 0.01)
+    elif rate and (hop := _HOP.search(text)) and int(hop[1]):
+        frames = rate / int(hop[1])
+    else:
+        return None, [SAMPLES_RATE] if rate else []
+    return frames, [f"A frame every {plain(1000 / frames)} ms was taken from the text."]
 
 
 def _noted(graph: Graph, notes: list[str]) -> Graph:

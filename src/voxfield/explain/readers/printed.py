@@ -13,6 +13,7 @@ from ...errors import ExplainError
 from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS
+from .scan import balanced
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
 _ROW = re.compile(
@@ -49,7 +50,7 @@ def module_code(text: str) -> tuple[str, list[str]]:
         while path and path[-1][0] >= depth:
             path.pop()
         path.append((depth, match["name"]))
-        end = _closing(text, match.end() - 1)
+        end = balanced(text, match.end() - 1)[0] - 1
         inner = text[match.end() : end]
         kind = match["kind"]
         if _LINE.search(inner) or (kind not in LAYERS["torch"] and "\n" in inner):
@@ -77,15 +78,6 @@ def module_code(text: str) -> tuple[str, list[str]]:
     if unknown:
         notes.append(f"Not known and left out: {', '.join(dict.fromkeys(unknown))}.")
     return f"nn.Sequential({', '.join(made)})", notes
-
-
-def _closing(text: str, at: int) -> int:
-    depth = 0
-    for i in range(at, len(text)):
-        depth += (text[i] == "(") - (text[i] == ")")
-        if not depth:
-            return i
-    return len(text)
 
 
 def _arguments(kind: str, inner: str) -> str:

@@ -88,7 +88,7 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
         return None  # the tail of a longer word
     head = re.sub(r"\s+", " ", match[0]).strip()
     if kind in {"def", "class"}:
-        closed = _balanced(text, end) if text[end : end + 1] == "(" else (end, "")
+        closed = balanced(text, end) if text[end : end + 1] == "(" else (end, "")
         colon = re.compile(r"\s*(->[^:]*)?:").match(text, closed[0])
         return None if colon is None else Piece(kind, f"{head}{closed[1]}:", start, colon.end())
     if kind == "else":
@@ -111,6 +111,8 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
         target = target[target.index("self.") :]
     operator = match[0][len(match[0].rstrip("=+-*")) :]
     body = expression(text, end, commas="," in target)
+    if body is not None and re.fullmatch(r"[\d.]+", body[1]):  # `16 kHz audio, hop_length=160` gives one name a value
+        target = target.rpartition(",")[2].strip()
     whole = None if body is None else f"{target} {operator} {body[1]}"
     return None if body is None or whole is None or not _parses(whole) else Piece(kind, whole, start, body[0])
 
@@ -174,16 +176,16 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
             return None
         end, code = end + len(quote[1]), text[at : end + len(quote[1])]
     elif text[at : at + 1] in CLOSING:
-        end, code = _balanced(text, at)
+        end, code = balanced(text, at)
     elif atom := _ATOM.match(text, at):
         end, code = atom.end(), atom[0]
     else:
         return None
     while True:
         if text[end : end + 1] and text[end] in "([":
-            end, more = _balanced(text, end)
+            end, more = balanced(text, end)
         elif text[end : end + 1] == " " and text[end + 1 : end + 2] in {"(", "["} and not code[-1:].isdigit():
-            end, more = _balanced(text, end + 1)
+            end, more = balanced(text, end + 1)
         elif attribute := re.compile(rf"\s?\.\s?{_NAME}").match(text, end):
             end, more = attribute.end(), re.sub(r"\s", "", attribute[0])
         else:
@@ -191,7 +193,7 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
         code += more
 
 
-def _balanced(text: str, at: int) -> tuple[int, str]:
+def balanced(text: str, at: int) -> tuple[int, str]:
     """A bracket and all that is in it; what was cut off at the end of the text is closed."""
     stack: list[str] = []
     parts: list[str] = []

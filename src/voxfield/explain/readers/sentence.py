@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import ExplainError
+from ..phrases import table
 from .scan import FULL_WIDTH, expression
 
 Values = list[tuple[int, ...]]
@@ -22,20 +23,11 @@ SPEECH_RATE_HZ = 16000
 _DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _DIGITS |= {"eleven": 11, "twelve": 12, "sixteen": 16}
 _HAN = {c: i for i, c in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
-_WORDS = {
-    "kernel": r"kernel(?:[ _]?(?:sizes?|widths?|lengths?))?|conv_kernel|filter (?:sizes?|widths?|lengths?)|"
-    r"卷积核(?:的)?(?:大小|尺寸|长度)?(?!的?(?:个)?数)|核大小|窗长|帧长",
-    "stride": r"strides?|conv_stride|步长|步幅|帧移|\bhops?\b",
-    "inputs": r"in(?:put)?[_ ]channels?|输入(?:的)?通道(?:数量|个数|数)?",
-    "input": r"\binputs?\b(?: (?:size|shape|of size))?|输入(?:大小|尺寸|形状)?|图像|\bimages?\b",
-    "padding": r"padding|\bpad\b|补零|填充",
-    "filters": r"filters?\b|conv_dim|(?:output |out_)?channels?|滤波器(?:数量|个数|数)?|(?:输出)?通道(?:数量|个数|数)?|"
-    r"卷积核(?:的)?(?:个)?数量?|feature maps?",
-    "dilation": r"dilation(?:s|[ _]rates?|[ _]factors?)?|dilated|膨胀(?:率|系数)?|空洞率?|扩张率?",
-    "layers": r"(?:conv(?:olution(?:al)?)? )?(?:layers?|blocks?)|(?:个)?(?:卷积)?层(?!归一)",
-}
+_TABLE = table("kinds")
 _MARKS = {"kernel": "", "stride": "/", "dilation": ":", "filters": "@", "padding": "p"}
-_KEY = re.compile("|".join(f"(?P<{key}>{pattern})" for key, pattern in _WORDS.items()), re.IGNORECASE | re.ASCII)
+_KEY = re.compile(
+    "|".join(f"(?P<{key}>{pattern})" for key, pattern in _TABLE["words"].items()), re.IGNORECASE | re.ASCII
+)
 _NUMBER = re.compile(
     r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|(?<![A-Za-z\d])\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
@@ -49,6 +41,24 @@ _LINK = re.compile(
 _REST = re.compile(r"\s*[,、]?\s*(?:\.{3,}|…+|⋯+)\s*[,、]?\s*")  # 1, 2, 4, ..., 512
 _LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
 _LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|stack", re.IGNORECASE)
+_UNREAD = re.compile(  # what says more of a network than lists do
+    r"repeat\w*|\btwice\b|\bthrice\b|\btimes\b|\bexcept\b|\brest\b|\bremaining\b|\bother\b|alternat\w*|exponential\w*|重复|其余|其他|除了|指数",
+    re.IGNORECASE,
+)
+_PLACED = re.compile(  # and what says that layers differ which are given one number
+    r"\b(?:first|second|third|last|final)\b|doubl\w*|第[一二三四五六七八九十\d]|最后|每隔|翻倍|加倍", re.IGNORECASE
+)
+_DOUBLED = re.compile(
+    r"dilat\w*[^.;，。]{0,40}?(?:doubl\w*|exponential\w*|2\s*(?:\^|\*\*)\s*\w|powers? of (?:2|two))"
+    r"(?: (?:each|every|per) (?:time|layer))?"
+    r"|(?:doubl\w*|exponential\w*)[^.;，。]{0,30}?dilat\w*|(?:膨胀|空洞|扩张)\w{0,8}?(?:翻倍|加倍|指数)\w{0,2}",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(  # 128 in, 256 out; from 128 to 256 channels
+    r"(\d+)\s*(?:channels? )?in\b\D{0,20}?(\d+)\s*(?:channels? )?out\b"
+    r"|from\s+(\d+)\s+(?:channels? )?to\s+(\d+)\s+channels?",
+    re.IGNORECASE,
+)
 _FEATURES = re.compile(r"(?:(\d+)\s*(?:-?\s*dim\w*|维|个)?\s*)?(?:log-?)?(?:mels?\b|fbank|mfcc|梅尔)", re.IGNORECASE)
 _PICTURE = re.compile(r"2d|二维|图像|图片|image|picture|(\d+)\s*[x×]\s*\1", re.IGNORECASE)
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
@@ -65,53 +75,10 @@ class Kind:
     text: str
     about: str
     axes: int = 1
+    input: Sequence[int] = ()  # its sizes; -1 for one that is open
 
 
-KINDS = (
-    Kind(
-        "wav2vec",
-        r"wav2vec|w2v|context network|上下文网络|自监督|self-?supervised|speech representation|特征编码器",
-        "10/5@512 8/4@512 4/2@512 4/2@512 4/2@512",
-        "the encoder of wav2vec (kernels 10, 8, 4, 4, 4, strides 5, 4, 2, 2, 2)",
-    ),
-    Kind(
-        "separation",
-        r"tas-?net|separat|分离|encoder.?(mask|decoder)|时域",
-        "16/8@512",
-        "the encoder of Conv-TasNet (512 filters of 16 samples, stride 8)",
-    ),
-    Kind(
-        "enhancement",
-        r"enhanc|denois|\bcrn\b|增强|降噪|去噪|spectrogram|频谱|时频|下采样|down-?sampl",
-        "1x3/1x2@16b 2x3/1x2@32p1,0x0b 2x3/1x2@64p1,0x0b 2x3/1x2@128p1,0x0b 2x3/1x2@256p1,0x0b",
-        "the encoder of a CRN for speech enhancement (16, 32, 64, 128, 256 filters over 161 bins)",
-        2,
-    ),
-    Kind(
-        "ecapa",
-        r"ecapa",
-        "5p2 7*3:2p2 7*3:3p3 7*3:4p4",
-        "the longest path through the convolutions of ECAPA-TDNN (kernel 5, then seven kernels of 3 in a row in each "
-        "of three Res2 blocks, dilations 2, 3, 4)",
-    ),
-    Kind(
-        "speaker",
-        r"x-?vector|speaker|说话人|声纹|tdnn",
-        "5@512p2b 3:2@512p2b 3:3@512p3b 3:4@512p4b",
-        "the frame layers of a TDNN for speakers (kernels 5, 3, 3, 3, dilations 1, 2, 3, 4, on 80 mel bands)",
-    ),
-    Kind(
-        "mobilenet",
-        r"mobilenet|depth-?\s?wise|separable|深度可分离",
-        "3x3@32g32p1 1x1@64",
-        "a depthwise-separable block of MobileNet (3 x 3, 32 channels to 64)",
-        2,
-    ),
-    Kind("resnet", r"res-?net|残差|residual", "1x1@64b 3x3@64p1b 1x1@256b", "the bottleneck of a ResNet block", 2),
-    Kind("vqvae", r"vq-?vae|codebook|码本", "4x4/2x2@64p1b 4x4/2x2@128p1b 3x3@128p1b", "the encoder of VQ-VAE-2", 2),
-)
-INPUTS = {"enhancement": (1, 100, 161), "speaker": (80, None), "mobilenet": (32, 112, 112), "resnet": (256, 56, 56)}
-INPUTS |= {"ecapa": (80, None), "vqvae": (3, 256, 256)}
+KINDS = tuple(Kind(name, **row) for name, row in _TABLE["kinds"].items())
 
 
 @dataclass(frozen=True)
@@ -129,6 +96,8 @@ class Described:
 class _Found:
     lists: dict[str, Values] = field(default_factory=dict)
     count: int | None = None
+    runs: list[str] = field(default_factory=list)  # what each row of numbers is of, in the order written
+    unread: str = ""  # a number that belongs to none of them
 
 
 def described(text: str) -> Described | None:
@@ -140,6 +109,7 @@ def described(text: str) -> Described | None:
     '10/5@512 3/2@512 3/2@512'
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
+    plain = _BETWEEN.sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
     kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE | re.ASCII)), None)
     if triples := _triples(plain):
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
@@ -207,15 +177,15 @@ def _lists(text: str) -> _Found:
             if (
                 gap is None
                 or more is None
-                or not gap[0].strip()
+                or not (gap[0].strip() or text[end : gap.end()].isspace())
                 or more[0][0].isdigit() != run[0].lstrip("( ")[0].isdigit()
             ):
                 break
             if rest:
                 run += _between(run, more[0])
             own = any(s >= more.end() and not text[more.end() : s].strip(" 个-") for s, _, _ in keys)
-            if re.fullmatch(r"\s*(and|和|及)\s*", gap[0]) and len(run) == 1 and not opened and own:
-                break  # `kernel 3 and 64 filters`
+            if own and not opened and (len(run) == 1 or more[0] == str(len(run))):
+                break  # `kernel 3 and 64 filters`, `kernels 5, 3, 2 layers`
             run.append(more[0])
             end = more.end()
         at = end
@@ -224,7 +194,10 @@ def _lists(text: str) -> _Found:
         linked = near and _LINK.fullmatch(text, near[1], match.start()) and not _LASTS.search(text, 0, near[0])
         before = near[2] if near and linked else None
         values = [_numbers(one) for one in run]
-        if before not in {None, "layers", "input"}:
+        if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
+            found.unread = f"{text[match.start() : end].strip()}个卷积核"
+        elif before not in {None, "layers", "input"}:
+            found.runs.append(str(before))
             found.lists.setdefault(str(before), []).extend(_flat(values, str(before)))
         elif after == "layers" and len(run) == 1:
             found.count = found.count or values[0][0]
@@ -267,6 +240,11 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text))
 
 
+def _by(sizes: tuple[int, ...]) -> str:
+    """Sizes as the text of layers has them: 2x3."""
+    return "x".join(map(str, sizes))
+
+
 def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
@@ -276,6 +254,15 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
             "the layers as kernel/stride, such as '5/2 max2 3 ^4/2', or paste their code."
         )
+    doubles = _DOUBLED.search(text) is not None and len(lists.get("dilation", [])) < 2
+    if said := _not_read(found, lists, text, doubles):
+        raise ExplainError(
+            f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
+            "'5/2 3:2 3:4', or paste their code."
+        )
+    if doubles:
+        start = lists.get("dilation", [(1,)])[0]
+        lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
@@ -298,14 +285,17 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         columns[key] = values * count if len(values) == 1 else values
 
     def each(key: str, i: int, mark: str) -> str:
-        return mark + "x".join(str(n) for n in columns[key][i]) if key in columns else ""
+        return mark + _by(columns[key][i]) if key in columns else ""
 
-    layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) for i in range(count)]
+    mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
+    layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
     features = _FEATURES.search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
-    padded = "" if "padding" in columns else ", without padding"
+    padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
     notes = [f"The layers were read from the sentence, one after the other{padded}."]
+    if doubles:
+        notes.append(f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}.")
     if "stride" not in columns:
         notes.append("No stride was named: 1 was assumed.")
     if kind is not None and axes == 1 and re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE):
@@ -322,6 +312,24 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     return Described(" ".join(layers), channels, picture, samples, notes)
 
 
+def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
+    """Words that make layers differ in a way that lists of numbers do not give; empty where there are none."""
+    plain = _DOUBLED.sub(" ", text) if doubles else text
+    single = [key for key, values in lists.items() if len(values) == 1]
+    if unread := _UNREAD.search(plain):
+        return unread[0]
+    if doubles and (found.count or 0) < 2:
+        return "dilation"
+    if not single or (found.count or max(map(len, lists.values()))) < 2:
+        return found.unread
+    most = max(map(found.runs.count, lists))
+    apart = (
+        key for key in single if found.runs.count(key) == 1 < most
+    )  # said of one of the layers that are told apart
+    placed = _PLACED.search(plain)
+    return found.unread or (placed[0] if placed else next(apart, ""))
+
+
 def _separable(found: _Found, kind: Kind) -> Described:
     """A depthwise-separable block of the channels, filters and kernel that the sentence names."""
     given = {key: values[0][0] for key in ("inputs", "filters") if (values := found.lists.get(key))}
@@ -330,9 +338,9 @@ def _separable(found: _Found, kind: Kind) -> Described:
         return _of_kind(found, kind)
     wide, filters = given.get("inputs", 32), given.get("filters", 64)
     taps = kernel * 2 if len(kernel) == 1 else kernel
-    pads = "x".join(str(k // 2) for k in taps)
+    pads = _by(tuple(k // 2 for k in taps))
     note = f"A depthwise-separable block of {wide} channels and {filters} filters was taken, on 112 x 112 positions."
-    layers = f"{'x'.join(map(str, taps))}@{wide}g{wide}p{pads} {'x'.join('1' for _ in taps)}@{filters}"
+    layers = f"{_by(taps)}@{wide}g{wide}p{pads} {_by((1,) * len(taps))}@{filters}"
     return Described(layers, (wide, *(112,) * len(taps)), picture=len(taps) == 2, notes=[note])
 
 
@@ -344,10 +352,11 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
         layers = [
             re.sub(r"@\d+", f"@{wide}", layers[min(i, len(layers) - 1)]) for i, wide in enumerate(widths[:MOST_LAYERS])
         ]
-    kernels = ["x".join(map(str, v)) for v in found.lists.get("kernel", []) if len(v) == kind.axes]
+    kernels = [_by(v) for v in found.lists.get("kernel", []) if len(v) == kind.axes]
     if kernels and len(kernels) in (1, 2, len(layers)):  # one for all; the first and all others; one each
         each = kernels if len(kernels) == len(layers) else [kernels[0]] + [kernels[-1]] * (len(layers) - 1)
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
+    sizes = tuple(None if size < 0 else size for size in kind.input)
     picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "separation"}
-    return Described(" ".join(layers), INPUTS.get(kind.name), picture, samples, notes)
+    return Described(" ".join(layers), sizes or None, picture, samples, notes)

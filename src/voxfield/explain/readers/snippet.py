@@ -14,32 +14,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ExplainError
-from ..axes import settled_dims
+from ..axes import rearranged, settled_dims
 from ..graph import Graph, Shape, Size
+from ..phrases import table
 from ..question import asked
 from .code_calls import FORWARD, CodeCalls
-from .code_values import Chain, Class, Free, Function, Instance, Layer, Tensor, at, flat_layers
+from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers
 from .interpret import ReturnedSignal
-from .layer_kinds import KERAS_NAMES, LAYERS, settled_axes
+from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED, settled_axes
 from .layers import LayerGraph
 from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 
 LARGEST_TEXT = 500_000
 MOST_PROSE_LINES = 2_000
-USUAL = (  # what a parameter's name asks for, and the value assumed where nobody gives one
-    (r"classes|n_?labels", 10),
-    (r"kernel|^ks?$|filter_size|kernel_size", 3),
-    (r"stride|dilat|groups?$|padding", 1),
-    (r"reduction|^r$|^ratio$", 16),
-    (r"heads?$", 4),
-    (r"expan|^t$|multiplier", 6),
-    (r"blocks?$|layers?$|depth|levels?$|repeat|stacks?$", 3),
-    (r"samples|length|time_?steps|seq_?len|frames", 128),
-    (
-        r"filters?|chan|ch$|_c$|dim|units|hidden|features?|width|planes|outputs?$|d_?model|emb|^n(z|gf|df|c|f)$|^(c|n|f)(_?in|_?out)?$|inp|oup",
-        64,
-    ),
-)
+USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
@@ -65,7 +53,11 @@ def read_snippet(
         ExplainError: no layer in it, a name that cannot be resolved, a layer that cannot be; the line is named.
     """
     source, skipped, guessed = python_of(text)
-    tree = _parsed(_with_models(source))
+    tree = _parse(_with_models(source))
+    if not tree.body:
+        raise ExplainError(
+            "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
+        )
     net = LayerGraph(title)
     if input_shape is None and layout is None:
         input_shape = _sizes_in_comments(text, net)
@@ -74,6 +66,11 @@ def read_snippet(
         outputs = _outputs(calls, tree)
     except RecursionError as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
+    except ExplainError:
+        turned = rearranged(net.graph([])) if input_shape is None and net.inputs else None
+        if turned is None:
+            raise
+        return read_snippet(text, turned, layout, title)
     lines = text.split("\n")
     skipped = [number for number in skipped if not asked(lines[number - 1])]  # a question is no code, but was read
     if skipped:
@@ -81,10 +78,21 @@ def read_snippet(
         net.note(f"Not Python and left out: line {listed}.")
     if guessed:
         net.note("The line breaks are lost: where the body of a loop or an `else` ends was guessed.")
+    idle = [str(layer.name) for layer in calls.hints if calls.framework == "torch" and unused(net, layer)]
+    if idle:
+        net.note(f"Defined, but never used: {', '.join(idle)}. The parameters there are not counted.")
     names = [tensor.name for tensor in outputs]
     if calls.framework == "torch":
-        return settled_dims(net.finished(names, keep_idle=True), layout)
+        graph = net.finished(names, keep_idle=True)
+        turned = rearranged(graph) if input_shape is None else None
+        return settled_dims(graph, layout) if turned is None else read_snippet(text, turned, layout, title)
     return net.finished(names) if layout else settled_axes(net.finished(names))
+
+
+def unused(net: LayerGraph, layer: Layer) -> bool:
+    """True for a layer with parameters that the code applies to nothing."""
+    kind = LAYERS["torch"].get(layer.kind)
+    return (kind is None or kind.family in WEIGHTED) and not net.owns(layer)
 
 
 def _with_models(source: str) -> str:
@@ -199,15 +207,6 @@ def _parse(source: str) -> ast.Module:
         raise ExplainError(f"The text is not code ({error}).") from error
 
 
-def _parsed(source: str) -> ast.Module:
-    tree = _parse(source)
-    if not tree.body:
-        raise ExplainError(
-            "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
-        )
-    return tree
-
-
 def framework_of(tree: ast.Module) -> str:
     """Whether the code is Keras or torch, by the names it uses."""
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
@@ -229,8 +228,8 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(returned.value, calls)
     if calls.network is not None:
         return calls.network.outputs
-    if calls.latest is not None and calls.net.inputs:
-        return [calls.latest]
+    if calls.net.inputs and (latest := calls.final()):
+        return [latest]
     scope = calls.interpreter.scope
     chains = [v for v in scope.values() if isinstance(v, Chain)]
     if calls.bare and not chains:
@@ -240,7 +239,7 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(calls.apply(chain, [], chain.line), calls)
     roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
     if roots:
-        return _tensors(calls.run_instance(roots[-1], [], {}, 1), calls)
+        return _tensors(roots[-1], calls)
     loose = flat_layers(list(scope.values()))
     if loose:
         if len(loose) > 1:
@@ -300,20 +299,16 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         start = root.method("__init__", root)
         given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
         owner = calls.create(root, [], given, root.node.lineno)
-        return _tensors(calls.run_instance(owner, [], {}, 1), calls)
+        return _tensors(owner, calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
     given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
-    if isinstance(value, Chain | Layer):
-        return _tensors(_chain(calls, [value]), calls)
-    if isinstance(value, Instance):
-        return _tensors(calls.run_instance(value, [], {}, 1), calls)
     if value is None and own and flat_layers(list(own)):
         calls.net.note("There is no forward method: the layers were taken in the order written.")
         return _tensors(_chain(calls, flat_layers(list(own))), calls)
-    return [calls.latest] if value is None and calls.latest else _tensors(value, calls)
+    return _tensors(value, calls)
 
 
 def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: CodeCalls) -> dict[str, Any]:
@@ -339,7 +334,9 @@ def _is_list(name: str, function: Function) -> bool:
     """Whether the function asks for the length, an entry or each entry of a parameter."""
     for node in ast.walk(function.node):
         match node:
-            case ast.Call(func=ast.Name("len" | "enumerate" | "zip"), args=found) if name in map(_id, found):
+            case ast.Call(func=ast.Name("len" | "enumerate" | "zip"), args=found) if name in [
+                getattr(one, "id", "") for one in found
+            ]:
                 return True
             case ast.Subscript(value=ast.Name(id)) | ast.For(iter=ast.Name(id)) if id == name:
                 return True
@@ -348,13 +345,9 @@ def _is_list(name: str, function: Function) -> bool:
     return False
 
 
-def _id(node: ast.expr) -> str:
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def usual(name: str) -> int | None:
     """The value assumed for a size that a function asks for; None for a name that says nothing."""
-    return next((value for pattern, value in USUAL if re.search(pattern, name.lower())), None)
+    return next((value for pattern, value in USUAL.items() if re.search(pattern, name.lower())), None)
 
 
 def _sized(name: str, needed: Sequence[str]) -> bool:
@@ -375,12 +368,19 @@ def _needs_nothing(definition: Class | Function) -> bool:
 
 
 def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
-    listed = list(value) if isinstance(value, tuple | list) else [value]
+    """The tensors that the code gives, or that the network that it gives makes."""
+    if isinstance(value, Chain | Layer):
+        value = _chain(calls, [value])
+    if isinstance(value, Instance):
+        value = calls.run_instance(value, [], {}, 1)
+    listed = (
+        list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, tuple | list) else [value]
+    )
     found = [v for v in listed if isinstance(v, Tensor)]
-    if found:
+    if found and not isinstance(listed[0], Missing):
         return found
-    if calls.latest is not None:
-        return [calls.latest]
+    if value is None and (last := calls.final()):
+        return [last]
     if value is None or isinstance(value, Free):
         raise ExplainError("The code was read but no tensor comes out of it. Paste the lines that apply the layers.")
     raise calls.unreadable(value, 1)
