@@ -1,6 +1,5 @@
 """Turns are fair: each live session one a round, files in turn beside them, and steps are shared."""
 
-import time
 
 import numpy as np
 import pytest
@@ -17,16 +16,10 @@ from voxfield.serve.settings import Limits
 
 
 class Loop:
-    """An event loop that does at once what another thread asks for, and notes what its own does."""
-
-    def __init__(self):
-        self.soon = []
+    """An event loop that does at once what another thread asks for."""
 
     def call_soon_threadsafe(self, work, *given):
         work(*given)
-
-    def call_soon(self, work):
-        self.soon.append(work)
 
 
 @pytest.fixture
@@ -127,20 +120,3 @@ def test_what_is_no_whole_hop_waits_unless_a_recording_ends_with_it(rounds):
     while rounds._round():
         pass
     assert not one._waiting and one.given_samples == one.fed_samples == 400
-
-
-def test_the_event_loop_rests_while_a_round_runs_and_no_longer(rounds, monkeypatch):
-    one = session("live")
-    rounds.notify(one)
-    assert not rounds._loop.soon
-    rounds._between.clear()
-    rounds.notify(one)
-    rounds.notify(one)
-    assert rounds._loop.soon == [rounds._rest]
-    began_s = time.perf_counter()
-    rounds._rest()
-    assert time.perf_counter() - began_s > 0.9 * module._REST_S
-    monkeypatch.setattr(module, "_REST_S", 60.0)
-    rounds._between.set()
-    rounds._rest()
-    assert time.perf_counter() - began_s < 30

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from threading import Condition, Event, Thread
+from threading import Condition, Thread
 from typing import Any, TypeAlias, TypeVar
 
 from voxfield.audio import without_faults
@@ -16,8 +16,7 @@ from voxfield.serve.metrics import Metrics
 from voxfield.serve.session import Session
 
 MOST_TOGETHER = 32  # turns in one step: more gain nothing, and the first would wait for the last
-_GATHER_S, _MOST_GATHER_S = 60e-6, 3e-3  # that a round of few turns waits for more, a live session: few cost more each
-_REST_S = 4e-3  # that the event loop leaves to a round, at most
+_GATHER_S, _MOST_GATHER_S = 20e-6, 3e-3  # that a round of few turns waits for more, a live session: few cost more each
 _FILES_BESIDE_LIVE = 1  # sessions with files that get a turn in each round of the live ones
 
 _T = TypeVar("_T")
@@ -29,7 +28,7 @@ class Scheduler:
 
     Turns of the same network and of as many samples are taken in one step, where its file has a free batch axis. How
     many there are follows from the load: while a round runs, and for a moment after it, the sound for the next one
-    comes in. The event loop rests meanwhile: it would only take the processor from the round, sound by sound.
+    comes in.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
@@ -37,9 +36,7 @@ class Scheduler:
         self._changed = Condition()
         self._sessions: list[Session] = []
         self._due: deque[Session] = deque()  # live ones that may have something to do; some more than once
-        self._over = self._pending = self._resting = False
-        self._between = Event()  # no round runs
-        self._between.set()
+        self._over = self._pending = False
         self._live_count = self._next_file = 0
         self._thread = Thread(target=self._run, name="voxfield-hops", daemon=True)
         self._thread.start()
@@ -63,9 +60,6 @@ class Scheduler:
         """A session has something to do."""
         if session.live:
             self._due.append(session)
-            if not (self._resting or self._between.is_set()):
-                self._resting = True
-                self._loop.call_soon(self._rest)
         if not self._pending:
             with self._changed:
                 self._pending = True
@@ -78,10 +72,6 @@ class Scheduler:
             self._changed.notify()
         self._thread.join()
 
-    def _rest(self) -> None:
-        self._resting = False
-        self._between.wait(_REST_S)
-
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -93,9 +83,7 @@ class Scheduler:
             while more and not self._over:
                 if len(self._due) < MOST_TOGETHER:
                     time.sleep(min(_GATHER_S * self._live_count, _MOST_GATHER_S))
-                self._between.clear()
                 more = self._round()
-                self._between.set()
 
     def _round(self) -> bool:
         """Whether there was something to do."""
