@@ -1,6 +1,5 @@
 """Turns are fair: each live session one a round, files in turn beside them, and steps are shared."""
 
-
 import numpy as np
 import pytest
 from service import MODEL, noise
