@@ -223,8 +223,10 @@ def test_published_checkpoints_resume(published, sounds, tmp_path):
     recipe = load_recipe(of_its_name, [*own, *short])
     start(recipe, tmp_path / "run", resume=True)
     about = checkpoint.load(path)[1]
-    assert about["step"] == step + 1 and about["items"] == items + 8
-    assert about["hours_of_mixtures"] == pytest.approx(hours + 8 * recipe.mix.duration_s / 3600, abs=1e-4)
+    assert about["step"] == step + 1 and about["items"] == items + recipe.train.batch
+    assert about["hours_of_mixtures"] == pytest.approx(
+        hours + recipe.train.batch * recipe.mix.duration_s / 3600, abs=1e-4
+    )
 
 
 def test_a_step_with_infinite_gradients_is_left_out(settings, tmp_path, monkeypatch):
