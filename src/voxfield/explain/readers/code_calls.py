@@ -57,12 +57,10 @@ FORWARD = ("forward", "call", "__call__")
 PASS_THROUGH = frozenset(
     {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double", "requires_grad_"}
 )
-CALLED_WITH = frozenset(
-    ("x", "input", "inputs", "query", "key", "value")
-)  # names of tensors that a layer is applied to
-JUDGES = re.compile(
-    "loss|criterion|metric|accuracy|entropy", re.IGNORECASE
-)  # take outputs, and are no part of a network
+# names of tensors that a layer is applied to
+CALLED_WITH = frozenset(("x", "input", "inputs", "query", "key", "value"))
+# functions that take outputs and are no part of a network
+JUDGES = re.compile("loss|criterion|metric|accuracy|entropy", re.IGNORECASE)
 
 
 class CodeCalls:
@@ -502,9 +500,8 @@ class CodeCalls:
     def layer(self, kind: str, framework: str, args: Sequence[Any], named: Mapping[str, Any], line: int) -> Layer:
         """A layer with its positional arguments under their names."""
         names = LAYERS[framework][ALIASES.get(kind, kind)].arguments
-        if (
-            kind == "Convolution2D" and len(args) > 2 and is_whole(args[2])
-        ):  # as Keras 1 took them: filters, rows, columns
+        rows_apart = kind == "Convolution2D" and len(args) > 2 and is_whole(args[2])
+        if rows_apart:  # as Keras 1 took them: filters, rows, columns
             args = [args[0], tuple(args[1:3]), *args[3:]]
         unknown = [key for key in named if key not in names and not NEUTRAL.fullmatch(key)]
         if unknown:

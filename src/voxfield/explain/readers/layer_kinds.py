@@ -530,9 +530,8 @@ def _kinds(framework: str) -> dict[str, LayerKind]:
 
 
 _TABLE = table("layers")
-WEIGHTED = frozenset(
-    (conv, depthwise, dense, recurrent, embedding, batch_norm, norm, prelu)
-)  # families with parameters
+# families with parameters
+WEIGHTED = frozenset((conv, depthwise, dense, recurrent, embedding, batch_norm, norm, prelu))
 OF_SEVERAL = frozenset((function_of, concatenate, attention))  # families that read more than one tensor
 LAYERS = {framework: _kinds(framework) for framework in ("keras", "torch")}
 WITHOUT_RULE = {framework: frozenset(names.split()) for framework, names in _TABLE["without_rule"].items()}
