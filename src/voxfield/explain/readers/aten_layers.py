@@ -7,7 +7,7 @@ from math import prod
 
 from ..graph import Window
 from .build import Call, Const, Live, spread, unknown_op
-from .vocabulary import convolved, cut, matrix_product, named_product, padded, pooled, resized, weighted
+from .vocabulary import convolved, cut, matrix_product, padded, pooled, resized, weighted
 
 
 def conv(c: Call) -> None:
@@ -46,11 +46,6 @@ def product_of(c: Call) -> None:
     made = matrix_product(c, *pair)
     if kind and isinstance(added := c.args.get("self"), Live):
         c.emit("elementwise", [made, added], function="add")
-
-
-def einsum(c: Call) -> None:
-    if not named_product(c, str(c.args["equation"]), c.args["tensors"]):
-        unknown_op(c)
 
 
 def rnn(c: Call) -> None:

@@ -13,7 +13,7 @@ from ..phrases import PHRASES
 from ..report import LayerReport, Report
 from ..wording import Paragraph
 from ..zh import translated
-from .rows import Facts, Phrases, cost_rows, facts, input_lines, layer_columns, layer_rows, layer_texts
+from .rows import Facts, Phrases, cost_rows, facts, input_lines, layer_columns, layer_rows, layer_texts, probe_rows
 
 WIDTH = 112
 OPENING, CLOSING = "（(“", "，。；：、）？！)”"
@@ -50,10 +50,8 @@ def report_text(
         lines += ["", f"{phrases['unknown_ops']}: {', '.join(report.unknown)}"]
     if report.probes:
         lines += ["", phrases["verified"]]
-        for probe in report.probes:
-            verdict = phrases["undecided" if probe.agrees is None else "agrees" if probe.agrees else "differs"]
-            detail = f"  {probe.detail}" if probe.detail else ""
-            lines.append(f"  {probe.probe:<9} {probe.axis:<5} {probe.symbolic} | {probe.measured}  {verdict}{detail}")
+        for probe, axis, symbolic, measured, verdict, detail in probe_rows(report, phrases):
+            lines.append(f"  {probe:<9} {axis:<5} {symbolic} | {measured}  {verdict}  {detail}".rstrip())
     for paragraph in (p for p in paragraphs if not p.asked):
         lines += ["", paragraph.question, *wrapped(paragraph.answer, columns)]
     return "\n".join(lines)
