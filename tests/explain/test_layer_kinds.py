@@ -36,6 +36,7 @@ FUNCTIONS = """F.relu(x)|F.softmax(x, dim=1)|torch.softmax(x, -1)|F.glu(x, dim=1
     x.mean(dim=(1, 2), keepdim=True)|torch.max(x, dim=1)[0]|x.max(2).values|torch.mean(x)|torch.max(x, x * 2)
     torch.cat([x, x], dim=1)|torch.stack([x, x], dim=1)|torch.stack([x, x])|x.chunk(2, dim=1)[0]|torch.chunk(x, 3, 1)[1]
     torch.split(x, 30, dim=2)[3]|F.pad(x, (1, 2))|F.pad(x, (1, 2, 0, 1))|F.pad(x, (3, 1), mode="reflect")
+    torch.einsum("bct,bdt->bcd", x, x)|torch.einsum("bct -> btc", x)|torch.einsum("bct,bct->c", x, 2 * x)
     torch.matmul(x, x.transpose(1, 2))|x @ x.transpose(1, 2)|torch.bmm(x, x.permute(0, 2, 1))|F.max_pool1d(x, 2)
     F.avg_pool1d(x, 3, stride=1, padding=1)|F.adaptive_avg_pool1d(x, 1)|F.adaptive_max_pool1d(x, 5)|x[:, :, 1:-1]
     F.interpolate(x, scale_factor=2)|F.interpolate(x, scale_factor=2, mode="linear")|x[..., ::2]|x[:, 0]|x[:, None]

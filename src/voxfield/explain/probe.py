@@ -21,6 +21,7 @@ from .analysis import out_dim, sources
 from .expect import Stretch, beside, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
 from .graph import Graph
 from .phrases import table
+from .readers.aten_layers import dims_in
 from .readers.build import spread
 from .readers.torch import built, evaluating, export, first_tensor, kind_of, named_arguments, owned_by
 from .readers.vocabulary import product_labels
@@ -165,11 +166,6 @@ def step(node: Any, args: Sequence[Any], named: Mapping[str, Any], skipped: bool
         total = sum(v if v.requires_grad else torch.zeros_like(v) for v in tensors)
         return total.expand(shape_of(node)) if torch.is_tensor(total) else total
     return node.target(*args, **named)
-
-
-def dims_in(name: str) -> int:
-    """How many dims an operator such as max_pool2d moves along."""
-    return int(next(c for c in name if c.isdigit()))
 
 
 _MOVES = table("operators")["aten"]["aten_moves"]

@@ -109,9 +109,13 @@ def layer_norm(c: Call) -> None:
     c.emit("norm", [x], over=tuple(range(rank - len(shape), rank)))
 
 
+def dims_in(name: str) -> int:
+    """How many dims an operator such as max_pool2d moves along."""
+    return int(next(c for c in name if c.isdigit()))
+
+
 def pool(c: Call) -> None:
-    x = c.arg("self", "input")
-    count = int(next(ch for ch in c.base if ch.isdigit()))
+    x, count = c.arg("self", "input"), dims_in(c.base)
     kernel = spread(c.args["kernel_size"], count)
     stride = spread(c.args.get("stride") or kernel, count)
     pads, dilation = spread(c.args.get("padding", 0), count), spread(c.args.get("dilation", 1), count)
@@ -121,8 +125,7 @@ def pool(c: Call) -> None:
 
 
 def adaptive(c: Call) -> None:
-    x = c.arg("self", "input")
-    count = int(next(ch for ch in c.base if ch.isdigit()))
+    x, count = c.arg("self", "input"), dims_in(c.base)
     rank = len(x.shape)
     sizes = c.shape[rank - count :]
     function = "max" if "max" in c.base else "avg"

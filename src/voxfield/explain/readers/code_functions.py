@@ -145,12 +145,21 @@ def _new_dim(u: Use, x: str, dim: Any) -> int:
 
 
 def _product(u: Use) -> Tensor:
-    """torch.matmul, torch.bmm and `@`: over the last dim of one and the last but one of the other."""
-    xs = [u.calls.tensor(one, u.line).name for one in (*u.args, *u.named.values())[:2]]
+    """torch.matmul, torch.bmm and `@`: over the last dim of one and the last but one of the other; torch.einsum."""
+    equation, *rest = (*u.args, *u.named.values()) if u.name == "einsum" else ("", *u.args, *u.named.values())
+    operands = rest[0] if len(rest) == 1 and isinstance(rest[0], list | tuple) else rest
+    xs = [u.calls.tensor(one, u.line).name for one in operands]
     ranks = [u.net.rank(x) for x in xs]
-    if len(xs) != 2 or min(ranks) < 2:
+    if u.name == "einsum":
+        left, arrow, output = str(equation).replace(" ", "").partition("->")
+        labels = left.split(",")
+        sizes = [len({*text}) if text.isalpha() else 0 for text in labels]
+        if not arrow or not ranks == sizes == [len(text) for text in labels] or not {*output} <= {*left} - {","}:
+            raise at(u.line, f"einsum by {brief(equation)} is not followed: a letter for each dim, and '->'.")
+    elif len(xs) != 2 or min(ranks) < 2:
         raise at(u.line, f"{u.name} needs two tensors of two dims or more.")
-    labels, output = product_labels(*ranks)
+    else:
+        labels, output = product_labels(*ranks)
     return Tensor(u.net.add("einsum", xs, u.origin, labels=tuple(labels), output=output, weight_sizes={}))
 
 
@@ -339,7 +348,7 @@ def _sliced(net: LayerGraph, x: str, dim: int, key: slice, line: int) -> str:
 
 OPERATIONS: dict[str, Callable[[Use], Any]] = by_name(
     ("cat concat concatenate stack", _concat),
-    ("matmul bmm mm", _product),
+    ("matmul bmm mm einsum", _product),
     ("conv1d conv2d conv3d conv_transpose1d conv_transpose2d", _conv),
     ("max min", _extreme),
     ("pad", _pad),

@@ -78,14 +78,10 @@ def walk(graph: Any, found: Resolved, opsets: Sequence[Any]) -> None:
             branch = next(a.g for a in node.attribute if a.name == wanted)
             walk(branch, found, opsets)
             for inner, outer in zip(branch.output, node.output, strict=True):
-                take(rename(inner.name, outer), found, opsets)
+                same = onnx.helper.make_node("Identity", [inner.name], [outer], name=f"{outer}.branch")
+                take(same, found, opsets)
         else:
             take(node, found, opsets)
-
-
-def rename(source: str, target: str) -> Any:
-    """An Identity operator from one name to another."""
-    return onnx.helper.make_node("Identity", [source], [target], name=f"{target}.branch")
 
 
 def take(node: Any, found: Resolved, opsets: Sequence[Any]) -> None:

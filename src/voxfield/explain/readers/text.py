@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Size, Window
-from .layers import LayerGraph, Origin, check_window, same_padding
+from .layers import LayerGraph, Origin, check_window, positions_filled, same_padding
 
 NUMBERS = r"-?\d{1,9}(?:x-?\d{1,9})*"
 LAYER = re.compile(
@@ -84,15 +84,10 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
 
 def _input(net: LayerGraph, given: tuple[Size, ...] | None, rank: int, filters: bool) -> tuple[Size, ...]:
     """(B, C, one size per axis) from whatever part of it was given."""
-    sizes = () if given is None else given
-    if len(sizes) not in (0, rank, rank + 1, rank + 2):
-        raise ExplainError(f"--input has {len(sizes)} sizes; a network of {rank} axes takes {rank}, or channels too.")
-    positions = sizes[len(sizes) - rank :] if sizes else (None,) * rank
-    channels = sizes[-rank - 1] if len(sizes) > rank else None
-    if len(sizes) <= rank and filters:
-        channels = 1
+    assumed = filters and len(given or ()) <= rank
+    if assumed:
         net.note("The number of input channels was not given: 1 was assumed.")
-    return (sizes[0] if len(sizes) == rank + 2 else 1, channels, *positions)
+    return positions_filled((1, 1 if assumed else None, *(None,) * rank), given or None, False)
 
 
 def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int) -> str:

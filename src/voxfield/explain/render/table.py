@@ -41,7 +41,9 @@ def report_text(
         if paragraph.code:
             lines += ["", phrases["code"], "", *paragraph.code.split("\n")]
     if report.notes:
-        lines += ["", phrases["notes"], *(line for note in notes(report, language) for line in item(note, columns))]
+        lines += ["", phrases["notes"]]
+        for note in notes(report, language):
+            lines += broken(note, min(columns, WIDTH + 2), "  - ", "    ")
     lines += ["", *fact_table(facts(report, phrases, frames), columns)]
     lines += ["", phrases["costs"], *(line for row in pairs(cost_rows(report, phrases)) for line in hung(row, columns))]
     lines += wrapped(phrases["convention"], columns)
@@ -105,9 +107,7 @@ def hung(line: str, columns: int) -> list[str]:
     start = len(line) - len(line.lstrip())
     gap = line.find("  ", start)
     indent = 4 if gap < 0 else width(line[:gap]) + len(line[gap:]) - len(line[gap:].lstrip())
-    found = [one.strip() for one in wrapped(line.strip(), columns - indent)]
-    lead = " " * start
-    return [lead + line.strip()] if len(found) < 2 else broken(line.strip(), columns, lead, " " * indent)
+    return broken(line.strip(), columns, " " * start, " " * indent)
 
 
 def broken(text: str, columns: int, lead: str = "", indent: str = "") -> list[str]:
@@ -119,12 +119,6 @@ def broken(text: str, columns: int, lead: str = "", indent: str = "") -> list[st
             now = indent
         now += piece
     return [*lines, now.rstrip()]
-
-
-def item(text: str, columns: int) -> list[str]:
-    """A note in lines, with a dash before the first."""
-    lines = wrapped(text, columns - 2)
-    return [("  - " if not i else "    ") + line.strip() for i, line in enumerate(lines)]
 
 
 def comparison_text(change: WhatIf, language: str = "en") -> str:
