@@ -233,7 +233,7 @@ def read_call(builder: OperatorGraph, node: Any) -> None:
     base = source.split(".")[1] if "." in source else source
     in_place = base.endswith("_") and not base.endswith("__")
     base = base.rstrip("_") if in_place else base
-    known: Any = builder.values  # which no argument of torch is
+    known: Any = builder.values  # torch types an argument as one of its own
     args = named_arguments(node, *map_arg((node.args, node.kwargs), lambda one: known.get(one.name, NOTHING)))
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path, cls = (stack[-1][0], str(stack[-1][1])) if stack else ("", "")
