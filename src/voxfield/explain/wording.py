@@ -16,7 +16,6 @@ from typing import Any
 from ..errors import ExplainError
 from .analysis import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
-from .compare import changes
 from .graph import Graph, Op, Window
 from .numbers import in_bytes, in_row, plain, ratio_text, short, singular
 from .path import Walk, power_of, walk
@@ -475,12 +474,13 @@ class Writer:
         after = self._tried(edits) if both else None
         if after is None:
             return self.say("fix_other", names=self.causes(causes))
-        ratios = {one.figure: one.ratio for one in changes(self.report, after)}
-        macs, params = ratios.get("macs"), ratios.get("params")
-        if not macs or not params:
-            return ""
-        stated = {"macs": ratio_text(macs), "params": ratio_text(params)}
-        return self.say("fix_rnn", names=self.causes(both), edit=edits[0], **stated)
+        stated = {name: self._times(name, after) for name in ("macs", "params")}
+        return self.say("fix_rnn", names=self.causes(both), edit=edits[0], **stated) if all(stated.values()) else ""
+
+    def _times(self, cost: str, after: Report) -> str:
+        """How many times as much of a cost there is after an edit; empty where it is not known."""
+        old, new = (getattr(report.costs, cost).value for report in (self.report, after))
+        return ratio_text(float(new) / float(old)) if old and new else ""
 
     def _shifted(self, field: AxisField) -> str:
         """What moving the padding to the past brings, tried on the graph."""
@@ -490,8 +490,7 @@ class Writer:
         new = next((f for f in after.fields if (f.axis, f.input) == (field.axis, field.input)), None)
         if new is None or new.lookahead is None or field.lookahead is None or new.lookahead >= field.lookahead:
             return ""
-        macs = next((one.ratio for one in changes(self.report, after) if one.figure == "macs"), None)
-        times = ratio_text(macs) if macs else "1"
+        times = self._times("macs", after) or "1"
         cost = self.say("cost_same") if times == "1" else self.say("cost_times", macs=times)
         padded = any(s.window.pad_end > 0 for s in self.walks["time"].steps)
         key = "fix_causal" if padded or any(op.kind == "pad" for op in self.graph.ops) else "fix_shift"

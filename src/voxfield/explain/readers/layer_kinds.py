@@ -77,7 +77,7 @@ def windows_of(
     found = []
     for dim, k, step, d, end, more in zip(dims, kernel, strides, dilation, ends, extra, strict=True):
         window = Window(k, step, d, end, end, more, c.flag("ceil_mode", False))
-        check_window(window, c.origin)
+        check_window(window, c.origin.where)
         if mode == "causal":
             window = replace(window, pad_start=(k - 1) * d)
         elif mode == "same":
@@ -102,7 +102,7 @@ def cropped_windows(c: LayerCall, kernel: Sequence[int]) -> list[Window]:
             cut = reach - step if same else min(0, reach - step)
         before = max(0, cut) // 2
         windows.append(Window(k, step, d, before, max(0, cut) - before, max(0, -cut)))
-        check_window(windows[-1], c.origin)
+        check_window(windows[-1], c.origin.where)
     return windows
 
 

@@ -337,15 +337,15 @@ def check_width(count: int, what: str, origin: Origin) -> None:
         raise origin.fail(f"{count} {what}; 1 to {MOST_POSITIONS} are possible.")
 
 
-def check_window(window: Window, origin: Origin) -> None:
+def check_window(window: Window, where: str) -> None:
     """Refuses kernels, strides and dilations below 1 and negative padding, naming the layer."""
     for what, value in (("kernel", window.kernel), ("stride", window.stride), ("dilation", window.dilation)):
         if value < 1:
-            raise origin.fail(f"a {what} of {value}; it is a whole number from 1 up.")
+            raise ExplainError(f"{where}: a {what} of {value}; it is a whole number from 1 up.")
     if min(window.pad_start, window.pad_end, window.output_padding) < 0:
-        raise origin.fail(f"negative padding ({window.pad_start}, {window.pad_end}).")
+        raise ExplainError(f"{where}: negative padding ({window.pad_start}, {window.pad_end}).")
     if max(window.kernel, window.stride, window.dilation, window.pad_start, window.pad_end) > MOST_POSITIONS:
-        raise origin.fail(f"a size above {MOST_POSITIONS}, which no such layer has.")
+        raise ExplainError(f"{where}: a size above {MOST_POSITIONS}, which no such layer has.")
 
 
 def same_padding(net: LayerGraph, where: str, size: Size, window: Window) -> tuple[int, int]:

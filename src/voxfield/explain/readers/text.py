@@ -99,9 +99,6 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
     pool = match["pool"]
     if pool and match["stride"] is None:
         stride = kernel
-    for what, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
-        if min(values) < 1:
-            raise ExplainError(f"{where}: a {what} of {min(values)}; it is a whole number from 1 up.")
     up = bool(match["up1"] or match["up2"])
     if pool and (up or "filters" in flags or "groups" in flags):
         raise ExplainError(f"{where}: pooling is never transposed and has no filters and no groups.")
@@ -109,10 +106,12 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
         raise ExplainError(f"{where}: give the padding of a transposed convolution in numbers, such as p1.")
     settings = zip(kernel, stride, dilation, output, strict=True)
     bare = [Window(k, s, d, output_padding=o) for k, s, d, o in settings]
+    for window in bare:
+        check_window(window, where)
     pads = _padding(net, flags, bare, net.shape(x)[2:], where)
     windows = tuple(replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(bare, pads, strict=True))
     for window in windows:
-        check_window(window, origin)
+        check_window(window, where)
     dims = tuple(range(2, 2 + rank))
     if pool:
         return net.add("pool", [x], origin, windows=windows, dims=dims, function=pool)
@@ -166,6 +165,4 @@ def _padding(
     pads = pads * len(windows) if len(pads) == 1 else pads
     if len(pads) != len(windows):
         raise ExplainError(f"{where}: padding for {len(pads)} axes, but the network has {len(windows)}.")
-    if min(min(pair) for pair in pads) < 0:
-        raise ExplainError(f"{where}: negative padding.")
     return pads
