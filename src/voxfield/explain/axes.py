@@ -57,9 +57,10 @@ def rearranged(graph: Graph) -> Shape | None:
 
 
 def letters_of(rank: int, axes: tuple[Axis, ...]) -> str:
-    """A layout in letters: BCFT."""
+    """A layout in letters: BCFT; the first dim that no axis runs along is the batch."""
     named = {axis.dim: LETTERS.get(axis.name, "C") for axis in axes}
-    return "".join(named.get(dim, "C" if dim else "B") for dim in range(rank))
+    batch = next((dim for dim in range(rank) if dim not in named), None)
+    return "".join(named.get(dim, "B" if dim == batch else "C") for dim in range(rank))
 
 
 def _places(graph: Graph, name: str) -> list[int]:
@@ -92,6 +93,8 @@ def _places(graph: Graph, name: str) -> list[int]:
             places.append(dim)
         elif moving & combined:
             channels.add(dim)
+    if first.kind == "linear":  # a batch of one, wherever it stands
+        places = [dim for dim in places if shape[dim] != 1] or places
     if not places and channels:  # squeezed out on the way: what is neither the batch nor combined
         places = [dim for dim in range(1, len(shape)) if dim not in channels]
     return places if first.kind != "norm" or len(places) == 1 else []

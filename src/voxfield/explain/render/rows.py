@@ -63,8 +63,8 @@ def dim_names(graph: Graph, name: str, phrases: Phrases) -> list[str]:
     axes = {axis.dim: phrases[axis.name] for axis in graph.axes.get(name, ())}
     rest = [dim for dim in range(len(graph.shape(name))) if dim not in axes]
     others = dict.fromkeys(rest, phrases["channels"])
-    if rest and rest[0] == 0:
-        others[0] = phrases["batch"]
+    if rest and (rest[0] == 0 or len(rest) > 1):  # where time comes first, the batch is behind it
+        others[rest[0]] = phrases["batch"]
     return [axes.get(dim) or others[dim] for dim in range(len(graph.shape(name)))]
 
 
