@@ -71,7 +71,7 @@ class Downmix:
         return np.concatenate(parts)
 
     def _within_grid(self, block: Array) -> Array:
-        mean: Array = _total(block) / np.float32(len(block))
+        mean: Array = (_total(block) / len(block)).astype(np.float32, copy=False)
         powers = np.stack([np.square(mean, dtype=np.float64), _total(np.square(block, dtype=np.float64)) / len(block)])
         powers = np.cumsum(np.concatenate([self._powers, powers], axis=1), axis=1)
         self._powers = powers[:, -1:]

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Protocol
 
+import numpy as np
+
 from voxfield.audio import BLOCK_SAMPLES, Source
-from voxfield.errors import InputError
+from voxfield.errors import CardError, InputError
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import load_engine
 
@@ -114,6 +116,17 @@ def engine_for(model: Model, task: str, *, threads: int = 1) -> Engine:
     if engine.card.task != task:
         raise InputError(f"{engine.card.name} is a model to {engine.card.task}, not to {task}; see `voxfield models`")
     return engine
+
+
+def finite(engine: Engine, values: Any) -> Any:
+    """What an engine gave.
+
+    Raises:
+        CardError: it holds values that are not numbers.
+    """
+    if not np.isfinite(values).all():
+        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    return values
 
 
 def blocks_of(

@@ -43,7 +43,7 @@ def command(
     speakers.check_model()
 
     def work(source: "Source", path: Path) -> Answer:
-        done = speakers.enroll_source(name, source, source="standard input" if path == PIPE else path.name)
+        done = speakers.enroll(name, source, source="standard input" if path == PIPE else path.name)
         words = f"{done.recording.speech.seconds:.1f} s of speech{'' if done.new else ', known already'}"
         return Answer({"name": name, "new": done.new, **done.recording.to_dict()}, words, done.notes)
 

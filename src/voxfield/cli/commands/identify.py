@@ -54,7 +54,7 @@ def _identified(
 ) -> Answer:
     from voxfield.tasks.book.speaker_book import SpeakerBook
 
-    found = SpeakerBook(book, model=model, threads=threads).identify_source(source, threshold=threshold)
+    found = SpeakerBook(book, model=model, threads=threads).identify(source, threshold=threshold)
     return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
 
 

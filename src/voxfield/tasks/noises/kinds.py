@@ -13,7 +13,7 @@ from voxfield.features.framing import FeatureStream
 from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array
 from voxfield.samples import Downmix
-from voxfield.tasks.work import Model, engine_for
+from voxfield.tasks.work import Model, engine_for, finite
 
 TOKENIZER, KINDS = "noise-vqvae", "noise-kinds"
 UNKNOWN = "unknown"
@@ -94,9 +94,7 @@ class NoiseKinds:
         if missing > 0:
             features = np.tile(features, (1, -(-self.segment_frames // features.shape[1])))[:, : self.segment_frames]
         tokens, _ = self._tokenizer.step(np.ascontiguousarray(self.features.finished(features)[None]), ())
-        shares: Array = np.exp(self._kinds.step(tokens, ())[0][0])
-        if not np.isfinite(shares).all():
-            raise CardError(f"{' or '.join(self.models)} gives values that are not numbers; its weights are damaged")
+        shares: Array = finite(self._kinds, np.exp(self._kinds.step(tokens, ())[0][0]))
         return shares
 
     def share_of(self, names: Sequence[str], shares: Array) -> float:

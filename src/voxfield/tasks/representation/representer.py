@@ -7,6 +7,7 @@ from voxfield.audio import Resampler
 from voxfield.cards import Interface, Layer
 from voxfield.errors import CardError, InputError
 from voxfield.protocols import Array, Engine
+from voxfield.tasks.work import finite
 
 BLOCK_HOPS = 100  # as many frames at once: memory is that of a second, whatever the duration
 WHOLE_S = 60.0  # the longest recording for a network that needs it whole: its memory grows with it
@@ -79,10 +80,9 @@ class Representer:
                 f"{self._engine.card.name} turned {len(samples)} samples into {output.shape}, not into {count} frames; "
                 "its file is not usable"
             )
-        if not np.isfinite(output).all():
-            raise CardError(f"{self._engine.card.name} gives values that are not numbers; its weights are damaged")
         self.count_frames += count
-        return output[0, self._channels]
+        frames: Array = finite(self._engine, output)[0, self._channels]
+        return frames
 
     def _check_length(self) -> None:
         if self._waiting_samples > WHOLE_S * self._face.sample_rate_hz:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voxfield.audio import Given, Resampler, Source, open_source
-from voxfield.errors import CardError, InputError
+from voxfield.errors import InputError
 from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.speakers.pauses import outside_pauses
 from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter, levels_of
-from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for
+from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
 
 TASK = "embed"
 DEFAULT_MODEL = "ds-tdnn-small"
@@ -129,9 +129,7 @@ def vectors_of(engine: Engine, features: Array) -> Array:
     parts = [
         engine.step(np.ascontiguousarray(features[at : at + batch]), ())[0] for at in range(0, len(features), batch)
     ]
-    vectors = np.concatenate(parts)
-    if not np.isfinite(vectors).all():
-        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    vectors: Array = finite(engine, np.concatenate(parts))
     return vectors
 
 

@@ -24,7 +24,7 @@ from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.code_maps import Codes
 from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, refuse_kind, write_tokens
-from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for
+from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
 
 DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
 _PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
@@ -275,8 +275,6 @@ def _in_pieces(
     for start in range(0, count, _PIECE_STEPS * multiple_of):
         stop = min(count, start + _PIECE_STEPS * multiple_of)
         first, last = max(0, start - margin), min(count, stop + margin)
-        out = engine.step(np.ascontiguousarray(part(first, last)[None]), ())[0][0]
-        if not np.isfinite(out).all():
-            raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+        out = finite(engine, engine.step(np.ascontiguousarray(part(first, last)[None]), ())[0][0])
         per_step = Fraction(out.shape[1], last - first)
         yield out[:, int((start - first) * per_step) : int((stop - first) * per_step)]
