@@ -85,22 +85,22 @@ def command(
 def _separated(
     job: Job, report: Report, *, model: str | None, options: dict[str, Any], wanted: "OutputFormat", choices: Choices
 ) -> Mapping[str, Any]:
-    from voxfield.audio import FileSink
+    from voxfield.audio import FileSink, Sink
     from voxfield.tasks.report.comparison import Comparison
-    from voxfield.tasks.separation.recording import separate_into, separating_engine
+    from voxfield.tasks.separation.recording import separate_into, separating_engine, voice_sinks
 
     engine = separating_engine(model, options["speakers"], threads=choices.threads)
+    sources = engine.card.interface.sources
+    made_of: dict[str, Any] = {"overwrite": choices.overwrite, "wanted": wanted}
     with open_input(job.path, choices.raw) as source, ExitStack() as stack:
-        piped, sources = job.output == PIPE, engine.card.interface.sources
-        paths = [PIPE] if piped else _paths(job.output, sources)
-        channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
-        sinks = []
-        auto = options["speakers"] == AUTO  # the recording itself may get the first voice's name
-        for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
-            sink = open_output(path, source, channels=channels, overwrite=choices.overwrite, wanted=wanted)
-            stack.enter_context(sink)
-            sinks.append(sink)
-        alone = sinks.pop() if auto else None
+        paths: list[Path] = []
+        alone: Sink | None = None
+        if job.output == PIPE:  # which takes the voices as channels
+            sinks: list[Sink] = [open_output(PIPE, source, channels=sources * source.channels, **made_of)]
+        else:
+            opened = partial(open_output, like=source, channels=source.channels, **made_of)
+            named = voice_sinks(job.output, engine, options["speakers"], opened)
+            paths, sinks, alone = stack.enter_context(named)
         comparison = None
         if choices.report is not None:
             names = [f"Speaker {number}" for number in range(1, sources + 1)]
@@ -114,7 +114,7 @@ def _separated(
         }
         line = finish(done, choices, comparison, f"{job.path.name} separated", facts)
         written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
-        return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
+        return line | {"outputs": [str(path) for path in paths if path in written]} if paths else line
 
 
 def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:
@@ -128,8 +128,3 @@ def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:
         or item.path.with_stem(_VOICE.sub("", item.path.stem)) not in there
     ]
     return plan(originals, out, _FIRST, format)
-
-
-def _paths(first: Path, sources: int) -> list[Path]:
-    stem = first.stem.removesuffix(_FIRST)
-    return [first.with_name(f"{stem}speaker{number}{first.suffix}") for number in range(1, sources + 1)]
