@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..cards import METADATA_KEY, Card, cards, find, resolve
+from ..cards import METADATA_KEY, Card, cards, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
 from .graph import Graph, Size
