@@ -45,7 +45,8 @@ EXAMPLE = "Write kernel/stride per layer, such as '10/5 8/4 4/2', with ':2' for 
 def looks_like_layers(text: str) -> bool:
     """True when every word of `text` has the shape of a layer, right or wrong."""
     words = [word for word in SEPARATORS.split(text.strip()) if word]
-    return bool(words) and all(re.match(r"(\d+\*)?(max|avg)?\^?-?\d", word) for word in words)
+    shape = r"(\d+\*)?(max|avg)?\^?-?\d[^\u4e00-\u9fff]*"
+    return bool(words) and all(re.fullmatch(shape, word) for word in words)
 
 
 def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
