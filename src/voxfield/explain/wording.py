@@ -151,7 +151,7 @@ class Writer:
         whole = self.say("kernel_whole_only", axis=self.labels[field.axis], names=names)
         if field.local_rf is None:
             return [whole, self._kernel_before(field)] if blocked else []
-        near = self._kernel_near(field, field.local_rf)
+        near = self._kernel_near(field, field.local_rf, "kernels_alone" if names else "receptive_field")
         if blocked and field.local_rf == 1:
             return [whole] if near else []
         but = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
@@ -169,13 +169,14 @@ class Writer:
             return ""
         return self.say("kernel_before", layer=before[-1][0], rf=before[-1][1], unit=self.named(field)["unit"])
 
-    def _kernel_near(self, field: AxisField, local: int) -> str:
-        """What the windows alone see."""
+    def _kernel_near(self, field: AxisField, local: int, called: str) -> str:
+        """What the windows alone see, and what that is called."""
         path = self.walks[field.axis]
         wide = [step for step in path.longest if step.share]
         if local == 1 and not wide:
             return self.say("kernel_one", **self.named(field)) if path.longest else ""
         stated = {**self.named(field), "rf": local, "ms": self.ms(field, local, self.frames)}
+        stated["field"] = self.say(called)
         if not wide:
             return self.say("kernel_only", **stated)
         most = max(wide, key=lambda step: (step.share, step.hop))
@@ -213,6 +214,7 @@ class Writer:
         stated["product"] = " x ".join(str(s.down) for s in down)
         if up or path.upsampled:
             key = "stride_mixed" if path.upsampled else "stride_updown" if down else "stride_up"
+            stated["product"] += f" = {factor}" if len(down) > 1 else ""
             stated["up"] = " x ".join([*(str(s.up) for s in up), *(op.name for op in path.upsampled)])
             found = [self.say(key, rate=1 / hop, **stated)]
         elif not down and hop == 1:
