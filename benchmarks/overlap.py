@@ -83,7 +83,7 @@ def changes(turns: Turns) -> Iterator[tuple[float, Turns]]:
 
 
 def conversations(material: Material, share: float, chosen: argparse.Namespace) -> Iterator[Conversation]:
-    """Conversations with so many of the turns beginning early, of each number of speakers and SNR, one after another."""
+    """Conversations of each number of speakers and SNR in which so many of the turns begin early."""
     for number in (2, 3, 4):
         for snr_db in (None, 20.0, 10.0):
             style = Style(number, chosen.seconds, overlap=share, snr_db=snr_db)
@@ -114,7 +114,9 @@ def score(material: Material, chosen: argparse.Namespace) -> None:
             made = {rule.__name__: [*turns, *rule(one, windows, centres, turns)] for rule in rules}
             made[NETWORK] = speaker_turns(windows, scores, at_once.finish())
             for name, found in made.items():
-                sums[name, share] += diarization_errors(one.turns, [Turn(a, b, str(who)) for a, b, who in sorted(found)])
+                sums[name, share] += diarization_errors(
+                    one.turns, [Turn(a, b, str(who)) for a, b, who in sorted(found)]
+                )
     rows = []
     for (name, share), errors in sums.items():
         parts = (errors.missed_s, errors.false_alarm_s, errors.confusion_s)

@@ -167,7 +167,11 @@ def test_turns_follow_the_windows():
     both = speaker_turns(windows, scores, at_once)
     assert both == [(0, 2.0, 0), (1.7, 3.75, 1), (5.0, 5.2, 1)]
     parted = replace(windows, pauses=pauses)
-    assert speaker_turns(parted, scores) == speaker_turns(parted, scores, at_once) == [(0, 2.05, 0), (2.25, 3.75, 1), (5.0, 5.2, 1)]
+    assert (
+        speaker_turns(parted, scores)
+        == speaker_turns(parted, scores, at_once)
+        == [(0, 2.05, 0), (2.25, 3.75, 1), (5.0, 5.2, 1)]
+    )
 
 
 def test_speech_is_detected_piece_by_piece_as_in_one(conversation, monkeypatch):

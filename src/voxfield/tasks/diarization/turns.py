@@ -19,8 +19,8 @@ def speaker_turns(
 ) -> list[tuple[float, float, int]]:
     """(Start in s, end in s, speaker) of every turn, in order.
 
-    A frame belongs to the speaker that the windows over it are most like, those in whose middle it lies above all. Where
-    speakers change, a pause is nobody's, and without a pause both may speak.
+    A frame belongs to the speaker that the windows over it are most like, those in whose middle it lies above all.
+    Where speakers change, a pause is nobody's, and without a pause both may speak.
 
     Args:
         windows: of a recording.
