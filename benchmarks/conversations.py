@@ -79,7 +79,7 @@ class Conversation:
 
 
 def conversation(material: Material, style: Style, seed: int) -> Conversation:
-    """One conversation; nobody speaks twice in a row."""
+    """One conversation; nobody speaks twice in a row, unless alone."""
     rng = np.random.default_rng(seed)
     names = [str(name) for name in rng.choice(list(material.speech), style.speakers, replace=False)]
     gains = {name: 10 ** ((-26 + rng.uniform(-style.level_db, style.level_db)) / 20) for name in names}
@@ -89,14 +89,14 @@ def conversation(material: Material, style: Style, seed: int) -> Conversation:
     end = round(rng.uniform(0.2, 1.0) * RATE_HZ)
     last = ""
     while end < style.seconds * RATE_HZ:
-        name = str(rng.choice([other for other in names if other != last]))
+        name = str(rng.choice([other for other in names if other != last] or names))
         wanted_s, parts = rng.uniform(*style.turn_s), list[Array]()
         while not parts or sum(map(len, parts)) < wanted_s * RATE_HZ:
             if not waiting[name]:
                 waiting[name] = list(rng.permutation(len(material.speech[name])))
             parts.append(_utterance(material.speech[name][waiting[name].pop()]))
         talk = np.concatenate(parts)
-        overlaps = bool(turns) and rng.random() < style.overlap
+        overlaps = bool(turns) and len(names) > 1 and rng.random() < style.overlap
         shift_s = (
             -min(rng.uniform(0.2, 1.5), 0.5 * len(talk) / RATE_HZ) if overlaps else 0.1 + rng.exponential(style.gap_s)
         )

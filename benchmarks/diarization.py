@@ -1,6 +1,7 @@
 """Diarization error rates on conversations built of single utterances, speech detection, speed and peak memory.
 
     python benchmarks/diarization.py MANIFEST.csv                     # error rates, on speakers of the split `valid`
+    python benchmarks/diarization.py MANIFEST.csv --speakers 1 2 --seconds 8
     python benchmarks/diarization.py MANIFEST.csv --detection         # of speech, beside the level alone
     python benchmarks/diarization.py MANIFEST.csv --hour              # one hour: seconds and peak memory
 
@@ -28,7 +29,6 @@ from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarizati
 from voxfield.tasks.speakers.speech_detector import SpeechDetector, joined, runs
 from voxfield.tasks.speakers.speech_meter import SpeechMeter, levels_of
 
-NUMBERS = (2, 3, 4)
 SNRS_DB = (None, 20.0, 10.0)
 COLLAR_S = 0.25
 LEVEL_PAUSE_S = 0.3  # of the level alone; it is also that of the truth
@@ -48,19 +48,20 @@ def error_rates(material: Material, chosen: argparse.Namespace) -> None:
     total = [NO_ERRORS] * 4
     rows = []
     engine = vf.load_engine(chosen.model) if chosen.model else None
-    for number in NUMBERS:
+    for number in chosen.speakers:
         for snr_db in SNRS_DB:
-            sums, counts = [NO_ERRORS] * 4, []
+            sums, right = [NO_ERRORS] * 4, 0
             for one in conversations(material, number, snr_db, chosen.count, chosen.seconds):
+                heard = len({turn.speaker for turn in one.turns})  # in a short conversation not all of them
                 auto = vf.diarize(one.samples, RATE_HZ, model=engine)
-                given = vf.diarize(one.samples, RATE_HZ, model=engine, speakers=number)
+                given = vf.diarize(one.samples, RATE_HZ, model=engine, speakers=heard)
                 pairs = [(made, collar) for made in (auto, given) for collar in (0.0, COLLAR_S)]
                 errors = [diarization_errors(one.turns, made.turns, collar_s=collar) for made, collar in pairs]
                 sums = [a + b for a, b in zip(sums, errors, strict=True)]
-                counts.append(len(auto.speakers))
+                right += len(auto.speakers) == heard
             total = [a + b for a, b in zip(total, sums, strict=True)]
             noise = "none" if snr_db is None else f"{snr_db:g} dB"
-            rows.append([f"{number}, {noise}", *cells(sums), f"{sum(c == number for c in counts)}/{len(counts)}"])
+            rows.append([f"{number}, {noise}", *cells(sums), f"{right}/{chosen.count}"])
     rows.append(["all", *cells(total), ""])
     head = ["speakers, SNR", "missed", "false alarm", "confusion", "DER", f"DER, collar {COLLAR_S}", "DER, given",
             "given, collar", "number right"]  # fmt: skip
@@ -79,7 +80,7 @@ def detection(material: Material, chosen: argparse.Namespace) -> None:
     rows = []
     for snr_db in SNRS_DB:
         errors = np.zeros((2, 2))
-        for number in NUMBERS:
+        for number in chosen.speakers:
             for one in conversations(material, number, snr_db, chosen.count, chosen.seconds):
                 truth = np.zeros(len(one.samples) // 160, bool)
                 for turn in one.turns:
@@ -88,7 +89,7 @@ def detection(material: Material, chosen: argparse.Namespace) -> None:
                     (by_enhancer(one.samples, truth.shape), by_level(one.samples, truth.shape))
                 ):
                     errors[way] += np.array([(truth & ~found).sum(), (found & ~truth).sum()]) / truth.sum()
-        errors *= 100 / (len(NUMBERS) * chosen.count)
+        errors *= 100 / (len(chosen.speakers) * chosen.count)
         noise = "none" if snr_db is None else f"{snr_db:g} dB"
         for name, (missed, false) in zip(("enhancer's estimate", "level alone"), errors, strict=True):
             rows.append([f"{name}, SNR {noise}", f"{missed:.1f}", f"{false:.1f}", f"{missed + false:.1f}"])
@@ -143,6 +144,7 @@ def main() -> None:
     parser.add_argument("--split", default="valid")
     parser.add_argument("--count", type=int, default=5, help="conversations of each condition")
     parser.add_argument("--seconds", type=float, default=120.0, help="of each conversation")
+    parser.add_argument("--speakers", type=int, nargs="+", default=(2, 3, 4), help="in a conversation")
     parser.add_argument("--detection", action="store_true")
     parser.add_argument("--hour", action="store_true")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)  # the hour, and nothing else

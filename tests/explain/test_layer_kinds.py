@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from voxfield.errors import ExplainError
-from voxfield.explain import Graph
+from voxfield.explain import Graph, explain
 from voxfield.explain.readers.layer_kinds import LAYERS
 from voxfield.explain.readers.snippet import read_snippet
 
@@ -36,6 +36,7 @@ FUNCTIONS = """F.relu(x)|F.softmax(x, dim=1)|torch.softmax(x, -1)|F.glu(x, dim=1
     x.mean(dim=(1, 2), keepdim=True)|torch.max(x, dim=1)[0]|x.max(2).values|torch.mean(x)|torch.max(x, x * 2)
     torch.cat([x, x], dim=1)|torch.stack([x, x], dim=1)|torch.stack([x, x])|x.chunk(2, dim=1)[0]|torch.chunk(x, 3, 1)[1]
     torch.split(x, 30, dim=2)[3]|F.pad(x, (1, 2))|F.pad(x, (1, 2, 0, 1))|F.pad(x, (3, 1), mode="reflect")
+    torch.einsum("bct,bdt->bcd", x, x)|torch.einsum("bct -> btc", x)|torch.einsum("bct,bct->c", x, 2 * x)
     torch.matmul(x, x.transpose(1, 2))|x @ x.transpose(1, 2)|torch.bmm(x, x.permute(0, 2, 1))|F.max_pool1d(x, 2)
     F.avg_pool1d(x, 3, stride=1, padding=1)|F.adaptive_avg_pool1d(x, 1)|F.adaptive_max_pool1d(x, 5)|x[:, :, 1:-1]
     F.interpolate(x, scale_factor=2)|F.interpolate(x, scale_factor=2, mode="linear")|x[..., ::2]|x[:, 0]|x[:, None]
@@ -222,3 +223,46 @@ def test_what_a_layer_of_keras_cannot_have_is_named(call, told):
 def test_every_class_of_torch_that_is_read_is_a_class_of_torch():
     spectra = ["STFT", "Spectrogram", "MelSpectrogram"]  # torch.stft, and two of torchaudio
     assert [name for name in LAYERS["torch"] if not hasattr(nn, name)] == spectra
+
+
+ATTENTION = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2{})
+
+    def forward(self, x):
+        y, weights = self.attention({})
+        return x + y
+"""
+
+
+@pytest.mark.parametrize("call", ["x, x, x", "query=x, value=x, key=x, need_weights=False"])
+@pytest.mark.parametrize("settings", ["", ", bias=False", ", batch_first=True", ", 0.1, False, batch_first=True"])
+def test_attention_is_counted_as_the_module_itself_is(settings, call):
+    shape = (1, 50, 8) if "batch_first" in settings else (50, 1, 8)
+    scope = {"nn": nn}
+    exec(ATTENTION.format(settings, call), scope)
+    pasted = explain(ATTENTION.format(settings, call), input_shape=shape)
+    module = explain(scope["Net"](), input_shape=shape, layout="BTC" if "batch_first" in settings else "TBC")
+    assert pasted.costs.params.value == sum(p.numel() for p in scope["Net"]().parameters())
+    assert pasted.costs.macs.value == module.costs.macs.value
+    for report in (pasted, module):
+        assert report.field("time").whole_input and report.field("time").rf is None
+    assert pasted.output_shapes[0][1] == module.output_shapes[0][1] == shape
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("8, 3", "8 features cannot be split into 3 heads"),
+        ("8, 2, add_zero_attn=True", "add_zero_attn=True"),
+        ("8, 2, kdim=4", "it takes 4 channels"),
+        ("6, 2", "it takes 6 channels"),
+    ],
+)
+def test_attention_that_cannot_be_is_named(settings, told):
+    code = ATTENTION.format("", "x, x, x").replace("8, 2", settings)
+    with pytest.raises(ExplainError) as error:
+        explain(code, input_shape=(50, 1, 8))
+    assert told in str(error.value)

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..errors import ExplainError
 from .costing import costs, counted, written_bytes
-from .field import Copies, Field, Part, RatesDifferError, Span, entry, hull, united
+from .field import Copies, Field, Part, Span, entry, hull, united
 from .graph import Axis, Graph, Op, Shape, Size, product
+from .joins import RatesDifferError
 from .moves import Place
 from .phrases import EN
 from .report import AxisField, Cause, Figure, LayerReport, Phase, Report, Status, unavailable
@@ -265,6 +266,12 @@ def leader(field: Field) -> Part | None:
     return max((part for part in field.parts if part.moving), key=lambda part: len(part.moving), default=None)
 
 
+def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:
+    """The dim of the first output along which an axis still moves."""
+    lead = leader(propagate(graph, name, axis)[graph.outputs[0]])
+    return lead.leading(graph.shape(graph.outputs[0])) if lead else None
+
+
 def unsettled(graph: Graph, tensors: Mapping[str, Field], tensor: str) -> Op:
     """The operator behind which an axis has no one dim that it moves along any more, on the way to a tensor."""
 
@@ -362,24 +369,17 @@ def layer_report(
         return known[key]
 
     seen = tuple(seen_along(source, tensors) for source, tensors in fields.items())
+    own = ("name", "kind", "source", "windows", "dims", "groups", "params", "weight_bytes", "line")
     return LayerReport(
-        name=op.name,
-        kind=op.kind,
-        source=op.source,
+        **{key: getattr(op, key) for key in own},
         in_shapes=ins,
         out_shape=outs[0],
-        windows=op.windows,
-        dims=op.dims,
-        groups=op.groups,
-        params=op.params,
-        weight_bytes=op.weight_bytes,
         macs=counted(macs, "MACs", "sizes or channels not known" if op.kind in RULES else "no rule for this operator"),
         state=counted(state, "values", "sizes or channels not known" if clock else "no time axis"),
         activation=counted(written_bytes(graph, op), "bytes", "sizes not known"),
         values_per_frame=frame_values(outs[0], time.get(op.outputs[0], frozenset()), clock),
         fields=seen,
         tail_dropped=tuple(unread(op, ins, i) for i in range(len(op.windows))),
-        line=op.line,
     )
 
 

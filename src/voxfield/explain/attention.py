@@ -40,22 +40,12 @@ class _Block:
 
     net: LayerGraph
     name: str
+    channels: int
     channel_dim: int
     dims: tuple[int, ...]
 
     def origin(self, part: str) -> Origin:
         return Origin(f"{self.name}.{part}", SOURCE)
-
-    def channels(self, tensor: str) -> int:
-        """The number of channels that the block is built for.
-
-        Raises:
-            ExplainError: it is not known.
-        """
-        channels = self.net.shape(tensor)[self.channel_dim]
-        if channels is None:
-            raise ExplainError(f"{self.name}: its channels are not known. Give the whole input shape with --input.")
-        return channels
 
     def add(self, part: str, kind: str, inputs: list[str], **fields: Any) -> str:
         return self.net.add(kind, inputs, self.origin(part), **fields)
@@ -73,7 +63,7 @@ class _Block:
 
     def attended(self, source: str) -> str:
         """CBAM: a gate per channel, then one per place."""
-        channels, over = self.channels(source), (self.channel_dim,)
+        channels, over = self.channels, (self.channel_dim,)
         hidden = max(1, channels // REDUCTION)
         gates = []
         for pool, owns in (("avg", True), ("max", False)):  # both pass through one MLP, which is counted once
@@ -104,10 +94,12 @@ def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], nam
     Raises:
         ExplainError: the number of channels is not known.
     """
+    channels = shape[channel_dim]
+    if channels is None:
+        raise ExplainError(f"{name}: its channels are not known. Give the whole input shape with --input.")
     net = LayerGraph(name)
-    block = _Block(net, name, channel_dim, dims)
+    block = _Block(net, name, channels, channel_dim, dims)
     x = source = net.input(shape, (), source)
-    channels = block.channels(source)
     if residual:
         for number in (1, 2):
             x = block.convolution(f"conv{number}", x, channels, RESIDUAL_TAPS)

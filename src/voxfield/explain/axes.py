@@ -116,3 +116,29 @@ def _named(places: list[int], shape: tuple[Size, ...]) -> tuple[Axis, ...]:
     if len(places) == 2 and rank == 3 and 0 not in places:
         return (Axis("time", 1), Axis("freq", 2))
     return ()
+
+
+def keras_axes(shape: Shape) -> tuple[Axis, ...]:
+    """The axes of a channels-last input: time; time and frequency, or height and width of a picture.
+
+    An input of two axes is taken for a picture when both have the same size or it has three channels.
+    """
+    if len(shape) == 4:
+        picture = shape[3] == 3 or (shape[1] is not None and shape[1] == shape[2])
+        return (Axis("h", 1), Axis("w", 2)) if picture else (Axis("time", 1), Axis("freq", 2))
+    if len(shape) == 5:
+        return (Axis("depth", 1), Axis("h", 2), Axis("w", 3))
+    return (Axis("time", 1),) if len(shape) == 3 else ()
+
+
+def settled_axes(graph: Graph) -> Graph:
+    """The graph with the axes of its inputs behind the channels, where its first convolution says channels_first."""
+    first = next((op for op in graph.ops if op.kind in {"conv", "conv_transpose"}), None)
+    if first is None or first.channel_dim != 1:
+        return graph
+    axes = {}
+    for name, found in graph.axes.items():
+        batch, channels, *places = graph.shape(name)
+        last = keras_axes((batch, *places, channels))
+        axes[name] = tuple(replace(axis, dim=axis.dim + 1) for axis in last) if places else found
+    return replace(graph, axes=axes)

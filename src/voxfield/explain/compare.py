@@ -10,9 +10,9 @@ from typing import Any
 from .analysis import analyse
 from .attention import block_of
 from .graph import Graph
+from .path import power_of
 from .report import LayerReport, Report, Status, data_of
 from .whatif import edited, separable_formula
-from .wording import power_of
 
 Value = int | float | Fraction | None
 

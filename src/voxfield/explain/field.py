@@ -24,7 +24,6 @@ from itertools import product, zip_longest
 from math import gcd, lcm, prod
 from operator import or_
 
-from ..errors import ExplainError
 from .graph import Size
 from .report import Cause
 
@@ -145,7 +144,7 @@ class Part:
     @cached_property
     def rates(self) -> tuple[Step, ...]:
         """The same as steps in lowest terms, which are quicker to make and to compare than fractions."""
-        return tuple([step if step[0] == 1 else _lowest(step) for step in self.steps])
+        return tuple([(p, a) if p == 1 else (p // gcd(p, a), a // gcd(p, a)) for p, a in self.steps])
 
     @cached_property
     def moving(self) -> tuple[int, ...]:
@@ -236,11 +235,8 @@ class Part:
         step = (gather.out_period * times, advance * gather.in_period * times // period)
         self._fits(step[0], period)
         reads = [_extremes(gather.taps(n), period) for n in range(step[0])]
-
-        def gathered_row(row: Sequence[Span]) -> list[Span]:
-            return [hull(entry(row, (period, advance), i) for i in taps) for taps in reads]
-
-        made = self.with_rows(dim, step, [gathered_row(row) for row in self.row(dim)])
+        rows = [[hull(entry(row, self.steps[dim], i) for i in taps) for taps in reads] for row in self.row(dim)]
+        made = self.with_rows(dim, step, rows)
         if len(self.moving) > 1:
             return replace(made, copies=self.copies.anywhere())
         return replace(made, copies=self.copies.gathered(gather, in_size, out_size, advance > 0))
@@ -269,7 +265,7 @@ class Part:
     def contracted(self, dim: int, sizes: Sequence[Size], cause: Cause) -> Part:
         """The field when all elements along a dim of a tensor are combined; the dim stays, with one meaning."""
         (period, advance), size = self.steps[dim], sizes[dim]
-        if advance == 0 and period == 1:
+        if self.steps[dim] == STILL:
             return self
         if advance == 0 or size is None:  # of an unknown length it cannot be said how far it goes
             used = period if size is None else min(period, size)
@@ -349,57 +345,35 @@ class Part:
 
     def merged_dims(self, dim: int, outer: Size, inner: Size) -> Part:
         """The part with dims `dim` (outer) and `dim + 1` (inner, `inner` long) read as one."""
-        (outer_period, outer_advance), (inner_period, inner_advance) = self.steps[dim], self.steps[dim + 1]
-        if self.steps[dim + 1] == STILL and self.steps[dim] == STILL:
-            return self.dropped(dim + 1)
-        if inner == 1 and self.steps[dim + 1] == STILL:
+        if self.steps[dim + 1] == STILL and (inner == 1 or self.steps[dim] == STILL):
             return self.dropped(dim + 1)
         if outer == 1 and self.steps[dim] == STILL:
             return self.dropped(dim)
         if inner is None:
             raise TableTooLargeError
-        period = outer_period * inner
-        rest = prod(p for p, _ in self.steps[dim + 2 :])
-        before = prod(p for p, _ in self.steps[:dim])
-        if period * rest * before > LARGEST_TABLE:
-            raise TableTooLargeError
-        table: list[Span] = []
-        block = outer_period * inner_period * rest
-        for b in range(before):
-            for i in range(outer_period):
-                for j in range(inner):
-                    q, r = divmod(j, inner_period)
-                    start = b * block + (i * inner_period + r) * rest
-                    table.extend(moved(s, q * inner_advance) for s in self.table[start : start + rest])
-        steps = (*self.steps[:dim], (period, outer_advance), *self.steps[dim + 2 :])
-        part = replace(self, steps=steps, table=tuple(table)).shortened(dim)
+        self._fits(inner, self.steps[dim + 1][0])
+        rows = [[entry(row, self.steps[dim + 1], j) for j in range(inner)] for row in self.row(dim + 1)]
+        period, advance = self.steps[dim]
+        steps = (*self.steps[:dim], (period * inner, advance), *self.steps[dim + 2 :])
+        part = replace(self._with_rows(dim + 1, (inner, 0), rows), steps=steps).shortened(dim)
         return part.straightened(dim, None if outer is None else outer * inner)
 
     def split_dim(self, dim: int, outer: Size, inner: Size) -> Part:
         """The part with one dim read as two, the second `inner` long."""
         period, advance = self.steps[dim]
-        if (period, advance) == STILL:
-            return self.inserted(dim)
-        if outer == 1:
+        if outer == 1 or (period, advance) == STILL:
             return self.inserted(dim)
         if inner == 1:
             return self.inserted(dim + 1)
         if inner is None:
             raise TableTooLargeError
         before, after = self.steps[:dim], self.steps[dim + 1 :]
-        if inner == period:  # one turn of the pattern: the outer dim counts turns, the inner one stays inside
-            steps = (*before, (1, advance), (period, 0), *after)
-            return replace(self, steps=steps).shortened(dim + 1).straightened(dim + 1, inner)
-        if inner % period == 0:
+        if inner != period and inner % period == 0:  # whole turns of the pattern, which goes on in the inner dim
             steps = (*before, (1, advance * (inner // period)), (period, advance), *after)
             return replace(self, steps=steps).straightened(dim + 1, inner)
-        outer_period = lcm(period, inner) // inner
-        rows = list(self.row(dim))
-        flat = [[entry(row, (period, advance), n) for n in range(outer_period * inner)] for row in rows]
-        whole = replace(self, steps=(*before, (1, 0), *after), table=(None,) * len(rows))
-        longer = outer_period * inner
-        stretched = whole._with_rows(dim, (longer, advance * longer // period), flat)
-        part = replace(stretched, steps=(*before, (outer_period, advance * longer // period), (inner, 0), *after))
+        turns = lcm(period, inner) // inner
+        longer = self.repeated([turns * inner if d == dim else p for d, (p, _) in enumerate(self.steps)])
+        part = replace(longer, steps=(*before, (turns, longer.steps[dim][1]), (inner, 0), *after))
         return part.shortened(dim).shortened(dim + 1).straightened(dim + 1, inner)
 
     def straightened(self, dim: int, size: Size) -> Part:
@@ -474,11 +448,6 @@ class Part:
         return replace(part, reach=hull((part.reach, self.fixed(sizes, whole).reach)))
 
 
-def _lowest(step: Step) -> Step:
-    common = gcd(*step)
-    return step[0] // common, step[1] // common
-
-
 class TableTooLargeError(Exception):
     """A map too irregular to write down; the caller falls back to "depends on everything"."""
 
@@ -526,38 +495,3 @@ def _union(a: Part, b: Part) -> Part:
     for dim in range(len(periods)):
         part = part.shortened(dim)
     return part
-
-
-class RatesDifferError(ExplainError):
-    """Branches that advance at different rates meet; `first` and `second` say which operands."""
-
-    def __init__(self, first: int, second: int, rates: tuple[Fraction, Fraction]) -> None:
-        super().__init__(f"operands {first} and {second} advance {rates[0]} and {rates[1]} input positions per element")
-        self.first, self.second, self.rates = first, second, rates
-
-
-def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field:
-    """The field where operands of one shape meet element by element.
-
-    Raises:
-        RatesDifferError: two of them move along the same dim at different rates.
-    """
-    first = operands[0].parts if operands else ()
-    missing = frozenset[str]().union(*(f.missing for f in operands))
-    lost = any(f.lost for f in operands)
-    if len(first) == 1 and all(not o.parts or o.parts == first for o in operands):  # nothing to bring together
-        return Field(first, missing, lost)
-    parts: list[Part] = []
-    seen: dict[int, tuple[int, Step]] = {}
-    for number, operand in enumerate(operands):
-        for part in operand.parts:
-            kept = part
-            for dim in part.moving:
-                rate = part.rates[dim]
-                other, known = seen.setdefault(dim, (number, rate))
-                if known == (rate[0], -rate[1]):  # one of them runs backwards: every element sees both ends
-                    kept = part.fixed(sizes, cause)
-                elif known != rate and other != number:
-                    raise RatesDifferError(other, number, (Fraction(known[1], known[0]), part.hops[dim]))
-            parts.append(kept)
-    return Field(united(parts), missing, lost)

@@ -46,6 +46,8 @@ from functools import cached_property
 from math import prod
 from typing import Any, Literal
 
+from ..errors import ExplainError
+
 Size = int | None
 """A length along one dim; None when it is not known (a network given as text has no length)."""
 
@@ -161,6 +163,15 @@ class Graph:
         """The shape of the tensor called `name`."""
         return self.tensors[name].shape
 
+    def size(self, name: str, dim: int) -> Size:
+        """The size of a tensor along a dim; None when it is not known, or there is no such dim."""
+        return dict(enumerate(self.shape(name))).get(dim)
+
+    def widths(self, op: Op) -> tuple[Size, Size]:
+        """The channels that come into an operator and those that it makes; None where they are not known."""
+        dim = op.dims[0] if op.kind == "linear" else op.channel_dim
+        return (None, None) if dim is None else (self.size(op.inputs[0], dim), self.size(op.outputs[0], dim))
+
     def op(self, name: str) -> Op:
         """The operator called `name`; KeyError when there is none."""
         return {op.name: op for op in self.ops}[name]
@@ -214,8 +225,6 @@ def axes_of(rank: int, layout: str | None = None) -> tuple[Axis, ...]:
     >>> [axis.name for axis in axes_of(4, "BCTF")]
     ['time', 'freq']
     """
-    from ..errors import ExplainError
-
     if layout is None:
         return tuple(Axis(name, dim) for name, dim in DEFAULT_AXES.get(rank, ()))
     letters = layout.upper()

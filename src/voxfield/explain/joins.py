@@ -8,14 +8,51 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import reduce
 from math import lcm
 from operator import or_
 
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, entry, hull, met, united
+from ..errors import ExplainError
+from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, entry, hull, united
 from .graph import Shape, Size
 from .moves import Place, contract, shift_gather, shown
 from .report import Cause
+
+
+class RatesDifferError(ExplainError):
+    """Branches that advance at different rates meet; `first` and `second` say which operands."""
+
+    def __init__(self, first: int, second: int, rates: tuple[Fraction, Fraction]) -> None:
+        super().__init__(f"operands {first} and {second} advance {rates[0]} and {rates[1]} input positions per element")
+        self.first, self.second, self.rates = first, second, rates
+
+
+def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field:
+    """The field where operands of one shape meet element by element.
+
+    Raises:
+        RatesDifferError: two of them move along the same dim at different rates.
+    """
+    first = operands[0].parts if operands else ()
+    missing = frozenset[str]().union(*(f.missing for f in operands))
+    lost = any(f.lost for f in operands)
+    if len(first) == 1 and all(not o.parts or o.parts == first for o in operands):  # nothing to bring together
+        return Field(first, missing, lost)
+    parts: list[Part] = []
+    seen: dict[int, tuple[int, Step]] = {}
+    for number, operand in enumerate(operands):
+        for part in operand.parts:
+            kept = part
+            for dim in part.moving:
+                rate = part.rates[dim]
+                other, known = seen.setdefault(dim, (number, rate))
+                if known == (rate[0], -rate[1]):  # one of them runs backwards: every element sees both ends
+                    kept = part.fixed(sizes, cause)
+                elif known != rate and other != number:
+                    raise RatesDifferError(other, number, (Fraction(known[1], known[0]), part.hops[dim]))
+            parts.append(kept)
+    return Field(united(parts), missing, lost)
 
 
 def aligned(part: Part, shape: Shape, out: Shape, cause: Cause) -> Part:

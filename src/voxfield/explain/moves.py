@@ -15,6 +15,7 @@ from math import ceil, floor, gcd, lcm, prod
 from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, entry, hull, united
 from .graph import Op, Shape, Size, Window
 from .report import Cause
+from .shapes import factor
 
 
 @dataclass(frozen=True)
@@ -288,9 +289,7 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             return part
 
         return [fields[0].map(named)] * len(place.outs)
-    before = tuple(UNKNOWN_SIZE if s is None else s for s in place.ins[0])
-    after = tuple(UNKNOWN_SIZE if s is None else s for s in place.outs[0])
-    pairs = factor(before, after)
+    pairs = factor(place.ins[0], place.outs[0])
     if any(prod(olds) != prod(news) for olds, news in pairs):  # sizes that are not known changed
         gone = fields[0].missing | {place.op.name}
         return [Field((), gone, lost=True) if fields[0].parts else fields[0]] * len(place.outs)
@@ -319,26 +318,6 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         return part
 
     return [fields[0].map(change)] * len(place.outs)
-
-
-UNKNOWN_SIZE = 1_000_003  # stands for a size that is not known: a prime, so that it only matches itself
-
-
-def factor(before: Sequence[int], after: Sequence[int]) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """The shortest runs of dims on both sides that hold the same number of elements."""
-    pairs, i, j = [], 0, 0
-    while i < len(before) or j < len(after):
-        olds, news = list(before[i : i + 1]), list(after[j : j + 1])
-        i, j = i + 1, j + 1
-        while prod(olds) != prod(news) and (i < len(before) or j < len(after)):
-            if (prod(olds) < prod(news) and i < len(before)) or j >= len(after):
-                olds.append(before[i])
-                i += 1
-            else:
-                news.append(after[j])
-                j += 1
-        pairs.append((tuple(olds), tuple(news)))
-    return pairs
 
 
 def permute_field(place: Place, fields: Sequence[Field]) -> list[Field]:

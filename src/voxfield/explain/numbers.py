@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 Number = int | float | Fraction
@@ -50,3 +51,8 @@ def in_bytes(value: Number) -> str:
 def ratio_text(value: float) -> str:
     """A ratio with four digits: 0.1189, 1, 2.5."""
     return f"{value:.4g}"
+
+
+def in_row(values: Iterable[Number | None], between: str = ", ") -> str:
+    """Numbers one after the other; those that are not known are left out."""
+    return between.join(plain(value) for value in values if value is not None)

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ExplainError
-from .analysis import sources
+from .analysis import out_dim, sources
 from .expect import Stretch, extent, judged_nan, probed_positions
 from .field import hull
 from .graph import Graph
-from .probe import out_dim
 from .report import ProbeResult, Report
 
 DRAWS = 3

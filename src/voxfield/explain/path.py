@@ -9,6 +9,7 @@ from fractions import Fraction
 from .analysis import propagate
 from .field import Field
 from .graph import Axis, Graph, Op, Window
+from .numbers import plain
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,26 @@ class Step:
     def ahead(self) -> Fraction:
         """What it looks ahead by itself, in input positions."""
         return (self.window.reach - 1 - self.window.pad_start) * self.hop
+
+    def formula(self, size: str) -> str | None:
+        """Output positions as a formula of the `size` before; None where it is another one."""
+        w = self.window
+        if w.ceil or self.op.kind not in {"conv", "pool", "conv_transpose"}:
+            return None
+        taps = plain(w.kernel) if w.dilation == 1 else f"(({plain(w.kernel)} - 1) x {plain(w.dilation)} + 1)"
+        pads = [plain(n) for n in (w.pad_start, w.pad_end) if n]
+        if self.op.kind == "conv_transpose":
+            crop = "".join(f" - {n}" for n in pads) + (f" + {plain(w.output_padding)}" if w.output_padding else "")
+            return f"({size} - 1) x {plain(w.stride)} + {taps}{crop}"
+        inner = f"{size}{''.join(f' + {n}' for n in pads)} - {taps}"
+        return f"({inner}) / {plain(w.stride)} + 1" if w.stride > 1 else f"{inner} + 1"
+
+
+def power_of(windows: Sequence[Window]) -> str:
+    """How the taps of a kernel are written in a formula: k, k^2, k^3, or taps when the axes differ."""
+    if len({window.kernel for window in windows}) != 1:
+        return "taps"
+    return "k" if len(windows) == 1 else f"k^{len(windows)}"
 
 
 @dataclass(frozen=True)

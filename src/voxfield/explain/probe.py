@@ -9,30 +9,27 @@ probe cheap. The NaN probe runs the real module and looks which outputs change w
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from torch.fx.node import map_arg
+
 from ..errors import ExplainError
-from .analysis import leader, propagate, sources
+from .analysis import out_dim, sources
 from .expect import Stretch, beside, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
-from .graph import Axis, Graph
+from .graph import Graph
+from .phrases import table
+from .readers.aten_layers import dims_in
 from .readers.build import spread
+from .readers.torch import built, evaluating, export, first_tensor, kind_of, named_arguments, owned_by
 from .readers.vocabulary import product_labels
 from .report import AxisField, ProbeResult, Report
 
 
-def out_dim(graph: Graph, name: str, axis: Axis) -> int | None:
-    """The dim of the first output along which an axis still moves."""
-    lead = leader(propagate(graph, name, axis)[graph.outputs[0]])
-    return lead.leading(graph.shape(graph.outputs[0])) if lead else None
-
-
 def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
     """For every axis the input intervals of some outputs, measured by gradient."""
-    import torch
-
-    from .readers.torch import built, export
-
     shapes = [tuple(int(s or 1) for s in graph.shape(name)) for name in graph.inputs]
     try:
         program = export(module, shapes)
@@ -50,7 +47,7 @@ def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResul
         inputs = {n: torch.ones(*s, dtype=torch.float64) for n, s in zip(graph.inputs, shapes, strict=True)}
         x = inputs[name].requires_grad_(True)
         try:
-            measured = measured_gradients(field, Linear(program, skipped).answer(inputs), x, axis.dim, dim)
+            measured = measured_gradients(field, linear_answer(program, skipped, inputs), x, axis.dim, dim)
         except (RuntimeError, TypeError, ValueError, LookupError, StopIteration) as error:
             reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
             results.append(ProbeResult("gradient", axis.name, None, "", "", f"it could not be run: {reason}"))
@@ -61,8 +58,6 @@ def gradient_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResul
 
 def measured_gradients(field: AxisField, output: Any, x: Any, in_dim: int, dim: int | None) -> dict[int, Stretch]:
     """The first and last input position with a gradient, for some outputs; all outputs at once when none moves."""
-    import torch
-
     targets = {0: output.sum()} if dim is None else {n: output.select(dim, n).sum() for n in probed_outputs(field)}
     found: dict[int, Stretch] = {}
     for number, target in targets.items():
@@ -78,10 +73,6 @@ def measured_gradients(field: AxisField, output: Any, x: Any, in_dim: int, dim: 
 
 def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
     """For every axis the outputs of the real module that change when one input position becomes NaN."""
-    import torch
-
-    from .readers.torch import evaluating, first_tensor, kind_of
-
     device, dtype = kind_of(module)
     generator = torch.Generator().manual_seed(0)
     base = {
@@ -111,107 +102,80 @@ def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
     return results
 
 
-class Linear:
-    """The exported graph run as a sum of its paths."""
-
-    def __init__(self, program: Any, skipped: set[str]) -> None:
-        self.program = program
-        self.skipped = skipped
-
-    def answer(self, inputs: Mapping[str, Any]) -> Any:
-        """The first output, in float64, for inputs by name."""
-        import operator
-
-        import torch
-
-        from .readers.torch import owned_by
-
-        given = {**self.program.state_dict, **self.program.constants}
-        owned = owned_by(self.program)
-        values: dict[str, Any] = {}
-        live: set[str] = set(inputs)
-        for node in self.program.graph.nodes:
-            if node.op == "placeholder":
-                value = inputs.get(node.name)
-                if value is None:
-                    value = given.get(owned.get(node.name, ""))
-                values[node.name] = as_double(value.detach()) if node.name not in live and value is not None else value
-            elif node.op == "call_function" and node.meta.get("val") is not None:
-                arguments = [fetch(a, values) for a in node.args]
-                named = {k: fetch(a, values) for k, a in node.kwargs.items() if k not in {"dtype", "device", "layout"}}
-                feeds = any(one.name in live for one in node.all_input_nodes)
-                if node.target is operator.getitem or not feeds:
-                    kept = {k: v for k, v in node.kwargs.items() if k in {"dtype", "device"}}  # of a constant
-                    made = node.target(*arguments, **(named if feeds else named | kept))
-                else:
-                    made = self.step(node, arguments, named, torch)
-                values[node.name] = as_double(made)
-                if feeds:
-                    live.add(node.name)
-        return next(values[name] for name in self.program.graph_signature.user_outputs if name in live)
-
-    def step(self, node: Any, args: list[Any], named: Mapping[str, Any], torch: Any) -> Any:
-        """One operator that depends on the input, as a sum of paths."""
-        name = str(node.target).split(".")[1].rstrip("_")
-        full = named_arguments(node, args, named)
-        x = next(v for v in flat(args) if torch.is_tensor(v) and v.is_floating_point())
-        if node.name in self.skipped:
-            return skipped_value(node, name, x, torch)
-        if name.startswith("conv"):
-            return plain_conv(node, full, torch)
-        if name in {"lstm", "gru", "rnn_tanh", "rnn_relu"}:
-            return plain_rnn(node, full, torch)
-        if name in {"linear", "mm", "bmm", "matmul", "addmm", "baddbmm", "einsum"}:
-            return plain_product(node, name, full, torch)
-        if name == "scaled_dot_product_attention":
-            q, k, v = full["query"], full["key"], full["value"]
-            kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
-            kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
-            return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
-        if "norm" in name and name not in {"norm", "linalg_vector_norm", "_weight_norm"}:
-            return tuple_like(node, x)
-        if name in {"softmax", "log_softmax", "_softmax", "_log_softmax"}:
-            return x
-        if "pool" in name and "adaptive" not in name:
-            return plain_pool(node, full, torch)
-        if "adaptive" in name:
-            count = int(next(c for c in name if c.isdigit()))
-            made = getattr(torch.nn.functional, f"adaptive_avg_pool{count}d")(x, full["output_size"])
-            return tuple_like(node, made)
-        if name in REDUCTIONS:
-            dims = full.get("dim")
-            every = dims is None or dims == []
-            made = x.mean() if every else x.mean(dims, keepdim=bool(full.get("keepdim")))
-            return tuple_like(node, made)
-        if name in SPECTRAL:
-            return plain_spectrum(node, name, full, torch)
-        if name == "glu":
-            a, b = x.chunk(2, full["dim"])
-            return a + b
-        if torch.Tag.pointwise in node.target.tags or name in POINTWISE:
-            tensors = [v.double() for v in flat(args) if torch.is_tensor(v)]
-            total = sum(v if v.requires_grad else torch.zeros_like(v) for v in tensors)
-            return total.expand(shape_of(node)) if torch.is_tensor(total) else total
-        return node.target(*args, **named)
+def linear_answer(program: Any, skipped: set[str], inputs: Mapping[str, Any]) -> Any:
+    """The first output of an exported graph, run in float64 as a sum of its paths, for inputs by name."""
+    given, owned = {**program.state_dict, **program.constants}, owned_by(program)
+    values: dict[str, Any] = {}
+    live: set[str] = set(inputs)
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            value = inputs.get(node.name, given.get(owned.get(node.name, "")))
+            values[node.name] = as_double(value.detach()) if node.name not in live and value is not None else value
+        elif node.op == "call_function" and node.meta.get("val") is not None:
+            arguments, named = map_arg((node.args, node.kwargs), lambda one: values[one.name])
+            feeds = any(one.name in live for one in node.all_input_nodes)
+            drop = {"dtype", "device", "layout"} if feeds else {"layout"}
+            named = {key: value for key, value in named.items() if key not in drop}
+            if node.target is operator.getitem or not feeds:
+                values[node.name] = as_double(node.target(*arguments, **named))
+            else:
+                values[node.name] = as_double(step(node, arguments, named, node.name in skipped))
+            if feeds:
+                live.add(node.name)
+    return next(values[name] for name in program.graph_signature.user_outputs if name in live)
 
 
-REDUCTIONS = frozenset(
-    {"mean", "sum", "amax", "amin", "max", "min", "prod", "var", "std", "var_mean", "std_mean", "logsumexp", "norm"}
-    | {"linalg_vector_norm", "nanmean", "nansum"}
-)
-POINTWISE = frozenset(
-    {"prelu", "selu", "celu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "mish", "leaky_relu", "softplus"}
-    | {"real", "imag", "angle", "polar", "complex", "conj", "_conj", "abs"}
-    | {"where", "feature_dropout", "masked_fill", "rrelu", "log_sigmoid", "square", "clamp", "gelu", "dropout"}
-)
+def step(node: Any, args: Sequence[Any], named: Mapping[str, Any], skipped: bool) -> Any:
+    """One operator that depends on the input, as a sum of paths; `skipped` where it only adds statistics."""
+    name = str(node.target).split(".")[1].rstrip("_")
+    full = named_arguments(node, args, named)
+    x = next(v for v in flat(args) if torch.is_tensor(v) and v.is_floating_point())
+    if skipped:
+        return skipped_value(node, name, x)
+    if name.startswith("conv"):
+        return plain_conv(node, full)
+    if name in {"lstm", "gru", "rnn_tanh", "rnn_relu"}:
+        return plain_rnn(node, full)
+    if name in {"linear", "mm", "bmm", "matmul", "addmm", "baddbmm", "einsum"}:
+        return plain_product(node, name, full)
+    if name == "scaled_dot_product_attention":
+        q, k, v = full["query"], full["key"], full["value"]
+        kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
+        kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
+        return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
+    if "norm" in name and name not in {"norm", "linalg_vector_norm", "_weight_norm"}:
+        return tuple_like(node, x)
+    if name in {"softmax", "log_softmax", "_softmax", "_log_softmax"}:
+        return x
+    if "adaptive" in name:
+        made = getattr(torch.nn.functional, f"adaptive_avg_pool{dims_in(name)}d")(x, full["output_size"])
+        return tuple_like(node, made)
+    if "pool" in name:
+        return plain_pool(node, name, full)
+    if name in REDUCTIONS:
+        dims = full.get("dim")
+        made = x.mean(dims, keepdim=bool(full.get("keepdim"))) if dims is not None and dims != [] else x.mean()
+        return tuple_like(node, made)
+    if name in SPECTRAL:
+        return plain_spectrum(node, name, full)
+    if name == "glu":
+        a, b = x.chunk(2, full["dim"])
+        return a + b
+    if torch.Tag.pointwise in node.target.tags or name in POINTWISE:
+        tensors = [v.double() for v in flat(args) if torch.is_tensor(v)]
+        total = sum(v if v.requires_grad else torch.zeros_like(v) for v in tensors)
+        return total.expand(shape_of(node)) if torch.is_tensor(total) else total
+    return node.target(*args, **named)
 
 
+_MOVES = table("operators")["aten"]["aten_moves"]
+REDUCTIONS, POINTWISE = frozenset(_MOVES["reduce"].split()), frozenset(_MOVES["pointwise_op"].split())
 SPECTRAL = frozenset(
     {"stft", "istft", "view_as_real", "view_as_complex", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft"}
 )
 
 
-def plain_spectrum(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> Any:
+def plain_spectrum(node: Any, name: str, full: Mapping[str, Any]) -> Any:
     """Transforms as sums over what they read; complex values as one real number."""
     x, shape = full.get("self", full.get("input")), shape_of(node)
     if name == "view_as_real":
@@ -231,7 +195,7 @@ def plain_spectrum(node: Any, name: str, full: Mapping[str, Any], torch: Any) ->
     return torch.nn.functional.pad(whole[..., start:], (0, size))[..., : shape[-1]].reshape(shape)
 
 
-def plain_conv(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
+def plain_conv(node: Any, full: Mapping[str, Any]) -> Any:
     """A convolution of ones: one channel per group, shared by all output channels of the group."""
     x, weight, groups = full["input"], full["weight"], int(full["groups"])
     count = weight.dim() - 2
@@ -247,11 +211,9 @@ def plain_conv(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
     return made.repeat_interleave(channels // groups, 1)
 
 
-def plain_pool(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
+def plain_pool(node: Any, name: str, full: Mapping[str, Any]) -> Any:
     """A pooling as a convolution of ones over each channel, cut or padded to the size that the operator gives."""
-    x = full.get("self", full.get("input"))
-    name = str(node.target).split(".")[1]
-    count = int(next(c for c in name if c.isdigit()))
+    x, count = full.get("self", full.get("input")), dims_in(name)
     taps = spread(full["kernel_size"], count)
     stride = spread(full.get("stride") or taps, count)
     pads, dilation = spread(full.get("padding") or 0, count), spread(full.get("dilation") or 1, count)
@@ -269,7 +231,7 @@ def plain_pool(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
     return tuple_like(node, made.reshape(*lead, *wanted))
 
 
-def plain_rnn(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
+def plain_rnn(node: Any, full: Mapping[str, Any]) -> Any:
     """A recurrence as a running sum: every step sees all steps before it, or all of them in both directions."""
     x = full["input"]
     steps = (1 if full["batch_first"] else 0) if x.dim() == 3 else 0
@@ -281,7 +243,7 @@ def plain_rnn(node: Any, full: Mapping[str, Any], torch: Any) -> Any:
     return (seen.expand(shapes[0]), *(last.expand(shape) for shape in shapes[1:]))
 
 
-def plain_product(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> Any:
+def plain_product(node: Any, name: str, full: Mapping[str, Any]) -> Any:
     """A product of two arrays as the sum of their paths: each is averaged over what is summed away."""
     if name == "linear":
         return full["input"].mean(-1, keepdim=True).expand(shape_of(node))
@@ -308,7 +270,7 @@ def plain_product(node: Any, name: str, full: Mapping[str, Any], torch: Any) -> 
     return total
 
 
-def skipped_value(node: Any, name: str, x: Any, torch: Any) -> Any:
+def skipped_value(node: Any, name: str, x: Any) -> Any:
     """An operator that only adds statistics: norms and running sums pass the value on, reductions give nothing."""
     passes = name not in REDUCTIONS and "adaptive" not in name
 
@@ -318,19 +280,6 @@ def skipped_value(node: Any, name: str, x: Any, torch: Any) -> Any:
 
     made = node.meta["val"]
     return tuple(map(kept, made)) if isinstance(made, list | tuple) else kept(made)
-
-
-def named_arguments(node: Any, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments by the names of the operator's schema, defaults filled in."""
-    found: dict[str, Any] = {}
-    for number, argument in enumerate(node.target._schema.arguments):
-        if number < len(args):
-            found[argument.name] = args[number]
-        elif argument.name in named:
-            found[argument.name] = named[argument.name]
-        else:
-            found[argument.name] = argument.default_value if argument.has_default_value() else None
-    return found
 
 
 def shape_of(node: Any) -> tuple[int, ...]:
@@ -344,13 +293,6 @@ def tuple_like(node: Any, value: Any) -> Any:
     """A value as the node gives it: alone, or first of several."""
     many = node.meta["val"]
     return tuple(value for _ in many) if isinstance(many, list | tuple) else value
-
-
-def fetch(argument: Any, values: Mapping[str, Any]) -> Any:
-    """An argument with every node replaced by its value."""
-    if isinstance(argument, list | tuple):
-        return [fetch(a, values) for a in argument]
-    return values[argument.name] if hasattr(argument, "all_input_nodes") else argument
 
 
 def flat(values: Sequence[Any]) -> list[Any]:

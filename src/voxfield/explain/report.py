@@ -7,7 +7,7 @@ Every cost is a `Figure` that says how far it can be trusted: `exact`, `partial`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from fractions import Fraction
 from html import escape
@@ -30,8 +30,8 @@ def _plain_data(value: Any) -> Any:
         return int(value) if value.denominator == 1 else float(value)
     if isinstance(value, tuple | list):
         return [_plain_data(one) for one in value]
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
+    if is_dataclass(value):
+        return value.to_dict() if hasattr(value, "to_dict") else data_of(value)
     return str(value) if isinstance(value, StrEnum) else value
 
 
@@ -78,9 +78,6 @@ class Cause:
     kind: str
     why: str
     statistics: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        return data_of(self)
 
 
 @dataclass(frozen=True)
@@ -292,14 +289,8 @@ class LayerReport:
 
     def to_dict(self) -> dict[str, Any]:
         windows = [
-            {
-                "dim": dim,
-                "kernel": w.kernel,
-                "stride": w.stride,
-                "dilation": w.dilation,
-                "padding": [w.pad_start, w.pad_end],
-                "output_padding": w.output_padding,
-            }
+            {"dim": dim, "padding": [w.pad_start, w.pad_end]}
+            | data_of(w, "kernel", "stride", "dilation", "output_padding")
             for dim, w in zip(self.dims, self.windows, strict=False)
         ]
         found = data_of(self, "name", "kind", "source", "line", "in_shapes", "out_shape", "groups", "params")
@@ -344,9 +335,6 @@ class ProbeResult:
     symbolic: str
     measured: str
     detail: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return data_of(self)
 
 
 @dataclass(frozen=True)

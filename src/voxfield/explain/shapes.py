@@ -8,6 +8,7 @@ means "not known" and stays unknown through every rule.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 from ..errors import ExplainError
 from .graph import Op, Shape, Size, Window, product
@@ -215,30 +216,39 @@ def reshape_again(was: Shape, made: Shape, now: Shape, where: str) -> Shape:
     if len(was) != len(now):
         raise cannot
     found: list[Size] = []
-    i = j = 0
-    while i < len(was) or j < len(made):
-        ins, outs = [i] if i < len(was) else [], [j] if j < len(made) else []
-        i, j = i + len(ins), j + len(outs)
-        while (left := product(was[k] for k in ins)) != (right := product(made[k] for k in outs)):
-            if left is None or right is None:
-                raise cannot
-            if left < right and i < len(was):
-                ins.append(i)
-                i += 1
-            elif j < len(made):
-                outs.append(j)
-                j += 1
-            else:
-                raise cannot
-        if [was[k] for k in ins] == [now[k] for k in ins]:
-            found += [made[k] for k in outs]
+    i = 0
+    for olds, news in factor(was, made):
+        old, new, parts = was[i : i + len(olds)], now[i : i + len(olds)], made[len(found) : len(found) + len(news)]
+        i += len(olds)
+        if old == new:
+            found += parts
             continue
-        total = product(now[k] for k in ins)
-        wide = [k for k in outs if made[k] != 1] or outs[:1]
-        if len(wide) != 1:
+        wide = [place for place, size in enumerate(parts) if size != 1] or list(range(len(parts)))[:1]
+        if prod(olds) != prod(news) or len(wide) != 1:
             raise cannot
-        found += [total if k == wide[0] else made[k] for k in outs]
+        found += [product(new) if place == wide[0] else size for place, size in enumerate(parts)]
     return tuple(found)
+
+
+UNKNOWN_SIZE = 1_000_003  # stands for a size that is not known: a prime, so that it only matches itself
+
+
+def factor(was: Shape, made: Shape) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The shortest runs of dims on both sides of a reshape that hold the same number of elements."""
+    before, after = ([UNKNOWN_SIZE if size is None else size for size in shape] for shape in (was, made))
+    pairs, i, j = [], 0, 0
+    while i < len(before) or j < len(after):
+        olds, news = list(before[i : i + 1]), list(after[j : j + 1])
+        i, j = i + 1, j + 1
+        while prod(olds) != prod(news) and (i < len(before) or j < len(after)):
+            if (prod(olds) < prod(news) and i < len(before)) or j >= len(after):
+                olds.append(before[i])
+                i += 1
+            else:
+                news.append(after[j])
+                j += 1
+        pairs.append((tuple(olds), tuple(news)))
+    return pairs
 
 
 def shape_text(shape: Shape) -> str:

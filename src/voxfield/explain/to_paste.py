@@ -1,11 +1,75 @@
-"""Code to paste for the CBAM blocks that an edit put into a graph: the block itself, and a line for each place."""
+"""What is said of CBAM blocks that would be put into a network, and code to paste: the block, a line for each place."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .attention import block_of
+from ..errors import ExplainError
+from .analysis import analyse
+from .attention import block_of, gates
+from .compare import changes
 from .graph import Graph, Op, Size
+from .numbers import plain, short
+from .whatif import additions, edited
+
+if TYPE_CHECKING:
+    from .wording import Writer
+
+MOST_PLACES = 12
+
+
+def cbam_sentences(writer: Writer, edit: str) -> list[str]:
+    """What CBAM blocks behind the convolutions (`cbam`), or in residual blocks, would change, tried on the graph; the
+    code for them is left with the writer."""
+    channels, places = gates(writer.graph)
+    if channels and places:
+        own = writer.say("cbam_own", channels=writer.listed(channels), places=writer.listed(places))
+        return [own, writer.say("cbam_rule"), writer.say("cbam_field")]
+    try:
+        after = edited(writer.graph, [edit])
+    except ExplainError:
+        return [writer.say("cbam_nowhere")]
+    blocks: dict[str, list[Op]] = {}
+    for op in after.ops:
+        if block := block_of(op.name, op.source):
+            blocks.setdefault(block.rpartition(".")[0], []).append(op)
+    writer.code = cbam_code(writer.graph, after, writer.phrases["cbam_behind"])
+    each = [f"{name} + {plain(sum(op.params for op in ops))}" for name, ops in blocks.items()]
+    listed = writer.phrases["comma"].join(each[:MOST_PLACES]) + (" ..." if len(each) > MOST_PLACES else "")
+    if edit == "cbam":
+        found = [writer.say("cbam_cost", layers=listed)]
+    else:
+        found = _where(writer, [writer.graph.op(name) for name in blocks], listed)
+    return [*found, _total(writer, edit, after), writer.say("cbam_rule"), writer.say("cbam_field")]
+
+
+def _total(writer: Writer, edit: str, after: Graph) -> str:
+    """Parameters and multiply-accumulates before and after; only those that leave nothing out."""
+    changed = {one.figure: one for one in changes(writer.report, analyse(after))}
+    parts = [
+        writer.say(f"cbam_{key}", before=form(one.before), after=form(one.after))
+        for key, form in (("params", plain), ("macs", short))
+        if (one := changed.get(key)) and one.before and one.after
+    ]
+    return writer.say("cbam_total", figures=writer.phrases["clause"].join(parts), edit=edit) if parts else ""
+
+
+def _where(writer: Writer, places: Sequence[Op], listed: str) -> list[str]:
+    """Where residual blocks with CBAM go, and why there."""
+    if additions(writer.graph):
+        return [writer.say("cbam_inside", layers=listed)]
+    found = [writer.say("cbam_places", layers=listed)]
+    pools = [op for op in places if op.kind == "pool"]
+    if pools:
+        found.append(writer.say("cbam_pool", layer=pools[0].name, less=prod(w.stride for w in pools[0].windows)))
+    meet = [i for i, op in enumerate(writer.graph.ops) if op.kind == "concat"]
+    at = [writer.graph.ops.index(op) for op in places]
+    if meet and len({name for name, _ in writer.sources}) > 1 and at[0] < meet[-1] < at[-1]:
+        found.append(writer.say("cbam_join", join=writer.graph.ops[meet[-1]].name))
+    return found
 
 
 def cbam_code(before: Graph, after: Graph, behind: str) -> str:

@@ -117,10 +117,8 @@ def _text(text: str, given: Any, rate_hz: float | None) -> Graph:
 
     sizes = plain_sizes(given)
     graph = read_text(text, sizes)
-    if sizes is None and rate_hz and "@" in text:
-        rank = len(graph.shape(graph.main_input)) - 2
-        if rank == 1:
-            graph = of_one_second(read_text(text, (1, one_second(rate_hz))), rate_hz)
+    if sizes is None and rate_hz and "@" in text and len(graph.shape(graph.main_input)) == 3:
+        return of_one_second(read_text(text, (1, one_second(rate_hz))), rate_hz)
     return graph
 
 
@@ -162,10 +160,9 @@ def _file(path: Path, given: Any, layout: str | None) -> Graph | Path | str:
         if path.stat().st_size > LARGEST_TEXT_BYTES:
             raise ExplainError(f"{path}: {path.stat().st_size} bytes of text; at most {LARGEST_TEXT_BYTES}.")
         try:
-            text = path.read_text(encoding="utf-8")
+            return path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ExplainError(f"{path}: it cannot be read as text ({error}).") from error
-        return text
     raise ExplainError(f"{path}: files ending in '{suffix or 'nothing'}' cannot be read. {FORMS}")
 
 

@@ -6,7 +6,7 @@ Nothing is said that was not computed: a sentence whose figures are not known is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, pairwise
@@ -15,16 +15,15 @@ from typing import Any
 
 from ..errors import ExplainError
 from .analysis import analyse, sources
-from .attention import block_of, gates
 from .clock import Frames, span_ms, time_first, unit_of
-from .graph import Graph, Op, Size, Window
-from .numbers import Number, in_bytes, plain, ratio_text, short, singular
-from .path import Step, Walk, walk
+from .graph import Graph, Op, Window
+from .numbers import in_bytes, in_row, plain, ratio_text, short, singular
+from .path import Walk, power_of, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report, Status
 from .shapes import conv_size, transposed_size
-from .to_paste import cbam_code
-from .whatif import additions, edited
+from .to_paste import cbam_sentences
+from .whatif import edited
 from .zh import translated
 
 MOST_NAMES = 5
@@ -62,63 +61,29 @@ def words(
     """
     if language not in LANGUAGES:
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
-    writer = _Writer(report, graph, language, frames, asked)
+    writer = Writer(report, graph, language, frames, asked)
     timed = writer.time is not None
     usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
-    keys = [key for key in asked if key in PARAGRAPHS]
     found = []
-    open_ = list(dict.fromkeys(name for f in writer.fields if f.status is Status.PARTIAL for name in f.missing))
-    for key in dict.fromkeys([*keys, *usual]):
-        sentences = [one for one in getattr(writer, key)() if one] or [writer.say("unanswered")] * (key in keys)
+    open_ = [name for f in writer.fields if f.status is Status.PARTIAL for name in f.missing]
+    for key in dict.fromkeys([*asked, *usual]):
+        sentences = [one for one in getattr(writer, key)() if one] or [writer.say("unanswered")] * (key in asked)
         if open_ and sentences and key in OF_FIELDS:
             sentences.append(writer.say("without", names=writer.listed(open_)))
         if sentences:
             space = " " if language == "en" else ""
             code = writer.code if key == "cbam_block" else ""
-            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in keys, code))
+            found.append(Paragraph(key, writer.say(f"q_{key}"), space.join(sentences), key in asked, code))
     return tuple(found)
 
 
-def size_formula(step: Step, size: str) -> str | None:
-    """Output positions of one layer as a formula; None where it is another one."""
-    w = step.window
-    if w.ceil or step.op.kind not in {"conv", "pool", "conv_transpose"}:
-        return None
-    taps = plain(w.kernel) if w.dilation == 1 else f"(({plain(w.kernel)} - 1) x {plain(w.dilation)} + 1)"
-    pads = [plain(n) for n in (w.pad_start, w.pad_end) if n]
-    if step.op.kind == "conv_transpose":
-        crop = "".join(f" - {n}" for n in pads) + (f" + {plain(w.output_padding)}" if w.output_padding else "")
-        return f"({size} - 1) x {plain(w.stride)} + {taps}{crop}"
-    inner = f"{size}{''.join(f' + {n}' for n in pads)} - {taps}"
-    return f"({inner}) / {plain(w.stride)} + 1" if w.stride > 1 else f"{inner} + 1"
-
-
-def in_row(values: Iterable[Number | None], between: str = ", ") -> str:
-    """Numbers one after the other; those that are not known are left out."""
-    return between.join(plain(value) for value in values if value is not None)
-
-
-def power_of(windows: Sequence[Window]) -> str:
-    """How the taps of a kernel are written in a formula: k, k^2, k^3, or taps when the axes differ."""
-    if len({window.kernel for window in windows}) != 1:
-        return "taps"
-    return "k" if len(windows) == 1 else f"k^{len(windows)}"
-
-
-_PARAGRAPHS = "kernel stride size filters separable params cbam cbam_block latency streaming fix"
-PARAGRAPHS = frozenset(_PARAGRAPHS.split())
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
-FIXES = {  # what to do about a kind of operator that waits for the end
-    "norm": "fix_norm",
-    "softmax": "fix_attention",
-    "attention": "fix_attention",
-    "reduce": "fix_reduce",
-    "adaptive_pool": "fix_reduce",
-    "rnn": "fix_rnn",
-}
+FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end
+FIXES |= dict.fromkeys(("softmax", "attention"), "fix_attention")
+FIXES |= dict.fromkeys(("reduce", "adaptive_pool"), "fix_reduce")
 
 
-class _Writer:
+class Writer:
     def __init__(
         self, report: Report, graph: Graph, language: str, frames: Frames | None, asked: Sequence[str]
     ) -> None:
@@ -150,13 +115,13 @@ class _Writer:
         return stated if self.language != "en" else singular(stated)
 
     def listed(self, names: Sequence[str]) -> str:
-        """Names in a row; of many only the first."""
-        shown = list(names[:MOST_NAMES])
+        """Names in a row, each once; of many only the first."""
+        names = list(dict.fromkeys(names))
         if len(names) > MOST_NAMES:
-            return self.phrases["comma"].join(shown) + " ..."
-        if len(shown) < 2:
-            return "".join(shown)
-        return self.phrases["comma"].join(shown[:-1]) + self.phrases["and"] + shown[-1]
+            return self.phrases["comma"].join(names[:MOST_NAMES]) + " ..."
+        if len(names) < 2:
+            return "".join(names)
+        return self.phrases["comma"].join(names[:-1]) + self.phrases["and"] + names[-1]
 
     def ms(self, field: AxisField, positions: int | Fraction | None, frames: Frames | None = None) -> str:
         """` (29.06 ms)`, or nothing without a rate."""
@@ -167,7 +132,7 @@ class _Writer:
         return {"axis": self.labels[field.axis], "unit": self.phrases[unit_of(field, self.report)]}
 
     def causes(self, causes: Sequence[Cause]) -> str:
-        return self.listed(list(dict.fromkeys(cause.operator for cause in causes)))
+        return self.listed([cause.operator for cause in causes])
 
     def why(self, cause: Cause) -> str:
         if self.language == "en":
@@ -189,10 +154,8 @@ class _Writer:
         near = self._kernel_near(field, field.local_rf)
         if blocked and field.local_rf == 1:
             return [whole] if near else []
-        return [
-            near,
-            self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names) if near and names else "",
-        ]
+        but = self.say("kernel_but_whole" if blocked else "kernel_but_past", names=names)
+        return [near, but] if near and names else [near]
 
     def _kernel_before(self, field: AxisField) -> str:
         """What is left to say once every output depends on everything: how far the layers before that looked."""
@@ -215,9 +178,8 @@ class _Writer:
         stated = {**self.named(field), "rf": local, "ms": self.ms(field, local, self.frames)}
         if not wide:
             return self.say("kernel_only", **stated)
-        chain = [step for step in path.chain if step.share]
         most = max(wide, key=lambda step: (step.share, step.hop))
-        if sum(step.share for step in chain) + 1 != local:
+        if sum(step.share for step in path.chain) + 1 != local:
             key = "kernel_paths" if path.branches else "kernel_up"
             return self.say(key, layer=most.op.name, reach=most.reach, share=most.share, **stated)
         longest = self.say("kernel_longest") if path.branches else ""
@@ -225,9 +187,8 @@ class _Writer:
             dilated = self.say("kernel_dilated", dilation=most.window.dilation) if most.window.dilation > 1 else ""
             return self.say("kernel_first", kernel=most.window.kernel, dilated=dilated, **stated) + longest
         terms = [(len(list(group)), share) for share, group in groupby(step.share for step in wide)]
-        stated["sum"] = " + ".join(
-            plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms
-        )
+        parts = [plain(share) if count == 1 else f"{count} x {plain(share)}" for count, share in terms]
+        stated["sum"] = " + ".join(parts)
         if all(step.hop == 1 for step in wide):
             return self.say("kernel_flat", **stated) + longest
         late = self.say("kernel_late", hop=most.hop, **stated) if most.hop > 1 else ""
@@ -261,8 +222,7 @@ class _Writer:
         else:
             found = [self.say("stride_one" if len(down) == 1 else "stride_chain", layer=down[0].op.name, **stated)]
         for op, side in path.joins:
-            names = self.listed(list(dict.fromkeys(s.op.name for s in side)))
-            found.append(self.say("stride_joins", join=op.name, names=names))
+            found.append(self.say("stride_joins", join=op.name, names=self.listed([s.op.name for s in side])))
         found.append(self._overlap(path))
         if field.tail_dropped and field.in_size:
             found.append(self.say("stride_tail", size=field.in_size, tail=field.tail_dropped, **stated))
@@ -272,15 +232,9 @@ class _Writer:
         strided = [s for s in path.steps if s.down > 1]
         gaps = [s for s in strided if s.window.reach < s.window.stride]
         if gaps:
-            first = gaps[0].window
-            same = [s for s in gaps if (s.window.kernel, s.window.stride) == (first.kernel, first.stride)]
-            return self.say(
-                "stride_gap",
-                layer=self.listed([s.op.name for s in same]),
-                kernel=first.kernel,
-                stride=first.stride,
-                gap=first.stride - first.reach,
-            )
+            w = gaps[0].window
+            names = self.listed([s.op.name for s in gaps if (s.window.kernel, s.window.stride) == (w.kernel, w.stride)])
+            return self.say("stride_gap", layer=names, kernel=w.kernel, stride=w.stride, gap=w.stride - w.reach)
         if not strided:
             return ""
         tight = min(strided, key=lambda s: Fraction(s.window.reach, s.window.stride))
@@ -291,59 +245,11 @@ class _Writer:
 
     def cbam(self) -> list[str]:
         """What CBAM blocks behind the convolutions would change, tried on the graph."""
-        return self._blocks("cbam")
+        return cbam_sentences(self, "cbam")
 
     def cbam_block(self) -> list[str]:
         """The same for residual blocks with CBAM, and where they go."""
-        return self._blocks("cbam-resnet")
-
-    def _blocks(self, edit: str) -> list[str]:
-        channels, places = gates(self.graph)
-        if channels and places:
-            own = self.say("cbam_own", channels=self.listed(channels), places=self.listed(places))
-            return [own, self.say("cbam_rule"), self.say("cbam_field")]
-        try:
-            after = edited(self.graph, [edit])
-        except ExplainError:
-            return [self.say("cbam_nowhere")]
-        blocks: dict[str, list[Op]] = {}
-        for op in after.ops:
-            if block := block_of(op.name, op.source):
-                blocks.setdefault(block.rpartition(".")[0], []).append(op)
-        self.code = cbam_code(self.graph, after, self.phrases["cbam_behind"])
-        each = [f"{name} + {plain(sum(op.params for op in ops))}" for name, ops in blocks.items()]
-        listed = self.phrases["comma"].join(each[:LONGEST_LIST]) + (" ..." if len(each) > LONGEST_LIST else "")
-        if edit == "cbam":
-            found = [self.say("cbam_cost", layers=listed)]
-        else:
-            found = self._where([self.graph.op(name) for name in blocks], listed)
-        return [*found, self._total(edit, after), self.say("cbam_rule"), self.say("cbam_field")]
-
-    def _total(self, edit: str, after: Graph) -> str:
-        """Parameters and multiply-accumulates before and after; only those that leave nothing out."""
-        old, new = self.report.costs, analyse(after).costs
-        parts = []
-        for key, before, now, form in (
-            ("cbam_params", old.params, new.params, plain),
-            ("cbam_macs", old.macs, new.macs, short),
-        ):
-            if before.value and now.value and before.status is now.status is Status.EXACT:
-                parts.append(self.say(key, before=form(before.value), after=form(now.value)))
-        return self.say("cbam_total", figures=self.phrases["clause"].join(parts), edit=edit) if parts else ""
-
-    def _where(self, places: Sequence[Op], listed: str) -> list[str]:
-        """Where residual blocks with CBAM go, and why there."""
-        if additions(self.graph):
-            return [self.say("cbam_inside", layers=listed)]
-        found = [self.say("cbam_places", layers=listed)]
-        pools = [op for op in places if op.kind == "pool"]
-        if pools:
-            found.append(self.say("cbam_pool", layer=pools[0].name, less=prod(w.stride for w in pools[0].windows)))
-        meet = [i for i, op in enumerate(self.graph.ops) if op.kind == "concat"]
-        at = [self.graph.ops.index(op) for op in places]
-        if meet and len({name for name, _ in self.sources}) > 1 and at[0] < meet[-1] < at[-1]:
-            found.append(self.say("cbam_join", join=self.graph.ops[meet[-1]].name))
-        return found
+        return cbam_sentences(self, "cbam-resnet")
 
     # how large is the output
 
@@ -353,16 +259,13 @@ class _Writer:
 
     def _size_along(self, field: AxisField) -> list[str]:
         steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
-        changing = []
-        for step in steps:
-            before, after = self._size(step.op.inputs[0], step.dim), self._size(step.op.outputs[0], step.dim)
-            if before != after or (before is None and step.window != Window()):
-                changing.append((step, before, after))
-        if not changing and steps and "size" in self.asked:  # that they keep it is an answer, too
-            changing = [(s, self._size(s.op.inputs[0], s.dim), self._size(s.op.outputs[0], s.dim)) for s in steps]
+        sized = [(s, self.graph.size(s.op.inputs[0], s.dim), self.graph.size(s.op.outputs[0], s.dim)) for s in steps]
+        changing = [row for row in sized if row[1] != row[2] or (row[1] is None and row[0].window != Window())]
+        if "size" in self.asked:  # that they keep it is an answer, too
+            changing = changing or sized
         stated = []
         for step, before, after in changing[:MOST_FORMULAS]:
-            formula, up = size_formula(step, "N" if before is None else plain(before)), step.op.kind == "conv_transpose"
+            formula, up = step.formula("N" if before is None else plain(before)), step.op.kind == "conv_transpose"
             if formula is not None and after is not None:
                 stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=after))
             elif formula is not None and len(steps) == 1:
@@ -372,22 +275,12 @@ class _Writer:
         if not stated:
             return []
         more = self.phrases["comma"] + "..." if len(changing) > MOST_FORMULAS else ""
+        only_up = {step.op.kind for step, _, _ in changing} == {"conv_transpose"}
         rounded = any(step.down > 1 and step.op.kind == "conv" for step, _, _ in changing)
         head = self.say("size_head", axis=self.labels[field.axis])
-        rule = self.say(
-            "size_rule" if any(step.op.kind != "conv_transpose" for step, _, _ in changing) else "size_rule_up"
-        )
+        rule = self.say("size_rule_up" if only_up else "size_rule")
         floor = self.say("size_floor") if rounded else ""
         return [head + self.phrases["comma"].join(stated) + more + self.phrases["stop"], rule + floor]
-
-    def _size(self, tensor: str, dim: int) -> int | None:
-        shape = self.graph.shape(tensor)
-        return shape[dim] if dim < len(shape) else None
-
-    def _wide(self, op: Op) -> tuple[Size, Size]:
-        """The channels that come into a layer and those that it makes; None where they are not known."""
-        dim = op.dims[0] if op.kind == "linear" else op.channel_dim
-        return (None, None) if dim is None else (self._size(op.inputs[0], dim), self._size(op.outputs[0], dim))
 
     # why these filters
 
@@ -396,35 +289,27 @@ class _Writer:
         for op, layer in zip(self.graph.ops, self.report.layers, strict=True):
             if op.kind in {"conv_transpose", "rnn", "linear"}:
                 break
-            channels = None if op.channel_dim is None else layer.out_shape[op.channel_dim]
+            channels = self.graph.widths(op)[1]
             if op.kind == "conv" and channels is not None and op.groups == 1:
                 rows.append((channels, layer))
         found = self._filters_first()
         other = next((f.axis for f in self.fields if f.axis != "time"), None)
         if self.time and 1 < len(rows) <= LONGEST_LIST:
             found += self._filters_frame(rows, other) if other else [self._filters_line(rows)]
-        found += [self._filters_up(other)]
-        if rows:
-            found.append(self.say("filters_not_field"))
-        return [*found, self._costliest()]
+        return [*found, self._filters_up(other), self.say("filters_not_field") if rows else "", self._costliest()]
 
     def _filters_first(self) -> list[str]:
         """What the filters of the first convolution are: so many weighted sums of what its kernel covers."""
         op = next((op for op in self.graph.ops if op.kind == "conv"), None)
         if op is None or op.groups != 1 or not op.weight_values:
             return []
-        channels, filters = self._wide(op)
+        channels, filters = self.graph.widths(op)
         if channels is None or filters is None:
             return []
-        taps = prod(w.kernel for w in op.windows)
-        stated = {
-            "layer": op.name,
-            "filters": filters,
-            "taps": in_row([*(w.kernel for w in op.windows), channels], " x "),
-            "covered": taps * channels,
-            "params": op.params or op.weight_values,
-            "double": (op.params or op.weight_values) * 2,
-        }
+        taps, params = prod(w.kernel for w in op.windows), op.params or op.weight_values
+        stated: dict[str, Any] = {"layer": op.name, "filters": filters, "params": params, "double": params * 2}
+        stated["taps"] = in_row([*(w.kernel for w in op.windows), channels], " x ")
+        stated["covered"] = taps * channels
         more = filters - taps * channels
         told_of = self.say("filters_many" if more > 0 else "filters_few", **stated) if more else ""
         return [self.say("filters_first", **stated), told_of, self.say("filters_choice", **stated)]
@@ -435,10 +320,10 @@ class _Writer:
         axis = other or "time"
         if len(ups) < 2 or not any(f.axis == axis for f in self.fields):
             return ""
-        widths = [self._wide(op)[1] for op in ups]
+        widths = [self.graph.widths(op)[1] for op in ups]
         dims = [dict(zip(op.dims, op.windows, strict=False)) for op in ups]
         dim = next((d for d in reversed(ups[0].dims) if any(w[d].stride > 1 for w in dims if d in w)), None)
-        sizes = [self._size(ups[0].inputs[0], dim or 0), *(self._size(op.outputs[0], dim or 0) for op in ups)]
+        sizes = [self.graph.size(ups[0].inputs[0], dim or 0), *(self.graph.size(op.outputs[0], dim or 0) for op in ups)]
         if dim is None or None in widths or None in sizes or len(ups) > LONGEST_LIST:
             return ""
         return self.say("filters_up", filters=in_row(widths), sizes=in_row(sizes, " -> "), axis=self.phrases[axis])
@@ -449,35 +334,29 @@ class _Writer:
         if total.value is None:
             return []
         owners = sorted((op for op in self.graph.ops if op.params), key=lambda op: op.params, reverse=True)
-        stated = []
-        for op in owners[:MOST_FORMULAS]:
-            formula = self._formula(op)
-            equals = f" = {formula}" if formula else ""
-            stated.append(f"{op.name} {plain(op.params)}{equals}")
+        stated = [f"{op.name} {plain(op.params)}{self._formula(op)}" for op in owners[:MOST_FORMULAS]]
         more = self.say("params_rest", rest=sum(op.params for op in owners[MOST_FORMULAS:]))
         listed = self.phrases["semicolon"].join([*stated, *([more] if len(owners) > MOST_FORMULAS else [])])
         return [self.say("params_sum", total=total.value, listed=listed), self.say("params_rule")]
 
     def _formula(self, op: Op) -> str:
-        """kernel x channels x filters + bias, in numbers."""
-        inside, outside = self._wide(op)
+        """` = kernel x channels x filters + bias`, in numbers; empty where it is another sum."""
+        inside, outside = self.graph.widths(op)
         if op.kind not in {"linear", "conv", "conv_transpose"} or not op.weight_values or not inside or not outside:
             return ""
         parts = [*(w.kernel for w in op.windows), inside // op.groups, outside]
         if prod(parts) != op.weight_values or op.params < op.weight_values:
             return ""
         bias = op.params - op.weight_values
-        return in_row(parts, " x ") + (f" + {plain(bias)}" if bias else "")
+        return f" = {in_row(parts, ' x ')}" + (f" + {plain(bias)}" if bias else "")
 
     def _filters_frame(self, rows: Sequence[tuple[int, LayerReport]], other: str) -> list[str]:
         values = [layer.values_per_frame.value for _, layer in rows]
         first = next(f for f in self.fields if f.axis == other)
         sizes = [first.in_size] + [layer.field(other).out_size for _, layer in rows]
-        if None in values or None in sizes or not all(values):
+        if None in values or None in sizes or not all(values) or len(set(sizes[1:])) == 1:
             return []
         ratio = float(max(v for v in values if v)) / float(min(v for v in values if v))
-        if len(set(sizes[1:])) == 1:
-            return []
         constant = ratio <= NEARLY_CONSTANT and rows[-1][0] >= 2 * rows[0][0]
         stated = {"axis": self.phrases[other], "sizes": in_row(sizes, " -> "), "products": in_row(values)}
         stated |= {"filters": in_row(channels for channels, _ in rows), "ratio": ratio_text(ratio)}
@@ -497,7 +376,7 @@ class _Writer:
     def _costliest(self) -> str:
         total = self.report.costs.macs.value
         counted = [layer for layer in self.report.layers if layer.macs.value]
-        if not total or not counted or len(counted) < 2:
+        if not total or len(counted) < 2:
             return ""
         most = max(counted, key=lambda layer: layer.macs.value or 0)
         share = f"{100 * float(most.macs.value or 0) / float(total):.0f} %"
@@ -506,14 +385,14 @@ class _Writer:
     def separable(self) -> list[str]:
         """The first depthwise layer that a 1 x 1 convolution follows, against one standard convolution."""
         for op, point in pairwise(op for op in self.graph.ops if op.kind == "conv"):
-            (channels, between), filters = self._wide(op), self._wide(point)[1]
+            (channels, between), filters = self.graph.widths(op), self.graph.widths(point)[1]
             taps = prod(w.kernel for w in op.windows)
             if channels is None or op.groups != channels or channels == 1 or taps == 1:
                 continue
             if point.groups != 1 or prod(w.kernel for w in point.windows) != 1:
                 continue
             if filters is None or between != channels:
-                return []
+                break
             costs = [self.report.layer(one.name).macs.value for one in (op, point)]
             key = "separable_each" if None in costs else "separable"
             costs = [taps * channels, channels * filters] if None in costs else costs  # of one position
@@ -527,10 +406,8 @@ class _Writer:
 
     def latency(self) -> list[str]:
         field = self.time
-        if field is None:
-            return [self.say("latency_axis")]
-        if not field.streams:
-            return [self.say("latency_whole")]
+        if field is None or not field.streams:
+            return [self.say("latency_axis" if field is None else "latency_whole")]
         if field.latency is None or field.block is None or field.lookahead is None:
             return []
         stated = {**self.named(field), "block": field.block, "look": field.lookahead, "latency": field.latency}
@@ -564,13 +441,11 @@ class _Writer:
             return [self.say("streams_not")]
         state, size = self.report.costs.state, self.report.costs.state_bytes
         if state.value is None or size.value is None:
-            found = [self.say("streams_unknown")]
+            runs = self.say("streams_unknown")
         else:
-            found = [self.say("streams", state=state.value, bytes=in_bytes(size.value))]
-        if field.lookahead:
-            ms = self.ms(field, field.lookahead)
-            found.append(self.say("ahead_only", ahead=field.lookahead, ms=ms, **self.named(field)))
-        return found
+            runs = self.say("streams", state=state.value, bytes=in_bytes(size.value))
+        waits = {"ahead": field.lookahead, "ms": self.ms(field, field.lookahead), **self.named(field)}
+        return [runs, self.say("ahead_only", **waits) if field.lookahead else ""]
 
     def fix(self) -> list[str]:
         if self.time is None:
@@ -599,12 +474,13 @@ class _Writer:
         after = self._tried(edits) if both else None
         if after is None:
             return self.say("fix_other", names=self.causes(causes))
-        old, new = self.report.costs, after.costs
-        if not old.macs.value or not new.macs.value or not old.params.value or not new.params.value:
-            return ""
-        macs = ratio_text(float(new.macs.value) / float(old.macs.value))
-        params = ratio_text(float(new.params.value) / float(old.params.value))
-        return self.say("fix_rnn", names=self.causes(both), edit=edits[0], macs=macs, params=params)
+        stated = {name: self._times(name, after) for name in ("macs", "params")}
+        return self.say("fix_rnn", names=self.causes(both), edit=edits[0], **stated) if all(stated.values()) else ""
+
+    def _times(self, cost: str, after: Report) -> str:
+        """How many times as much of a cost there is after an edit; empty where it is not known."""
+        old, new = (getattr(report.costs, cost).value for report in (self.report, after))
+        return ratio_text(float(new) / float(old)) if old and new else ""
 
     def _shifted(self, field: AxisField) -> str:
         """What moving the padding to the past brings, tried on the graph."""
@@ -614,8 +490,7 @@ class _Writer:
         new = next((f for f in after.fields if (f.axis, f.input) == (field.axis, field.input)), None)
         if new is None or new.lookahead is None or field.lookahead is None or new.lookahead >= field.lookahead:
             return ""
-        macs = self.report.costs.macs.value, after.costs.macs.value
-        times = ratio_text(float(macs[1]) / float(macs[0])) if macs[0] and macs[1] else "1"
+        times = self._times("macs", after) or "1"
         cost = self.say("cost_same") if times == "1" else self.say("cost_times", macs=times)
         padded = any(s.window.pad_end > 0 for s in self.walks["time"].steps)
         key = "fix_causal" if padded or any(op.kind == "pad" for op in self.graph.ops) else "fix_shift"

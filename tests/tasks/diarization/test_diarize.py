@@ -116,6 +116,19 @@ def test_parts_of_one_mean_direction_are_one_speaker():
     assert len(clustered(vectors, 2, 10)[1]) == 2
 
 
+@pytest.mark.parametrize(("windows", "spread"), [(6, 1.2), (12, 1.2), (24, 1.1)])
+def test_little_speech_of_one_speaker_is_of_one(windows, spread):
+    """Neighbours share most of their samples, so the halves of a short recording are unlike one another."""
+    found = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal((windows + 2, 64))
+        shared = (noise[:-2] + noise[1:-1] + noise[2:]) / np.sqrt(3)
+        vectors = unit(unit(rng.standard_normal(64)) + spread * shared / 8)
+        found.append(len(clustered(vectors.astype(np.float32))[1]))
+    assert sum(number == 1 for number in found) >= 19
+
+
 def test_stray_windows_cost_no_speaker():
     """Twelve windows unlike all four voices, as laughter leaves them, do not make two voices one for them."""
     right = 0

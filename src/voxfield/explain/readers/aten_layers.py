@@ -7,7 +7,7 @@ from math import prod
 
 from ..graph import Window
 from .build import Call, Const, Live, spread, unknown_op
-from .vocabulary import convolved, cut, matrix_product, named_product, padded, pooled, resized, weighted
+from .vocabulary import convolved, cut, matrix_product, padded, pooled, resized, weighted
 
 
 def conv(c: Call) -> None:
@@ -46,11 +46,6 @@ def product_of(c: Call) -> None:
     made = matrix_product(c, *pair)
     if kind and isinstance(added := c.args.get("self"), Live):
         c.emit("elementwise", [made, added], function="add")
-
-
-def einsum(c: Call) -> None:
-    if not named_product(c, str(c.args["equation"]), c.args["tensors"]):
-        unknown_op(c)
 
 
 def rnn(c: Call) -> None:
@@ -114,9 +109,13 @@ def layer_norm(c: Call) -> None:
     c.emit("norm", [x], over=tuple(range(rank - len(shape), rank)))
 
 
+def dims_in(name: str) -> int:
+    """How many dims an operator such as max_pool2d moves along."""
+    return int(next(c for c in name if c.isdigit()))
+
+
 def pool(c: Call) -> None:
-    x = c.arg("self", "input")
-    count = int(next(ch for ch in c.base if ch.isdigit()))
+    x, count = c.arg("self", "input"), dims_in(c.base)
     kernel = spread(c.args["kernel_size"], count)
     stride = spread(c.args.get("stride") or kernel, count)
     pads, dilation = spread(c.args.get("padding", 0), count), spread(c.args.get("dilation", 1), count)
@@ -126,8 +125,7 @@ def pool(c: Call) -> None:
 
 
 def adaptive(c: Call) -> None:
-    x = c.arg("self", "input")
-    count = int(next(ch for ch in c.base if ch.isdigit()))
+    x, count = c.arg("self", "input"), dims_in(c.base)
     rank = len(x.shape)
     sizes = c.shape[rank - count :]
     function = "max" if "max" in c.base else "avg"

@@ -1,13 +1,12 @@
-"""Operators of an exported torch graph that move or combine values, as neutral operators. Imports no torch."""
+"""Operators of torch graphs that move or combine values, as neutral operators; some read those of ONNX, too."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 from ..graph import Window
-from . import vocabulary
 from .build import Call, Live, Value, dim_of, spread, unknown_op
-from .vocabulary import copies, cut, rearranged, reduced, resized
+from .vocabulary import copies, cut, multiply, rearranged, reduced, resized
 
 
 def reshape(c: Call) -> None:
@@ -63,7 +62,7 @@ def repeat_interleave(c: Call) -> None:
 
 def slice_(c: Call) -> None:
     x = c.first()
-    dim = dim_of(c.args.get("dim") or 0, len(x.shape))
+    dim = c.dim(len(x.shape))
     size = x.shape[dim]
     start, stop, step = c.args.get("start"), c.args.get("end"), c.args.get("step") or 1
     first = 0 if start is None else max(0, start + size) if start < 0 else min(start, size)
@@ -72,34 +71,50 @@ def slice_(c: Call) -> None:
 
 
 def narrow(c: Call) -> None:
-    x, dim = c.first(), dim_of(c.args["dim"], len(c.first().shape))
+    x, dim = c.first(), c.dim(len(c.first().shape))
     start = dim_of(c.args["start"], x.shape[dim])
     cut(c, x, dim, start, start + c.args["length"])
 
 
 def select(c: Call) -> None:
     x = c.first()
-    dim = dim_of(c.args["dim"], len(x.shape))
+    dim = c.dim(len(x.shape))
     c.emit("select", [x], dims=(dim,), index=dim_of(c.args["index"], x.shape[dim]))
 
 
 def unbind(c: Call) -> None:
     x = c.first()
-    dim = dim_of(c.args.get("dim") or 0, len(x.shape))
+    dim = c.dim(len(x.shape))
     shape = (*x.shape[:dim], *x.shape[dim + 1 :])
     made: list[Value] = [c.emit("select", [x], shape, dims=(dim,), index=i) for i in range(x.shape[dim])]
     c.results = made
 
 
 def split(c: Call) -> None:
-    """split, chunk, tensor_split."""
-    x = c.first()
-    vocabulary.split(c, x, dim_of(c.args.get("dim") or 0, len(x.shape)))
+    """split, chunk, tensor_split: one slice along a dim for each output, as long as that is."""
+    x, start, made = c.first(), 0, list[Value]()
+    dim = c.dim(len(x.shape))
+    for out in c.outs:
+        length = out[0][dim] if out else 0
+        made.append(cut(c, x, dim, start, start + length))
+        start += length
+    c.results = made
 
 
 def concat(c: Call) -> None:
-    dim = dim_of(c.args.get("dim") or 0, len(c.shape))
-    vocabulary.concat(c, c.arg("tensors", "arrays"), dim, "stack" if c.base == "stack" else "concat")
+    """Constants among the pieces become inputs without a field, so that sizes still add up."""
+    kept = [v for v in c.operands() if isinstance(v, Live) or 0 not in v.shape]
+    pieces = [v if isinstance(v, Live) else c.constant(v) for v in kept]
+    c.emit("stack" if c.base == "stack" else "concat", pieces, dims=(c.dim(len(c.shape)),))
+
+
+def einsum(c: Call) -> None:
+    """Activations and weights by an equation, where every letter stands once in each of them."""
+    left, arrow, output = str(c.args["equation"]).replace(" ", "").partition("->")
+    labels = left.split(",")
+    if "." in left + output or not arrow or any(len(set(text)) != len(text) for text in labels):
+        return unknown_op(c)
+    multiply(c, c.operands(), labels, output)
 
 
 def flip(c: Call) -> None:
@@ -151,12 +166,12 @@ def reduce(c: Call) -> None:
 
 def cumulative(c: Call) -> None:
     x = c.first()
-    c.emit("cumulative", [x], more=c.others, dims=(dim_of(c.args["dim"], len(x.shape)),), function=c.base)
+    c.emit("cumulative", [x], more=c.others, dims=(c.dim(len(x.shape)),), function=c.base)
 
 
 def softmax(c: Call) -> None:
     x = c.first()
-    c.emit("softmax", [x], dims=(dim_of(c.args["dim"], len(x.shape)),), function=c.base)
+    c.emit("softmax", [x], dims=(c.dim(len(x.shape), -1),), function=c.base)
 
 
 def attention(c: Call) -> None:
@@ -170,7 +185,7 @@ def attention(c: Call) -> None:
 
 def glu(c: Call) -> None:
     x = c.first()
-    dim = dim_of(c.args.get("dim", -1), len(x.shape))
+    dim = c.dim(len(x.shape), -1)
     half = x.shape[dim] // 2
     value, gate = cut(c, x, dim, 0, half), cut(c, x, dim, half, 2 * half)
     c.emit("elementwise", [value, gate], function="glu")
@@ -181,4 +196,4 @@ def identity(c: Call) -> None:
 
 
 def pointwise_op(c: Call) -> None:
-    c.emit("elementwise", c.live(), function=c.base)
+    c.emit("elementwise", c.live(), function=c.base.lower())

@@ -100,7 +100,7 @@ def copy(c: Call) -> None:
 def slice_scatter(c: Call) -> None:
     """A tensor in which one stretch was written anew."""
     base, source = c.args.get("self", c.args.get("input")), c.args["src"]
-    dim = dim_of(c.args.get("dim") or 0, len(c.shape))
+    dim = c.dim(len(c.shape))
     size, step = c.shape[dim], int(c.args.get("step") or 1)
     start = int(c.args.get("start") or 0)
     written(c, base, source, dim, max(0, start + size if start < 0 else start), step)
@@ -108,7 +108,7 @@ def slice_scatter(c: Call) -> None:
 
 def select_scatter(c: Call) -> None:
     base, source = c.args.get("self", c.args.get("input")), c.args["src"]
-    dim = dim_of(c.args["dim"], len(c.shape))
+    dim = c.dim(len(c.shape))
     if isinstance(source, Live):
         source = c.emit("reshape", [source], (*source.shape[:dim], 1, *source.shape[dim:]))
     written(c, base, source, dim, dim_of(int(c.args["index"]), c.shape[dim]), 1)

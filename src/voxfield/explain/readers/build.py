@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TypeVar
@@ -165,26 +165,30 @@ class Call:
     args: dict[str, Any]
     outs: list[tuple[Shape, int] | None]
     place: tuple[str, bool]
-    single: bool
     results: list[Value] = field(default_factory=list)
     named: bool = False  # the place is the operator's own name, not that of the module around it
 
-    def live(self, *names: str) -> list[Live]:
-        """The activations among the arguments of these names (all arguments without names)."""
-        return [one for one in self._given(names or tuple(self.args)) if isinstance(one, Live)]
+    def operands(self) -> list[Live | Const]:
+        """All values among the arguments, lists taken apart."""
+        listed = [one for v in self.args.values() for one in (v if isinstance(v, list | tuple) else (v,))]
+        return [one for one in listed if isinstance(one, Live | Const)]
+
+    def live(self) -> list[Live]:
+        """All activations among the arguments."""
+        return [one for one in self.operands() if isinstance(one, Live)]
+
+    def consts(self) -> list[Const]:
+        """All constants among the arguments."""
+        return [one for one in self.operands() if isinstance(one, Const)]
 
     def arg(self, *names: str) -> Any:
         """The argument with the first of these names that the operator has."""
         return next((self.args[name] for name in names if name in self.args), None)
 
-    def consts(self) -> list[Const]:
-        """All constants among the arguments."""
-        return [one for one in self._given(tuple(self.args)) if isinstance(one, Const)]
-
-    def _given(self, names: Sequence[str]) -> list[Any]:
-        """Arguments by their names, lists taken apart."""
-        values = [self.args.get(name) for name in names]
-        return [one for value in values for one in (value if isinstance(value, list | tuple) else (value,))]
+    def dim(self, rank: int, default: int = 0) -> int:
+        """The dim that it works along, as torch or as ONNX calls it, counted from the front."""
+        given = self.arg("dim", "axis")
+        return dim_of(default if given is None else int(given), rank)
 
     def first(self) -> Live:
         """The first activation among the arguments."""
@@ -200,6 +204,14 @@ class Call:
         """The shape of the first output."""
         out = self.outs[0]
         return out[0] if out else ()
+
+    def settle(self, rule: Callable[[Any], None], fixed: bool) -> None:
+        """What the operator gives: by its rule, or a constant where it reads no activation or is `fixed`."""
+        if self.live() and not fixed:
+            rule(self)
+        else:
+            owned = tuple(dict.fromkeys(one for const in self.consts() for one in const.owned))
+            self.results = [Const(out[0], owned, out[1]) if out else Const((), owned, 0) for out in self.outs]
 
     def constant(self, value: Const) -> Live:
         """A constant as a tensor of the graph, where its size matters."""

@@ -37,18 +37,14 @@ COMPARISONS: Mapping[type, Callable[[Any, Any], bool]] = {
 }
 ELEMENTWISE = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power"}
 
-_NAMES = (
-    "range len zip enumerate reversed list tuple int float str min max sum abs round sorted dict print super "
-    "isinstance bool getattr setattr"
-)
 HOME = "<this function>"  # no name in Python, so no clash with one
-BUILTINS = frozenset(_NAMES.split())
 _ALIKE = (len, int, float, str, min, max, sum, abs, round, sorted, list, tuple)
 PLAIN: Mapping[str, Callable[..., Any]] = {one.__name__: one for one in _ALIKE} | {
     "zip": lambda *lists: list(zip(*lists, strict=False)),
     "enumerate": lambda *args: list(enumerate(*args)),
     "reversed": lambda values: list(reversed(values)),
 }
+BUILTINS = frozenset((*PLAIN, "range", "dict", "print", "super", "isinstance", "bool", "getattr", "setattr"))
 TENSOR_JOINS = {"sum": "add", "min": "minimum", "max": "maximum"}
 
 

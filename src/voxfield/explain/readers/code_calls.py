@@ -9,14 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ...errors import ExplainError
+from ..axes import keras_axes
 from ..graph import Axis, Shape, axes_of
 from ..shapes import shape_text
 from . import code_functions
-from .build import spread
 from .code_builtins import HOME
 from .code_values import (
     Chain,
@@ -34,14 +33,15 @@ from .code_values import (
     christen,
     copied,
     flat_layers,
+    holds_tensor,
     number_of,
-    snake_case,
+    unreadable,
 )
 from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
 from .keras import fill_input
-from .layer_call import LayerCall, is_whole
-from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer, keras_axes, torch_input
-from .layers import LayerGraph, Origin, brief, positions_filled
+from .layer_call import LayerCall
+from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer
+from .layers import LayerGraph, Origin, is_whole, positions_filled
 
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
@@ -51,14 +51,13 @@ _IGNORED = (
 )
 IGNORED_METHODS = frozenset(_IGNORED.split())
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
-SETTINGS = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "groups": 1, "bias": True}  # usual ones
-PER_AXIS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
 FORWARD = ("forward", "call", "__call__")
 PASS_THROUGH = frozenset(
     {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double", "requires_grad_"}
 )
-# names of tensors that a layer is applied to
-CALLED_WITH = frozenset(("x", "input", "inputs", "query", "key", "value"))
+# names of tensors that a layer is applied to, in the order in which it takes them
+CALLED_WITH = {"torch": ("x", "input", "query", "key", "value"), "keras": ("x", "inputs", "query", "value", "key")}
+WITHOUT_EFFECT = frozenset(["training", "need_weights", "average_attn_weights"])
 # functions that take outputs and are no part of a network
 JUDGES = re.compile("loss|criterion|metric|accuracy|entropy", re.IGNORECASE)
 
@@ -87,12 +86,13 @@ class CodeCalls:
         """What calling `function` gives."""
         if isinstance(function, Layer | Chain):
             inputs = args[0] if args and isinstance(args[0], list | tuple) else args
-            extra = {k: v for k, v in named.items() if k != "training" and v is not None and v is not False}
+            extra = {k: v for k, v in named.items() if k not in WITHOUT_EFFECT and v is not None and v is not False}
             if isinstance(function, Layer) and extra.pop("use_causal_mask", False):
-                function = self.variant(function, {**function.values, "causal": True})
-            if unknown := extra.keys() - CALLED_WITH:
+                function = function.variant({**function.values, "causal": True})
+            order = CALLED_WITH[function.framework]
+            if unknown := extra.keys() - {*order}:
                 raise at(line, f"what {', '.join(sorted(unknown))} does to this layer is not known.")
-            return self._noted(self.apply(function, [*inputs, *extra.values()], line))
+            return self._noted(self.apply(function, [*inputs, *(extra[k] for k in order if k in extra)], line))
         if isinstance(function, Function):
             return self.interpreter.enter(function, args, named, line)
         if isinstance(function, Class):
@@ -106,7 +106,7 @@ class CodeCalls:
         if isinstance(function, Free):
             return self._free_call(function, args, named, line)
         if isinstance(function, Missing):
-            if not _holds_no_tensor(args) and not JUDGES.search(function.what):
+            if holds_tensor(args) and not JUDGES.search(function.what):
                 self.lost = function
             return function
         raise at(line, "this is called but is neither a layer nor a function.")
@@ -120,7 +120,7 @@ class CodeCalls:
         if isinstance(value, Layer) and name == "weight":
             return value
         if isinstance(value, Layer) and name in LAYERS[value.framework][ALIASES.get(value.kind, value.kind)].arguments:
-            return setting_of(value, name)
+            return value.setting(name)
         if isinstance(value, Class) and name in value.constants:
             return value.constants[name]
         if isinstance(value, tuple) and name == "values":  # of the pair that torch's max along a dim gives
@@ -174,19 +174,14 @@ class CodeCalls:
     def apply(self, layer: Layer | Chain, args: Sequence[Any], line: int) -> Any:
         """The output of a layer or a chain of them for these inputs."""
         if isinstance(layer, Chain):
-            rest = list(layer.layers)
             value: Any = args[0] if args else self.chain_input(layer, line)
-            if rest and isinstance(rest[0], Tensor):
-                rest.pop(0)
-            for one in rest:
-                if isinstance(one, Layer) and one.kind in {"InputLayer", "Input"}:
-                    continue
-                if isinstance(one, Instance):
+            for number, one in enumerate(layer.layers):
+                if isinstance(one, Layer | Chain):
+                    value = self.apply(one, [value[0] if isinstance(value, tuple) else value], one.line)
+                elif isinstance(one, Instance):
                     value = self.run_instance(one, [value], {}, line)
-                    continue
-                if not isinstance(one, Layer | Chain):
-                    raise self.unreadable(one, line)
-                value = self.apply(one, [value[0] if isinstance(value, tuple) else value], one.line)
+                elif number or not isinstance(one, Tensor):
+                    raise unreadable(one, line)
             return value
         if isinstance(function := layer.values.get("function"), Function) and layer.kind == "Lambda":
             return self.call(function, [self.tensor(arg, line) for arg in args], {}, line)
@@ -194,22 +189,12 @@ class CodeCalls:
         inputs = [self.tensor(arg, line, layer).name for arg in given if not number_of(arg) and arg is not None]
         if not inputs:
             raise at(line, f"{layer.kind} is called without an input.")
-        values = self.settled(layer)
-        y = add_layer(self.net, layer.framework, layer.kind, values, inputs, self.origin(layer))
+        values = layer.settled()
+        y = add_layer(self.net, layer.framework, layer.kind, values, inputs, layer.origin)
         if layer.framework == "torch" and layer.kind in {"LSTM", "GRU", "RNN"}:
             first, *states = map(Tensor, self.net.outputs_beside(y))
             return first, tuple(states) if len(states) > 1 else states[0]
-        return Tensor(y)
-
-    def origin(self, layer: Layer) -> Origin:
-        """Where a layer comes from; it owns its weights however often it is applied."""
-        name = layer.values.get("name") if layer.framework == "keras" else None
-        shown = name if isinstance(name, str) else layer.name or snake_case(layer.kind)
-        return Origin(shown, layer.kind, layer.line, layer.owner or layer)
-
-    def variant(self, layer: Layer, values: dict[str, Any]) -> Layer:
-        """A layer with other settings and the same weights."""
-        return replace(layer, values=values, owner=layer.owner or layer)
+        return (Tensor(y), Missing("attention weights", line)) if layer.kind == "MultiheadAttention" else Tensor(y)
 
     def final(self) -> Tensor | None:
         """The tensor made last, which is the output of code that names none.
@@ -218,58 +203,8 @@ class CodeCalls:
             ExplainError: what came of it went through something that cannot be read.
         """
         if self.lost is not None:
-            raise self.unreadable(self.lost, self.lost.line)
+            raise unreadable(self.lost, self.lost.line)
         return self.latest
-
-    def settled(self, layer: Layer) -> dict[str, Any]:
-        """A layer's settings, every one of them a known value.
-
-        Raises:
-            ExplainError: a name in them that the code does not define; its line is named.
-        """
-        open_ = {}
-        for key, value in layer.values.items():
-            if key in {"activation", "name", "dtype", "window", "window_fn", "function"} or key.endswith(
-                ("initializer", "regularizer", "constraint")
-            ):
-                continue
-            for one in value if isinstance(value, list | tuple) else [value]:
-                if isinstance(one, Free):
-                    open_[key] = one.what
-                elif isinstance(one, Missing):
-                    raise self.unreadable(one, layer.line)
-        if len(open_) == 1:
-            raise self.unreadable(Free(next(iter(open_.values())), layer.line), layer.line)
-        if open_:
-            listed = ", ".join(f"{key} = {path}" for key, path in open_.items())
-            names = ", ".join(dict.fromkeys(open_.values()))
-            raise at(
-                layer.line,
-                f"{layer.kind} needs values that the pasted code does not define: {listed}. Write them in place of "
-                f"{names}, or paste the lines that set them, such as {next(iter(open_.values()))} = 64.",
-            )
-        values = dict(layer.values)
-        if isinstance(act := values.get("activation"), Free):
-            values["activation"] = act.last
-        elif isinstance(act, Layer):
-            values["activation"] = act.kind.lower()
-        return values
-
-    def unreadable(self, value: Any, line: int) -> ExplainError:
-        """The error for a value that the code does not define."""
-        if isinstance(value, Free):
-            return at(
-                line,
-                f"the name '{value.what}' is not defined in the pasted code. Write its value, or paste the "
-                "line that sets it.",
-            )
-        if isinstance(value, Missing):
-            return at(
-                line,
-                f"'{value.what}' (line {value.line}) is not defined in the pasted code and cannot be worked "
-                "out without running it. Write its value instead.",
-            )
-        return at(line, f"a tensor or a layer was expected here, not {brief(value)}.")
 
     # inputs
 
@@ -282,37 +217,15 @@ class CodeCalls:
         if isinstance(value, Free) and "." not in value.what:
             if self._free is None and not self.net.inputs:
                 telling = sorted(self.hints, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
-                made = self.assumed_input([*([hint] if hint else []), *telling], line, self._dims(value.what))
+                home = self.interpreter.scope.get(HOME)
+                dims = None if home is None else home.dims_of(value.what)
+                made = self.assumed_input([*([hint] if hint else []), *telling], line, dims)
                 self._free = value.what, made
                 self.interpreter.scope[value.what] = made
             if self._free is not None and value.what == self._free[0]:
                 found = self.interpreter.scope.get(value.what)
                 return found if isinstance(found, Tensor) else self._free[1]
-        raise self.unreadable(value, line)
-
-    def _dims(self, name: str) -> int | None:
-        """Dims of a parameter of the function being read, where the first use of it in a statement says so: after
-        `b, c, h, w = x.shape`, as many; before `x = x.unsqueeze(1)`, -1 for one less than the layer takes."""
-        home = self.interpreter.scope.get(HOME)
-        body = home.node.body if home is not None and not isinstance(home.node, ast.Lambda) else []
-        uses = (node for node in body if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)))
-        first = next(uses, None)
-        match first:
-            case ast.Assign([ast.Tuple(names)], ast.Attribute(_, "shape") | ast.Call(ast.Attribute(_, "size"), [])):
-                return len(names)
-            case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [ast.Constant(1)])):
-                return -1
-        for node in ast.walk(first) if first is not None else ():
-            match node:
-                case ast.Subscript(ast.Name(found), ast.Tuple(keys)) if found == name:
-                    return len(keys) if all(isinstance(key, ast.Slice) for key in keys) else None
-                case ast.Call(ast.Attribute(_, "stft"), [ast.Name(found), *_]) if found == name:
-                    return -2
-                case ast.Call(ast.Attribute(ast.Name(found), "permute"), keys) if found == name and len(keys) > 2:
-                    return len(keys)
-                case ast.Call(ast.Attribute(ast.Name(found), "transpose"), [ast.Constant(1), ast.Constant(2)]):
-                    return 3 if found == name else None
-        return None
+        raise unreadable(value, line)
 
     def takes(self, name: str) -> bool:
         """True for a parameter of the function being read that is, or may still become, the network's input."""
@@ -337,7 +250,7 @@ class CodeCalls:
         sizes = [batch if isinstance(batch, int) else None, *shape]
         for size in sizes:
             if isinstance(size, Missing) and known is None:
-                raise self.unreadable(size, line)
+                raise unreadable(size, line)
         own = tuple(size if isinstance(size, int) and not isinstance(size, bool) else None for size in sizes)
         return self.new_input(fill_input(own, known), line, keras=True)
 
@@ -387,9 +300,9 @@ class CodeCalls:
         )
 
     def _asked(self, layer: Layer) -> Shape | None:
-        values = self.settled(layer)
+        values = layer.settled()
         if layer.framework == "torch":
-            return torch_input(LayerCall(self.net, layer.kind, values, (), self.origin(layer), torch=True))
+            return LayerCall(self.net, layer.kind, values, (), layer.origin, torch=True).asked()
         shape = values.get("batch_input_shape") or values.get("batch_shape")
         if isinstance(shape, list | tuple):
             return (1, *shape[1:])
@@ -444,11 +357,13 @@ class CodeCalls:
         if kind in {"Input", "InputLayer"} and not torch:
             return self._input(args, named, line)
         if kind == "Sequential":
-            layers = args[0] if args and isinstance(args[0], list | tuple) and not torch else args
-            if torch and len(args) == 1 and isinstance(args[0], list):
-                layers = args[0]
-            layers = [v[1] if _named_pair(v) else v for v in named.get("layers", layers)]
-            return Chain(layers, "torch" if torch else "keras", line, None)
+            listed = bool(args) and isinstance(args[0], list | tuple) and (len(args) == 1 or not torch)
+            layers = named.get("layers", args[0] if listed else args)
+            pairs = [
+                isinstance(v, tuple) and len(v) == 2 and isinstance(v[0], str) for v in layers
+            ]  # of an OrderedDict
+            layers = [v[1] if pair else v for v, pair in zip(layers, pairs, strict=True)]
+            return Chain(layers, "torch" if torch else "keras", line)
         if kind in {"Model", "Functional"} and not torch:
             return self._model(args, named, line)
         if kind in KNOWN_ANSWERS:
@@ -457,9 +372,8 @@ class CodeCalls:
             return args[0] if args else []
         framework = "torch" if torch else "keras"
         if kind in WITHOUT_RULE[framework]:
-            return Layer(
-                kind, {**({"function": args[0]} if kind == "Lambda" and args else {}), **named}, framework, line
-            )
+            own = {"function": args[0]} if kind == "Lambda" and args else {}
+            return Layer(kind, own | named, framework, line)
         if ALIASES.get(kind, kind) in LAYERS[framework]:
             return self.layer(kind, framework, args, named, line)
         if function.what == "__import__" or kind in {"eval", "exec", "open"}:
@@ -479,7 +393,7 @@ class CodeCalls:
         found = code_functions.functional(self, kind, args, named, line, torch=function.root == "torch")
         if found is not code_functions.NO_SUCH:
             return self._noted(found)
-        if kind[:1].isupper() and function.what != kind and _holds_no_tensor(args) and kind not in {"Adam", "Variable"}:
+        if kind[:1].isupper() and function.what != kind and not holds_tensor(args) and kind not in {"Adam", "Variable"}:
             lone = function.root in {"layers", "keras", "tf", "nn", "torch", "L", "tfl"}
             if lone and not (set(function.what.split(".")) & {"optim", "optimizers", "losses", "callbacks", "metrics"}):
                 raise at(
@@ -487,7 +401,7 @@ class CodeCalls:
                     f"the layer '{kind}' is not known; known are the usual convolution, pooling, recurrent, dense, "
                     "normalisation, padding, reshaping and merging layers of Keras and torch.",
                 )
-        if not _holds_no_tensor(args) or not _holds_no_tensor(list(named.values())):
+        if holds_tensor(args) or holds_tensor(named.values()):
             raise at(line, f"'{function.what}' is neither defined in the pasted code nor a layer that is known.")
         return Missing(f"{function.what}(...)", line)
 
@@ -522,7 +436,7 @@ class CodeCalls:
             return self.declared_input(list(shape), line, named.get("batch_size"))
         if self.given is not None and not self.net.inputs:
             return self.new_input((1, *self.given) if len(self.given) < 4 else self.given, line, keras=True)
-        raise self.unreadable(shape, line)
+        raise unreadable(shape, line)
 
     def _model(self, args: list[Any], named: dict[str, Any], line: int) -> Network:
         ends = []
@@ -542,9 +456,9 @@ class CodeCalls:
             if name == "__init__" and isinstance(owner.parent, Free):
                 made.layer = self._free_call(owner.parent, args, named, line)
                 return None
-            return (
-                self._noted(self.apply(made.layer, args[:1], line)) if made.layer else Missing(f"super().{name}", line)
-            )
+            if made.layer is None:
+                return Missing(f"super().{name}", line)
+            return self._noted(self.apply(made.layer, args[:1], line))
         if isinstance(owner, Chain | list):
             entries = owner.layers if isinstance(owner, Chain) else owner
             if name in {"add", "append", "add_module"} and args:
@@ -583,21 +497,3 @@ class CodeCalls:
         if isinstance(first, Tensor):
             self.latest = first
         return value
-
-
-def setting_of(layer: Layer, name: str) -> Any:
-    """A setting of a layer as its own code sees it: sizes of a convolution as one entry per axis."""
-    value = layer.values.get(name, SETTINGS.get(name))
-    per_axis = layer.framework == "torch" and layer.kind.startswith("Conv") and name in PER_AXIS
-    return tuple(spread(value, int(layer.kind[-2]))) if per_axis and not isinstance(value, str) else value
-
-
-def _named_pair(value: Any) -> bool:
-    """True for ("name", layer), as OrderedDict takes them."""
-    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
-
-
-def _holds_no_tensor(values: Sequence[Any]) -> bool:
-    return not any(
-        isinstance(v, Tensor) or (isinstance(v, list | tuple) and not _holds_no_tensor(list(v))) for v in values
-    )

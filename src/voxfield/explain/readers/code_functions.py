@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..graph import Shape, Size, product
 from ..phrases import table
 from .build import by_name
-from .code_values import Layer, Missing, Tensor, at
-from .layer_call import is_whole
-from .layer_kinds import fill_reshape, pad_from_the_end
-from .layers import LayerGraph, Origin, brief
+from .code_values import Layer, Missing, Tensor, at, unreadable
+from .layers import LayerGraph, Origin, brief, fill_reshape, is_whole
 from .vocabulary import product_labels
 
 if TYPE_CHECKING:
@@ -131,14 +129,11 @@ def _reduced(u: Use) -> Tensor:
 
 
 def _concat(u: Use) -> Tensor:
-    xs = u.xs
-    dim = u.net.dim(xs[0], u.dim(1, -1 if u.name == "concatenate" else 0), u.origin)
-    return Tensor(u.net.add("concat", xs, u.origin, dims=(dim,)))
-
-
-def _stack(u: Use) -> Tensor:
-    xs = u.xs
-    return Tensor(u.net.add("stack", xs, u.origin, dims=(_new_dim(u, xs[0], u.dim(1, 0)),)))
+    """Tensors one after the other along a dim that is there, or stacked along a new one."""
+    xs, stacked = u.xs, u.name == "stack"
+    given = u.dim(1, -1 if u.name == "concatenate" else 0)
+    dim = _new_dim(u, xs[0], given) if stacked else u.net.dim(xs[0], given, u.origin)
+    return Tensor(u.net.add("stack" if stacked else "concat", xs, u.origin, dims=(dim,)))
 
 
 def _new_dim(u: Use, x: str, dim: Any) -> int:
@@ -150,12 +145,21 @@ def _new_dim(u: Use, x: str, dim: Any) -> int:
 
 
 def _product(u: Use) -> Tensor:
-    """torch.matmul, torch.bmm and `@`: over the last dim of one and the last but one of the other."""
-    xs = [u.calls.tensor(one, u.line).name for one in (*u.args, *u.named.values())[:2]]
+    """torch.matmul, torch.bmm and `@`: over the last dim of one and the last but one of the other; torch.einsum."""
+    equation, *rest = (*u.args, *u.named.values()) if u.name == "einsum" else ("", *u.args, *u.named.values())
+    operands = rest[0] if len(rest) == 1 and isinstance(rest[0], list | tuple) else rest
+    xs = [u.calls.tensor(one, u.line).name for one in operands]
     ranks = [u.net.rank(x) for x in xs]
-    if len(xs) != 2 or min(ranks) < 2:
+    if u.name == "einsum":
+        left, arrow, output = str(equation).replace(" ", "").partition("->")
+        labels = left.split(",")
+        sizes = [len({*text}) if text.isalpha() else 0 for text in labels]
+        if not arrow or not ranks == sizes == [len(text) for text in labels] or not {*output} <= {*left} - {","}:
+            raise at(u.line, f"einsum by {brief(equation)} is not followed: a letter for each dim, and '->'.")
+    elif len(xs) != 2 or min(ranks) < 2:
         raise at(u.line, f"{u.name} needs two tensors of two dims or more.")
-    labels, output = product_labels(*ranks)
+    else:
+        labels, output = product_labels(*ranks)
     return Tensor(u.net.add("einsum", xs, u.origin, labels=tuple(labels), output=output, weight_sizes={}))
 
 
@@ -164,37 +168,31 @@ def _conv(u: Use) -> Any:
     weight, transposed = u.given(1, "weight"), "transpose" in u.name
     if not isinstance(weight, Layer):
         return NO_SUCH
-    names = (
-        "bias",
-        "stride",
-        "padding",
-        *(("output_padding", "groups", "dilation") if transposed else ("dilation", "groups")),
-    )
+    names = ["bias", "stride", "padding", "dilation", "groups"]
+    names[3:] = ["output_padding", "groups", "dilation"] if transposed else names[3:]
     given = {name: u.given(place, name) for place, name in enumerate(names, 2)}
     own = {"padding_mode": "zeros", "stride": 1, "padding": 0, "dilation": 1}
     values = {**weight.values, **own, **{k: v for k, v in given.items() if v is not None and k != "bias"}}
-    return u.calls.apply(u.calls.variant(weight, values), u.args[:1], u.line)
+    return u.calls.apply(weight.variant(values), u.args[:1], u.line)
 
 
 def _pad(u: Use) -> Tensor:
     ends = u.given(1, "pad", "paddings")
     if not isinstance(ends, list | tuple):
-        raise u.calls.unreadable(ends, u.line)
+        raise unreadable(ends, u.line)
     if ends and isinstance(ends[0], list | tuple):  # tf.pad: a pair for every dim, first dim first
         ends = [value for pair in reversed(ends) for value in pair]
     mode = str(u.given(2, "mode", default="constant")).lower()
-    return Tensor(pad_from_the_end(u.net, u.x, list(ends), mode, u.origin))
+    return Tensor(u.net.pad_from_the_end(u.x, u.origin, list(ends), mode))
 
 
 def _view(u: Use) -> Tensor:
     x, sizes = u.x, u.numbers(1)
     for size in sizes:
         if size is not None and not isinstance(size, int):
-            raise u.calls.unreadable(size, u.line)
-    have, shape = u.net.shape(x), tuple(sizes)
-    if -1 in shape:
-        filled = fill_reshape(have, [s for s in shape if s is not None and s != -1] + [-1])[-1]
-        shape = tuple(filled if s == -1 else s for s in shape)
+            raise unreadable(size, u.line)
+    have = u.net.shape(x)
+    shape = fill_reshape(have, sizes)
     if None in have and shape.count(None) > have.count(None):
         raise at(u.line, "this reshape depends on a size that is not known. Give the whole input shape with --input.")
     return u.reshaped(x, shape)
@@ -322,7 +320,7 @@ def cut(calls: CodeCalls, tensor: Tensor, keys: Sequence[Any], line: int) -> Ten
             x = net.add("select", [x], Origin("slice", "slice", line), dims=(dim,), index=index)
             continue
         else:
-            raise calls.unreadable(key, line)
+            raise unreadable(key, line)
         dim += 1
     return Tensor(x)
 
@@ -349,9 +347,8 @@ def _sliced(net: LayerGraph, x: str, dim: int, key: slice, line: int) -> str:
 
 
 OPERATIONS: dict[str, Callable[[Use], Any]] = by_name(
-    ("cat concat concatenate", _concat),
-    ("stack", _stack),
-    ("matmul bmm mm", _product),
+    ("cat concat concatenate stack", _concat),
+    ("matmul bmm mm einsum", _product),
     ("conv1d conv2d conv3d conv_transpose1d conv_transpose2d", _conv),
     ("max min", _extreme),
     ("pad", _pad),

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...errors import ExplainError
+from .build import spread
+from .layers import Origin, brief
 
 MOST_LAYERS = 20_000
+UNREAD_SETTING = re.compile(
+    r"activation|name|dtype|window|window_fn|function|\w*(?:initializer|regularizer|constraint)"
+)
+SETTINGS = {"stride": 1, "padding": 0, "dilation": 1, "output_padding": 0, "groups": 1, "bias": True}  # usual ones
+PER_AXIS = ("kernel_size", "stride", "padding", "dilation", "output_padding")
 
 
 @dataclass(eq=False)
@@ -26,6 +33,52 @@ class Layer:
     line: int
     name: str | None = None
     owner: Layer | None = None  # the layer whose weights it uses, where that is another one
+
+    @property
+    def origin(self) -> Origin:
+        """Where it comes from; it owns its weights however often it is applied."""
+        name = self.values.get("name") if self.framework == "keras" else None
+        shown = name if isinstance(name, str) else self.name or snake_case(self.kind)
+        return Origin(shown, self.kind, self.line, self.owner or self)
+
+    def variant(self, values: dict[str, Any]) -> Layer:
+        """The layer with other settings and the same weights."""
+        return replace(self, values=values, owner=self.owner or self)
+
+    def setting(self, name: str) -> Any:
+        """A setting as its own code sees it: sizes of a convolution as one entry per axis."""
+        value = self.values.get(name, SETTINGS.get(name))
+        per_axis = self.framework == "torch" and self.kind.startswith("Conv") and name in PER_AXIS
+        return tuple(spread(value, int(self.kind[-2]))) if per_axis and not isinstance(value, str) else value
+
+    def settled(self) -> dict[str, Any]:
+        """Its settings, every one of them a known value.
+
+        Raises:
+            ExplainError: a name in them that the code does not define; its line is named.
+        """
+        open_ = {}
+        for key, value in self.values.items():
+            if UNREAD_SETTING.fullmatch(key):
+                continue
+            for one in value if isinstance(value, list | tuple) else [value]:
+                if isinstance(one, Free):
+                    open_[key] = one.what
+                elif isinstance(one, Missing):
+                    raise unreadable(one, self.line)
+        if len(open_) == 1:
+            raise unreadable(Free(next(iter(open_.values())), self.line), self.line)
+        if open_:
+            listed = ", ".join(f"{key} = {path}" for key, path in open_.items())
+            names = ", ".join(dict.fromkeys(open_.values()))
+            raise at(
+                self.line,
+                f"{self.kind} needs values that the pasted code does not define: {listed}. Write them in place of "
+                f"{names}, or paste the lines that set them, such as {next(iter(open_.values()))} = 64.",
+            )
+        act = self.values.get("activation")
+        named = act.last if isinstance(act, Free) else act.kind.lower() if isinstance(act, Layer) else act
+        return self.values | ({} if act is None else {"activation": named})
 
 
 @dataclass(eq=False)
@@ -91,6 +144,29 @@ class Function:
     def name(self) -> str:
         return "<lambda>" if isinstance(self.node, ast.Lambda) else self.node.name
 
+    def dims_of(self, name: str) -> int | None:
+        """Dims of a parameter, where the first use of it in a statement says so: after `b, c, h, w = x.shape`, as
+        many; before `x = x.unsqueeze(1)`, -1 for one less than the layer takes; before an stft, -2."""
+        body = [] if isinstance(self.node, ast.Lambda) else self.node.body
+        uses = (node for node in body if any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node)))
+        first = next(uses, None)
+        match first:
+            case ast.Assign([ast.Tuple(names)], ast.Attribute(_, "shape") | ast.Call(ast.Attribute(_, "size"), [])):
+                return len(names)
+            case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [ast.Constant(1)])):
+                return -1
+        for node in ast.walk(first) if first is not None else ():
+            match node:
+                case ast.Subscript(ast.Name(found), ast.Tuple(keys)) if found == name:
+                    return len(keys) if all(isinstance(key, ast.Slice) for key in keys) else None
+                case ast.Call(ast.Attribute(_, "stft"), [ast.Name(found), *_]) if found == name:
+                    return -2
+                case ast.Call(ast.Attribute(ast.Name(found), "permute"), keys) if found == name and len(keys) > 2:
+                    return len(keys)
+                case ast.Call(ast.Attribute(ast.Name(found), "transpose"), [ast.Constant(1), ast.Constant(2)]):
+                    return 3 if found == name else None
+        return None
+
 
 @dataclass(frozen=True, eq=False)
 class Class:
@@ -146,6 +222,28 @@ class Method:
 def at(line: int, text: str) -> ExplainError:
     """An error that names the line of the pasted code."""
     return ExplainError(f"line {line}: {text}")
+
+
+def unreadable(value: Any, line: int) -> ExplainError:
+    """The error for a value that is no tensor, or that the code does not define."""
+    if isinstance(value, Free):
+        return at(
+            line,
+            f"the name '{value.what}' is not defined in the pasted code. Write its value, or paste the line that sets "
+            "it.",
+        )
+    if isinstance(value, Missing):
+        return at(
+            line,
+            f"'{value.what}' (line {value.line}) is not defined in the pasted code and cannot be worked out without "
+            "running it. Write its value instead.",
+        )
+    return at(line, f"a tensor or a layer was expected here, not {brief(value)}.")
+
+
+def holds_tensor(values: Iterable[Any]) -> bool:
+    """True where one of some values, or of those in its lists, is a tensor."""
+    return any(isinstance(v, Tensor) or (isinstance(v, list | tuple) and holds_tensor(v)) for v in values)
 
 
 def number_of(value: Any) -> bool:

@@ -14,10 +14,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import ExplainError
+from ..axes import keras_axes, settled_axes
 from ..graph import Axis, Graph, Shape
-from .layer_call import is_whole
-from .layer_kinds import add_layer, keras_axes, settled_axes
-from .layers import LayerGraph, Origin
+from .layer_kinds import add_layer
+from .layers import LayerGraph, Origin, is_whole
 
 LARGEST_CONFIG_BYTES = 64 * 1024 * 1024
 MOST_MEMBERS = 10_000
@@ -199,7 +199,7 @@ def _functional(net: LayerGraph, inner: Mapping[str, Any], inputs: list[str], pr
     for reference, tensor in zip(_references(inner["input_layers"]), inputs, strict=True):
         made[reference] = tensor
     waiting = [
-        (layer, number, _call_inputs(node))
+        (layer, number, _references(node))
         for layer in inner["layers"]
         if not _is_input(layer)
         for number, node in enumerate(layer["inbound_nodes"])
@@ -220,34 +220,14 @@ def _functional(net: LayerGraph, inner: Mapping[str, Any], inputs: list[str], pr
 
 
 def _references(found: Any) -> list[tuple[str, int, int]]:
-    """[name, node, tensor] or a list (or dict) of such."""
+    """The tensors named in a list, in a dict or by one call of a layer, in order: [name, node, tensor], which Keras 3
+    wraps in the config of a `__keras_tensor__`."""
     if isinstance(found, Mapping):
-        found = list(found.values())
-    if len(found) == 3 and isinstance(found[0], str):
-        found = [found]
-    return [(str(name), int(node), int(tensor)) for name, node, tensor in found]
-
-
-def _call_inputs(node: Any) -> list[tuple[str, int, int]]:
-    """The tensors that one call of a layer reads, in order; Keras 3 nodes are dicts, Keras 2 nodes lists."""
-    if isinstance(node, Mapping):
-        found: list[tuple[str, int, int]] = []
-        _collect(node.get("args", []), found)
-        _collect({k: v for k, v in node.get("kwargs", {}).items() if k not in {"mask", "training"}}, found)
-        return found
-    if node and isinstance(node[0], str):
-        node = [node]
-    return [(str(one[0]), int(one[1]), int(one[2])) for one in node]
-
-
-def _collect(value: Any, found: list[tuple[str, int, int]]) -> None:
-    if isinstance(value, Mapping):
-        if value.get("class_name") == "__keras_tensor__":
-            name, node, tensor = value["config"]["keras_history"]
-            found.append((str(name), int(node), int(tensor)))
-        else:
-            for inner in value.values():
-                _collect(inner, found)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            _collect(inner, found)
+        inside = [inner for key, inner in found.items() if key not in {"mask", "training"}]
+    elif isinstance(found, list | tuple):
+        if len(found) > 2 and isinstance(found[0], str) and is_whole(found[1]) and is_whole(found[2]):
+            return [(found[0], found[1], found[2])]
+        inside = list(found)
+    else:
+        inside = []
+    return [reference for inner in inside for reference in _references(inner)]

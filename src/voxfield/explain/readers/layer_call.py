@@ -16,15 +16,10 @@ from ..graph import Shape
 from ..phrases import table
 from ..shapes import shape_text
 from .build import spread
-from .layers import LayerGraph, Origin, brief
+from .layers import LayerGraph, Origin, brief, is_whole
 
 IN_TORCH: dict[str, str] = table("layers")["in_torch"]  # what torch calls a setting of Keras
 UNITS = {"Linear": "out_features"}
-
-
-def is_whole(value: object) -> bool:
-    """True for a whole number; True and False are none."""
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -156,18 +151,38 @@ class LayerCall:
             return tuple(range(1, rank + 1)), rank + 1
         return tuple(range(2, rank + 2)), 1
 
-    def expect(self, key: str, dim: int) -> int:
-        """A setting of torch that says how many channels come in."""
-        wanted, have = self.whole(key), self.shape[dim]
+    def expect(self, key: str, dim: int, x: str | None = None) -> int:
+        """A setting of torch that says how many channels come in, with the first input or with `x`."""
+        shape = self.net.shape(x or self.x)
+        wanted, have = self.whole(key), shape[dim]
         if have is not None and have != wanted:
-            raise self.fail(f"it takes {wanted} channels, but its input {shape_text(self.shape)} has {have}.")
+            raise self.fail(f"it takes {wanted} channels, but its input {shape_text(shape)} has {have}.")
         return wanted
+
+    def asked(self) -> Shape | None:
+        """The input that a layer of torch by itself asks for, sizes along time and space open; None for others."""
+        if self.kind.startswith("Conv"):
+            return (1, self.whole("in_channels"), *(None,) * int(self.kind[-2]))
+        if self.kind == "Embedding" or self.kind.endswith("Spectrogram"):
+            return (1, None)
+        if self.kind == "Linear":
+            return (1, self.whole("in_features"))
+        if self.kind in {"LSTM", "GRU", "RNN", "MultiheadAttention"}:
+            features = self.whole("embed_dim" if self.kind.startswith("Multi") else "input_size")
+            return (1, None, features) if self.flag("batch_first", False) else (None, 1, features)
+        return None
 
     # the graph
 
     def add(self, kind: str, part: str = "", x: str | None = None, **fields: Any) -> str:
         """One operator on the first input, or on `x`."""
         return self.net.add(kind, [x or self.x], self.origin.part(part) if part else self.origin, **fields)
+
+    def slices(self, x: str, dim: int, size: int, *parts: str) -> list[str]:
+        """Stretches of one size along a dim, one after the other."""
+        ends = [(i * size, (i + 1) * size) for i in range(len(parts))]
+        rows = zip(parts, ends, strict=True)
+        return [self.add("slice", part, x, dims=(dim,), start=(a,), stop=(b,), step=(1,)) for part, (a, b) in rows]
 
     def elementwise(self, function: str, **fields: Any) -> str:
         """A function of each value by itself, or of several inputs value by value."""

@@ -16,13 +16,13 @@ from fractions import Fraction
 from typing import Any
 
 from ..counts import GATES, recurrent_weights
-from ..graph import Axis, Graph, Shape, Size, Window, product
+from ..graph import Size, Window, product
 from ..phrases import table
 from ..shapes import shape_text
 from .build import spread
 from .code_values import number_of
-from .layer_call import LayerCall, is_whole
-from .layers import LayerGraph, Origin, brief, check_width, check_window, same_padding
+from .layer_call import LayerCall
+from .layers import LayerGraph, Origin, check_width, check_window, fill_reshape, is_whole, same_padding
 
 Family = Callable[[LayerCall], str]
 WIDE = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
@@ -77,7 +77,7 @@ def windows_of(
     found = []
     for dim, k, step, d, end, more in zip(dims, kernel, strides, dilation, ends, extra, strict=True):
         window = Window(k, step, d, end, end, more, c.flag("ceil_mode", False))
-        check_window(window, c.origin)
+        check_window(window, c.origin.where)
         if mode == "causal":
             window = replace(window, pad_start=(k - 1) * d)
         elif mode == "same":
@@ -102,22 +102,15 @@ def cropped_windows(c: LayerCall, kernel: Sequence[int]) -> list[Window]:
             cut = reach - step if same else min(0, reach - step)
         before = max(0, cut) // 2
         windows.append(Window(k, step, d, before, max(0, cut) - before, max(0, -cut)))
-        check_window(windows[-1], c.origin)
+        check_window(windows[-1], c.origin.where)
     return windows
 
 
 def convolved(
-    c: LayerCall,
-    x: str,
-    windows: Sequence[Window],
-    dims: tuple[int, ...],
-    channel: int,
-    *,
-    filters: int | None = None,
-    groups: int = 1,
-    part: str = "",
+    c: LayerCall, x: str, windows: Sequence[Window], *, filters: int | None = None, groups: int = 1, part: str = ""
 ) -> str:
     """A convolution with its bias and its activation; as many filters as its settings say, where none are given."""
+    dims, channel = c.places()
     y = c.net.conv(
         x,
         c.origin.part(part) if part else c.origin,
@@ -145,7 +138,7 @@ def conv(c: LayerCall) -> str:
     if mode != "zeros" and any(map(any, pads)):  # copies of the input, which are an operator of their own
         x = c.net.pad(x, c.origin.part("pad"), dims=dims, pairs=pads, mode=mode)
         windows = [replace(w, pad_start=0, pad_end=0) for w in windows]
-    return convolved(c, x, windows, dims, channel, groups=c.whole("groups", 1))
+    return convolved(c, x, windows, groups=c.whole("groups", 1))
 
 
 def depthwise(c: LayerCall) -> str:
@@ -156,8 +149,8 @@ def depthwise(c: LayerCall) -> str:
         raise c.fail("its number of input channels is not known; give the shape with --input.")
     filters, mixed = channels * c.whole("depth_multiplier", 1), c.kind.startswith("Separable")
     part = "depthwise" if mixed else ""
-    y = convolved(c, c.x, windows, dims, channel, filters=filters, groups=channels, part=part)
-    return convolved(c, y, (Window(),) * len(dims), dims, channel, part="pointwise") if mixed else y
+    y = convolved(c, c.x, windows, filters=filters, groups=channels, part=part)
+    return convolved(c, y, (Window(),) * len(dims), part="pointwise") if mixed else y
 
 
 def pool(c: LayerCall) -> str:
@@ -202,7 +195,7 @@ def pixel_shuffle(c: LayerCall) -> str:
         raise c.fail(
             f"it lays {factor} x {factor} channels out as a square, which {shape_text(c.shape)} does not have."
         )
-    y = c.add("slice", "fewer", dims=(1,), start=(0,), stop=(channels // factor**2,), step=(1,))
+    (y,) = c.slices(c.x, 1, channels // factor**2, "fewer")
     return c.add("upsample", x=y, dims=(2, 3), scale=(Fraction(factor),) * 2, mode="nearest", align_corners=False)
 
 
@@ -234,21 +227,12 @@ def pad(c: LayerCall) -> str:
     dims, _ = c.places()
     if c.torch:
         value = c.get("padding")
-        ends = list(value) if isinstance(value, list | tuple) else [value] * (2 * len(dims))
-        return pad_from_the_end(c.net, c.x, ends, EDGES[c.kind[:4]], c.origin)
+        ends = value if isinstance(value, list | tuple) else [value] * (2 * len(dims))
+        return c.net.pad_from_the_end(c.x, c.origin, ends, EDGES[c.kind[:4]])
     crop = c.kind.startswith("Cropping")
     pairs = c.pairs("cropping" if crop else "padding", len(dims))
     pairs = tuple((-before, -after) for before, after in pairs) if crop else pairs
     return c.net.pad(c.x, c.origin, dims=dims, pairs=pairs, mode="constant")
-
-
-def pad_from_the_end(net: LayerGraph, x: str, ends: Sequence[Any], mode: str, origin: Origin) -> str:
-    """torch's flat padding: (before, after) of the last dim, then of the one before it, and so on."""
-    if len(ends) % 2 or len(ends) > 2 * net.rank(x) or not all(map(is_whole, ends)):
-        raise origin.fail(f"padding {brief(tuple(ends))}; needed are pairs of whole numbers, last dim first.")
-    pairs = [(ends[i], ends[i + 1]) for i in range(0, len(ends), 2)]
-    kept = [(net.rank(x) - 1 - i, pair) for i, pair in enumerate(pairs) if pair != (0, 0)][::-1]
-    return net.pad(x, origin, dims=[d for d, _ in kept], pairs=[p for _, p in kept], mode=mode) if kept else x
 
 
 # layers along the features, and along time
@@ -276,29 +260,16 @@ def recurrent(c: LayerCall, merge: str | None = None) -> str:
     check_width(layers, "layers", c.origin)
     sides = layers * (2 if both else 1)
     weights = None if features is None else recurrent_weights(cell, features, hidden, layers, 2 if both else 1)
-    y = c.net.add(
-        "rnn",
-        [x, *c.xs[1:]],
-        c.origin,
-        params=0 if weights is None else weights + GATES[cell] * hidden * biases * sides,
-        weight_values=weights,
-        dims=(dim,),
-        channel_dim=2,
-        more_outputs=[(sides, c.shape[1 - dim], hidden)] * (2 if cell == "lstm" else 1),
-        cell=cell,
-        hidden=hidden,
-        layers=layers,
-        bidirectional=both,
-    )
+    params = 0 if weights is None else weights + GATES[cell] * hidden * biases * sides
+    states = [(sides, c.shape[1 - dim], hidden)] * (2 if cell == "lstm" else 1)
+    owned = {"params": params, "weight_values": weights, "more_outputs": states}
+    how: dict[str, Any] = {"cell": cell, "hidden": hidden, "layers": layers, "bidirectional": both, **owned}
+    y = c.net.add("rnn", [x, *c.xs[1:]], c.origin, dims=(dim,), channel_dim=2, **how)
     join, batch = MERGED.get(merge or ""), c.shape[0]
     if c.torch or (c.flag("return_sequences", False) and join is None):
         return y
     if c.flag("return_sequences", False):
-        halves = [
-            c.add("slice", name, y, dims=(2,), start=(a,), stop=(a + hidden,), step=(1,))
-            for name, a in (("forward", 0), ("backward", hidden))
-        ]
-        return c.net.elementwise(halves, c.origin.part("merge"), str(join))
+        return c.net.elementwise(c.slices(y, 2, hidden, "forward", "backward"), c.origin.part("merge"), str(join))
     last = c.net.outputs_beside(y)[1]  # (directions, batch, hidden): the state after the last step
     if merge is None:
         return c.net.reshape(last, c.origin.part("last"), (batch, hidden))
@@ -341,34 +312,38 @@ def wrapped(c: LayerCall) -> tuple[str, Mapping[str, Any]]:
 
 
 def attention(c: LayerCall) -> str:
-    query, value = c.xs[0], c.xs[1] if len(c.xs) > 1 else c.xs[0]
-    key, features = c.xs[2] if len(c.xs) > 2 else value, c.shape[-1]
+    """Keras takes query, value and key, and time behind the batch; torch query, key and value, and time in front."""
+    query, second, third = (*c.xs, c.xs[-1], c.xs[-1])[:3]
+    key, value = (second, third) if c.torch else (third, second)
     if c.rank != 3:
         raise c.fail(f"attention over {shape_text(c.shape)}; (batch, time, features).")
-    causal = c.flag("causal", False)
-    if c.kind != "MultiHeadAttention":
+    time = 0 if c.torch and not c.flag("batch_first", False) else 1
+    along: dict[str, Any] = {"dims": (time,), "channel_dim": 2, "causal": c.flag("causal", False)}
+    if "head" not in c.kind.lower():
         scale = c.flag("use_scale", c.kind.startswith("Add")) * (c.shape[2] or 0 if c.kind.startswith("Add") else 1)
         params = scale + (c.get("score_mode") == "concat")
-        return c.net.add(
-            "attention",
-            [query, key, value],
-            c.origin,
-            params=params,
-            shape=c.shape,
-            dims=(1,),
-            channel_dim=2,
-            causal=causal,
-        )
+        return c.net.add("attention", [query, key, value], c.origin, params=params, shape=c.shape, **along)
+    heads, bias, features = c.whole("num_heads"), c.flag("use_bias", True), c.shape[2]
+    if c.torch:
+        features = c.expect("embed_dim", 2)
+        if heads < 1 or features % heads:
+            raise c.fail(f"{features} features cannot be split into {heads} heads.")
+        if odd := next((one for one in ("add_bias_kv", "add_zero_attn") if c.flag(one, False)), None):
+            raise c.error(odd, "False")
+        for x, name in ((key, "kdim"), (value, "vdim")):
+            c.expect("embed_dim" if c.get(name) is None else name, 2, x)
+        size = wide = features // heads
+    else:
+        size = c.whole("key_dim")
+        wide = size if c.get("value_dim") is None else c.whole("value_dim")
     if features is None:
         raise c.fail("its number of features is not known; give the shape with --input.")
-    heads, size, bias = c.whole("num_heads"), c.whole("key_dim"), c.flag("use_bias", True)
-    wide = size if c.get("value_dim") is None else c.whole("value_dim")
     q, k, v = (
         c.net.linear(x, c.origin.part(name), units=heads * units, bias=bias)
         for x, name, units in ((query, "query", size), (key, "key", size), (value, "value", wide))
     )
     shape = (*c.net.shape(q)[:2], heads * wide)
-    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, dims=(1,), channel_dim=2, heads=heads, causal=causal)
+    y = c.net.add("attention", [q, k, v], c.origin, shape=shape, heads=heads, **along)
     return c.net.linear(y, c.origin.part("output"), units=features, bias=bias)
 
 
@@ -400,8 +375,7 @@ def norm(c: LayerCall) -> str:
     grouped = c.kind.startswith("Group")
     sizes: Sequence[Size]
     if c.kind == "LayerNorm":
-        value = c.get("normalized_shape")
-        sizes = list(value) if isinstance(value, list | tuple) else [value]
+        sizes = spread(c.get("normalized_shape"), 1)
         if not sizes or not all(map(is_whole, sizes)) or len(sizes) >= c.rank:
             raise c.error("normalized_shape", "the sizes of the last dims")
         dims = tuple(range(c.rank - len(sizes), c.rank))
@@ -450,21 +424,14 @@ def glu(c: LayerCall) -> str:
     size = c.shape[dim]
     if size is None or size % 2:
         raise c.fail(f"it halves dim {dim} of {shape_text(c.shape)}; an even size is needed.")
-    halves = [
-        c.add("slice", part, dims=(dim,), start=(a,), stop=(a + size // 2,), step=(1,))
-        for part, a in (("value", 0), ("gate", size // 2))
-    ]
-    return c.net.elementwise(halves, c.origin, "multiply")
+    return c.net.elementwise(c.slices(c.x, dim, size // 2, "value", "gate"), c.origin, "multiply")
 
 
 # shapes
 
 
 def concatenate(c: LayerCall) -> str:
-    axis = c.whole("axis", -1)
-    if not -c.rank <= axis < c.rank:
-        raise c.error("axis", f"a dim of {shape_text(c.shape)}")
-    return c.net.add("concat", c.xs, c.origin, dims=(axis % c.rank,))
+    return c.net.add("concat", c.xs, c.origin, dims=(c.net.dim(c.x, c.get("axis", -1), c.origin),))
 
 
 def flatten(c: LayerCall) -> str:
@@ -479,13 +446,6 @@ def reshape(c: LayerCall) -> str:
     if not isinstance(target, list | tuple) or any(v is not None and not isinstance(v, int) for v in target):
         raise c.error("target_shape", "a tuple of whole numbers, at most one of them -1")
     return c.net.reshape(c.x, c.origin, (c.shape[0], *fill_reshape(c.shape[1:], tuple(target))))
-
-
-def fill_reshape(have: Shape, target: Sequence[Size]) -> Shape:
-    """`target` with its -1 (or None) replaced by what is left of `have`; None when that is not known."""
-    rest, total = product(v for v in target if v not in (-1, None)), product(have)
-    found = total // rest if total is not None and rest else None
-    return tuple(found if v in (-1, None) else v for v in target)
 
 
 def permute(c: LayerCall) -> str:
@@ -505,15 +465,6 @@ def repeat(c: LayerCall) -> str:
 
 # the tables: class names, their arguments in order, and how they are read
 
-FAMILIES: dict[str, Family] = {
-    family.__name__: family
-    for family in (
-        *(conv, depthwise, pool, adaptive_pool, global_pool, upsample, pixel_shuffle, spectrum, pad, dense, recurrent),
-        *(bidirectional, time_distributed, attention, embedding, batch_norm, norm, function_of, prelu, activation),
-        *(softmax, glu, concatenate, flatten, reshape, permute, repeat),
-    )
-}
-
 
 def _spelled(names: str) -> list[str]:
     """Names in a row, those with # once for each number of axes."""
@@ -521,17 +472,16 @@ def _spelled(names: str) -> list[str]:
 
 
 def _kinds(framework: str) -> dict[str, LayerKind]:
-    rows = [(family, *row) for family, rows in _TABLE[framework].items() for row in rows.items()]
     return {
-        name: LayerKind(tuple(arguments.split()), FAMILIES[family])
-        for family, names, arguments in rows
+        name: LayerKind(tuple(arguments.split()), globals()[family])
+        for family, rows in _TABLE[framework].items()
+        for names, arguments in rows.items()
         for name in _spelled(names)
     }
 
 
 _TABLE = table("layers")
-# families with parameters
-WEIGHTED = frozenset((conv, depthwise, dense, recurrent, embedding, batch_norm, norm, prelu))
+WEIGHTED = frozenset((conv, depthwise, dense, recurrent, embedding, attention, batch_norm, norm, prelu))
 OF_SEVERAL = frozenset((function_of, concatenate, attention))  # families that read more than one tensor
 LAYERS = {framework: _kinds(framework) for framework in ("keras", "torch")}
 WITHOUT_RULE = {framework: frozenset(names.split()) for framework, names in _TABLE["without_rule"].items()}
@@ -540,46 +490,3 @@ ALIASES: dict[str, str] = {
 }
 NEUTRAL = re.compile("|".join(_TABLE["neutral"]["settings"].split()))  # settings that change no figure
 KERAS_NAMES = frozenset((*LAYERS["keras"], *ALIASES))
-
-
-# inputs
-
-
-def keras_axes(shape: Shape) -> tuple[Axis, ...]:
-    """The axes of a channels-last input: time; time and frequency, or height and width of a picture.
-
-    An input of two axes is taken for a picture when both have the same size or it has three channels.
-    """
-    if len(shape) == 4:
-        picture = shape[3] == 3 or (shape[1] is not None and shape[1] == shape[2])
-        return (Axis("h", 1), Axis("w", 2)) if picture else (Axis("time", 1), Axis("freq", 2))
-    if len(shape) == 5:
-        return (Axis("depth", 1), Axis("h", 2), Axis("w", 3))
-    return (Axis("time", 1),) if len(shape) == 3 else ()
-
-
-def settled_axes(graph: Graph) -> Graph:
-    """The graph with the axes of its inputs behind the channels, where its first convolution says channels_first."""
-    first = next((op for op in graph.ops if op.kind in {"conv", "conv_transpose"}), None)
-    if first is None or first.channel_dim != 1:
-        return graph
-    axes = {}
-    for name, found in graph.axes.items():
-        batch, channels, *places = graph.shape(name)
-        last = keras_axes((batch, *places, channels))
-        axes[name] = tuple(replace(axis, dim=axis.dim + 1) for axis in last) if places else found
-    return replace(graph, axes=axes)
-
-
-def torch_input(c: LayerCall) -> Shape | None:
-    """The input shape that a torch layer by itself asks for, sizes along time and space open; None for others."""
-    if c.kind.startswith("Conv"):
-        return (1, c.whole("in_channels"), *(None,) * int(c.kind[-2]))
-    if c.kind == "Embedding" or c.kind.endswith("Spectrogram"):
-        return (1, None)
-    if c.kind == "Linear":
-        return (1, c.whole("in_features"))
-    if c.kind in {"LSTM", "GRU", "RNN"}:
-        features = c.whole("input_size")
-        return (1, None, features) if c.flag("batch_first", False) else (None, 1, features)
-    return None

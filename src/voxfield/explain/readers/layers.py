@@ -10,10 +10,10 @@ import reprlib
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...errors import ExplainError
-from ..graph import Axis, Graph, Op, Shape, Size, Window
+from ..graph import Axis, Graph, Op, Shape, Size, Window, product
 from ..shapes import output_shape, same_total, shape_text
 from .build import Builder, parted
 
@@ -77,7 +77,7 @@ class LayerGraph(Builder):
             ExplainError: the tensor has no such dim.
         """
         rank = self.rank(tensor)
-        if isinstance(dim, bool) or not isinstance(dim, int) or not -rank <= dim < rank:
+        if not is_whole(dim) or not -rank <= dim < rank:
             raise origin.fail(f"dim {brief(dim)} of an array of shape {shape_text(self.shape(tensor))}.")
         return dim % rank
 
@@ -253,6 +253,14 @@ class LayerGraph(Builder):
         before, after = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
         return self.add("pad", [x], origin, dims=tuple(dims), before=before, after=after, mode=mode)
 
+    def pad_from_the_end(self, x: str, origin: Origin, ends: Sequence[Any], mode: str) -> str:
+        """torch's flat padding: (before, after) of the last dim, then of the one before it, and so on."""
+        if len(ends) % 2 or len(ends) > 2 * self.rank(x) or not all(map(is_whole, ends)):
+            raise origin.fail(f"padding {brief(tuple(ends))}; needed are pairs of whole numbers, last dim first.")
+        pairs = [(ends[i], ends[i + 1]) for i in range(0, len(ends), 2)]
+        kept = [(self.rank(x) - 1 - i, pair) for i, pair in enumerate(pairs) if pair != (0, 0)][::-1]
+        return self.pad(x, origin, dims=[d for d, _ in kept], pairs=[p for _, p in kept], mode=mode) if kept else x
+
     def reshape(self, x: str, origin: Origin, shape: Shape) -> str:
         """The same values in another shape; one unknown size is worked out from the others when it can be.
 
@@ -263,6 +271,18 @@ class LayerGraph(Builder):
         if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
             raise origin.fail(f"{shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
         return self.add("reshape", [x], origin, shape=shape)
+
+
+def fill_reshape(have: Shape, target: Sequence[Size]) -> Shape:
+    """`target` with its -1 (or None) replaced by what is left of `have`; None when that is not known."""
+    rest, total = product(v for v in target if v not in (-1, None)), product(have)
+    found = total // rest if total is not None and rest else None
+    return tuple(found if v in (-1, None) else v for v in target)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """True for a whole number; True and False are none."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _whole(owner: Hashable) -> Hashable:
@@ -317,15 +337,15 @@ def check_width(count: int, what: str, origin: Origin) -> None:
         raise origin.fail(f"{count} {what}; 1 to {MOST_POSITIONS} are possible.")
 
 
-def check_window(window: Window, origin: Origin) -> None:
+def check_window(window: Window, where: str) -> None:
     """Refuses kernels, strides and dilations below 1 and negative padding, naming the layer."""
     for what, value in (("kernel", window.kernel), ("stride", window.stride), ("dilation", window.dilation)):
         if value < 1:
-            raise origin.fail(f"a {what} of {value}; it is a whole number from 1 up.")
+            raise ExplainError(f"{where}: a {what} of {value}; it is a whole number from 1 up.")
     if min(window.pad_start, window.pad_end, window.output_padding) < 0:
-        raise origin.fail(f"negative padding ({window.pad_start}, {window.pad_end}).")
+        raise ExplainError(f"{where}: negative padding ({window.pad_start}, {window.pad_end}).")
     if max(window.kernel, window.stride, window.dilation, window.pad_start, window.pad_end) > MOST_POSITIONS:
-        raise origin.fail(f"a size above {MOST_POSITIONS}, which no such layer has.")
+        raise ExplainError(f"{where}: a size above {MOST_POSITIONS}, which no such layer has.")
 
 
 def same_padding(net: LayerGraph, where: str, size: Size, window: Window) -> tuple[int, int]:

@@ -1,14 +1,14 @@
 """An ONNX file as a `Graph`, from its structure alone: weights are not looked at and external data need not be there.
 
 Inputs that carry state (named `state.NAME`, or paired with an output of the same shape and a related name) are left
-context: concatenated along time they only shift what follows. Shapes are worked out in `onnx_shapes`, and what each
-operator means is in `onnx_ops`.
+context: concatenated along time they only shift what follows. Shapes are worked out in `onnx_shapes`; `OPERATORS` maps
+an operator's type to a function that adds neutral operators to a graph.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from typing import Any
 from ...errors import ExplainError, MissingExtraError
 from ..axes import settled_dims
 from ..graph import Graph, axes_of
-from .build import Const, OperatorGraph
-from .onnx_ops import read_node
+from . import aten_moves, onnx_layers, onnx_moves
+from .build import Const, OperatorGraph, Shape, operators, unknown_op
+from .onnx_node import Node, attribute
 
 SPEECH_RATE_HZ = 16000
 RATE_NAME = re.compile(r"sr|fs|sample_?rate|sampling_?rate", re.IGNORECASE)
+OPERATORS: dict[str, Callable[[Node], None]] = operators("onnx", onnx_layers, onnx_moves, aten_moves)
+SHAPE_ONLY = frozenset({"Shape", "Size", "ConstantOfShape", "RandomNormalLike", "RandomUniformLike", "EyeLike"})
 Shapes = Sequence[int] | Sequence[Sequence[int]] | Mapping[str, Sequence[int]]
 
 
@@ -78,6 +81,31 @@ def read_onnx(what: str | Path | bytes, *, input_shape: Shapes | None = None, la
             builder.axes[name] = axes_of(len(shapes[name]), layout if name == main else None)
     after = ((name, builder.activation(out)) for name, out in loops.items())
     return settled_dims(builder.graph(made, loops=tuple((name, out) for name, out in after if out is not None)), layout)
+
+
+def read_node(
+    builder: OperatorGraph, proto: Any, number: int, shapes: Mapping[str, Shape], constants: Mapping[str, Any]
+) -> None:
+    """Add what one ONNX node means to the builder."""
+    name = proto.name or f"{proto.op_type}_{number}"
+    inputs = [builder.values.get(n, Const(shapes.get(n, ()), (), 4)) if n else None for n in proto.input]
+    outs = [(shapes[out], 4) if out in shapes else None for out in proto.output]
+    args = {str(i): value for i, value in enumerate(inputs)} | {a.name: attribute(a) for a in proto.attribute}
+    node = Node(
+        builder, name, proto.op_type, proto.op_type, args, outs, (name, True), inputs=inputs,
+        names=list(proto.input), constants=constants, named=True,
+    )  # fmt: skip
+    fixed = proto.op_type in SHAPE_ONLY or all(out in constants for out in proto.output)
+    if node.live() and not fixed and outs[0] is None:
+        raise ExplainError(
+            f"Node '{name}' ({proto.op_type}): the shape of its output '{proto.output[0]}' cannot be worked out from "
+            "the input shapes, because it depends on the data. Give the model with fixed shapes."
+        )
+    node.settle(OPERATORS.get(proto.op_type, unknown_op), fixed)
+    if proto.op_type in {"Constant", "ConstantOfShape"}:
+        node.results = [builder.values.get(out, Const(shapes.get(out, ()), (), 4)) for out in proto.output]
+    for out, result in zip(proto.output, node.results, strict=False):
+        builder.values[out] = result
 
 
 def load(what: str | Path | bytes) -> tuple[Any, str]:
@@ -188,12 +216,13 @@ def input_shapes(
     found: dict[str, tuple[int, ...]] = {}
     for value in sorted(inputs, key=lambda v: v.name not in by_name):
         dims = declared(value)
+        shown = f"[{', '.join(map(str, dims))}]"
         if value.name in by_name:
             shape = tuple(by_name[value.name])
             fits = len(shape) == len(dims) and all(isinstance(s, int) and s > 0 for s in shape)
             if not fits or any(isinstance(d, int) and 0 < d != s for d, s in zip(dims, shape, strict=True)):
                 raise ExplainError(
-                    f"{title}: input '{value.name}' has shape {show(dims)}; the given shape {list(shape)} does not fit."
+                    f"{title}: input '{value.name}' has shape {shown}; the given shape {list(shape)} does not fit."
                 )
             symbols.update({d: s for d, s in zip(dims, shape, strict=True) if isinstance(d, str) and d != "?"})
             found[value.name] = shape
@@ -210,16 +239,11 @@ def input_shapes(
                 likely = (str(d) if isinstance(d, int) and d > 0 else "1000" if i else "1" for i, d in enumerate(dims))
                 example = ",".join(likely)
                 raise ExplainError(
-                    f"{title}: input '{value.name}' has open sizes, {show(dims)}. Give its shape, batch included: "
+                    f"{title}: input '{value.name}' has open sizes, {shown}. Give its shape, batch included: "
                     f"--input {example}, for example."
                 )
         found[value.name] = tuple(sizes)
     return found
-
-
-def show(dims: Sequence[int | str]) -> str:
-    """Sizes as text."""
-    return "[" + ", ".join(str(d) for d in dims) + "]"
 
 
 def is_float(data_type: int) -> bool:

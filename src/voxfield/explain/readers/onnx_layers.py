@@ -11,16 +11,16 @@ from ..graph import Window
 from ..shapes import same_total
 from .build import Const, Live, Shape, dim_of, unknown_op
 from .onnx_node import Node
-from .vocabulary import convolved, matrix_product, named_product, pooled, reduced, resized, weighted
+from .vocabulary import convolved, matrix_product, pooled, reduced, resized, weighted
 
 
 def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = False) -> tuple[Window, ...]:
     """The windows of a convolution or pooling, with automatic padding worked out."""
     count = len(taps)
     usual = {"strides": [1] * count, "dilations": [1] * count, "pads": [0] * 2 * count, "output_padding": [0] * count}
-    stride, dilation, pads, extra = (list(n.options.get(key) or value) for key, value in usual.items())
-    mode = n.options.get("auto_pad", "NOTSET")
-    wanted = n.options.get("output_shape")
+    stride, dilation, pads, extra = (list(n.args.get(key) or value) for key, value in usual.items())
+    mode = n.args.get("auto_pad", "NOTSET")
+    wanted = n.args.get("output_shape")
     if mode in {"SAME_UPPER", "SAME_LOWER"} or wanted:
         for i in range(count):
             reach = (taps[i] - 1) * dilation[i] + 1
@@ -39,7 +39,7 @@ def windows_of(n: Node, taps: Sequence[int], size: Shape, transposed: bool = Fal
                 f"Node '{n.place[0]}' ({n.base}) reaches over {reach} positions, more than its padded input of "
                 f"{padded}. Give a longer input with --input, or a smaller kernel."
             )
-    ceil = bool(n.options.get("ceil_mode"))
+    ceil = bool(n.args.get("ceil_mode"))
     return tuple(
         Window(taps[i], stride[i], dilation[i], pads[i], pads[i + count], extra[i], ceil) for i in range(count)
     )
@@ -51,8 +51,8 @@ def conv(n: Node) -> None:
         return unknown_op(n)
     taps = weight.shape[2:]
     transposed = n.base == "ConvTranspose"
-    groups = int(n.options.get("group", 1))
-    declared = n.options.get("kernel_shape")
+    groups = int(n.args.get("group", 1))
+    declared = n.args.get("kernel_shape")
     fits(n, weight, "kernel_shape", list(declared or taps), list(declared or taps) == list(taps))
     channels = weight.shape[0] if transposed else weight.shape[1] * groups
     fits(n, weight, f"{x.shape[1]} input channels in groups", groups, groups > 0 and channels == x.shape[1])
@@ -87,14 +87,9 @@ def matmul(n: Node) -> None:
 
 def gemm(n: Node) -> None:
     a, b = n.value(0), n.value(1)
-    if not isinstance(a, Live) or not isinstance(b, Const) or n.options.get("transA"):
+    if not isinstance(a, Live) or not isinstance(b, Const) or n.args.get("transA"):
         return unknown_op(n)
     weighted(n, a, b)
-
-
-def einsum(n: Node) -> None:
-    if not named_product(n, str(n.options["equation"]), [v for v in n.inputs if v is not None]):
-        unknown_op(n)
 
 
 def rnn(n: Node) -> None:
@@ -102,11 +97,11 @@ def rnn(n: Node) -> None:
     x, w, r = n.value(0), n.value(1), n.value(2)
     if not isinstance(x, Live) or not isinstance(w, Const) or not isinstance(r, Const):
         return unknown_op(n)
-    hidden = int(n.options.get("hidden_size") or r.shape[-1])
-    direction = n.options.get("direction", "forward")
+    hidden = int(n.args.get("hidden_size") or r.shape[-1])
+    direction = n.args.get("direction", "forward")
     fits(n, r, "hidden_size", hidden, len(r.shape) == 3 and r.shape[2] == hidden and len(w.shape) == 3)
     both = direction == "bidirectional"
-    ways, first = 2 if both else 1, bool(n.options.get("layout"))
+    ways, first = 2 if both else 1, bool(n.args.get("layout"))
     steps, batch = (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])
     lead = (batch, steps) if first else (steps, batch)
     y = n.emit(
@@ -123,7 +118,7 @@ def rnn(n: Node) -> None:
 
 def batch_norm(n: Node) -> None:
     """A fixed scale and shift per channel; stored means and variances are not parameters."""
-    if n.options.get("training_mode"):
+    if n.args.get("training_mode"):
         n.emit("norm", [n.first()], over=(0, *range(2, len(n.first().shape))), channel_dim=1)
         return
     for value in n.inputs[3:5]:
@@ -136,18 +131,18 @@ def norm(n: Node) -> None:
     x = n.first()
     rank = len(x.shape)
     if n.base in {"LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"}:
-        over = tuple(range(dim_of(int(n.options.get("axis", -1)), rank), rank))
+        over = tuple(range(dim_of(int(n.args.get("axis", -1)), rank), rank))
         n.emit("norm", [x], over=over)
     elif n.base == "InstanceNormalization":
         n.emit("norm", [x], over=tuple(range(2, rank)), channel_dim=1)
     else:
-        groups = int(n.options.get("num_groups", 1))
+        groups = int(n.args.get("num_groups", 1))
         n.emit("norm", [x], over=tuple(range(1, rank)), channel_dim=1, groups=groups)
 
 
 def pool(n: Node) -> None:
     x = n.first()
-    taps = list(n.options["kernel_shape"])
+    taps = list(n.args["kernel_shape"])
     pooled(n, x, windows_of(n, taps, x.shape[2:]), "max" if n.base == "MaxPool" else "avg")
 
 
@@ -160,10 +155,10 @@ def resize(n: Node) -> None:
     x = n.first()
     n.builder.counted.update(o[0] for v in n.inputs[1:] if isinstance(v, Const) for o in v.owned)  # sizes, no weights
     dims = tuple(d for d, (i, o) in enumerate(zip(x.shape, n.shape, strict=True)) if i != o)
-    transform = n.options.get("coordinate_transformation_mode", "half_pixel" if n.base == "Resize" else "asymmetric")
-    mode = n.options.get("mode", "nearest")
+    transform = n.args.get("coordinate_transformation_mode", "half_pixel" if n.base == "Resize" else "asymmetric")
+    mode = n.args.get("mode", "nearest")
     if mode == "nearest":
-        floors = transform == "asymmetric" and n.options.get("nearest_mode", "floor") == "floor"
+        floors = transform == "asymmetric" and n.args.get("nearest_mode", "floor") == "floor"
         mode = "nearest" if floors else "nearest_exact"
     elif transform == "asymmetric" or mode not in {"linear", "cubic"}:
         return unknown_op(n)

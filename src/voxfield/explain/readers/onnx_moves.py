@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import product
 
-from . import vocabulary
 from .build import Const, Live, dim_of, unknown_op
 from .onnx_node import Node
 from .vocabulary import copies, cut, padded, rearranged, reduced
@@ -19,7 +18,7 @@ def pad(n: Node) -> None:
     dims = [dim_of(int(d), rank) for d in axes] if axes else list(range(len(amounts) // 2))
     half = len(amounts) // 2
     ends = {dims[i]: (amounts[i], amounts[i + half]) for i in range(half) if amounts[i] or amounts[i + half]}
-    padded(n, x, ends, n.options.get("mode", "constant"))
+    padded(n, x, ends, n.args.get("mode", "constant"))
 
 
 def reshape(n: Node) -> None:
@@ -34,7 +33,7 @@ def reshape(n: Node) -> None:
 
 def transpose(n: Node) -> None:
     x = n.first()
-    order = n.options.get("perm") or list(range(len(x.shape)))[::-1]
+    order = n.args.get("perm") or list(range(len(x.shape)))[::-1]
     n.emit("permute", [x], order=tuple(order))
 
 
@@ -70,17 +69,12 @@ def slice_(n: Node) -> None:
     n.emit("slice", [x], dims=tuple(dims), start=tuple(first), stop=tuple(last), step=tuple(steps))
 
 
-def split(n: Node) -> None:
-    x = n.first()
-    vocabulary.split(n, x, dim_of(int(n.options.get("axis", 0)), len(x.shape)))
-
-
 def gather(n: Node) -> None:
     x = n.value(0)
     indices = n.numbers(1)
     if not isinstance(x, Live) or indices is None:
         return unknown_op(n)
-    dim = dim_of(int(n.options.get("axis", 0)), len(x.shape))
+    dim = n.dim(len(x.shape))
     shape = n.constants[n.names[1]].shape
     if len(shape) == 0:
         index = dim_of(int(indices[0]), x.shape[dim])
@@ -98,21 +92,17 @@ def gather(n: Node) -> None:
         n.emit("reshape", [made], inserted=lead if len(lead) == len(shape) - 1 else ())
 
 
-def concat(n: Node) -> None:
-    vocabulary.concat(n, n.inputs, dim_of(int(n.options.get("axis", 0)), len(n.shape)))
-
-
 def depth_to_space(n: Node) -> None:
-    x, r = n.first(), int(n.options["blocksize"])
+    x, r = n.first(), int(n.args["blocksize"])
     b, c, h, w = x.shape
-    if n.options.get("mode", "DCR") == "CRD":
+    if n.args.get("mode", "DCR") == "CRD":
         rearranged(n, x, (b, c // r // r, r, r, h, w), (0, 1, 4, 2, 5, 3))
     else:
         rearranged(n, x, (b, r, r, c // r // r, h, w), (0, 3, 4, 1, 5, 2))
 
 
 def space_to_depth(n: Node) -> None:
-    x, r = n.first(), int(n.options["blocksize"])
+    x, r = n.first(), int(n.args["blocksize"])
     b, c, h, w = x.shape
     rearranged(n, x, (b, c, h // r, r, w // r, r), (0, 3, 5, 1, 2, 4))
 
@@ -120,7 +110,7 @@ def space_to_depth(n: Node) -> None:
 def scatter(n: Node) -> None:
     """A stretch written anew, where the constant indices name one; what stands before and after it stays."""
     data, update, indices = n.value(0), n.value(2), n.constants.get(n.names[1])
-    if not isinstance(update, Live) or data is None or indices is None or n.options.get("reduction", "none") != "none":
+    if not isinstance(update, Live) or data is None or indices is None or n.args.get("reduction", "none") != "none":
         return unknown_op(n)
     depth = indices.shape[-1]
     rows = indices.reshape(-1, depth)
@@ -156,24 +146,15 @@ def _written(n: Node, data: Live | Const, source: Live, ranges: list[tuple[int, 
 def reduce(n: Node) -> None:
     x, axes = n.first(), n.numbers(1, "axes")
     function = n.base.removeprefix("Reduce").lower()
-    reduced(n, x, axes or range(len(x.shape)), bool(n.options.get("keepdims", 1)), function)
+    reduced(n, x, axes or range(len(x.shape)), bool(n.args.get("keepdims", 1)), function)
 
 
 def arg_reduce(n: Node) -> None:
-    reduced(n, n.first(), [n.options.get("axis", 0)], bool(n.options.get("keepdims", 1)), n.base.lower())
+    reduced(n, n.first(), [n.dim(len(n.first().shape))], bool(n.args.get("keepdims", 1)), n.base.lower())
 
 
 def cumulative(n: Node) -> None:
     x, axis = n.first(), n.numbers(1)
-    if axis is None or n.options.get("reverse"):
+    if axis is None or n.args.get("reverse"):
         return unknown_op(n)
     n.emit("cumulative", [x], dims=(dim_of(int(axis[0]), len(x.shape)),), function="cumsum")
-
-
-def softmax(n: Node) -> None:
-    x = n.first()
-    n.emit("softmax", [x], dims=(dim_of(int(n.options.get("axis", -1)), len(x.shape)),))
-
-
-def elementwise(n: Node) -> None:
-    n.emit("elementwise", n.live(), function=n.base.lower())

@@ -1,4 +1,4 @@
-"""One ONNX operator as the readers of `onnx_ops` see it."""
+"""One ONNX operator as `onnx_layers` and `onnx_moves` read it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from .build import Call, Value
 
 @dataclass
 class Node(Call):
-    """One ONNX operator: its inputs in order, its attributes, and the small constants of the graph."""
+    """One ONNX operator: its inputs in order, and the small constants of the graph."""
 
     inputs: list[Value | None] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    options: Mapping[str, Any] = field(default_factory=dict)
     constants: Mapping[str, Any] = field(default_factory=dict)
 
     def value(self, index: int) -> Value | None:
@@ -24,8 +23,8 @@ class Node(Call):
 
     def numbers(self, index: int, attribute: str = "") -> list[Any] | None:
         """A list of numbers given as an attribute or as a constant input; None when absent or not constant."""
-        if attribute in self.options:
-            found = self.options[attribute]
+        if attribute in self.args:
+            found = self.args[attribute]
             return list(found) if isinstance(found, list | tuple) else [found]
         if index < len(self.names) and self.names[index] in self.constants:
             return [x.item() for x in self.constants[self.names[index]].reshape(-1)]

@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+import onnx
 
 SMALL = 4096  # values; larger constants are weights and stay unread
 LARGEST_INDEX = 500_000  # values of a table of indices, as an exporter writes them for a slice assignment
@@ -77,16 +78,10 @@ def walk(graph: Any, found: Resolved, opsets: Sequence[Any]) -> None:
             branch = next(a.g for a in node.attribute if a.name == wanted)
             walk(branch, found, opsets)
             for inner, outer in zip(branch.output, node.output, strict=True):
-                take(rename(inner.name, outer), found, opsets)
+                same = onnx.helper.make_node("Identity", [inner.name], [outer], name=f"{outer}.branch")
+                take(same, found, opsets)
         else:
             take(node, found, opsets)
-
-
-def rename(source: str, target: str) -> Any:
-    """An Identity operator from one name to another."""
-    import onnx
-
-    return onnx.helper.make_node("Identity", [source], [target], name=f"{target}.branch")
 
 
 def take(node: Any, found: Resolved, opsets: Sequence[Any]) -> None:
@@ -137,8 +132,6 @@ def pooled_shape(node: Any, source: tuple[int, ...], shape: tuple[int, ...]) -> 
 
 def infer(node: Any, found: Resolved, opsets: Sequence[Any]) -> dict[str, Any]:
     """The types of a node's outputs as onnx works them out; empty when it cannot."""
-    import onnx
-
     if node.op_type in ALIKE and not node.domain:
         shapes = {found.shapes.get(name) for name in node.input}
         if len(shapes) == 1 and None not in shapes and node.input[0] in found.types:
@@ -179,7 +172,6 @@ def _known(node: Any, names: Sequence[str], found: Resolved) -> Any:
 
 def evaluate(node: Any, values: Iterable[Any], opsets: Sequence[Any]) -> list[Any]:
     """The result of one small operator; nothing when it cannot be evaluated."""
-    import onnx
     from onnx.reference import ReferenceEvaluator
 
     names = [name for name in node.input if name]
@@ -214,27 +206,21 @@ def result_size(kind: str, values: Sequence[Any]) -> float:
 
 def learn_type(found: Resolved, name: str, data_type: int, shape: Sequence[int]) -> None:
     """Note the type and sizes of a tensor."""
-    import onnx
-
     found.types[name] = onnx.helper.make_tensor_type_proto(data_type, list(shape))
     found.shapes[name] = tuple(shape)
 
 
 def learn_value(found: Resolved, name: str, value: Any) -> None:
     """Note a small known array."""
-    import onnx
-
     found.constants[name] = value
     learn_type(found, name, onnx.helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
 
 
 def learn_constant(found: Resolved, name: str, value: Any) -> None:
     """Note a constant of the file: its sizes, and its values when they are few and inside the file."""
-    from onnx import numpy_helper
-
     found.weights[name] = value
     learn_type(found, name, value.data_type, list(value.dims))
     size = prod(value.dims)
     integers, floats = value.data_type in {6, 7, 9}, value.data_type in {1, 11}
     if value.data_location == 0 and (size <= LARGEST_INDEX if integers else floats and size <= 64):
-        found.constants[name] = numpy_helper.to_array(value)
+        found.constants[name] = onnx.numpy_helper.to_array(value)

@@ -162,11 +162,6 @@ def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
     if row.kind.startswith("Conv") and row.kind.endswith(("1D", "2D")):
         kernel, stride, padding, bias = _window(row, before, notes)
         return f"{row.kind}({row.shape[-1]}, {kernel}, strides={stride}, padding='{padding}', use_bias={bias}, {name})"
-    if row.kind.endswith(("Pool1D", "Pool2D")) and not row.kind.startswith("Global"):
-        size = tuple(_ratio(a, b, row) for a, b in zip(before[:-1], row.shape[:-1], strict=True))
-        exact = all(a is None or b is None or a // k == b for a, b, k in zip(before, row.shape, size, strict=False))
-        notes.append(f"{row.name}: the pool size {size} is the ratio of its sizes; its window may be larger.")
-        return f"{row.kind}({size}, padding='{'valid' if exact else 'same'}', {name})"
     if row.kind == "Dense":
         bias = row.params == ((before[-1] or 0) + 1) * (row.shape[-1] or 0)
         return f"Dense({row.shape[-1]}, use_bias={bias}, {name})"
@@ -176,21 +171,19 @@ def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
         return f"Reshape({row.shape}, {name})"
     if row.kind == "Activation":
         return f"Activation('relu', {name})"
-    if row.kind.startswith("ZeroPadding") or row.kind.startswith("UpSampling"):
-        pairs = list(zip(before[:-1], row.shape[:-1], strict=True))
-        if any(a is None or b is None for a, b in pairs):
-            raise ExplainError(f"{row.name}: its sizes are not known, so what it adds is not known. Paste its code.")
+    if row.kind.startswith(("ZeroPadding", "UpSampling", "MaxPool", "AvgPool")):
+        pairs = [(a, b) for a, b in zip(before[:-1], row.shape[:-1], strict=True) if a is not None and b is not None]
+        if len(pairs) < len(row.shape) - 1:
+            raise ExplainError(f"{row.name}: its sizes are not known, so its settings are not known. Paste its code.")
         if row.kind.startswith("Up"):
-            return f"{row.kind}({tuple((b or 0) // (a or 1) for a, b in pairs)}, {name})"
-        added = [(b or 0) - (a or 0) for a, b in pairs]
-        return f"{row.kind}({tuple((n // 2, (n + 1) // 2) for n in added)}, {name})"
+            return f"{row.kind}({tuple(b // a for a, b in pairs)}, {name})"
+        if row.kind.startswith("Zero"):
+            return f"{row.kind}({tuple(((b - a) // 2, (b - a + 1) // 2) for a, b in pairs)}, {name})"
+        size = tuple(max(1, round(a / b)) for a, b in pairs)
+        exact = all(a // k == b for (a, b), k in zip(pairs, size, strict=True))
+        notes.append(f"{row.name}: the pool size {size} is the ratio of its sizes; its window may be larger.")
+        return f"{row.kind}({size}, padding='{'valid' if exact else 'same'}', {name})"
     return f"{row.kind}({name})"
-
-
-def _ratio(size: int | None, made: int | None, row: Row) -> int:
-    if size is None or made is None:
-        raise ExplainError(f"{row.name}: its sizes are not known, so its pool size is not known. Paste its code.")
-    return max(1, round(size / made))
 
 
 def _window(

@@ -252,32 +252,22 @@ def program(found: Iterable[Piece]) -> tuple[str, bool]:
                 lines.append("    " * (depth + 1) + "pass")
             i = end
 
-    owner = 0
-    i = 0
+    owner = i = 0
     while i < len(flat):
         piece = flat[i]
-        if piece.kind in {"def", "class"}:
-            if piece.kind == "class":
-                owner = 1
-                lines.append(piece.text)
-                if i + 1 == len(flat) or flat[i + 1].kind != "def":
-                    lines.append("    pass")
-                i += 1
-                continue
-            method = owner if re.search(r"\(\s*self\b", piece.text) else 0
-            owner = method
-            end = next((j for j in range(i + 1, len(flat)) if flat[j].kind in {"def", "class"}), len(flat))
+        end = next((j for j in range(i + 1, len(flat)) if flat[j].kind in {"def", "class"}), len(flat))
+        if piece.kind == "class":
+            owner, i = 1, i + 1
+            lines += [piece.text, *(["    pass"] if i == len(flat) or flat[i].kind != "def" else [])]
+        elif piece.kind == "def":
+            owner = owner if re.search(r"\(\s*self\b", piece.text) else 0
             last = next((j for j in range(i + 1, end) if _leaves(flat, j, i + 1)), end - 1)
-            lines.append("    " * method + piece.text)
-            before = len(lines)
-            statements(i + 1, last + 1, method + 1)
-            if len(lines) == before:
-                lines.append("    " * (method + 1) + "pass")
+            lines += ["    " * owner + piece.text, *(["    " * (owner + 1) + "pass"] if last == i else [])]
+            statements(i + 1, last + 1, owner + 1)
             i = last + 1
-            continue
-        end = next((j for j in range(i, len(flat)) if flat[j].kind in {"def", "class"}), len(flat))
-        statements(i, end, 0)
-        i = end
+        else:
+            statements(i, end, 0)
+            i = end
     return "\n".join(lines), guessed
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ...errors import ExplainError
 from ..phrases import table
+from ..question import asked, names_no_network
 from .scan import FULL_WIDTH, expression
 
 Values = list[tuple[int, ...]]
@@ -62,6 +63,9 @@ _BETWEEN = re.compile(  # 128 in, 256 out; from 128 to 256 channels
 _FEATURES = re.compile(r"(?:(\d+)\s*(?:-?\s*dim\w*|维|个)?\s*)?(?:log-?)?(?:mels?\b|fbank|mfcc|梅尔)", re.IGNORECASE)
 _PICTURE = re.compile(r"2d|二维|图像|图片|image|picture|(\d+)\s*[x×]\s*\1", re.IGNORECASE)
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
+_PAIR = re.compile(r"\(\s*\d+\s*[,;]\s*\d+\s*\)")  # of time and frequency
+_ROW = re.compile(r"\d+(?:\s*[,、]\s*\d+){2,}")
+_HALVED = [(1, 2)]  # the strides of the CRN for enhancement
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
 _LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 
@@ -117,6 +121,8 @@ def described(text: str) -> Described | None:
         return Described(layers, samples=True, notes=[read_as])
     found = _lists(plain)
     kernels = found.lists.get("kernel")
+    if kind is None and (example := _example(plain, found)):
+        return example
     if not kernels and kind is None:
         return None
     if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
@@ -128,6 +134,25 @@ def described(text: str) -> Described | None:
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
     return _of_kind(found, kind) if kind else None
+
+
+def _example(text: str, found: _Found) -> Described | None:
+    """The network that answers a question which names none; None where the question says more than that network has."""
+    topics, row = asked(text), _ROW.search(text)
+    given = dict(found.lists)
+    widths = given.pop("filters", [])
+    if row is not None and "filters" in topics:
+        widths, _ = [(int(width),) for width in re.findall(r"\d+", row[0])], given.pop("kernel", None)
+    if len(widths) == 1 or given.pop("stride", _HALVED) != _HALVED or given or found.count or found.unread:
+        return None
+    if not names_no_network(text):
+        return None
+    name = "wav2vec"
+    if any(topic.startswith("cbam") for topic in topics):
+        name = "resnet"
+    elif "filters" in topics or _PAIR.search(text):
+        name = "enhancement"
+    return _of_kind(_Found({"filters": widths}), next(kind for kind in KINDS if kind.name == name))
 
 
 def _triples(text: str) -> list[tuple[int, int, int]]:

@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...errors import ExplainError
-from ..axes import rearranged, settled_dims
+from ..axes import rearranged, settled_axes, settled_dims
 from ..graph import Graph, Shape, Size
 from ..phrases import table
 from ..question import asked
 from .code_calls import FORWARD, CodeCalls
-from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers
+from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers, unreadable
 from .interpret import ReturnedSignal
-from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED, settled_axes
+from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
 from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 
@@ -383,4 +383,4 @@ def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
         return [last]
     if value is None or isinstance(value, Free):
         raise ExplainError("The code was read but no tensor comes out of it. Paste the lines that apply the layers.")
-    raise calls.unreadable(value, 1)
+    raise unreadable(value, 1)

@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Size, Window
-from .layers import LayerGraph, Origin, check_window, same_padding
+from .layers import LayerGraph, Origin, check_window, positions_filled, same_padding
 
 NUMBERS = r"-?\d{1,9}(?:x-?\d{1,9})*"
 LAYER = re.compile(
@@ -45,7 +45,8 @@ EXAMPLE = "Write kernel/stride per layer, such as '10/5 8/4 4/2', with ':2' for 
 def looks_like_layers(text: str) -> bool:
     """True when every word of `text` has the shape of a layer, right or wrong."""
     words = [word for word in SEPARATORS.split(text.strip()) if word]
-    return bool(words) and all(re.match(r"(\d+\*)?(max|avg)?\^?-?\d", word) for word in words)
+    shape = r"(\d+\*)?(max|avg)?\^?-?\d[^\u4e00-\u9fff]*"
+    return bool(words) and all(re.fullmatch(shape, word) for word in words)
 
 
 def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
@@ -84,15 +85,10 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
 
 def _input(net: LayerGraph, given: tuple[Size, ...] | None, rank: int, filters: bool) -> tuple[Size, ...]:
     """(B, C, one size per axis) from whatever part of it was given."""
-    sizes = () if given is None else given
-    if len(sizes) not in (0, rank, rank + 1, rank + 2):
-        raise ExplainError(f"--input has {len(sizes)} sizes; a network of {rank} axes takes {rank}, or channels too.")
-    positions = sizes[len(sizes) - rank :] if sizes else (None,) * rank
-    channels = sizes[-rank - 1] if len(sizes) > rank else None
-    if len(sizes) <= rank and filters:
-        channels = 1
+    assumed = filters and len(given or ()) <= rank
+    if assumed:
         net.note("The number of input channels was not given: 1 was assumed.")
-    return (sizes[0] if len(sizes) == rank + 2 else 1, channels, *positions)
+    return positions_filled((1, 1 if assumed else None, *(None,) * rank), given or None, False)
 
 
 def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int) -> str:
@@ -104,9 +100,6 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
     pool = match["pool"]
     if pool and match["stride"] is None:
         stride = kernel
-    for what, values in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
-        if min(values) < 1:
-            raise ExplainError(f"{where}: a {what} of {min(values)}; it is a whole number from 1 up.")
     up = bool(match["up1"] or match["up2"])
     if pool and (up or "filters" in flags or "groups" in flags):
         raise ExplainError(f"{where}: pooling is never transposed and has no filters and no groups.")
@@ -114,10 +107,12 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
         raise ExplainError(f"{where}: give the padding of a transposed convolution in numbers, such as p1.")
     settings = zip(kernel, stride, dilation, output, strict=True)
     bare = [Window(k, s, d, output_padding=o) for k, s, d, o in settings]
+    for window in bare:
+        check_window(window, where)
     pads = _padding(net, flags, bare, net.shape(x)[2:], where)
     windows = tuple(replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(bare, pads, strict=True))
     for window in windows:
-        check_window(window, origin)
+        check_window(window, where)
     dims = tuple(range(2, 2 + rank))
     if pool:
         return net.add("pool", [x], origin, windows=windows, dims=dims, function=pool)
@@ -171,6 +166,4 @@ def _padding(
     pads = pads * len(windows) if len(pads) == 1 else pads
     if len(pads) != len(windows):
         raise ExplainError(f"{where}: padding for {len(pads)} axes, but the network has {len(windows)}.")
-    if min(min(pair) for pair in pads) < 0:
-        raise ExplainError(f"{where}: negative padding.")
     return pads

@@ -1,7 +1,8 @@
 """A torch module as a `Graph`, read from the exported graph of one forward pass.
 
 `torch.export` records what really runs, functional operators and skips included, and keeps an LSTM as one operator.
-Nothing is computed: the tracing uses shapes only. What each operator means is in `aten`.
+Nothing is computed: the tracing uses shapes only. `OPERATORS` maps an operator's name to a function that adds neutral
+operators to a graph. One outside the table is elementwise when torch says so, and `unknown` otherwise.
 """
 
 from __future__ import annotations
@@ -9,21 +10,29 @@ from __future__ import annotations
 import logging
 import operator
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from io import BytesIO, StringIO
 from typing import Any
 
 import torch
+from torch.fx.node import map_arg
 
 from ...errors import ExplainError
 from ..axes import settled_dims
 from ..graph import Graph, axes_of
-from .aten import translate
-from .build import Const, OperatorGraph, Owned
+from . import aten_layers, aten_moves, aten_signal
+from .build import Call, Const, OperatorGraph, Owned, operators, unknown_op
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
+NOTHING = Const((), (), 0)
+OPERATORS: dict[str, Callable[[Call], None]] = operators("aten", aten_layers, aten_moves, aten_signal)
+SHAPE_ONLY = frozenset(
+    {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones"}
+    | {"new_full", "new_empty", "sym_size", "sym_numel", "sym_stride", "size", "numel", "is_same_size"}
+    | {"_assert_tensor_metadata", "_assert_async"}
+)
 
 
 def read_module(
@@ -196,7 +205,7 @@ def read_placeholder(
     """An input of the graph: the user's tensor, a parameter or a buffer."""
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor):
-        builder.values[node.name] = Const((), (), 0)
+        builder.values[node.name] = NOTHING
         return
     shape = tuple(int(s) for s in value.shape)
     if node.name in names and node.name not in owned:
@@ -208,31 +217,43 @@ def read_placeholder(
 
 
 def read_call(builder: OperatorGraph, node: Any) -> None:
-    """One operator of the graph."""
+    """Add what one operator of the graph means to the builder."""
     if node.target is operator.getitem:
         source, index = node.args
         parts = builder.parts.get(source.name)
-        builder.values[node.name] = parts[index] if parts else Const((), (), 0)
+        builder.values[node.name] = parts[index] if parts else NOTHING
         return
     made = node.meta.get("val")
-    outputs = [made] if isinstance(made, torch.Tensor) else list(made) if isinstance(made, list | tuple) else []
-    shapes = [
+    single = isinstance(made, torch.Tensor)
+    outs = [
         (tuple(int(s) for s in out.shape), out.element_size()) if isinstance(out, torch.Tensor) else None
-        for out in outputs
+        for out in ([made] if single else made if isinstance(made, list | tuple) else ())
     ]
-    schema = getattr(node.target, "_schema", None)
-    arguments = dict(node.kwargs)
-    if schema is not None:
-        for argument, given in zip(schema.arguments, node.args, strict=False):
-            arguments[argument.name] = given
-        for argument in schema.arguments:
-            if argument.name not in arguments:
-                arguments[argument.name] = argument.default_value if argument.has_default_value() else None
-    pointwise = torch.Tag.pointwise in getattr(node.target, "tags", ())
+    source = str(node.target)
+    base = source.split(".")[1] if "." in source else source
+    in_place = base.endswith("_") and not base.endswith("__")
+    base = base.rstrip("_") if in_place else base
+    known: Any = builder.values  # torch types an argument as one of its own
+    args = named_arguments(node, *map_arg((node.args, node.kwargs), lambda one: known.get(one.name, NOTHING)))
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     path, cls = (stack[-1][0], str(stack[-1][1])) if stack else ("", "")
-    place = (path, cls.startswith("torch.nn."))
-    translate(builder, node.name, str(node.target), arguments, shapes, place, pointwise, isinstance(made, torch.Tensor))
+    call = Call(builder, node.name, base, source, args, outs, (path, cls.startswith("torch.nn.")))
+    pointwise = torch.Tag.pointwise in getattr(node.target, "tags", ())
+    call.settle(OPERATORS.get(base) or (aten_moves.pointwise_op if pointwise else unknown_op), base in SHAPE_ONLY)
+    if single and call.results:
+        builder.values[node.name] = call.results[0]
+    builder.parts[node.name] = call.results
+    first = getattr(next(iter((*node.args, *node.kwargs.values())), None), "name", None)
+    if in_place and call.results and first in builder.values:
+        builder.values[first] = call.results[0]
+
+
+def named_arguments(node: Any, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an operator by the names of its schema, defaults filled in."""
+    schema = getattr(node.target, "_schema", None)
+    wanted = () if schema is None else schema.arguments
+    usual = {one.name: one.default_value if one.has_default_value() else None for one in wanted}
+    return usual | dict(named) | {one.name: given for one, given in zip(wanted, args, strict=False)}
 
 
 def first_tensor(answer: Any) -> torch.Tensor:

@@ -26,7 +26,13 @@ def load_module(path: Path, name: str) -> Any:
         if not is_module(found):
             if not callable(found):
                 raise ExplainError(f"{path}:{name} is a {type(found).__name__}, not a torch module.")
-            found = _called(found, f"{path}:{name}")
+            try:
+                found = found()
+            except (Exception, SystemExit) as error:
+                raise ExplainError(
+                    f"{path}:{name}() failed: {type(error).__name__}: {error}. It is called without arguments: give "
+                    "them defaults, or name a function that builds the network."
+                ) from error
     finally:
         sys.path.remove(str(path.parent.resolve()))
     if not is_module(found):
@@ -45,16 +51,6 @@ def _executed(path: Path) -> Any:
     except (Exception, SystemExit) as error:  # whatever a user's file raises is the user's to read
         raise ExplainError(f"{path} could not be run: {type(error).__name__}: {error}") from error
     return module
-
-
-def _called(make: Any, where: str) -> Any:
-    try:
-        return make()
-    except (Exception, SystemExit) as error:
-        raise ExplainError(
-            f"{where}() failed: {type(error).__name__}: {error}. It is called without arguments: give them defaults, "
-            "or name a function that builds the network."
-        ) from error
 
 
 def is_module(what: Any) -> bool:

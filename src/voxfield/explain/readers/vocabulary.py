@@ -17,28 +17,6 @@ def cut(c: Call, x: Live, dim: int, start: int, stop: int, step: int = 1) -> Liv
     return c.emit("slice", [x], shape, dims=(dim,), start=(start,), stop=(stop,), step=(step,))
 
 
-def split(c: Call, x: Live, dim: int) -> None:
-    """One slice along a dim for each output, as long as that is."""
-    made: list[Value] = []
-    start = 0
-    for out in c.outs:
-        length = out[0][dim] if out else 0
-        made.append(cut(c, x, dim, start, start + length))
-        start += length
-    c.results = made
-
-
-def concat(c: Call, pieces: Sequence[Value | None], dim: int, kind: str = "concat") -> None:
-    """Constants among the pieces become inputs without a field, so that sizes still add up."""
-    live: list[Live] = []
-    for piece in pieces:
-        if isinstance(piece, Live):
-            live.append(piece)
-        elif isinstance(piece, Const) and 0 not in piece.shape:
-            live.append(c.constant(piece))
-    c.emit(kind, live, dims=(dim,))
-
-
 def copies(c: Call, x: Live, times: Sequence[int]) -> None:
     """Copies laid side by side: one concatenation per repeated dim."""
     for dim, count in enumerate(times):
@@ -120,13 +98,3 @@ def product_labels(left: int, right: int) -> tuple[list[str], str]:
     pairs = ((left, "ik"), (right, "kj"))
     labels = [batch[len(batch) - (rank - 2) :] + own if rank > 1 else "k" for rank, own in pairs]
     return labels, batch + "i" * (left > 1) + "j" * (right > 1)
-
-
-def named_product(c: Call, equation: str, operands: Sequence[Value]) -> bool:
-    """An einsum by its equation; False where it is of a kind that is not followed."""
-    left, arrow, output = equation.replace(" ", "").partition("->")
-    labels = left.split(",")
-    if "." in equation or not arrow or any(len(set(text)) != len(text) for text in labels):
-        return False
-    multiply(c, operands, labels, output)
-    return True

@@ -12,7 +12,7 @@ from ..graph import Graph
 from ..phrases import PHRASES
 from ..report import Report
 from ..wording import Paragraph
-from .rows import cost_rows, facts, input_lines, layer_columns, layer_rows
+from .rows import cost_rows, facts, input_lines, layer_columns, layer_rows, probe_rows
 from .svg import cone, costs
 from .table import comparison_text, notes
 
@@ -53,7 +53,9 @@ def page(
     if report.unknown:
         parts.append(f"<p>{phrases['unknown_ops']}: {escape(', '.join(report.unknown))}</p>")
     if report.probes:
-        parts.append(f"<h2>{phrases['verified']}</h2>{_probes(report, language)}")
+        cells = ("".join(f"<td>{escape(text)}</td>" for text in row) for row in probe_rows(report, phrases))
+        table = f"<table>{''.join(f'<tr>{one}</tr>' for one in cells)}</table>"
+        parts.append(f"<h2>{phrases['verified']}</h2>{_wide(table)}")
     for change in changes:
         parts.append(f"<pre>{escape(comparison_text(change, language))}</pre>")
     return html_page(title, "".join(parts), style=_STYLE, language=language)
@@ -90,13 +92,3 @@ def _layers(report: Report, graph: Graph, language: str) -> str:
         return f"<tr>{''.join(made)}</tr>"
 
     return _wide(f'<table class="layers">{row("th", heads)}{"".join(row("td", one) for one in cells)}</table>')
-
-
-def _probes(report: Report, language: str) -> str:
-    phrases = PHRASES[language]
-    rows = []
-    for probe in report.probes:
-        verdict = phrases["undecided" if probe.agrees is None else "agrees" if probe.agrees else "differs"]
-        texts = (probe.probe, probe.axis, probe.symbolic, probe.measured, verdict, probe.detail)
-        rows.append("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>")
-    return _wide(f"<table>{''.join(rows)}</table>")

@@ -156,6 +156,12 @@ def figure(found: Figure, phrases: Phrases) -> str:
     return stated if found.status is Status.EXACT else f"{stated}, {phrases['partial']} {missing}"
 
 
+def probe_rows(report: Report, phrases: Phrases) -> list[tuple[str, ...]]:
+    """(probe, axis, answer, measurement, verdict, detail) of every measurement."""
+    verdicts = {None: phrases["undecided"], True: phrases["agrees"], False: phrases["differs"]}
+    return [(p.probe, p.axis, p.symbolic, p.measured, verdicts[p.agrees], p.detail) for p in report.probes]
+
+
 def layer_rows(report: Report, graph: Graph) -> list[tuple[str, LayerReport]]:
     """(number, layer) for the operators worth a row; those that people count as layers carry their number."""
     numbers = {op.name: str(i) for i, op in enumerate(layers_of(graph), 1)}

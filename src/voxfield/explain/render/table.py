@@ -13,7 +13,7 @@ from ..phrases import PHRASES
 from ..report import LayerReport, Report
 from ..wording import Paragraph
 from ..zh import translated
-from .rows import Facts, Phrases, cost_rows, facts, input_lines, layer_columns, layer_rows, layer_texts
+from .rows import Facts, Phrases, cost_rows, facts, input_lines, layer_columns, layer_rows, layer_texts, probe_rows
 
 WIDTH = 112
 OPENING, CLOSING = "（(“", "，。；：、）？！)”"
@@ -41,7 +41,9 @@ def report_text(
         if paragraph.code:
             lines += ["", phrases["code"], "", *paragraph.code.split("\n")]
     if report.notes:
-        lines += ["", phrases["notes"], *(line for note in notes(report, language) for line in item(note, columns))]
+        lines += ["", phrases["notes"]]
+        for note in notes(report, language):
+            lines += broken(note, min(columns, WIDTH + 2), "  - ", "    ")
     lines += ["", *fact_table(facts(report, phrases, frames), columns)]
     lines += ["", phrases["costs"], *(line for row in pairs(cost_rows(report, phrases)) for line in hung(row, columns))]
     lines += wrapped(phrases["convention"], columns)
@@ -50,10 +52,8 @@ def report_text(
         lines += ["", f"{phrases['unknown_ops']}: {', '.join(report.unknown)}"]
     if report.probes:
         lines += ["", phrases["verified"]]
-        for probe in report.probes:
-            verdict = phrases["undecided" if probe.agrees is None else "agrees" if probe.agrees else "differs"]
-            detail = f"  {probe.detail}" if probe.detail else ""
-            lines.append(f"  {probe.probe:<9} {probe.axis:<5} {probe.symbolic} | {probe.measured}  {verdict}{detail}")
+        for probe, axis, symbolic, measured, verdict, detail in probe_rows(report, phrases):
+            lines.append(f"  {probe:<9} {axis:<5} {symbolic} | {measured}  {verdict}  {detail}".rstrip())
     for paragraph in (p for p in paragraphs if not p.asked):
         lines += ["", paragraph.question, *wrapped(paragraph.answer, columns)]
     return "\n".join(lines)
@@ -107,9 +107,7 @@ def hung(line: str, columns: int) -> list[str]:
     start = len(line) - len(line.lstrip())
     gap = line.find("  ", start)
     indent = 4 if gap < 0 else width(line[:gap]) + len(line[gap:]) - len(line[gap:].lstrip())
-    found = [one.strip() for one in wrapped(line.strip(), columns - indent)]
-    lead = " " * start
-    return [lead + line.strip()] if len(found) < 2 else broken(line.strip(), columns, lead, " " * indent)
+    return broken(line.strip(), columns, " " * start, " " * indent)
 
 
 def broken(text: str, columns: int, lead: str = "", indent: str = "") -> list[str]:
@@ -121,12 +119,6 @@ def broken(text: str, columns: int, lead: str = "", indent: str = "") -> list[st
             now = indent
         now += piece
     return [*lines, now.rstrip()]
-
-
-def item(text: str, columns: int) -> list[str]:
-    """A note in lines, with a dash before the first."""
-    lines = wrapped(text, columns - 2)
-    return [("  - " if not i else "    ") + line.strip() for i, line in enumerate(lines)]
 
 
 def comparison_text(change: WhatIf, language: str = "en") -> str:

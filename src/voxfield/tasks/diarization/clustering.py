@@ -1,10 +1,14 @@
-"""Which embeddings belong to one speaker: spectral clustering, where the eigenvalues say how many speakers there are.
+"""Which embeddings belong to one speaker: spectral clustering, and how many speakers there are.
 
 Each embedding keeps edges to its nearest ones, weighted by cosine; a speaker is a part of that graph with few edges to
-the others (normalised cuts, Shi and Malik 2000), and the number of parts is where the eigenvalues fall most (the
-eigen-gap), or more where that leaves speakers that are unlike one another. The graph is cut into some parts too many,
-and those of the nearest mean directions are joined again, small ones first, so that stray embeddings cost no speaker.
+the others (normalised cuts, Shi and Malik 2000). The graph is cut into some parts too many, and those of the nearest
+mean directions are joined again, small ones first, so that stray embeddings cost no speaker. There is one speaker more
+as long as all mean directions are as far apart as those of two speakers: the less speech there is of either, the
+further, since the halves of little speech of one speaker are unlike, too. It need not be as far up to the number after
+which the eigenvalues of the graph fall most (the eigen-gap), and must be further beyond.
 """
+
+import math
 
 import numpy as np
 
@@ -13,22 +17,18 @@ from voxfield.tasks.speakers.embedding import unit
 
 MOST_NODES = 1500  # of the graph; of more embeddings every second, third ... makes it, and the others follow
 NEAREST_SHARE = 0.1  # of all embeddings that each keeps an edge to
-USUAL_SPEAKERS = 10  # at least so many eigenvalues are looked at
-ONE_SPEAKER = 0.85  # cosine of two mean directions from which on they are of one speaker
-TWO_SPEAKERS = 0.62  # cosine of the mean directions of two parts below which they are not of one
-ONE_MORE = 0.45  # cosine below which all mean directions of one part more than the eigenvalues say must lie
+USUAL_SPEAKERS = 10  # so many eigenvalues are looked at
+EIGEN_GAP = 0.06  # of cosine: what the fall of the eigenvalues weighs
 SPARE_PARTS = 3  # that the graph is cut into beyond the speakers
 _LEAST_NEAREST = 8
 _LEAST_MEMBERS = 3  # embeddings of a speaker, where the number of speakers is not given
-_LEAST_OF_ONE_MORE = 4  # embeddings of each speaker, where there is one more than the eigenvalues say
 _ROUNDS = 20
 
 
 def clustered(vectors: Array, least: int = 1, most: int = 10) -> tuple[np.ndarray, np.ndarray]:
     """(Number of each embedding's speaker (N,), mean direction of each speaker (K, D)), `least` <= K <= `most`.
 
-    There are fewer speakers than `least` where there are fewer embeddings. Equal bounds say the number of speakers;
-    otherwise two parts of nearly one mean direction become one speaker.
+    There are fewer speakers than `least` where there are fewer embeddings. Equal bounds say the number of speakers.
 
     Args:
         vectors: (N, D) of length 1; N may be 0.
@@ -36,40 +36,41 @@ def clustered(vectors: Array, least: int = 1, most: int = 10) -> tuple[np.ndarra
     """
     if not len(vectors):
         return np.zeros(0, int), np.zeros((0, vectors.shape[1]))
-    nodes = vectors[:: -(-len(vectors) // MOST_NODES)]
+    nodes = vectors[:: -(-len(vectors) // MOST_NODES)].astype(np.float64)
     least, most = min(least, len(nodes)), min(most, len(nodes))
-    members = 1 if least == most else _LEAST_MEMBERS
-    centres = _directions(nodes.astype(np.float64), least, most)
-    found, centres = _settled(vectors, (vectors @ centres.T).argmax(axis=1), members, least)
-    while len(centres) > least and least < most:
-        cosine, first, second = _nearest(centres)
-        if cosine < ONE_SPEAKER:
-            break
-        found, centres = _settled(vectors, np.where(found == second, first, found), members, least)
-    return found, centres
-
-
-def _directions(nodes: np.ndarray, least: int, most: int) -> np.ndarray:
-    """Mean directions (K, D) of the parts of the graph of nodes (N, D), `least` to `most`."""
-    rows, falls = _spectrum(nodes, max(most, USUAL_SPEAKERS))
-    parts = 1 + int(falls.argmax()) if len(falls) else 1
-    if parts == 1 and len(falls) > 1 and most > 1:
-        halves = _k_means(unit(rows[:, :2]), 2)
-        first, second = (nodes[halves == one].sum(axis=0) for one in (0, 1))
-        if unit(first) @ unit(second) < TWO_SPEAKERS:
-            parts = 2 + int(falls[1:].argmax())
-    parts = min(max(least, parts), most)
-    found, centres = _in_parts(nodes, rows, parts)
-    for more in range(parts + 1, most + 1) if parts > 1 else ():
+    values, rows = _spectrum(nodes)
+    usual = 1 + int(np.diff(values[: USUAL_SPEAKERS + 1]).argmin()) if len(values) > 1 else 1
+    _, centres = _in_parts(nodes, rows, least)
+    for more in range(least + 1, most + 1):
         found, others = _in_parts(nodes, rows, more)
-        if np.bincount(found).min() < _LEAST_OF_ONE_MORE or _nearest(others)[0] >= ONE_MORE:
+        allowance = EIGEN_GAP if more <= usual else -EIGEN_GAP
+        if len(others) < more or not _all_apart(others, np.bincount(found), allowance):
             break
         centres = others
-    return centres
+    members = 1 if least == most else _LEAST_MEMBERS
+    return _settled(vectors, (vectors @ centres.T).argmax(axis=1), members, least)
 
 
-def _spectrum(nodes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(Eigenvectors (N, N) of the graph of nodes (N, D), how far `count` eigenvalues fall), the largest first."""
+def of_two(fewer: int) -> float:
+    """Cosine of two mean directions below which they are of two speakers; `fewer` embeddings make the smaller one.
+
+    >>> [round(of_two(fewer), 2) for fewer in (3, 10, 100, 1000)]
+    [0.27, 0.48, 0.65, 0.65]
+    """
+    return min(0.07 + 0.18 * math.log(fewer), 0.65)
+
+
+def _all_apart(centres: np.ndarray, sizes: np.ndarray, allowance: float) -> bool:
+    """Whether mean directions (K, D) of so many embeddings each (K,) are of a speaker each."""
+    if sizes.min() < _LEAST_MEMBERS:
+        return False
+    cosines = centres @ centres.T
+    pairs = zip(*np.triu_indices(len(centres), 1), strict=True)
+    return all(cosines[one, other] < of_two(min(sizes[one], sizes[other])) + allowance for one, other in pairs)
+
+
+def _spectrum(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues (N,) of the graph of nodes (N, D), the largest first, and eigenvectors (N, N), a column each."""
     nearest = min(len(nodes), max(_LEAST_NEAREST, round(NEAREST_SHARE * len(nodes))))
     cosines = np.clip(nodes @ nodes.T, 0, 1)
     edges = np.zeros_like(cosines)
@@ -78,7 +79,7 @@ def _spectrum(nodes: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     weights = cosines * (edges + edges.T > 0)
     scale = 1 / np.sqrt(np.maximum(weights.sum(axis=1), 1e-12))
     values, rows = np.linalg.eigh(scale[:, None] * weights * scale)  # ascending
-    return rows[:, ::-1], -np.diff(values[::-1][: count + 1])
+    return values[::-1], rows[:, ::-1]
 
 
 def _in_parts(nodes: np.ndarray, rows: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:
@@ -86,22 +87,17 @@ def _in_parts(nodes: np.ndarray, rows: np.ndarray, parts: int) -> tuple[np.ndarr
     more = min(parts + SPARE_PARTS, len(nodes)) if parts > 1 else 1
     found, centres = _settled(nodes, _k_means(unit(rows[:, :more]), more), 1, parts)
     while len(centres) > parts:
-        _, first, second = _nearest(centres, np.bincount(found, minlength=len(centres)))
+        first, second = _nearest(centres, np.bincount(found, minlength=len(centres)))
         found, centres = _settled(nodes, np.where(found == second, first, found), 1, parts)
     return found, centres
 
 
-def _nearest(centres: np.ndarray, sizes: np.ndarray | None = None) -> tuple[float, int, int]:
-    """Cosine and numbers of the two mean directions (K, D) that are nearest one another, of two or more.
-
-    With sizes (K,), small parts are nearer to all others than large ones.
-    """
-    cosines = centres @ centres.T
-    apart = 1 - cosines
-    if sizes is not None:
-        apart = apart * np.sqrt(sizes[:, None] * sizes / np.maximum(sizes[:, None] + sizes, 1))
+def _nearest(centres: np.ndarray, sizes: np.ndarray) -> tuple[int, int]:
+    """Numbers of the two mean directions (K, D) that are nearest one another, of two or more; small parts (K,) are
+    nearer to all others than large ones."""
+    apart = (1 - centres @ centres.T) * np.sqrt(sizes[:, None] * sizes / np.maximum(sizes[:, None] + sizes, 1))
     first, second = np.unravel_index((apart + np.diag(np.full(len(centres), np.inf))).argmin(), apart.shape)
-    return float(cosines[first, second]), int(first), int(second)
+    return int(first), int(second)
 
 
 def _k_means(points: np.ndarray, count: int) -> np.ndarray:
