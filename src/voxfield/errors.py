@@ -16,6 +16,9 @@
 A message says what was given, what is needed, and what to do next.
 """
 
+from importlib import import_module
+from typing import Any
+
 
 class VoxfieldError(Exception):
     """Base of every error that Voxfield raises on purpose."""
@@ -71,3 +74,15 @@ class MissingExtraError(VoxfieldError, ImportError):
         super().__init__(
             f"{purpose} needs the package '{package}', which is not installed: pip install 'voxfield[{extra}]'{more}"
         )
+
+
+def needed(module: str, extra: str, purpose: str) -> Any:
+    """A module of a package that an extra brings.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError((error.name or module).partition(".")[0], extra, purpose) from error

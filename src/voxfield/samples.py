@@ -9,6 +9,9 @@ from voxfield.protocols import Array
 
 QUIET_DB = -120.0
 CANCELLED = 1e-3  # of the power of the channels, below which their mean holds little but what differs between them
+_HEARD = 1e-2  # of it, above which their mean is taken as it is
+_GRID_SAMPLES = 2048  # of a recording, after each of which the past counts less
+_FADED = 0.25  # to so much of what it counted for
 
 
 def to_float(samples: np.ndarray) -> Array:
@@ -38,15 +41,54 @@ def to_float(samples: np.ndarray) -> Array:
     raise AudioError(f"an array of {samples.dtype} holds no samples; give floats, or integers of 8, 16 or 32 bits")
 
 
-def mixed(block: Array) -> Array:
-    """The channels (C, N) as one, (N,): their mean, or the first where they cancel one another.
+class Downmix:
+    """The channels (C, N) of a recording as one, (N,): their mean, or the first where they cancel one another.
 
-    >>> mixed(np.array([[0.5, -0.5], [-0.5, 0.5]], np.float32))
+    Each sample is decided on the power of the mean and of the channels up to that sample, the last tenths of a second
+    above all, and one fades into the other: blocks of any size give the same samples, at once and without clicks.
+
+    >>> Downmix().feed(np.array([[0.5, -0.5], [-0.5, 0.5]], np.float32))
     array([ 0.5, -0.5], dtype=float32)
     """
-    mean: Array = block.mean(axis=0)
-    one: Array = block[0] if cancel(float(np.vdot(mean, mean)), float(np.vdot(block, block)) / len(block)) else mean
-    return one
+
+    def __init__(self) -> None:
+        self._powers = np.zeros((2, 1))  # of the mean and of the channels so far, older samples faded
+        self._left_samples = _GRID_SAMPLES
+
+    def feed(self, block: Array) -> Array:
+        """The next samples (N,), of (C, N)."""
+        first: Array = block[0]
+        if len(block) == 1:
+            return first
+        parts: list[Array] = []
+        at = 0
+        while at < block.shape[1] or not parts:
+            parts.append(self._within_grid(block[:, at : at + self._left_samples]))
+            at += len(parts[-1])
+            self._left_samples -= len(parts[-1])
+            if not self._left_samples:
+                self._left_samples, self._powers = _GRID_SAMPLES, self._powers * _FADED
+        return np.concatenate(parts)
+
+    def _within_grid(self, block: Array) -> Array:
+        mean: Array = (_total(block) / len(block)).astype(np.float32, copy=False)
+        powers = np.stack([np.square(mean, dtype=np.float64), _total(np.square(block, dtype=np.float64)) / len(block)])
+        powers = np.cumsum(np.concatenate([self._powers, powers], axis=1), axis=1)
+        self._powers = powers[:, -1:]
+        missing = _HEARD * powers[1, 1:] - powers[0, 1:]
+        if not (missing > 0).any():
+            return mean
+        share = np.clip(missing / np.maximum((_HEARD - CANCELLED) * powers[1, 1:], 1e-300), 0, 1).astype(np.float32)
+        faded: Array = (1 - share) * mean + share * block[0]
+        return faded
+
+
+def _total(rows: np.ndarray) -> np.ndarray:
+    """The sum of (C, N) over C, one after the other: that of NumPy depends on how they lie in memory."""
+    total: np.ndarray = rows[0].copy()
+    for row in rows[1:]:
+        total += row
+    return total
 
 
 def cancel(mean_power: float, power: float) -> bool:

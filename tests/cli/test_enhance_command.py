@@ -31,9 +31,7 @@ def recordings(tmp_path, speech, monkeypatch):
 
 
 def names(words, out=None):
-    return [
-        (job.input.as_posix(), job.output.as_posix()) for job in plan(expand(words, "enhance", out), out, "enhance")
-    ]
+    return [(job.path.as_posix(), job.output.as_posix()) for job in plan(expand(words, "enhance", out), out, "enhance")]
 
 
 def test_folders_are_mirrored(recordings):

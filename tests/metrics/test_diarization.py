@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from voxfield import errors
 from voxfield.errors import InputError, MissingExtraError
-from voxfield.metrics import diarization
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, Turn, diarization_errors
 
 TRUTH = [Turn(0, 10, "anna"), Turn(10, 20, "ben"), Turn(18, 22, "anna")]
@@ -54,7 +54,7 @@ def test_without_scipy_it_is_said_what_to_install(monkeypatch):
     def absent(name):
         raise ImportError(name=name)
 
-    monkeypatch.setattr(diarization, "import_module", absent)
+    monkeypatch.setattr(errors, "import_module", absent)
     with pytest.raises(MissingExtraError, match=r"voxfield\[metrics\]"):
         diarization_errors(TRUTH, TRUTH)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from voxfield import errors
 from voxfield.audio import read
 from voxfield.errors import InputError, MissingExtraError
-from voxfield.metrics import enhancement
 from voxfield.metrics.enhancement import estoi, measurable, pesq_wb, scores, si_sdr_db, stoi
 
 CLEAN = Path(__file__).parents[2] / "examples" / "clean" / "rain.wav"
@@ -67,6 +67,6 @@ def test_unknown_and_missing_measures(monkeypatch):
     def absent(name):
         raise ImportError(name=name)
 
-    monkeypatch.setattr(enhancement, "import_module", absent)
+    monkeypatch.setattr(errors, "import_module", absent)
     with pytest.raises(MissingExtraError, match=r"voxfield\[pesq\]"):
         pesq_wb(np.ones(9), np.ones(9))

@@ -16,11 +16,11 @@ from voxfield.audio.source import ArraySource, Source
 from voxfield.errors import AudioError, InputError, MissingExtraError
 
 HEAD_BYTES = 12  # of a file, which tell what it is
-Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray
+Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray | Source
 
 
 def open_source(given: Given, rate_hz: int | None = None) -> Source:
-    """The recording behind a path, bytes, a binary file object, or an array with its rate.
+    """The recording behind a path, bytes, a binary file object, or an array with its rate; an open one is given back.
 
     Args:
         given: (N,) or (C, N) where it is an array; integers are scaled to full scale 1.
@@ -39,6 +39,8 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
         raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples, numpy.float32)")
     if rate_hz is not None:
         raise InputError("a rate is given for arrays only; a file carries its own")
+    if isinstance(given, Source):
+        return given
     if isinstance(given, str | PathLike):
         path = fspath(given)
         return open_file(Path(os.fsdecode(path)).expanduser())

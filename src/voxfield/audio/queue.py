@@ -38,3 +38,7 @@ class SampleQueue:
             missing -= part.shape[1]
         self._count_samples -= count_samples - missing
         return np.concatenate(taken, axis=1)
+
+    def pop_whole(self, frame_samples: int) -> Array:
+        """As many whole frames as wait, (C, a multiple of the frame)."""
+        return self.pop(self._count_samples // frame_samples * frame_samples)

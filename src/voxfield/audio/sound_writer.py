@@ -18,19 +18,9 @@ from voxfield.protocols import Array
 
 LIMIT_BYTES = 2**32 - 2**20  # of sound; what a header with 32-bit sizes can say, with room for tags
 _NARROW = {"WAV", "WAVEX", "AIFF", "AU"}  # formats with 32-bit sizes
-_BYTES = {
-    "PCM_U8": 1,
-    "PCM_S8": 1,
-    "ULAW": 1,
-    "ALAW": 1,
-    "PCM_16": 2,
-    "PCM_24": 3,
-    "PCM_32": 4,
-    "FLOAT": 4,
-    "DOUBLE": 8,
-}
 _TAGS = {"title", "copyright", "artist", "comment", "date", "album", "license", "tracknumber", "genre"}
-_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+_BITS = {"PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}  # of integers
+_BYTES = {"ULAW": 1, "ALAW": 1, "FLOAT": 4, "DOUBLE": 8} | {subtype: bits // 8 for subtype, bits in _BITS.items()}
 
 
 class SoundWriter:

@@ -14,7 +14,7 @@ from voxfield.audio.limits import check_layout
 from voxfield.audio.stored import Bitrate, Stored
 from voxfield.errors import AudioError
 from voxfield.protocols import Array
-from voxfield.samples import to_float
+from voxfield.samples import Downmix, to_float
 
 LARGEST = 1e6  # what lies beyond this many times full scale is no sound, and its square overflows
 BLOCK_SAMPLES = 1 << 14
@@ -59,17 +59,18 @@ class Source(ABC):
         """How the recording is stored, for a result that shall be stored likewise."""
         return Stored(self.name, self.format, self.subtype, self.bitrate, self.tags, self.extras)
 
-    def blocks(self, block_samples: int = BLOCK_SAMPLES) -> Iterator[Array]:
-        """Blocks (C, N) of at most `block_samples`, finite throughout.
+    def blocks(self, block_samples: int = BLOCK_SAMPLES, *, mono: bool = False) -> Iterator[Array]:
+        """Blocks (C, N) of at most `block_samples`, finite throughout; with `mono`, (1, N) of all channels mixed.
 
         Raises:
             AudioError: nothing could be decoded.
         """
+        downmix = Downmix()
         while (block := self._read(block_samples)) is not None:
             block = self._mend(block)
             self._sum += block.sum(axis=1, dtype=np.float64)
             self._squares += np.einsum("cn,cn->c", block, block)
-            yield block
+            yield downmix.feed(block)[None] if mono else block
             self.read_samples += block.shape[1]
 
     def skip(self, count_samples: int) -> int:

@@ -5,21 +5,18 @@ import numpy as np
 from voxfield.audio.opener import Given, open_source
 from voxfield.audio.resampler import resample
 from voxfield.protocols import Array
-from voxfield.samples import mixed
 
 
-def load(given: Given, rate_hz: int | None = None) -> tuple[Array, int]:
-    """All samples (C, N) of a recording and their rate; arguments and errors as for `open_source`."""
-    with open_source(given, rate_hz) as source:
-        return np.concatenate(list(source.blocks()), axis=1), source.rate_hz
+def load(given: Given, rate_hz: int | None = None, *, mono: bool = False) -> tuple[Array, int]:
+    """All samples (C, N) of a recording and their rate; where `mono` is set, (1, N) of all channels mixed.
 
-
-def read(given: Given, *, rate_hz: int, mono: bool = False) -> Array:
-    """All samples (C, N) of a recording, brought to `rate_hz`; its channels mixed, (1, N), where `mono` is set.
-
-    Raises:
-        AudioError: it cannot be read; the message says why.
+    Other arguments, and errors, are those of `open_source`.
     """
-    samples, own_hz = load(given)
-    samples = mixed(samples)[None] if mono else samples
-    return resample(samples, own_hz, rate_hz)
+    with open_source(given, rate_hz) as source:
+        return np.concatenate(list(source.blocks(mono=mono)), axis=1), source.rate_hz
+
+
+def read(given: Given, own_hz: int | None = None, *, rate_hz: int, mono: bool = False) -> Array:
+    """All samples of a recording, brought to `rate_hz`; other arguments, and errors, as for `load`."""
+    samples, from_hz = load(given, own_hz, mono=mono)
+    return resample(samples, from_hz, rate_hz)

@@ -3,34 +3,22 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from voxfield.batch.manifest import Row
 from voxfield.batch.work import Outcome, Todo, files_of, written
 from voxfield.files import written_whole
 
-_TODO = {
-    "key": "binary",
-    "number": "int64",
-    "path": "string",
-    "name": "string",
-    "offset_s": "float64",
-    "duration_s": "float64",
-    "problem": "string",
-    "known": "binary",
-    "there": "string",
-}
-_OUTCOME = {
-    "status": "string",
-    "mark": "binary",
-    "identity": "binary",
-    "signature": "string",
-    "kind": "string",
-    "error": "string",
-    "audio_s": "float64",
-    "work_s": "float64",
-    "cpu_s": "float64",
-}
+_KINDS: dict[Any, str] = {bytes: "binary", int: "int64", str: "string", float: "float64", float | None: "float64"}
+
+
+def _columns(kind: type, *without: str) -> dict[str, str]:
+    """The columns that hold the fields of a class, and their types."""
+    return {name: _KINDS[hint] for name, hint in get_type_hints(kind).items() if name not in without}
+
+
+_TODO = _columns(Todo, "row") | _columns(Row)
+_OUTCOME = _columns(Outcome, "todo", "files", "notes", "values")
 _LISTS = {"files": "string", "notes": "string"}  # a line each
 
 

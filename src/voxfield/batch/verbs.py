@@ -5,8 +5,8 @@ the command of the same name calls for one recording.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from voxfield.tasks.enhancement.recording import DEFAULT_MODEL, EnhanceOptions, 
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.representation.recording import represent_into, representing_engine
 from voxfield.tasks.representation.representer import layer_named
-from voxfield.tasks.separation.recording import AUTO, check_noise, separate_into, separating_engine
+from voxfield.tasks.separation.recording import AUTO, check_noise, separate_into, separating_engine, voice_sinks
 from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
 from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
 from voxfield.tasks.work import Work, engine_for
@@ -105,15 +105,8 @@ def _enhance(source: Source, engine: Engine, options: EnhanceOptions, path: Path
 
 
 def _separate(source: Source, engine: Engine, options: SeparateOptions, path: Path, wanted: OutputFormat) -> Made:
-    stem = path.stem.removesuffix("1")
-    paths = [path.with_name(f"{stem}{number + 1}{path.suffix}") for number in range(engine.card.interface.sources)]
-    auto = options.speakers == AUTO  # the recording itself may get the first voice's name
-    with ExitStack() as stack:
-        sinks = [
-            stack.enter_context(file_sink(one, source, channels=source.channels, overwrite=True, wanted=wanted))
-            for one in [*paths, *paths[:auto]]
-        ]
-        alone = sinks.pop() if auto else None
+    opened = partial(file_sink, like=source, channels=source.channels, overwrite=True, wanted=wanted)
+    with voice_sinks(path, engine, options.speakers, opened) as (paths, sinks, alone):
         for one in paths:
             one.unlink(missing_ok=True)  # of an earlier try with another number of voices
         work = separate_into(source, sinks, engine, alone=alone, speakers=options.speakers, noise=options.noise)

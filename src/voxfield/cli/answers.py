@@ -1,6 +1,5 @@
 """What the commands that read recordings one after another share; a bad one is named, and never stops the rest."""
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from voxfield.cli.choices import Choices
 from voxfield.cli.inputs import PIPE, Input
-from voxfield.cli.jobs import attempted, in_turn, processes_of, say, say_failed
+from voxfield.cli.jobs import attempted, in_turn, print_line, processes_of, say
 from voxfield.cli.openers import open_input
 from voxfield.cli.printable import visible
 from voxfield.pool import Lost
@@ -29,6 +28,10 @@ class Answer(NamedTuple):
     words: str
     notes: Sequence[str]
     made: Any = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The line of JSON, but for names."""
+        return {"status": "done", **self.values, "notes": list(self.notes)}
 
 
 def one_by_one(
@@ -56,35 +59,22 @@ def answer_all(
         to: where the words go; None for standard output, unless JSON is there.
         keep: called with a recording and what was made of it, as soon as it is.
     """
-    failed: list[tuple[Path, str]] = []
 
     def done(item: Input, result: Answer | Lost) -> None:
         if isinstance(result, Answer):
             keep(item.path, result.made)
 
-    def tell(item: Input, result: Answer | Lost) -> bool:
-        if isinstance(result, Lost):
-            failed.append((item.path, result.reason))
-        _say(item, result, choices, to)
-        return isinstance(result, Answer)
-
     piped = any(item.path == PIPE for item in items)
     processes = processes_of(choices.jobs, len(items), piped=piped)
-    code = in_turn(partial(_attempt, work=work), items, processes, tell, done)
-    say_failed(failed, len(items))
-    return code
+    return in_turn(partial(_attempt, work=work), items, processes, partial(_say, choices=choices, to=to), done)
 
 
 def _say(item: Input, result: Answer | Lost, choices: Choices, to: IO[str] | None) -> None:
-    line: dict[str, Any] = {"input": str(item.path)}
-    if isinstance(result, Lost):
-        if choices.as_json:
-            print(json.dumps(line | {"status": "failed", "error": result.reason}), flush=True)
-        say(f"voxfield: {item.path}: {result.reason}")
-        return
     if choices.as_json:
-        print(json.dumps(line | {"status": "done", **result.values, "notes": list(result.notes)}), flush=True)
-    if not choices.quiet and (to is not None or not choices.as_json):
+        print_line({"input": str(item.path)}, result if isinstance(result, Lost) else result.to_dict())
+    if isinstance(result, Lost):
+        say(f"voxfield: {item.path}: {result.reason}")
+    elif not choices.quiet and (to is not None or not choices.as_json):
         for words in (*f"{item.path}  {result.words}".splitlines(), *(f"  note: {note}" for note in result.notes)):
             print(visible(words), file=to or sys.stdout, flush=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voxfield.cli.inputs import PIPE
+from voxfield.cli.inputs import PIPE, HasPath
 from voxfield.cli.openers import is_fifo
 from voxfield.errors import InputError
 
@@ -24,12 +24,13 @@ class Choices:
     threads: int = 1
 
 
-def check(choices: Choices, inputs: Sequence[Path], outputs: Iterable[Path] = (), *, page_only: bool = False) -> None:
+def check(choices: Choices, items: Sequence[HasPath], outputs: Iterable[Path] = (), *, page_only: bool = False) -> None:
     """Return when the choices can go together and the report, which may be a picture or not, can be written.
 
     Raises:
         InputError, OutputError: they cannot; the message says which and why.
     """
+    inputs = [item.path for item in items]
     piped_in, piped_out = PIPE in inputs, PIPE in outputs
     if choices.raw is not None:
         from voxfield.audio import RawFormat

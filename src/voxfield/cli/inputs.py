@@ -5,12 +5,20 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from voxfield.errors import InputError
 from voxfield.formats import CONTAINERS, SOUND_FILES, SUFFIXES, result_suffix
 
 PIPE = Path("-")
 _LONGEST_NAME_BYTES = 255
+
+
+class HasPath(Protocol):
+    """What is worked on, and what messages call it."""
+
+    @property
+    def path(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -26,8 +34,8 @@ class Input:
 class Job:
     """One recording and where its result goes."""
 
-    input: Path
-    output: Path
+    path: Path  # `PIPE` for standard input
+    output: Path  # `PIPE` for standard output
     problem: str = ""  # why it cannot be done; it is reported among the failures
 
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from voxfield.cli.bar import Bar, progress_bar
 from voxfield.cli.choices import Choices
-from voxfield.cli.inputs import PIPE, Job, exists
+from voxfield.cli.inputs import PIPE, HasPath, Job, exists
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError, VoxfieldError
 from voxfield.pool import AUTO, Lost, Processes, in_order, processes_for
@@ -24,8 +24,8 @@ from voxfield.pool import AUTO, Lost, Processes, in_order, processes_for
 ALL_DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 Report = Callable[[int, int | None, int], None]  # samples done, samples in all where known, sample rate
 Work = Callable[[Job, Report], Mapping[str, Any]]  # gives what the job's JSON line shall say
-Item = TypeVar("Item")
 Made = TypeVar("Made")
+Item = TypeVar("Item", bound=HasPath)
 
 
 def run_jobs(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
@@ -36,50 +36,32 @@ def run_jobs(jobs: Sequence[Job], work: Work, choices: Choices) -> int:
         work: does one job; what it raises is that job's failure. Where there are several processes it is pickled.
         choices: of the user.
     """
-    failed: list[dict[str, Any]] = []
     attempt = partial(_attempt, work=work, overwrite=choices.overwrite, skip_existing=choices.skip_existing)
-    piped = any(PIPE in (job.input, job.output) for job in jobs)
+    piped = any(PIPE in (job.path, job.output) for job in jobs)
     processes = processes_of(choices.jobs, len(jobs), piped=piped)
-
-    def tell(job: Job, result: dict[str, Any] | Lost) -> bool:
-        result = _told(job, result)
-        _say(result, as_json=choices.as_json, quiet=choices.quiet)
-        if result["status"] == "failed":
-            failed.append(result)
-        return bool(result["status"] != "failed")
-
     with progress_bar(jobs.__len__, choices.quiet or choices.as_json) as bar:
         each = partial(_shown, attempt=attempt, bar=bar) if processes == 1 else partial(attempt, report=_silent)
-        code = in_turn(each, jobs, processes, tell, partial(_passed, bar=bar))
-    say_failed([(result["input"], result["error"]) for result in failed], len(jobs))
-    return code
-
-
-def say_failed(failed: Sequence[tuple[object, str]], count: int) -> None:
-    """Name the inputs that failed, of so many, and why, where one alone was not told of just now."""
-    if failed and count > 1:
-        say(f"{len(failed)} of {count} failed:")
-        for path, reason in failed:
-            say(f"  {path}: {reason}")
+        return in_turn(each, jobs, processes, partial(_say, choices=choices), partial(_passed, bar=bar))
 
 
 def in_turn(
     attempt: Callable[[Item], Made],
     items: Sequence[Item],
     processes: int,
-    tell: Callable[[Item, Made | Lost], bool],
+    tell: Callable[[Item, Made | Lost], object],
     done: Callable[[Item, Made | Lost], object],
 ) -> int:
-    """Exit code after all items were tried.
+    """Exit code after all items were tried: 0 all done, 1 some failed, 130 interrupted; failures are named at the end.
 
     Args:
         attempt: does one item, and catches what it raises; pickled where there are several processes.
         items: no two of them equal.
         processes: how many share them.
-        tell: called with each item and what was made of it, in the order of the items; whether that is good.
+        tell: called with each item and what was made of it, in the order of the items.
         done: called with the same as soon as it is there.
     """
-    tried = failed = 0
+    tried, code = 0, ALL_DONE
+    failed: list[tuple[Path, str]] = []
     try:
         with (
             ended_like_an_interrupt(signal.SIGTERM),
@@ -87,11 +69,16 @@ def in_turn(
         ):
             for item, result in results:
                 tried += 1
-                failed += not tell(item, result)
+                tell(item, result)
+                if isinstance(result, Lost):
+                    failed.append((item.path, result.reason))
+                    code = SOME_FAILED
     except KeyboardInterrupt:
         say(f"voxfield: interrupted; {tried} of {len(items)} were tried")
-        return INTERRUPTED
-    return SOME_FAILED if failed else ALL_DONE
+        code = INTERRUPTED
+    if failed and len(items) > 1:  # one alone was told of just now
+        say("\n".join([f"{len(failed)} of {len(items)} failed:", *(f"  {path}: {reason}" for path, reason in failed)]))
+    return code
 
 
 def attempted(work: Callable[[], Made], path: Path, problem: str) -> Made | Lost:
@@ -131,8 +118,8 @@ def processes_of(wanted: str, count: int, *, piped: bool) -> int:
     return 1 if piped else processes_for(processes, count)
 
 
-def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_existing: bool) -> dict[str, Any]:
-    """Do one job and say how it went."""
+def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_existing: bool) -> dict[str, Any] | Lost:
+    """Do one job; what there is to say of it."""
 
     def made() -> dict[str, Any]:
         if job.output != PIPE and not overwrite and exists(job.output):
@@ -141,34 +128,28 @@ def _attempt(job: Job, report: Report, *, work: Work, overwrite: bool, skip_exis
             return {"status": "skipped"}
         return {"status": "done", **work(job, report)}
 
-    return _told(job, attempted(made, job.input, job.problem))
+    return attempted(made, job.path, job.problem)
 
 
-def _shown(job: Job, attempt: Callable[..., dict[str, Any]], bar: Bar) -> dict[str, Any]:
-    return attempt(job, partial(bar.show, job.input.name))
+def _shown(job: Job, attempt: Callable[..., dict[str, Any] | Lost], bar: Bar) -> dict[str, Any] | Lost:
+    return attempt(job, partial(bar.show, job.path.name))
 
 
 def _passed(job: Job, result: dict[str, Any] | Lost, bar: Bar) -> None:
-    bar.passed(job.input.name, _told(job, result).get("audio_s", 0.0))
-
-
-def _told(job: Job, result: dict[str, Any] | Lost) -> dict[str, Any]:
-    """The job's JSON line."""
-    said = {"status": "failed", "error": result.reason} if isinstance(result, Lost) else result
-    return {"input": str(job.input), "output": str(job.output), **said}
+    bar.passed(job.path.name, 0.0 if isinstance(result, Lost) else result.get("audio_s", 0.0))
 
 
 def _silent(done: int, total: int | None, rate_hz: int) -> None:
     return None
 
 
-def _say(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        print(json.dumps(result), flush=True)  # in ASCII: a file name may be in no encoding at all
-    if result["status"] == "failed":
-        say(f"voxfield: {result['input']}: {result['error']}")
-    elif not quiet:
-        name = " -> ".join("pipe" if result[end] == "-" else result[end] for end in ("input", "output"))
+def _say(job: Job, result: dict[str, Any] | Lost, choices: Choices) -> None:
+    if choices.as_json:
+        print_line({"input": str(job.path), "output": str(job.output)}, result)
+    if isinstance(result, Lost):
+        say(f"voxfield: {job.path}: {result.reason}")
+    elif not choices.quiet:
+        name = " -> ".join("pipe" if end == PIPE else str(end) for end in (job.path, job.output))
         if result["status"] == "skipped":
             say(f"{name}  exists, skipped")
             return
@@ -178,6 +159,12 @@ def _say(result: Mapping[str, Any], *, as_json: bool, quiet: bool) -> None:
         say(f"{name}{speed}")
         for note in result.get("notes", ()):
             say(f"  note: {note}")
+
+
+def print_line(names: Mapping[str, str], result: Mapping[str, Any] | Lost) -> None:
+    """One line of JSON: what an item is called, and what was made of it or why there is nothing."""
+    said = {"status": "failed", "error": result.reason} if isinstance(result, Lost) else result
+    print(json.dumps({**names, **said}), flush=True)  # in ASCII: a file name may be in no encoding at all
 
 
 def say(text: str) -> None:

@@ -1,15 +1,19 @@
 """Options that commands share, so that they mean and say the same everywhere."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from voxfield.cli.choices import Choices
 from voxfield.cli.completion import models_for
 from voxfield.errors import InputError
+from voxfield.pool import AUTO
 
 Raw = Annotated[
     str | None,
@@ -75,6 +79,48 @@ def _set(name: str, value: str) -> Iterator[None]:
 Offline = Annotated[
     bool, typer.Option("--offline", callback=_offline, help="Download nothing: a model must be here already.")
 ]
+
+
+_SHARED: dict[str, tuple[Any, Any]] = {  # name in `Choices` -> option and default
+    "raw": (Raw, None),
+    "overwrite": (Overwrite, False),
+    "skip_existing": (SkipExisting, False),
+    "jobs": (Jobs, AUTO),
+    "threads": (Threads, 1),
+    "offline": (Offline, False),
+    "as_json": (AsJson, False),
+    "quiet": (Quiet, False),
+}
+
+
+def sharing(*, report: str = "", without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command whose last parameter, `choices`, becomes the options that commands on files share.
+
+    Args:
+        report: help of `--report`, which the command lacks otherwise.
+        without: names of options that it lacks as well.
+    """
+    options = {name: option for name, option in _SHARED.items() if name not in without}
+    if report:
+        options = {"report": (Annotated[Path | None, typer.Option(help=report, metavar="FILE.html")], None), **options}
+    shared = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=option)
+        for name, (option, default) in options.items()
+    ]
+
+    def changed(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_options(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in options}
+            chosen.pop("offline", None)  # its callback has seen to it
+            command(**given, choices=Choices(**chosen))
+
+        plain = signature(command)
+        own = [parameter for name, parameter in plain.parameters.items() if name != "choices"]
+        with_options.__signature__ = plain.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+        return with_options
+
+    return changed
 
 
 def names_in(text: str) -> tuple[str, ...]:

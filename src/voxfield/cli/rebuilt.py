@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from voxfield.tasks.tokens.token_file import Tokens
 
 
-def check_place(out: Path, kind: str, rate_hz: int, *, overwrite: bool, as_json: bool) -> None:
+def check_place(out: Path, kind: str, rate_hz: int, choices: Choices) -> None:
     """Return when a sound or an image can be written there.
 
     Args:
@@ -26,17 +26,17 @@ def check_place(out: Path, kind: str, rate_hz: int, *, overwrite: bool, as_json:
     from voxfield.audio import NOT_STORED, target_for
     from voxfield.tasks.tokens.token_file import refuse_kind
 
-    check(Choices(None, None, overwrite, as_json=as_json), [], [out])
+    check(choices, [], [out])
     image = out.suffix.lower() == ".png"
     refuse_kind(kind, "image" if image else "sound")
     if out != PIPE:
-        refuse_existing(out, overwrite)
+        refuse_existing(out, choices.overwrite)
     if out != PIPE and not image:
         target_for(out, NOT_STORED, rate_hz, 1)
 
 
 def write(
-    out: Path, tokens: "Tokens", *, model: str | None, threads: int, overwrite: bool, **options: Any
+    out: Path, tokens: "Tokens", choices: Choices, *, model: str | None, **options: Any
 ) -> tuple[list[str], list[str]]:
     """Write what tokens stand for: what was lost on the way to the tokens, and notes on writing.
 
@@ -54,11 +54,11 @@ def write(
     from voxfield.tasks.tokens.recording import detokenize
 
     if out.suffix.lower() == ".png":
-        picture.write(out, image_of(tokens, model=model, threads=threads), overwrite=overwrite)
+        picture.write(out, image_of(tokens, model=model, threads=choices.threads), overwrite=choices.overwrite)
         return ["lost: what the codes do not say"], []
-    made = detokenize(tokens, model=model, threads=threads, **options)
+    made = detokenize(tokens, model=model, threads=choices.threads, **options)
     if out != PIPE:
-        return list(made.notes), save(out, made.samples, made.sample_rate_hz, overwrite=overwrite)
+        return list(made.notes), save(out, made.samples, made.sample_rate_hz, overwrite=choices.overwrite)
     like = open_source(made.samples, made.sample_rate_hz)
     with pipe_sink(sys.stdout.buffer, like, channels=len(made.samples)) as sink:
         sink.write(made.samples)

@@ -38,7 +38,16 @@ def asked(prose: str) -> tuple[str, ...]:
     words = prose.replace("_", " ")
     if not ASKS.search(prose):  # lines that only name what is wanted
         words = "\n".join(line for line in words.split("\n") if not _BESIDE.sub("", _TOPIC.sub("", line)))
-    named = (str(match.lastgroup) for match in _TOPIC.finditer(words))
+    return topics(words)
+
+
+def topics(prose: str) -> tuple[str, ...]:
+    """The topics that are named, asked for or not, in their order.
+
+    >>> topics("ECAPA-TDNN receptive field")
+    ('kernel',)
+    """
+    named = (str(match.lastgroup) for match in _TOPIC.finditer(prose.replace("_", " ")))
     return tuple(dict.fromkeys(key for key in named if key in TOPICS))
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..cards import METADATA_KEY, Card, cards, find, resolve
+from ..cards import METADATA_KEY, Card, cards, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
 from .graph import Graph, Size
+from .question import topics
 from .readers.paste import FORMS
+from .readers.scan import calls_a_layer
 from .readers.torch_file import load_module
 
 CODE_SUFFIXES = {".py", ".txt", ".md"}
@@ -76,11 +78,10 @@ def settled(
             raise ExplainError(f"Nothing was given to explain. {FORMS}")
         if looks_like_layers(text):
             return replace(given, what=_text(text, input_shape, rate_hz))
-        if not files:
-            published = any(text in (card.name, card.short_name) for card in cards())
-            return with_card(given, *_card(find(text).name)) if published else _pasted(what, given)
-        if not _is_file(text) and ("\n" in text or SPOKEN.search(text)) and not _names_a_file(text):
-            return _pasted(what, given)
+        spoken = ("\n" in text or SPOKEN.search(text)) and not _is_file(text) and not _names_a_file(text)
+        if spoken or not files:
+            name = _model_in(text)
+            return _pasted(what, given) if name is None else replace(with_card(given, *_card(name)), asked=topics(text))
     path = Path(what)
     if isinstance(what, str) and ".py:" in what:
         return replace(given, what=_module(what, run_file))
@@ -98,6 +99,15 @@ def settled(
         folder = path.expanduser().is_dir()
         raise ExplainError(f"{path} is a folder. {FORMS}" if folder else f"There is no file {path}. {FORMS}")
     raise ExplainError(f"There is no file {str(path)[:200]} ... {FORMS}")
+
+
+def _model_in(text: str) -> str | None:
+    """The published model that a question is about; None in code and where none is named."""
+    if calls_a_layer(text) or "=" in text:
+        return None
+    known = {name for card in cards() for name in (card.name, card.short_name)}
+    words = re.findall(r"[a-z\d]+(?:[-_.][a-z\d]+)*", text.lower())
+    return next((name for word in words if (name := word.replace("_", "-")) in known), None)
 
 
 def _names_a_file(text: str) -> bool:

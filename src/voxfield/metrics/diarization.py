@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.errors import InputError, needed
 
 
 class Turn(NamedTuple):
@@ -91,7 +90,8 @@ def diarization_errors(
         single = true.sum(axis=0) <= 1
         durations_s, true, found = durations_s[single], true[:, single], found[:, single]
     together_s = (true * durations_s) @ found.T
-    rows, columns = _scipy().linear_sum_assignment(together_s, maximize=True)
+    optimize = needed("scipy.optimize", "metrics", "the diarization error rate")
+    rows, columns = optimize.linear_sum_assignment(together_s, maximize=True)
     right_s = float(together_s[rows, columns].sum())
     truths, founds = true.sum(axis=0), found.sum(axis=0)
     return DiarizationErrors(
@@ -118,10 +118,3 @@ def _check(turns: Sequence[Turn], collar_s: float) -> None:
             raise InputError(f"a turn runs from {turn.start_s} to {turn.end_s} s; it must end after it has started")
     if not collar_s >= 0:
         raise InputError(f"the collar must be 0 s or more, not {collar_s}")
-
-
-def _scipy() -> Any:
-    try:
-        return import_module("scipy.optimize")
-    except ImportError as error:
-        raise MissingExtraError("scipy", "metrics", "the diarization error rate") from error

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.errors import InputError, needed
 from voxfield.protocols import Array
 
 SILENT = 1e-10  # mean square under which a recording counts as silence
@@ -53,7 +53,7 @@ def si_sdr_db(estimate: Array, target: Array) -> float:
 def pesq_wb(estimate: Array, target: Array) -> float:
     """Wide-band PESQ (ITU-T P.862.2), about 1.0 to 4.6, at 16 kHz; NaN where it finds no utterance."""
     estimate, target = _checked(estimate, target)
-    module = _need("pesq", "pesq", "PESQ")
+    module = needed("pesq", "pesq", "PESQ")
     if not estimate.any():
         return math.nan  # the package fails on it
     try:
@@ -75,7 +75,7 @@ def estoi(estimate: Array, target: Array) -> float:
 def dnsmos(estimate: Array) -> dict[str, float]:
     """DNSMOS P.835 of a recording at 16 kHz by itself: overall, speech and background quality, each 1 to 5."""
     import_module("voxfield.ort")  # before speechmos imports onnxruntime: no telemetry
-    module = _need("speechmos.dnsmos", "dnsmos", "DNSMOS")
+    module = needed("speechmos.dnsmos", "dnsmos", "DNSMOS")
     samples = np.asarray(estimate, np.float32)
     samples = samples / max(1.0, float(np.abs(samples).max(initial=0)))  # it refuses samples beyond full scale
     scores = module.run(samples, 16000)
@@ -137,7 +137,7 @@ def centred(samples: Any) -> Any:
 
 def _stoi(estimate: Array, target: Array, extended: bool) -> float:
     estimate, target = _checked(estimate, target)
-    module = _need("pystoi", "metrics", "STOI")
+    module = needed("pystoi", "metrics", "STOI")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         value = float(module.stoi(target, estimate, 16000, extended=extended))
@@ -152,10 +152,3 @@ def _checked(estimate: Array, target: Array) -> tuple[Any, Any]:
     if not len(target) or float(np.square(target).mean()) < SILENT:
         raise InputError("the clean recording is silent, so nothing can be scored against it")
     return estimate, target
-
-
-def _need(module: str, extra: str, purpose: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise MissingExtraError(error.name or module, extra, purpose) from error

@@ -6,13 +6,12 @@ SDR is the one of BSS Eval (Vincent et al. 2006), from the package `fast_bss_eva
 
 from __future__ import annotations
 
-from importlib import import_module
 from itertools import pairwise, permutations
 from typing import Any
 
 import numpy as np
 
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.errors import InputError, needed
 from voxfield.metrics.enhancement import FLOOR_DB, SILENT, centred, si_sdr_db
 from voxfield.protocols import Array
 
@@ -107,10 +106,7 @@ def _bounded(value_db: float) -> float:
 
 
 def _sdr_db(estimates: Any, targets: Any) -> list[float]:
-    try:
-        module = import_module("fast_bss_eval")
-    except ImportError as error:
-        raise MissingExtraError("fast_bss_eval", "metrics", "SDR") from error
+    module = needed("fast_bss_eval", "metrics", "SDR")
     return [
         float(module.sdr(target[None], estimate[None] * centred(estimate).any(), clamp_db=-FLOOR_DB)[0])
         for estimate, target in zip(estimates, targets, strict=True)

@@ -55,7 +55,7 @@ class BandGain:
         self._unseen = share_unseen(low_hz, full_hz, self._hop)
         self._sizes = np.diff([*self.starts, self._stft.bins])
         groups = 1 if linked else len(owners)
-        self._pending = np.zeros((2 * len(owners), 0), np.float32)
+        self._pending = SampleQueue(2 * len(owners))
         self._low_state = self._low_stft.initial_state(2 * len(owners))
         self._full, self._state = SampleQueue(channels), self._stft.initial_state(channels)
         self._back_state = self._stft.initial_state(len(owners))
@@ -80,11 +80,9 @@ class BandGain:
 
     def feed(self, before: Array, after: Array) -> None:
         """What went into the network and came out, (K, M) each, aligned with one another."""
-        self._pending = np.concatenate([self._pending, np.concatenate([before, after])], axis=1)
-        whole = self._pending.shape[1] // self._low_hop * self._low_hop
-        if whole:
-            measured = self._measured(self._pending[:, :whole])
-            self._pending = self._pending[:, whole:]
+        self._pending.push(np.concatenate([before, after]))
+        if len(self._pending) >= self._low_hop:
+            measured = self._measured(self._pending.pop_whole(self._low_hop))
             self._seen = np.concatenate([self._seen, measured], axis=2)
         known = self._first + self._seen.shape[2]
         frames = min(int((known - 0.5) / self._pace) + 1 - self._frames, len(self._full) // self._hop)
@@ -94,7 +92,7 @@ class BandGain:
 
     def flush(self) -> None:
         """The rest becomes ready. The recording ends here, and its last frame holds as long as it must."""
-        silence = np.zeros((len(self._owners), 2 * self._low_hop - self._pending.shape[1]), np.float32)
+        silence = np.zeros((len(self._owners), 2 * self._low_hop - len(self._pending)), np.float32)
         self.feed(silence, silence)
         frames = -(-(self._fed_samples + self._hop) // self._hop)  # the last sample lies in two
         missing = (frames - self._frames) * self._hop - len(self._full)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Protocol
 
+import numpy as np
+
 from voxfield.audio import BLOCK_SAMPLES, Source
-from voxfield.errors import InputError
+from voxfield.errors import CardError, InputError
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import load_engine
-from voxfield.samples import mixed
 
 Model = str | PathLike[str] | Engine
 Progress = Callable[[int], None]  # called with the samples done so far
@@ -117,6 +118,27 @@ def engine_for(model: Model, task: str, *, threads: int = 1) -> Engine:
     return engine
 
 
+def finite(engine: Engine, values: Any) -> Any:
+    """What an engine gave.
+
+    Raises:
+        CardError: it holds values that are not numbers.
+    """
+    if not np.isfinite(values).all():
+        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    return values
+
+
+def blocks_of(
+    source: Source, *, mono: bool = False, block_samples: int = BLOCK_SAMPLES, progress: Progress | None = None
+) -> Iterator[Array]:
+    """Blocks (C, N) of a recording, (1, N) where `mono` is set; `progress` is called when each has been taken."""
+    for block in source.blocks(block_samples, mono=mono):
+        yield block
+        if progress is not None:
+            progress(source.read_samples)
+
+
 def pieces(
     source: Source,
     processor: Processor,
@@ -133,16 +155,13 @@ def pieces(
         watcher: is shown both.
         progress: is called when the piece of each block has been taken.
     """
-    for block in source.blocks(block_samples):
-        block = mixed(block)[None] if mono else block
+    for block in blocks_of(source, mono=mono, block_samples=block_samples, progress=progress):
         if watcher is not None:
             watcher.before(block)
         made = processor.feed(block)
         if watcher is not None:
             watcher.after(made)
         yield made
-        if progress is not None:
-            progress(source.read_samples)
     rest = processor.flush()
     if watcher is not None:
         watcher.after(rest)

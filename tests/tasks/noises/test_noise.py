@@ -142,9 +142,9 @@ def test_silence_is_quiet(models):
 def test_any_blocks_give_the_same_shares(kinds):
     samples = np.concatenate([hiss(3), hum(2.5)])
     whole = KindStream(kinds, RATE_HZ)
-    wanted = np.concatenate([whole.feed(samples), whole.flush()])
+    wanted = np.concatenate([whole.feed(samples[None]), whole.flush()])
     parts = KindStream(kinds, RATE_HZ)
-    made = [parts.feed(part) for part in np.array_split(samples, 31)]
+    made = [parts.feed(part[None]) for part in np.array_split(samples, 31)]
     np.testing.assert_allclose(np.concatenate([*made, parts.flush()]), wanted, atol=1e-5)
 
 

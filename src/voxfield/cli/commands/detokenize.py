@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from voxfield.cli.choices import Choices
 from voxfield.cli.jobs import say
-from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
+from voxfield.cli.options import sharing
 from voxfield.cli.rebuilt import check_place, write
 
 
+@sharing(without=("raw", "skip_existing", "jobs"))
 def command(
     tokens: Annotated[Path, typer.Argument(help="File that `voxfield tokenize` wrote.", metavar="TOKENS.npz")],
     out: Annotated[
@@ -23,11 +25,8 @@ def command(
         Path | None, typer.Option(help="Take the phases of this recording, such as the one that was tokenised.")
     ] = None,
     iterations: Annotated[int, typer.Option(help="Rounds of Griffin and Lim's method without --phase.")] = 32,
-    overwrite: Overwrite = False,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Turn tokens back into a recording, or an image; what was lost on the way is said.
 
@@ -42,11 +41,11 @@ def command(
     from voxfield.tasks.tokens.token_file import load_tokens
 
     loaded = load_tokens(tokens)
-    check_place(out, loaded.kind, loaded.rate_hz, overwrite=overwrite, as_json=as_json)
+    check_place(out, loaded.kind, loaded.rate_hz, choices)
     options = {"phase": phase, "iterations": iterations} if loaded.kind == "sound" else {}
-    lost, written = write(out, loaded, model=model, threads=threads, overwrite=overwrite, **options)
+    lost, written = write(out, loaded, choices, model=model, **options)
     notes = [*lost, *written]
-    if as_json:
+    if choices.as_json:
         print(json.dumps({"input": str(tokens), "output": str(out), "status": "done", "notes": notes}))
-    if not quiet:
+    if not choices.quiet:
         say("\n".join([f"{tokens} -> {out}", *(f"  note: {note}" for note in notes)]))

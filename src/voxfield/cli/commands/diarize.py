@@ -11,24 +11,11 @@ from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import (
-    AsJson,
-    Inputs,
-    Jobs,
-    Offline,
-    Overwrite,
-    Quiet,
-    Raw,
-    SkipExisting,
-    SpeakerModel,
-    Threads,
-    number_or_auto,
-)
+from voxfield.cli.options import Inputs, SpeakerModel, number_or_auto, sharing
 from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError
 from voxfield.files import refused
 from voxfield.formats import SUFFIXES
-from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.tasks.diarization.recording import SpeakerCount
@@ -36,6 +23,7 @@ if TYPE_CHECKING:
 _TASK = "diarized"
 
 
+@sharing(report="Write a page to see and hear who speaks when.")
 def command(
     inputs: Inputs,
     out: Annotated[
@@ -56,17 +44,8 @@ def command(
         float | None, typer.Option(help="Score from which on a name is given; else the book's own.", metavar="X")
     ] = None,
     model: SpeakerModel = None,
-    raw: Raw = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page to see and hear who speaks when.", metavar="FILE.html")
-    ] = None,
-    overwrite: Overwrite = False,
-    skip_existing: SkipExisting = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Say who speaks when: one line of RTTM for each turn, or with --json the turns and the seconds of each speaker.
 
@@ -82,10 +61,9 @@ def command(
     from voxfield.tasks.diarization.recording import SpeakerCount, diarizing_engine
 
     count = SpeakerCount.of(number_or_auto("--speakers", speakers), min_speakers, max_speakers)
-    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
     planned = _planned(inputs, out)
-    check(choices, [job.input for job in planned], page_only=True)
-    diarizing_engine(model, book, threshold, threads=threads)  # what cannot be had is said before any file is opened
+    check(choices, planned, page_only=True)
+    diarizing_engine(model, book, threshold, threads=choices.threads)  # said before any file is opened
     work = partial(_diarized, model=model, count=count, book=book, threshold=threshold, choices=choices)
     raise typer.Exit(run_jobs(planned, work, choices))
 
@@ -105,7 +83,7 @@ def _diarized(
     from voxfield.tasks.report.document import facts_of
 
     engine, named = diarizing_engine(model, book, threshold, threads=choices.threads)
-    with open_input(job.input, choices.raw) as source:
+    with open_input(job.path, choices.raw) as source:
         heard = Listened(source.rate_hz) if choices.report is not None else None
         made, work = diarize_source(
             source, engine, count, book=named, threshold=threshold, progress=progress_of(source, report), watcher=heard
@@ -117,7 +95,7 @@ def _diarized(
             print(made.rttm(), end="", flush=True)
     if choices.report is None or heard is None:
         return work.to_dict()
-    title, facts = f"{job.input.name}: who speaks when", facts_of(work, {"Model": work.model})
+    title, facts = f"{job.path.name}: who speaks when", facts_of(work, {"Model": work.model})
     write_page(choices.report, made, heard, title=title, facts=facts, overwrite=choices.overwrite)
     return work.to_dict() | {"report": str(choices.report)}
 

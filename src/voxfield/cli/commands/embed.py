@@ -11,28 +11,23 @@ from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
 from voxfield.cli.jobs import say
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SpeakerModel, Threads
+from voxfield.cli.options import Inputs, SpeakerModel, sharing
 from voxfield.files import PartFile
-from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
     from voxfield.tasks.speakers.embedding import Embedded
 
 
+@sharing(without=("skip_existing",))
 def command(
     inputs: Inputs,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File for the vectors: .npz or .parquet.", metavar="FILE")
     ] = None,
     model: SpeakerModel = None,
-    raw: Raw = None,
-    overwrite: Overwrite = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Turn recordings into vectors whose direction says who speaks.
 
@@ -49,20 +44,19 @@ def command(
     from voxfield.tasks.speakers.embedding_file import check_file, save_embeddings
 
     items = expand(inputs, "embed")
-    choices = Choices(raw, overwrite=overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
-    check(choices, [item.path for item in items])
+    check(choices, items)
     if out is not None:
         check_file(out)
-        with PartFile(out, overwrite=overwrite):  # what cannot be written is said before the work, not after it
+        with PartFile(out, overwrite=choices.overwrite):  # what cannot be written is said before the work, not after it
             pass
-    embedding_engine(model, threads=threads)  # a model that cannot be had is said before any file is opened
+    embedding_engine(model, threads=choices.threads)  # a model that cannot be had is said before any file is opened
     made: dict[Path, Embedded] = {}
-    work = partial(_embedded, model=model, threads=threads)
+    work = partial(_embedded, model=model, threads=choices.threads)
     code = one_by_one(items, work, choices, to=sys.stderr, keep=made.__setitem__)
     if out is not None and made:
         there = [item.path for item in items if item.path in made]
-        save_embeddings(out, [*map(str, there)], [made[path] for path in there], overwrite=overwrite)
-        if not quiet:
+        save_embeddings(out, [*map(str, there)], [made[path] for path in there], overwrite=choices.overwrite)
+        if not choices.quiet:
             size = len(next(iter(made.values())).vector)
             say(f"{len(made)} vectors of {size} numbers -> {out}")
     raise typer.Exit(code)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,32 +10,16 @@ from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, check_format, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
-from voxfield.cli.options import (
-    AsJson,
-    Bitrate,
-    Format,
-    Inputs,
-    Jobs,
-    LimitDb,
-    Offline,
-    Overwrite,
-    Quiet,
-    Rate,
-    Raw,
-    SkipExisting,
-    Threads,
-    model_for,
-    names_in,
-)
+from voxfield.cli.options import Bitrate, Format, Inputs, LimitDb, Rate, model_for, names_in, sharing
 from voxfield.cli.recordings import finish, progress_of
 from voxfield.errors import InputError
-from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.audio import OutputFormat
     from voxfield.tasks import EnhanceOptions
 
 
+@sharing(report="Write a page that compares before and after (.png: only its picture).")
 def command(
     inputs: Inputs,
     out: Annotated[
@@ -69,21 +52,11 @@ def command(
             metavar="SECONDS",
         ),
     ] = 0.0,
-    raw: Raw = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Write a page that compares before and after (.png: only its picture).", metavar="FILE.html"),
-    ] = None,
     format: Format = "",
     bitrate: Bitrate = None,
     rate: Rate = None,
-    overwrite: Overwrite = False,
-    skip_existing: SkipExisting = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Take noise out of recordings; reverberation stays.
 
@@ -114,13 +87,12 @@ def command(
     wanted = OutputFormat(format, bitrate, rate)
     check_format(out, format)
     planned = plan(expand(inputs, "enhance", out), out, "enhance", format)
-    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
-    check(choices, [job.input for job in planned], [job.output for job in planned])
+    check(choices, planned, [job.output for job in planned])
     kept = names_in(keep)
     options = EnhanceOptions(limit_db, mix, mono, channels, _lufs(loudness), kept, warm_up_s=warm_up)
     if options.loudness != KEEP and any(job.output == PIPE for job in planned):
         raise InputError(PIPED)
-    engine_for(model, "enhance", threads=threads)  # a model that cannot be had is said before any file is opened
+    engine_for(model, "enhance", threads=choices.threads)  # said before any file is opened
     if kept:
         NoiseKinds().check(kept)
     work = partial(_enhanced, model=model, options=options, wanted=wanted, choices=choices)
@@ -142,9 +114,9 @@ def _enhanced(
     from voxfield.tasks.report.comparison import Comparison
 
     engine = engine_for(model, "enhance", threads=choices.threads)
-    with open_input(job.input, choices.raw) as source:
+    with open_input(job.path, choices.raw) as source:
         channels = 1 if options.mono else source.channels
         comparison = None if choices.report is None else Comparison(source.rate_hz, channels)
         with open_output(job.output, source, channels=channels, overwrite=choices.overwrite, wanted=wanted) as sink:
             done = enhance_into(source, sink, engine, options, progress=progress_of(source, report), watcher=comparison)
-    return finish(done, choices, comparison, f"{job.input.name} enhanced", {})
+    return finish(done, choices, comparison, f"{job.path.name} enhanced", {})

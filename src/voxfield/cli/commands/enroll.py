@@ -8,22 +8,20 @@ import typer
 from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, expand
-from voxfield.cli.options import AsJson, Book, Inputs, Offline, Quiet, Raw, SpeakerModel, Threads
+from voxfield.cli.options import Book, Inputs, SpeakerModel, sharing
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
 
 
+@sharing(without=("overwrite", "skip_existing", "jobs"))
 def command(
     name: Annotated[str, typer.Argument(help="Who speaks, such as Anna or 王芳.", metavar="NAME")],
     inputs: Inputs,
     book: Book = None,
     model: SpeakerModel = None,
-    raw: Raw = None,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Add recordings of a speaker to the speaker book.
 
@@ -40,13 +38,12 @@ def command(
     from voxfield.tasks.book.speaker_name import clean_name
 
     name, items = clean_name(name), expand(inputs, "enroll")
-    choices = Choices(raw, as_json=as_json, quiet=quiet)
-    check(choices, [item.path for item in items])
-    speakers = SpeakerBook(book, model=model, threads=threads)
+    check(choices, items)
+    speakers = SpeakerBook(book, model=model, threads=choices.threads)
     speakers.check_model()
 
     def work(source: "Source", path: Path) -> Answer:
-        done = speakers.enroll_source(name, source, source="standard input" if path == PIPE else path.name)
+        done = speakers.enroll(name, source, source="standard input" if path == PIPE else path.name)
         words = f"{done.recording.speech.seconds:.1f} s of speech{'' if done.new else ', known already'}"
         return Answer({"name": name, "new": done.new, **done.recording.to_dict()}, words, done.notes)
 

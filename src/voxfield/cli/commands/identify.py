@@ -10,24 +10,21 @@ import typer
 from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Book, Inputs, Jobs, Offline, Raw, SpeakerModel, Threads
-from voxfield.pool import AUTO
+from voxfield.cli.options import Book, Inputs, SpeakerModel, sharing
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
     from voxfield.tasks.book.identification import Identified
 
 
+@sharing(without=("overwrite", "skip_existing", "quiet"))
 def command(
     inputs: Inputs,
     book: Book = None,
     threshold: Annotated[float | None, typer.Option(help="Score from which on a name is given.", metavar="X")] = None,
     model: SpeakerModel = None,
-    raw: Raw = None,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Say who of the speaker book speaks in each recording, or that nobody in it does.
 
@@ -43,12 +40,12 @@ def command(
     """
     from voxfield.tasks.book.speaker_book import SpeakerBook
 
-    items, choices = expand(inputs, "identify"), Choices(raw, as_json=as_json, jobs=jobs)
-    check(choices, [item.path for item in items])
-    speakers = SpeakerBook(book, model=model, threads=threads)
-    if (note := speakers.check_threshold(threshold)) and not as_json:
+    items = expand(inputs, "identify")
+    check(choices, items)
+    speakers = SpeakerBook(book, model=model, threads=choices.threads)
+    if (note := speakers.check_threshold(threshold)) and not choices.as_json:
         print(f"note: {note}", file=sys.stderr)
-    work = partial(_identified, book=book, model=model, threads=threads, threshold=threshold)
+    work = partial(_identified, book=book, model=model, threads=choices.threads, threshold=threshold)
     raise typer.Exit(one_by_one(items, work, choices))
 
 
@@ -57,7 +54,7 @@ def _identified(
 ) -> Answer:
     from voxfield.tasks.book.speaker_book import SpeakerBook
 
-    found = SpeakerBook(book, model=model, threads=threads).identify_source(source, threshold=threshold)
+    found = SpeakerBook(book, model=model, threads=threads).identify(source, threshold=threshold)
     return Answer(found.to_dict(), _words(found), found.recording.notes if found.recording else ())
 
 

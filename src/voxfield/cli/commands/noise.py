@@ -10,8 +10,7 @@ import typer
 from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
-from voxfield.pool import AUTO
+from voxfield.cli.options import Inputs, model_for, sharing
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from voxfield.tasks.noises.timeline import Noise
 
 
+@sharing(without=("skip_existing",), report="Write a page with a timeline and spectrograms (.png: only these).")
 def command(
     inputs: Inputs,
     model: Annotated[str, model_for("enhance", "The enhancer that takes the speech away.")] = "crn-small",
@@ -31,17 +31,8 @@ def command(
             metavar="SHARE",
         ),
     ] = None,
-    raw: Raw = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Write a page with a timeline and spectrograms (.png: only these).", metavar="FILE.html"),
-    ] = None,
-    overwrite: Overwrite = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Say what noise is in recordings, and when: its kind, its level in dBFS, and the speech above it (SNR).
 
@@ -62,10 +53,9 @@ def command(
     from voxfield.tasks.work import engine_for
 
     items = expand(inputs, "noise")
-    choices = Choices(raw, report, overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
-    check(choices, [item.path for item in items])
-    engine_for(model, "enhance", threads=threads)  # models that cannot be had are said before any file is opened
-    names = partial(NoiseKinds, tokenizer, kinds, threads=threads, least_share=least_share)
+    check(choices, items)
+    engine_for(model, "enhance", threads=choices.threads)  # said before any file is opened
+    names = partial(NoiseKinds, tokenizer, kinds, threads=choices.threads, least_share=least_share)
     names()
     raise typer.Exit(one_by_one(items, partial(_heard, model=model, names=names, choices=choices), choices))
 

@@ -12,13 +12,13 @@ from voxfield.cli.answers import Answer, one_by_one
 from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
 from voxfield.cli.jobs import say
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, Threads, model_for
-from voxfield.pool import AUTO
+from voxfield.cli.options import Inputs, model_for, sharing
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
 
 
+@sharing(without=("skip_existing",))
 def command(
     inputs: Inputs,
     out: Annotated[
@@ -29,13 +29,8 @@ def command(
         typer.Option(help="Such as z, of the encoder, or c, of the context network; the last one if not given."),
     ] = None,
     model: Annotated[str | None, model_for("represent")] = None,
-    raw: Raw = None,
-    overwrite: Overwrite = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Turn recordings into frames of features, a hundred a second, with the time that each is made of.
 
@@ -55,22 +50,21 @@ def command(
     from voxfield.tasks.representation.representer import layer_named
 
     items = expand(inputs, "represent")
-    choices = Choices(raw, overwrite=overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
-    check(choices, [item.path for item in items])
-    engine = representing_engine(model, threads=threads)
+    check(choices, items)
+    engine = representing_engine(model, threads=choices.threads)
     wanted = layer_named(engine.card.interface, engine.card.name, layer)
     with ExitStack() as stack:
-        file = stack.enter_context(FeaturesFile(out, engine.card, wanted, overwrite=overwrite)) if out else None
+        file = stack.enter_context(FeaturesFile(out, engine.card, wanted, overwrite=choices.overwrite)) if out else None
 
         def keep(path: Path, frames: Path | None) -> None:
             if file is not None and frames is not None:
                 file.take(str(path), frames)
 
-        work = partial(_represented, model=model, threads=threads, layer=wanted.name, out=out)
+        work = partial(_represented, model=model, threads=choices.threads, layer=wanted.name, out=out)
         code = one_by_one(items, work, choices, to=sys.stderr, keep=keep)
         if file is not None and (done := file.names):
             file.save([name for item in items if (name := str(item.path)) in done])
-            if not quiet:
+            if not choices.quiet:
                 say(f"frames of {len(done)} recording{'' if len(done) == 1 else 's'} -> {out}")
     raise typer.Exit(code)
 

@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
+from voxfield.cli.choices import Choices
 from voxfield.cli.inputs import PIPE
 from voxfield.cli.jobs import say
-from voxfield.cli.options import AsJson, Offline, Overwrite, Quiet, Threads
+from voxfield.cli.options import sharing
 from voxfield.cli.rebuilt import check_place, write
 from voxfield.errors import InputError
 
 
+@sharing(without=("raw", "skip_existing", "jobs"))
 def command(
     out: Annotated[
         Path,
@@ -32,11 +34,8 @@ def command(
     tokenizer: Annotated[str, typer.Option(help="Network whose codes they are.")] = "noise-vqvae",
     decoder: Annotated[str | None, typer.Option(help="Its other half; that of its name if left out.")] = None,
     iterations: Annotated[int, typer.Option(help="Rounds of Griffin and Lim's method.")] = 32,
-    overwrite: Overwrite = False,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Draw new noise: codes that no recording gave, one after the other, and what they stand for.
 
@@ -55,26 +54,26 @@ def command(
         raise InputError(f"standard output takes one sound, not {count}; name a file with -o")
     paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
     check_iterations(iterations)  # what cannot be used is said before anything is drawn
-    coder = engine_for(tokenizer, "tokenize", threads=threads)
+    coder = engine_for(tokenizer, "tokenize", threads=choices.threads)
     face, as_tokens = coder.card.interface, out.suffix.lower() == ".npz"
     for path in paths:
         if as_tokens:
-            check_tokens_file(path, overwrite=overwrite)
+            check_tokens_file(path, overwrite=choices.overwrite)
         else:
             kind = "image" if face.input.kind == "image" else "sound"
-            check_place(path, kind, face.sample_rate_hz, overwrite=overwrite, as_json=as_json)
+            check_place(path, kind, face.sample_rate_hz, choices)
     drawn = sample_tokens(
         seconds=seconds, count=count, seed=seed, temperature=temperature, top_k=top_k, prior=prior, bottom=bottom,
-        tokenizer=coder, threads=threads,
+        tokenizer=coder, threads=choices.threads,
     )  # fmt: skip
     options = {"iterations": iterations} if out.suffix.lower() != ".png" else {}
     for path, tokens in zip(paths, drawn, strict=True):
         notes: list[str] = []
         if as_tokens:
-            save_tokens(path, tokens, overwrite=overwrite)
+            save_tokens(path, tokens, overwrite=choices.overwrite)
         else:
-            _, notes = write(path, tokens, model=decoder, threads=threads, overwrite=overwrite, **options)
-        if as_json:
+            _, notes = write(path, tokens, choices, model=decoder, **options)
+        if choices.as_json:
             print(json.dumps({"output": str(path), "status": "done", "bits": tokens.bits, "notes": notes}))
-        if not quiet:
+        if not choices.quiet:
             say("\n".join([str(path), *(f"  note: {note}" for note in notes)]))

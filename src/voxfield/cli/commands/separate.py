@@ -13,22 +13,7 @@ from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, check_format, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
-from voxfield.cli.options import (
-    AsJson,
-    Bitrate,
-    Format,
-    Inputs,
-    Jobs,
-    Offline,
-    Overwrite,
-    Quiet,
-    Rate,
-    Raw,
-    SkipExisting,
-    Threads,
-    model_for,
-    number_or_auto,
-)
+from voxfield.cli.options import Bitrate, Format, Inputs, Rate, model_for, number_or_auto, sharing
 from voxfield.cli.recordings import finish, progress_of
 from voxfield.errors import InputError
 from voxfield.pool import AUTO
@@ -40,6 +25,7 @@ _FIRST = "speaker1"
 _VOICE = re.compile(r"_speaker\d+$")
 
 
+@sharing(report="Write a page to hear and see the voices.")
 def command(
     inputs: Inputs,
     out: Annotated[
@@ -56,20 +42,11 @@ def command(
     raw_output: Annotated[
         bool, typer.Option("--raw-output", help="What the network itself gives, unscaled, as .wav of 32-bit floats.")
     ] = False,
-    raw: Raw = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page to hear and see the voices.", metavar="FILE.html")
-    ] = None,
     format: Format = "",
     bitrate: Bitrate = None,
     rate: Rate = None,
-    overwrite: Overwrite = False,
-    skip_existing: SkipExisting = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Separate the voices of people who talk at once.
 
@@ -92,15 +69,14 @@ def command(
     wanted = OutputFormat(format, bitrate, rate, exact=raw_output)
     check_format(out, format)
     planned = _planned(inputs, out, format)
-    choices = Choices(raw, report, overwrite, skip_existing, as_json, quiet, jobs, threads)
-    check(choices, [job.input for job in planned], [job.output for job in planned])
+    check(choices, planned, [job.output for job in planned])
     number = None if speakers is None else number_or_auto("--speakers", speakers)
     if number == AUTO and any(job.output == PIPE for job in planned):
         raise InputError(
             "--speakers auto decides at the end which voices there are, but standard output says at its beginning how "
             "many channels it holds; name a folder with -o FOLDER, or leave out --speakers"
         )
-    separating_engine(model, number, threads=threads)  # a model that cannot be had is said before any file is opened
+    separating_engine(model, number, threads=choices.threads)  # said before any file is opened
     options = {"speakers": number, "noise": noise, "raw_output": raw_output}
     work = partial(_separated, model=model, options=options, wanted=wanted, choices=choices)
     raise typer.Exit(run_jobs(planned, work, choices))
@@ -109,22 +85,22 @@ def command(
 def _separated(
     job: Job, report: Report, *, model: str | None, options: dict[str, Any], wanted: "OutputFormat", choices: Choices
 ) -> Mapping[str, Any]:
-    from voxfield.audio import FileSink
+    from voxfield.audio import FileSink, Sink
     from voxfield.tasks.report.comparison import Comparison
-    from voxfield.tasks.separation.recording import separate_into, separating_engine
+    from voxfield.tasks.separation.recording import separate_into, separating_engine, voice_sinks
 
     engine = separating_engine(model, options["speakers"], threads=choices.threads)
-    with open_input(job.input, choices.raw) as source, ExitStack() as stack:
-        piped, sources = job.output == PIPE, engine.card.interface.sources
-        paths = [PIPE] if piped else _paths(job.output, sources)
-        channels = source.channels * (sources if piped else 1)  # a pipe takes the voices as channels
-        sinks = []
-        auto = options["speakers"] == AUTO  # the recording itself may get the first voice's name
-        for path in [*paths, *paths[:auto]]:  # each is entered before the next is opened: none is left half-written
-            sink = open_output(path, source, channels=channels, overwrite=choices.overwrite, wanted=wanted)
-            stack.enter_context(sink)
-            sinks.append(sink)
-        alone = sinks.pop() if auto else None
+    sources = engine.card.interface.sources
+    made_of: dict[str, Any] = {"overwrite": choices.overwrite, "wanted": wanted}
+    with open_input(job.path, choices.raw) as source, ExitStack() as stack:
+        paths: list[Path] = []
+        alone: Sink | None = None
+        if job.output == PIPE:  # which takes the voices as channels
+            sinks: list[Sink] = [open_output(PIPE, source, channels=sources * source.channels, **made_of)]
+        else:
+            opened = partial(open_output, like=source, channels=source.channels, **made_of)
+            named = voice_sinks(job.output, engine, options["speakers"], opened)
+            paths, sinks, alone = stack.enter_context(named)
         comparison = None
         if choices.report is not None:
             names = [f"Speaker {number}" for number in range(1, sources + 1)]
@@ -136,9 +112,9 @@ def _separated(
             "Voices": f"{made['speakers']} of {sources} ({100 * made['confidence']:.0f} % sure)",
             "Levels": ", ".join(f"{level:.1f} dB" for level in made["levels_db"]) + " under the loudest",
         }
-        line = finish(done, choices, comparison, f"{job.input.name} separated", facts)
+        line = finish(done, choices, comparison, f"{job.path.name} separated", facts)
         written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
-        return line if piped else line | {"outputs": [str(path) for path in paths if path in written]}
+        return line | {"outputs": [str(path) for path in paths if path in written]} if paths else line
 
 
 def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:
@@ -152,8 +128,3 @@ def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:
         or item.path.with_stem(_VOICE.sub("", item.path.stem)) not in there
     ]
     return plan(originals, out, _FIRST, format)
-
-
-def _paths(first: Path, sources: int) -> list[Path]:
-    stem = first.stem.removesuffix(_FIRST)
-    return [first.with_name(f"{stem}speaker{number}{first.suffix}") for number in range(1, sources + 1)]

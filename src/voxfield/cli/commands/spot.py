@@ -10,15 +10,15 @@ import typer
 from voxfield.cli.answers import Answer, answer_all
 from voxfield.cli.choices import Choices, check_one_report
 from voxfield.cli.inputs import Input
-from voxfield.cli.options import AsJson, Jobs, Offline, Overwrite, Quiet, Threads, model_for
+from voxfield.cli.options import model_for, sharing
 from voxfield.errors import InputError
 from voxfield.files import refuse_existing
-from voxfield.pool import AUTO
 
 if TYPE_CHECKING:
     from voxfield.tasks.spotting.video import Spotted
 
 
+@sharing(without=("raw", "skip_existing"), report="Write a page with the scores over time.")
 def command(
     videos: Annotated[
         list[Path], typer.Argument(help="Video files, or folders of pictures with --fps.", metavar="VIDEO")
@@ -36,15 +36,8 @@ def command(
     least: Annotated[float, typer.Option(help="Lowest score of an expression, 0 to 1.", metavar="SCORE")] = 0.4,
     fps: Annotated[float | None, typer.Option(help="Frames a second of a folder of pictures.", metavar="HZ")] = None,
     model: Annotated[str, model_for("spot")] = "mean-spot",
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page with the scores over time.", metavar="FILE.html")
-    ] = None,
-    overwrite: Overwrite = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Spot brief facial expressions in videos: when a face moves for a moment, and where the moment lies.
 
@@ -64,13 +57,12 @@ def command(
     check_face(face)
     frames_apart(lasts, 30.0)
     peaks = PeakOptions(least=least)
-    choices = Choices(None, report, overwrite, as_json=as_json, quiet=quiet, jobs=jobs, threads=threads)
     check_one_report(choices, len(videos), "video", page_only=True)
     videos = list(dict.fromkeys(videos))
     tables = _tables(videos, out)
     for table in tables.values():
-        refuse_existing(table, overwrite)
-    spotting_engine(model, threads=threads)  # a model that cannot be had is said before any video is opened
+        refuse_existing(table, choices.overwrite)
+    spotting_engine(model, threads=choices.threads)  # a model that cannot be had is said before any video is opened
     options = {"rate_hz": fps, "face": face, "lasts_s": lasts, "peaks": peaks}
     work = partial(_spotted, model=model, options=options, tables=tables, choices=choices)
     raise typer.Exit(answer_all([Input(video, video) for video in videos], work, choices))

@@ -10,27 +10,21 @@ from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import PIPE, Job, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input
-from voxfield.cli.options import AsJson, Inputs, Jobs, Offline, Overwrite, Quiet, Raw, SkipExisting, Threads
+from voxfield.cli.options import Inputs, sharing
 from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError
 from voxfield.formats import IMAGES, SUFFIXES
-from voxfield.pool import AUTO
 
 
+@sharing()
 def command(
     inputs: Inputs,
     out: Annotated[str | None, typer.Option("--out", "-o", help=".npz file, or folder.", metavar="OUT")] = None,
     model: Annotated[
         str | None, typer.Option(help="Network of tokens: name or .onnx file; by the kind of input if left out.")
     ] = None,
-    raw: Raw = None,
-    overwrite: Overwrite = False,
-    skip_existing: SkipExisting = False,
-    jobs: Jobs = AUTO,
-    threads: Threads = 1,
-    offline: Offline = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    choices: Choices,
 ) -> None:
     """Turn recordings, or images, into tokens: codes of some thousand bits a second, or less than a bit a pixel.
 
@@ -45,8 +39,7 @@ def command(
     planned = plan(expand(inputs, "tokens", out, {*SUFFIXES, *IMAGES}), out, "tokens", "npz")
     if any(job.output == PIPE for job in planned):
         raise InputError("tokens are written to a file; name one with -o FILE.npz")
-    choices = Choices(raw, None, overwrite, skip_existing, as_json, quiet, jobs, threads)
-    check(choices, [job.input for job in planned], [job.output for job in planned])
+    check(choices, planned, [job.output for job in planned])
     raise typer.Exit(run_jobs(planned, partial(_tokenized, model=model, choices=choices), choices))
 
 
@@ -57,13 +50,13 @@ def _tokenized(job: Job, report: Report, *, model: str | None, choices: Choices)
     from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
     from voxfield.tasks.tokens.token_file import save_tokens
 
-    if job.input.suffix.lower() in IMAGES:
-        tokens, notes = tokenize_image(job.input, model=model or OF_IMAGES, threads=choices.threads)
+    if job.path.suffix.lower() in IMAGES:
+        tokens, notes = tokenize_image(job.path, model=model or OF_IMAGES, threads=choices.threads)
         save_tokens(job.output, tokens, overwrite=choices.overwrite)
         said = {**tokens.to_dict(), "notes": list(notes)}
     else:
         engine = sound_tokenizer(model or OF_SOUND, threads=choices.threads)
-        with open_input(job.input, choices.raw) as source:
+        with open_input(job.path, choices.raw) as source:
             shown = progress_of(source, report)
             said = tokenize_to(job.output, source, engine, shown, overwrite=choices.overwrite).to_dict()
     used, perplexity = said["used"], said["perplexity"]

@@ -42,24 +42,16 @@ def command(
 
       voxfield verify a.wav b.wav --model converted/ --threshold 0.5 --json
     """
-    from voxfield.tasks.speakers.calibration import Calibration
-    from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
-    from voxfield.tasks.speakers.verification import as_threshold, compared
+    from voxfield.tasks import verify
 
-    as_threshold(threshold)  # said before any file is read
     if first == second == PIPE:
         raise InputError("only one of the two recordings can come from standard input")
-    engine = embedding_engine(model, threads=threads)
-    made = []
-    for path in (first, second):
-        with open_input(path) as source:
-            made.append(embed_source(source, engine)[0])
-    found = compared(made[0], made[1], threshold, Calibration.of(engine.card))
+    found = verify(open_input(first), open_input(second), model=model, threshold=threshold, threads=threads)
     if as_json:
         print(json.dumps({"inputs": [str(first), str(second)], **found.to_dict()}))
         return
     print(_in_words(found))
-    for path, one in zip((first, second), made, strict=True):
+    for path, one in ((first, found.first), (second, found.second)):
         print(visible(f"{path}: {one.duration_s:.1f} s, {one.speech.seconds:.1f} s of speech"))
         for note in one.notes:
             print(f"  note: {note}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ...errors import ExplainError
 from ..graph import Graph, Shape, axes_of
 from ..numbers import plain
-from ..question import asked
+from ..question import asked, topics
 from .code_values import at
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
@@ -73,11 +73,11 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         ExplainError: there is no network in it; what is missing is named.
     """
     text = cleaned(text)
-    graph, topics, samples = _network(text, input_shape, layout)
+    graph, wanted, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
     if rate is None and not notes and samples:
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
-    return Paste(replace(graph, notes=(*graph.notes, *notes)), topics, rate)
+    return Paste(replace(graph, notes=(*graph.notes, *notes)), wanted, rate)
 
 
 def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, tuple[str, ...], bool]:
@@ -109,7 +109,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         graph = _described_graph(text, found, input_shape)
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
-        return _noted(graph, found.notes), asked(text), found.samples
+        return _noted(graph, found.notes), topics(text) if found.example else asked(text), found.samples
     if not looks_like_code(text) and "=" not in text:
         raise ExplainError(
             f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "

@@ -94,6 +94,7 @@ class Described:
     picture: bool = False
     samples: bool = False
     notes: list[str] = field(default_factory=list)
+    example: bool = False  # of the kind that is named, and not made of what the sentence gives
 
 
 @dataclass
@@ -138,19 +139,19 @@ def described(text: str) -> Described | None:
 
 def _example(text: str, found: _Found) -> Described | None:
     """The network that answers a question which names none; None where the question says more than that network has."""
-    topics, row = asked(text), _ROW.search(text)
+    wanted, row = asked(text), _ROW.search(text)
     given = dict(found.lists)
     widths = given.pop("filters", [])
-    if row is not None and "filters" in topics:
+    if row is not None and "filters" in wanted:
         widths, _ = [(int(width),) for width in re.findall(r"\d+", row[0])], given.pop("kernel", None)
     if len(widths) == 1 or given.pop("stride", _HALVED) != _HALVED or given or found.count or found.unread:
         return None
     if not names_no_network(text):
         return None
     name = "wav2vec"
-    if any(topic.startswith("cbam") for topic in topics):
+    if any(topic.startswith("cbam") for topic in wanted):
         name = "resnet"
-    elif "filters" in topics or _PAIR.search(text):
+    elif "filters" in wanted or _PAIR.search(text):
         name = "enhancement"
     return _of_kind(_Found({"filters": widths}), next(kind for kind in KINDS if kind.name == name))
 
@@ -384,4 +385,4 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
     sizes = tuple(None if size < 0 else size for size in kind.input)
     picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "separation"}
-    return Described(" ".join(layers), sizes or None, picture, samples, notes)
+    return Described(" ".join(layers), sizes or None, picture, samples, notes, example=True)

@@ -39,8 +39,8 @@ class Checkpoint:
     settings: dict[str, Any] = field(default_factory=dict)
     cases: list[Any] = field(default_factory=list)
 
-    def tensor(self, name: str, axes: int) -> Tensor:
-        """A tensor that decides the configuration.
+    def tensor(self, name: str, *axes: int) -> Tensor:
+        """A tensor that decides the configuration, with one of these numbers of axes.
 
         Raises:
             CheckpointError: it is not there, or has another number of axes.
@@ -48,8 +48,9 @@ class Checkpoint:
         if name not in self.tensors:
             raise CheckpointError(f"{self.path} lacks {name}, which decides the configuration; was it cut or renamed?")
         found = self.tensors[name]
-        if found.ndim != axes or not found.numel():
-            raise CheckpointError(f"{name} in {self.path} has shape {tuple(found.shape)}; {axes} axes are needed")
+        if found.ndim not in axes or not found.numel():
+            needed = " or ".join(map(str, axes))
+            raise CheckpointError(f"{name} in {self.path} has shape {tuple(found.shape)}; {needed} axes are needed")
         return found
 
     def pairs(self, given: str, wanted: str) -> Iterator[tuple[str, Tensor, Tensor]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -17,15 +17,15 @@ from torch import Tensor
 from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.program import Made, Program, configured, proved
+from voxfield.export.convert.speakers import renamed
 from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 from voxfield.train.checkpoint import restore
 
 NAMES = (  # (pattern of theirs, ours)
-    (r"feature_extractor\.conv_layers\.(\d+)\.0\.weight", "encoder.layers.{}.conv.weight"),
-    (r"feature_extractor\.conv_layers\.(\d+)\.2\.(weight|bias)", "encoder.layers.{}.norm.{}"),
-    (r"feature_aggregator\.conv_layers\.(\d+)\.1\.(weight|bias)", "context.layers.{}.conv.{}"),
-    (r"feature_aggregator\.conv_layers\.(\d+)\.3\.(weight|bias)", "context.layers.{}.norm.{}"),
-    (r"wav2vec_predictions\.project_to_steps\.(weight|bias)", "predict.{}"),
+    (r"feature_extractor\.conv_layers\.(\d+)\.0", "encoder.layers.{0}.conv"),
+    (r"feature_extractor\.conv_layers\.(\d+)\.2", "encoder.layers.{0}.norm"),
+    (r"feature_aggregator\.conv_layers\.(\d+)\.3", "context.layers.{0}.norm"),
+    (r"wav2vec_predictions\.project_to_steps", "predict"),
 )
 CHOICES = {  # their switch -> (ours, our values of off and on)
     "skip_connections_agg": ("skip", (False, True)),
@@ -53,8 +53,9 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
     """
     config, assumed = _configure(content, overrides)
     net = Wav2Vec(config).eval()
-    tensors = _renamed(content.tensors, config)
-    restore(net, tensors, str(content.path))
+    padded = "conv" if config.padding == "zeros" else "1"  # where the convolution lies behind its padding
+    names = [*NAMES, (r"feature_aggregator\.conv_layers\.(\d+)\.1", f"context.layers.{{0}}.conv.{padded}")]
+    restore(net, renamed(content.tensors, names, net.state_dict()), str(content.path))
     proofs = {
         f"{what}, {output}": difference
         for at, output in enumerate(("z", "c"))
@@ -128,19 +129,6 @@ def _rows(node: ast.expr) -> list[Any]:
     found = ast.literal_eval(node)
     if not isinstance(found, list):
         raise TypeError
-    return found
-
-
-def _renamed(theirs: Mapping[str, Tensor], config: Wav2VecConfig) -> dict[str, Tensor]:
-    found = {}
-    causal = ".conv" if config.padding == "zeros" else ".1"  # where the convolution lies behind its padding
-    for name, tensor in theirs.items():
-        match, ours = next(((m, ours) for pattern, ours in NAMES if (m := re.fullmatch(pattern, name))), (None, ""))
-        if match is None:
-            raise CheckpointError(f"'{name}' has no place in this network; is it of another configuration?")
-        if ours.startswith("context.layers.{}.conv"):
-            ours = ours.replace(".conv", f".conv{causal}")
-        found[ours.format(*match.groups())] = tensor[:, :, 0] if name.endswith("project_to_steps.weight") else tensor
     return found
 
 

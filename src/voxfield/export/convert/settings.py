@@ -17,24 +17,26 @@ class Setting(NamedTuple):
 
 def whole(theirs: str, value: Any) -> int:
     """A whole number above 0, also where it was stored as text or as a number with a fraction of 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if isinstance(value, bool) or number != int(number if number == number else 0) or number < 1:
+    number = _number(value)
+    if not number.is_integer() or number < 1:  # no NaN is an integer
         raise CheckpointError(f"the checkpoint says {theirs} = {value!r}; a whole number above 0 is needed")
     return int(number)
 
 
 def positive(theirs: str, value: Any) -> float:
     """A number above 0."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = 0.0
-    if isinstance(value, bool) or not 0 < number < float("inf"):
+    number = _number(value)
+    if not 0 < number < float("inf"):
         raise CheckpointError(f"the checkpoint says {theirs} = {value!r}; a number above 0 is needed")
     return number
+
+
+def _number(value: Any) -> float:
+    """A number that may be stored as text; NaN where it is none."""
+    try:
+        return float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def one_of(words: Mapping[str, Any] | Iterable[str]) -> Callable[[str, Any], Any]:

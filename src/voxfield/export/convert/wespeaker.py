@@ -6,26 +6,25 @@ from collections.abc import Sequence
 
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.program import Made, Program
-from voxfield.export.convert.speakers import made, numbered
-from voxfield.models.ecapa_tdnn import EcapaConfig, EcapaTdnn
+from voxfield.export.convert.speakers import ecapa_blocks, made, made_ecapa, numbered
 from voxfield.models.speaker_resnet import SpeakerResNet, SpeakerResNetConfig
 
 ECAPA_NAMES = [
     (r"layer1\.conv", "enter.conv"),
     (r"layer1\.bn", "enter.norm"),
-    *(
-        (rf"layer{block + 2}\.se_res2block\.{theirs}", f"blocks.{block}.{ours}")
-        for block in range(3)
-        for theirs, ours in (
-            (r"0\.conv", "enter.conv"),
-            (r"0\.bn", "enter.norm"),
-            (r"1\.convs\.(\d+)", "cascade.{0}.conv"),
-            (r"1\.bns\.(\d+)", "cascade.{0}.norm"),
-            (r"2\.conv", "leave.conv"),
-            (r"2\.bn", "leave.norm"),
-            (r"3\.linear1", "gain.squeeze"),
-            (r"3\.linear2", "gain.excite"),
-        )
+    *ecapa_blocks(
+        r"layer{}\.se_res2block\.",
+        2,
+        (
+            r"0\.conv",
+            r"0\.bn",
+            r"1\.convs\.(\d+)",
+            r"1\.bns\.(\d+)",
+            r"2\.conv",
+            r"2\.bn",
+            r"3\.linear1",
+            r"3\.linear2",
+        ),
     ),
     (r"conv", "join"),
     (r"pool\.linear1", "pool.hidden"),
@@ -40,22 +39,8 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
     """The network of a checkpoint; stored cases are features (B, T, bands) and embeddings."""
     if any(name.startswith("seg_1.") for name in content.tensors):
         return _resnet(content, overrides)
-    first, pool = content.tensor("layer1.conv.weight", 3), content.tensor("pool.linear1.weight", 3)
-    joined, project = content.tensor("conv.weight", 3).shape[0], content.tensor("linear.weight", 2)
-    known = {
-        "bands": first.shape[1],
-        "channels": first.shape[0],
-        "groups": numbered(content.tensors, r"^layer2\.se_res2block\.1\.convs\.(\d+)\.") + 1,
-        "squeeze": content.tensor("layer2.se_res2block.3.linear1.weight", 2).shape[0],
-        "joined": joined,
-        "attention": pool.shape[0],
-        "global_context": pool.shape[1] == 3 * joined,
-        "embedding": project.shape[0],
-        "embedding_norm": "bn2.weight" in content.tensors,
-    }
-    summary = f"speaker embeddings, {project.shape[0]} numbers, ECAPA-TDNN converted from WeSpeaker"
-    return made("ecapa-tdnn", EcapaTdnn, EcapaConfig, known, ECAPA_NAMES, content, overrides,
-                summary=summary, ignored=r"^projection\.")  # fmt: skip
+    return made_ecapa("WeSpeaker", ECAPA_NAMES, content, overrides, ignored=r"^projection\.",
+                      embedding_norm="bn2.weight" in content.tensors)  # fmt: skip
 
 
 def _resnet(content: Checkpoint, overrides: Sequence[str]) -> Made:

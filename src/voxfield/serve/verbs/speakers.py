@@ -80,7 +80,7 @@ def _check_identify(query: IdentifyQuery, catalogue: Catalogue) -> None:
 
 def _identify(asked: Asked, query: IdentifyQuery) -> Mapping[str, Any]:
     with asked.source("file") as source:
-        return asked.catalogue.book(query.model).identify_source(source, threshold=query.threshold).to_dict()
+        return asked.catalogue.book(query.model).identify(source, threshold=query.threshold).to_dict()
 
 
 _ONE = {"duration_s": 3.2, "speech_s": 2.4, "level_db": -26.1, "notes": []}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from voxfield.audio import Given, Source, open_source
+from voxfield.audio import Given, open_source
 from voxfield.cards import cards
 from voxfield.errors import InputError
 from voxfield.files import path_of, written_whole
@@ -94,15 +94,10 @@ class SpeakerBook:
         if source is not None and not isinstance(source, str):
             raise InputError(f"what a recording is called is text, not {source!r}")
         with open_source(recording, rate) as opened:
-            return self.enroll_source(name, opened, source=_file_name(recording) if source is None else source)
-
-    def enroll_source(self, name: str, opened: Source, *, source: str = "") -> Enrolled:
-        """As `enroll`, for an open recording."""
-        name = clean_name(name)
-        self.check_model()  # before the work is done
-        found, notes = examined(opened, self.engine)
+            self.check_model()  # before the work is done
+            found, notes = examined(opened, self.engine)
         speech = found.speech
-        source = _printable(source)[:LONGEST_TEXT]
+        source = _printable(_file_name(recording) if source is None else source)[:LONGEST_TEXT]
         sample = Sample(0, name, found.vector, speech.seconds, speech.level_db, speech.range_db, source, _now())
         with writing(self.path) as rows:
             made, samples = self._made(rows), rows.samples()
@@ -126,12 +121,8 @@ class SpeakerBook:
             InputError: nobody is enrolled, there is no threshold, or the book was made with another model.
         """
         with open_source(recording, rate) as source:
-            return self.identify_source(source, threshold=threshold)
-
-    def identify_source(self, source: Source, *, threshold: float | None = None) -> Identified:
-        """As `identify`, for an open recording."""
-        gallery, least = self._gallery(threshold)
-        made, _ = embed_source(source, self.engine)
+            gallery, least = self._gallery(threshold)
+            made, _ = embed_source(source, self.engine)
         return replace(self._identified(gallery, made.vector, least, made.speech), recording=made)
 
     def identify_vector(

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from voxfield.audio import BLOCK_SAMPLES, Given, Source, open_source
+from voxfield.audio import Given, Source, open_source
 from voxfield.errors import InputError
 from voxfield.files import path_of
 from voxfield.metrics.diarization import Turn
 from voxfield.protocols import Array, Engine
-from voxfield.samples import mixed
 from voxfield.tasks.book.speaker_book import SpeakerBook
 from voxfield.tasks.diarization.clustering import clustered
 from voxfield.tasks.diarization.rttm import save_rttm, to_rttm
@@ -24,7 +23,7 @@ from voxfield.tasks.diarization.talk_at_once import TalkAtOnce
 from voxfield.tasks.diarization.turns import speaker_turns
 from voxfield.tasks.speakers.embedding import embedding_engine
 from voxfield.tasks.speakers.speech_windows import SpeechWindows, Windows
-from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work
+from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, blocks_of
 
 AUTO = "auto"
 MOST_SPEAKERS = 10
@@ -195,14 +194,11 @@ def diarize_source(
     clock = Clock()
     at_once, loudest = TalkAtOnce() if count.most > 1 else None, 0.0
     gathering = SpeechWindows(engine, source.rate_hz, None if at_once is None else at_once.feed)
-    for block in source.blocks(BLOCK_SAMPLES):
-        samples = mixed(block)
-        loudest = max(loudest, float(np.abs(samples).max(initial=0)))
-        gathering.feed(samples)
+    for block in blocks_of(source, mono=True, progress=progress):
+        loudest = max(loudest, float(np.abs(block).max(initial=0)))
+        gathering.feed(block[0])
         if watcher is not None:
-            watcher.before(samples[None])
-        if progress is not None:
-            progress(source.read_samples)
+            watcher.before(block)
     windows = gathering.finish()
     _, centres = clustered(windows.vectors, count.least, count.most)
     both = None if at_once is None else at_once.finish()

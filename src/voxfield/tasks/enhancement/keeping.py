@@ -7,7 +7,7 @@ import numpy as np
 from voxfield.audio import SampleQueue
 from voxfield.errors import InputError
 from voxfield.protocols import Array
-from voxfield.samples import block_of, mixed
+from voxfield.samples import block_of
 from voxfield.tasks.noises.kinds import KindStream, NoiseKinds
 from voxfield.tasks.work import Processor
 
@@ -69,7 +69,7 @@ class Keeper:
         noise = self._recording.pop(speech.shape[1]) - speech
         self._speech.push(speech)
         self._noise.push(noise)
-        self._add(self._stream.feed(mixed(noise)))
+        self._add(self._stream.feed(noise))
 
     def _add(self, shares: Array) -> None:
         gains = [float(self._kinds.share_of(self._names, row) >= KEPT_FROM) for row in shares]

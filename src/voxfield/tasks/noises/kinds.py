@@ -12,7 +12,8 @@ from voxfield.errors import CardError, InputError
 from voxfield.features.framing import FeatureStream
 from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array
-from voxfield.tasks.work import Model, engine_for
+from voxfield.samples import Downmix
+from voxfield.tasks.work import Model, engine_for, finite
 
 TOKENIZER, KINDS = "noise-vqvae", "noise-kinds"
 UNKNOWN = "unknown"
@@ -93,9 +94,7 @@ class NoiseKinds:
         if missing > 0:
             features = np.tile(features, (1, -(-self.segment_frames // features.shape[1])))[:, : self.segment_frames]
         tokens, _ = self._tokenizer.step(np.ascontiguousarray(self.features.finished(features)[None]), ())
-        shares: Array = np.exp(self._kinds.step(tokens, ())[0][0])
-        if not np.isfinite(shares).all():
-            raise CardError(f"{' or '.join(self.models)} gives values that are not numbers; its weights are damaged")
+        shares: Array = finite(self._kinds, np.exp(self._kinds.step(tokens, ())[0][0]))
         return shares
 
     def share_of(self, names: Sequence[str], shares: Array) -> float:
@@ -110,11 +109,11 @@ class NoiseKinds:
 
 
 class KindStream:
-    """One sound on its way to shares: (N,) samples of any number in, shares (steps, K) out."""
+    """One sound on its way to shares: samples (C, N) of any number in, which are mixed, shares (steps, K) out."""
 
     def __init__(self, kinds: NoiseKinds, rate_hz: int) -> None:
         self._kinds = kinds
-        self._resampler = Resampler(rate_hz, kinds.rate_hz)
+        self._downmix, self._resampler = Downmix(), Resampler(rate_hz, kinds.rate_hz)
         self._features = FeatureStream(kinds.features)
         self._waiting = np.zeros((kinds.features.bands, 0), np.float32)  # from the first frame of the next segment on
         self._before: Array | None = None  # shares of the last segment
@@ -122,7 +121,7 @@ class KindStream:
 
     def feed(self, samples: Array) -> Array:
         """The steps that have become final."""
-        return self._take(self._resampler.feed(samples[None])[0])
+        return self._take(self._resampler.feed(self._downmix.feed(samples)[None])[0])
 
     def flush(self) -> Array:
         """The rest: a step for every begun one of the sound, which ends here."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from voxfield.audio import Given, SampleQueue, Source, open_source
 from voxfield.protocols import Array, Engine
-from voxfield.samples import mixed, power_db
+from voxfield.samples import power_db
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.enhancement.recording import DEFAULT_MODEL
 from voxfield.tasks.noises.kinds import KINDS, TOKENIZER, KindStream, NoiseKinds
@@ -158,7 +158,7 @@ class NoiseMeter:
         """Take (C, M) of its speech."""
         noise = self._waiting.pop(made.shape[1]) - made
         self._powers.feed(made, noise)
-        self._shares.append(self._stream.feed(mixed(noise)))
+        self._shares.append(self._stream.feed(noise))
         if self._watcher is not None:
             self._watcher.after(np.stack([made, noise]))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from voxfield.audio import SampleQueue
 from voxfield.protocols import Array
-from voxfield.samples import QUIET_DB, mixed, power_db
+from voxfield.samples import QUIET_DB, Downmix, power_db
 from voxfield.tasks.report.picture import Spectrogram
 
 _FRAME_S = 0.1
@@ -74,6 +74,7 @@ class Track:
         self.name = name
         self.picture = Spectrogram(rate_hz)
         self.meter = LevelMeter(rate_hz, channels)
+        self._downmix = Downmix()
         self._excerpt = [np.zeros((channels, 0), np.float32)]
         self._missing_samples = excerpt_samples
 
@@ -82,7 +83,7 @@ class Track:
         if self._missing_samples:
             self._excerpt.append(samples[:, : self._missing_samples].copy())
             self._missing_samples -= self._excerpt[-1].shape[1]
-        self.picture.feed(mixed(samples))
+        self.picture.feed(self._downmix.feed(samples))
         self.meter.feed(samples)
 
     def excerpt(self) -> Array:

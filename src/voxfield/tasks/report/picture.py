@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from voxfield.audio import SampleQueue
 from voxfield.features import Stft
 from voxfield.protocols import Array
 
@@ -33,7 +34,7 @@ class Spectrogram:
     def __init__(self, rate_hz: int, most_columns: int = 2048) -> None:
         hop = max(8, round(rate_hz * _WINDOW_S / 4))
         self._stft = Stft(4 * hop, hop)
-        self._pending = np.zeros((1, 0), np.float32)
+        self._pending = SampleQueue(1)
         self._state = self._stft.initial_state()
         self._most_columns = most_columns + most_columns % 2
         self._frames = 1  # that one column is the mean of
@@ -43,10 +44,8 @@ class Spectrogram:
 
     def feed(self, samples: Array) -> None:
         """Take (N,) samples."""
-        self._pending = np.concatenate([self._pending, samples[None]], axis=1)
-        whole = self._pending.shape[1] // self._stft.hop_samples * self._stft.hop_samples
-        spectrum, self._state = self._stft.analyse(self._pending[:, :whole], self._state)
-        self._pending = self._pending[:, whole:]
+        self._pending.push(samples[None])
+        spectrum, self._state = self._stft.analyse(self._pending.pop_whole(self._stft.hop_samples), self._state)
         for frame in np.square(spectrum[0]).sum(axis=0).T:
             self._column = self._column + frame
             self._gathered += 1

@@ -13,7 +13,7 @@ import soundfile as sf
 
 from voxfield.audio import resample
 from voxfield.protocols import Array
-from voxfield.samples import mixed
+from voxfield.samples import Downmix
 from voxfield.webpage import data_url
 
 _MP3_HZ = (8000, 16000, 32000, 44100, 48000)  # what every browser plays; higher rates are brought down
@@ -21,7 +21,7 @@ _MP3_HZ = (8000, 16000, 32000, 44100, 48000)  # what every browser plays; higher
 
 def sound(samples: Array, rate_hz: int, name: str) -> str:
     """The browser's own player of (C, N) samples, compressed; at most two channels and 48 kHz."""
-    stereo = samples if samples.shape[0] <= 2 else mixed(samples)[None]
+    stereo = samples if samples.shape[0] <= 2 else Downmix().feed(samples)[None]
     played_hz = next((rate for rate in _MP3_HZ if rate >= rate_hz), _MP3_HZ[-1])
     played = resample(stereo, rate_hz, played_hz)
     played = played if played.shape[1] else np.zeros((stereo.shape[0], 1), np.float32)  # a single sample at 192 kHz

@@ -80,7 +80,7 @@ def represent_into(
     """Give the frames (C, T) of an open recording to `take`, piece by piece in constant memory; what was done."""
     clock = Clock()
     made = Representer(engine, source.rate_hz, layer)
-    for frames in pieces(source, made, progress=progress):
+    for frames in pieces(source, made, mono=True, progress=progress):
         take(frames)
     notes = source.notes()
     if made.count_frames == 0:

@@ -7,14 +7,14 @@ from voxfield.audio import Resampler
 from voxfield.cards import Interface, Layer
 from voxfield.errors import CardError, InputError
 from voxfield.protocols import Array, Engine
-from voxfield.samples import mixed
+from voxfield.tasks.work import finite
 
 BLOCK_HOPS = 100  # as many frames at once: memory is that of a second, whatever the duration
 WHOLE_S = 60.0  # the longest recording for a network that needs it whole: its memory grows with it
 
 
 class Representer:
-    """Channels are mixed and resampled; out come the frames of one layer, (C, T), as soon as they are complete.
+    """One channel is resampled; out come the frames of one layer, (C, T), as soon as they are complete.
 
     N samples at the network's rate give `card.interface.frames(N)` frames; samples behind the last whole hop give none.
     A network that does not stream gives all frames at the end.
@@ -41,13 +41,13 @@ class Representer:
         self.count_frames = 0
 
     def feed(self, samples: Array) -> Array:
-        """Frames (C, T) that (channels, N) completes.
+        """Frames (C, T) that (1, N) completes.
 
         Raises:
             InputError: the recording is too long for a network that needs it whole.
             CardError: the model gives something that is not a number, or of another shape than its card says.
         """
-        return self._advance(self._resampler.feed(mixed(samples)[None])[0])
+        return self._advance(self._resampler.feed(samples)[0])
 
     def flush(self) -> Array:
         """The rest of the frames. The recording ends here."""
@@ -80,10 +80,9 @@ class Representer:
                 f"{self._engine.card.name} turned {len(samples)} samples into {output.shape}, not into {count} frames; "
                 "its file is not usable"
             )
-        if not np.isfinite(output).all():
-            raise CardError(f"{self._engine.card.name} gives values that are not numbers; its weights are damaged")
         self.count_frames += count
-        return output[0, self._channels]
+        frames: Array = finite(self._engine, output)[0, self._channels]
+        return frames
 
     def _check_length(self) -> None:
         if self._waiting_samples > WHOLE_S * self._face.sample_rate_hz:

@@ -54,8 +54,7 @@ class ActivityMeter:
         self._squares += np.square(voices, dtype=np.float64).sum(1)
         self._count_samples += voices.shape[1]
         self._pending.push(voices)
-        whole = len(self._pending) // self._stft.hop_samples * self._stft.hop_samples
-        spectrum, _ = self._stft.analyse(self._pending.pop(whole))
+        spectrum, _ = self._stft.analyse(self._pending.pop_whole(self._stft.hop_samples))
         energy = np.square(spectrum[:, :, _FIRST_BIN:]).sum(1)  # (S, F, T)
         self._bins += energy.sum(2)
         self._shared += shared(energy).sum((1, 2)), shared(energy.sum(1)).sum(1)

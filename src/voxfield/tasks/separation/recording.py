@@ -3,7 +3,8 @@
 Everything goes through `Separator` block by block, so a recording of ten hours takes the memory of one of ten seconds.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -157,6 +158,24 @@ def separate_into(
         "doubtful_joins": separator.doubtful,
     }
     return clock.work(engine, source, source.channels, notes, details)
+
+
+@contextmanager
+def voice_sinks(
+    first: Path, engine: Engine, speakers: int | str | None, opened: Callable[[Path], Sink]
+) -> Iterator[tuple[list[Path], list[Sink], Sink | None]]:
+    """(Paths, sinks, the sink of the recording itself, where that may get the first voice's name) for `separate_into`.
+
+    Args:
+        first: `..._speaker1.wav` or the like, whose last digit the others have instead.
+        opened: makes a sink; each is entered before the next is made, so none is left half-written.
+    """
+    stem = first.stem.removesuffix("1")
+    numbers = range(1, engine.card.interface.sources + 1)
+    paths = [first.with_name(f"{stem}{number}{first.suffix}") for number in numbers]
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(opened(path)) for path in paths]
+        yield paths, sinks, stack.enter_context(opened(first)) if speakers == AUTO else None
 
 
 class _Copying:

@@ -2,7 +2,7 @@
 
 from voxfield.audio import Resampler
 from voxfield.protocols import Array, Engine
-from voxfield.samples import mixed
+from voxfield.samples import Downmix
 from voxfield.tasks.enhancement.enhancer import Enhancer
 from voxfield.tasks.separation.activity import Activity, ActivityMeter
 from voxfield.tasks.separation.separator import Separator
@@ -30,7 +30,7 @@ class SourceCounter:
     def feed(self, samples: Array) -> Array:
         """The voices (S, C, M) that have become final."""
         if self._enhanced is not None:
-            self._enhanced.feed(mixed(samples)[None])
+            self._enhanced.feed(samples)
         return self._measured(self._separator.feed(samples))
 
     def flush(self) -> Array:
@@ -53,13 +53,13 @@ class _EnhancedVoices:
 
     def __init__(self, engine: Engine, rate_hz: int) -> None:
         own_hz = engine.card.interface.sample_rate_hz
-        self._low = Resampler(rate_hz, own_hz)
+        self._downmix, self._low = Downmix(), Resampler(rate_hz, own_hz)
         self._enhancer = Enhancer(engine_for(ENHANCER, "enhance"), own_hz)
         self._separator = Separator(engine, own_hz)
         self.meter = ActivityMeter(engine.card.interface.sources, own_hz)
 
     def feed(self, samples: Array) -> None:
-        self._take(self._enhancer.feed(self._low.feed(samples)))
+        self._take(self._enhancer.feed(self._low.feed(self._downmix.feed(samples)[None])))
 
     def flush(self) -> None:
         self._take(self._enhancer.feed(self._low.flush()))

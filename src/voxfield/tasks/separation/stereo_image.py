@@ -26,7 +26,7 @@ class StereoImage:
         self._channels, self._sources, self._keep_noise = channels, sources, keep_noise
         hop = max(1, round(_WINDOW_S * rate_hz / 2))
         self._stft = Stft(2 * hop, hop)
-        self._pending = np.zeros((1 + sources + channels, 0), np.float32)
+        self._pending = SampleQueue(1 + sources + channels)
         self._analysis = self._stft.initial_state(1 + sources + channels)
         self._synthesis = self._stft.initial_state(sources * channels)
         self._voices = SampleQueue(sources)
@@ -38,18 +38,16 @@ class StereoImage:
             return voices[:, None]
         self._voices.push(voices)
         mid = recording.mean(axis=0, keepdims=True)
-        self._pending = np.concatenate([self._pending, np.concatenate([mid, voices, recording - mid])], axis=1)
-        whole = self._pending.shape[1] // self._stft.hop_samples * self._stft.hop_samples
-        ready, self._pending = self._pending[:, :whole], self._pending[:, whole:]
-        return self._render(ready)
+        self._pending.push(np.concatenate([mid, voices, recording - mid]))
+        return self._render(self._pending.pop_whole(self._stft.hop_samples))
 
     def flush(self) -> Array:
         """The rest, (S, C, M)."""
         if self._channels == 1:
             return np.zeros((self._sources, 1, 0), np.float32)
         left, hop = len(self._voices), self._stft.hop_samples
-        silence = -self._pending.shape[1] % hop + -(-self._stft.delay_samples // hop) * hop
-        ready = np.pad(self._pending, ((0, 0), (0, silence)))
+        silence = -len(self._pending) % hop + -(-self._stft.delay_samples // hop) * hop
+        ready = np.pad(self._pending.pop(len(self._pending)), ((0, 0), (0, silence)))
         return self._render(ready)[..., :left]
 
     def _render(self, ready: Array) -> Array:

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, open_source
-from voxfield.errors import CardError, InputError
+from voxfield.audio import Given, Resampler, Source, open_source
+from voxfield.errors import InputError
 from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
-from voxfield.samples import mixed
 from voxfield.tasks.speakers.pauses import outside_pauses
 from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter, levels_of
-from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
+from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
 
 TASK = "embed"
 DEFAULT_MODEL = "ds-tdnn-small"
@@ -91,10 +90,8 @@ def embed_source(
     pooled = _Pieces(engine)
     meter, resampler = SpeechMeter(pooled.rate_hz), Resampler(source.rate_hz, pooled.rate_hz)
     listeners = [meter.feed, pooled.feed, *([] if listener is None else [listener])]
-    for block in source.blocks(BLOCK_SAMPLES):
-        _pass_on(resampler.feed(mixed(block)[None])[0], listeners)
-        if progress is not None:
-            progress(source.read_samples)
+    for block in blocks_of(source, mono=True, progress=progress):
+        _pass_on(resampler.feed(block)[0], listeners)
     _pass_on(resampler.flush()[0], listeners)
     vector = pooled.finish()
     speech, duration_s = meter.judge(), source.read_samples / source.rate_hz
@@ -132,9 +129,7 @@ def vectors_of(engine: Engine, features: Array) -> Array:
     parts = [
         engine.step(np.ascontiguousarray(features[at : at + batch]), ())[0] for at in range(0, len(features), batch)
     ]
-    vectors = np.concatenate(parts)
-    if not np.isfinite(vectors).all():
-        raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+    vectors: Array = finite(engine, np.concatenate(parts))
     return vectors
 
 

@@ -13,19 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxfield.audio import BLOCK_SAMPLES, Given, Resampler, Source, load, open_source, resample
+from voxfield.audio import Given, Resampler, Source, open_source, read, resample
 from voxfield.cards import Interface, find
 from voxfield.errors import CardError, InputError
 from voxfield.features.framing import FeatureStream
 from voxfield.features.log_mel import LogMel
 from voxfield.features.phases import griffin_lim
 from voxfield.protocols import Array, Engine
-from voxfield.samples import mixed
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.code_maps import Codes
 from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, refuse_kind, write_tokens
-from voxfield.tasks.work import Clock, Model, Progress, Work, engine_for
+from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
 
 DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
 _PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
@@ -119,10 +118,8 @@ def _tokenized(
     kind = _features(face, int(face.input.shape[0]), face.hop_samples)
     resampler, stream = Resampler(source.rate_hz, face.sample_rate_hz), FeatureStream(kind)
     with WaitingBands(kind, beside) as waiting:
-        for block in source.blocks(BLOCK_SAMPLES):
-            waiting.add(stream.feed(resampler.feed(mixed(block)[None])[0]))
-            if progress is not None:
-                progress(source.read_samples)
+        for block in blocks_of(source, mono=True, progress=progress):
+            waiting.add(stream.feed(resampler.feed(block)[0]))
         waiting.add(stream.feed(resampler.flush()[0]))
         waiting.add(stream.flush())
         if not waiting.count_frames:  # a recording that is gone at the network's rate
@@ -182,7 +179,7 @@ def detokenize(
     kind = _features(face, bands.shape[0], face.hop_samples // a_step)
     bands = kind.restored(bands[:, : tokens.frames], tokens.level_db)
     count = round(tokens.count_samples * face.sample_rate_hz / tokens.rate_hz)
-    given = None if phase is None else _mono(phase, phase_rate, face.sample_rate_hz)
+    given = None if phase is None else read(phase, phase_rate, rate_hz=face.sample_rate_hz, mono=True)[0]
     samples = griffin_lim(
         kind.magnitudes(bands),
         max(count, 1),
@@ -278,15 +275,6 @@ def _in_pieces(
     for start in range(0, count, _PIECE_STEPS * multiple_of):
         stop = min(count, start + _PIECE_STEPS * multiple_of)
         first, last = max(0, start - margin), min(count, stop + margin)
-        out = engine.step(np.ascontiguousarray(part(first, last)[None]), ())[0][0]
-        if not np.isfinite(out).all():
-            raise CardError(f"{engine.card.name} gives values that are not numbers; its weights are damaged")
+        out = finite(engine, engine.step(np.ascontiguousarray(part(first, last)[None]), ())[0][0])
         per_step = Fraction(out.shape[1], last - first)
         yield out[:, int((start - first) * per_step) : int((stop - first) * per_step)]
-
-
-def _mono(recording: Given, rate: int | None, rate_hz: int) -> Array:
-    """(N,) of a whole recording, its channels mixed, at a rate."""
-    samples, own_hz = load(recording, rate)
-    mono: Array = resample(mixed(samples)[None], own_hz, rate_hz)[0]
-    return mono

@@ -68,14 +68,23 @@ class AudioBank:
 
 def decoded_path(recording: str, sample_rate_hz: int, cache: Path) -> Path:
     """Where the samples of a recording are, or will be, in a cache folder."""
-    try:
-        path = Path(recording).resolve(strict=True)
-    except OSError as error:
-        raise InputError(f"cannot read {recording}: {error.strerror}") from error
-    stamp = path.stat()
-    key = json.dumps([str(path), stamp.st_size, stamp.st_mtime_ns, sample_rate_hz])
-    name = hashlib.sha256(key.encode()).hexdigest()[:24]
+    name = stamp(recording, sample_rate_hz)
     return cache / name[:2] / f"{name}.s16"
+
+
+def stamp(path: str | Path, made: int) -> str:
+    """Name in a cache of what is made of a file as it is now, such as its samples at a rate.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    try:
+        place = Path(path).resolve(strict=True)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    there = place.stat()
+    key = json.dumps([str(place), there.st_size, there.st_mtime_ns, made])
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
 
 
 def decode(recording: str, sample_rate_hz: int, out: Path) -> None:

@@ -6,8 +6,6 @@ from a camera hold little at the scale of their own pixels.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from voxfield.errors import InputError, RecipeError
+from voxfield.errors import RecipeError
 from voxfield.files import written_whole
 from voxfield.images import picture
 from voxfield.protocols import Array
+from voxfield.train.data.banks import stamp
 from voxfield.train.data.sources import Clip
 
 LARGEST_PX = 1600
@@ -105,12 +104,7 @@ def resized(image: NDArray[np.uint8] | Array, shape: tuple[int, int]) -> Array:
 
 
 def _kept(path: Path, cache: Path) -> NDArray[np.uint8]:
-    try:
-        there = path.stat()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    key = json.dumps([str(path.resolve()), there.st_size, there.st_mtime_ns, LARGEST_PX])
-    kept = cache / f"image-{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy"
+    kept = cache / f"image-{stamp(path, LARGEST_PX)}.npy"
     if not kept.exists():
         values: Array = 255 * picture.read(path).values
         shrink = max(1.0, max(values.shape[1:]) / LARGEST_PX)
