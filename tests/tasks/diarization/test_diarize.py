@@ -165,15 +165,26 @@ def test_many_windows_are_clustered_in_bounded_memory_and_time(monkeypatch):
 
 def test_turns_follow_the_windows():
     spans = np.array([(0, 150), (75, 225), (150, 300), (225, 375), (500, 520)])
-    windows = Windows(np.array([(0, 375), (500, 520)]), np.array([0, 0, 0, 0, 1]), spans, np.zeros((5, 2), np.float32))
+    regions, pauses = np.array([(0, 375), (500, 520)]), np.array([(100, 120), (205, 225), (216, 220)])
+    windows = Windows(regions, np.array([0, 0, 0, 0, 1]), spans, np.zeros((5, 2), np.float32), pauses[:1])
     scores = np.array([(1, 0), (1, 0), (0, 1), (0, 1), (0, 1)], float)
     (a, b, first), (c, d, second), (e, f, third) = speaker_turns(windows, scores)
     assert (a, d, e, f) == (0, 3.75, 5.0, 5.2) and b == c == pytest.approx(1.87, abs=0.05)
     assert (first, second, third) == (0, 1, 1)
     jumps = speaker_turns(windows, np.array([(1, 0), (1, 0), (0.99, 1), (1, 0), (1, 0)], float))
     assert jumps == [(0, 3.75, 0), (5.0, 5.2, 0)]
-    none = Windows(np.zeros((0, 2), int), np.zeros(0, int), np.zeros((0, 2), int), np.zeros((0, 2), np.float32))
-    assert speaker_turns(none, np.zeros((0, 0))) == []
+    none = Windows(*np.zeros((1, 0, 2), int), np.zeros(0, int), *np.zeros((2, 0, 2), int), np.zeros((0, 2), int))
+    assert speaker_turns(none, np.zeros((0, 0)), np.zeros(0)) == []
+    at_once = np.full(520, -1.0)
+    at_once[170:200] = 2
+    both = speaker_turns(windows, scores, at_once)
+    assert both == [(0, 2.0, 0), (1.7, 3.75, 1), (5.0, 5.2, 1)]
+    parted = replace(windows, pauses=pauses)
+    assert (
+        speaker_turns(parted, scores)
+        == speaker_turns(parted, scores, at_once)
+        == [(0, 2.05, 0), (2.25, 3.75, 1), (5.0, 5.2, 1)]
+    )
 
 
 def test_speech_is_detected_piece_by_piece_as_in_one(conversation, monkeypatch):

@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Say who speaks when: one line of RTTM for each turn, or with --json the turns and the seconds of each speaker.
 
-    Where several speak at once, it is the turn of the one who is heard best. Speakers are called speaker1, speaker2 ...
-    by their first turn, or by their names in a --book.
+    Where two speak at once, their turns overlap. Speakers are called speaker1, speaker2 ... by their first turn, or by
+    their names in a --book.
 
     Examples:
 

@@ -19,6 +19,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.book.speaker_book import SpeakerBook
 from voxfield.tasks.diarization.clustering import clustered
 from voxfield.tasks.diarization.rttm import save_rttm, to_rttm
+from voxfield.tasks.diarization.talk_at_once import TalkAtOnce
 from voxfield.tasks.diarization.turns import speaker_turns
 from voxfield.tasks.speakers.embedding import embedding_engine
 from voxfield.tasks.speakers.speech_windows import SpeechWindows, Windows
@@ -64,7 +65,7 @@ class Diarized:
     """Who speaks when.
 
     Attributes:
-        turns: in order; where several speak at once, it is the turn of the one who is heard best.
+        turns: in order; where two speak at once, their turns overlap.
         vectors: of each speaker, by name, the mean direction (D,) of the embeddings of his or her speech.
         duration_s: of the recording.
         model: full name of the model; vectors of two models have nothing to do with one another.
@@ -191,7 +192,8 @@ def diarize_source(
         watcher: is shown the recording (1, N), mixed to one channel, as it passes.
     """
     clock = Clock()
-    gathering, loudest = SpeechWindows(engine, source.rate_hz), 0.0
+    at_once, loudest = TalkAtOnce() if count.most > 1 else None, 0.0
+    gathering = SpeechWindows(engine, source.rate_hz, None if at_once is None else at_once.feed)
     for block in blocks_of(source, mono=True, progress=progress):
         loudest = max(loudest, float(np.abs(block).max(initial=0)))
         gathering.feed(block[0])
@@ -199,7 +201,8 @@ def diarize_source(
             watcher.before(block)
     windows = gathering.finish()
     _, centres = clustered(windows.vectors, count.least, count.most)
-    turns = speaker_turns(windows, windows.vectors @ centres.T)
+    both = None if at_once is None else at_once.finish()
+    turns = speaker_turns(windows, windows.vectors @ centres.T, both)
     duration_s = source.read_samples / source.rate_hz
     order = list(dict.fromkeys(one for *_, one in turns))
     vectors = {one: centres[one].astype(np.float32) for one in order}

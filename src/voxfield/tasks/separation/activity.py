@@ -57,12 +57,12 @@ class ActivityMeter:
         spectrum, _ = self._stft.analyse(self._pending.pop_whole(self._stft.hop_samples))
         energy = np.square(spectrum[:, :, _FIRST_BIN:]).sum(1)  # (S, F, T)
         self._bins += energy.sum(2)
-        self._shared += _shared(energy).sum((1, 2)), _shared(energy.sum(1)).sum(1)
+        self._shared += shared(energy).sum((1, 2)), shared(energy.sum(1)).sum(1)
 
     def spreads(self) -> np.ndarray:
         """(S, 2), the spread of each output over frequency and over time."""
         cells, frames = self._shared
-        variances = np.stack([cells - frames, cells - _shared(self._bins).sum(1)], axis=1)
+        variances = np.stack([cells - frames, cells - shared(self._bins).sum(1)], axis=1)
         spreads: np.ndarray = np.sqrt(np.maximum(variances, 0) / max(float(self._bins.sum()), 1e-30))
         return spreads
 
@@ -90,7 +90,7 @@ class ActivityMeter:
         return Activity(tuple(round(float(x), 1) for x in levels), pairs, believed, round(confidence, 3))
 
 
-def _shared(energy: np.ndarray) -> np.ndarray:
+def shared(energy: np.ndarray) -> np.ndarray:
     """Energy (S, ...) times the share that it is of the energy of all outputs."""
-    shared: np.ndarray = np.square(energy) / np.maximum(energy.sum(0), 1e-30)
-    return shared
+    products: np.ndarray = np.square(energy) / np.maximum(energy.sum(0), 1e-30)
+    return products

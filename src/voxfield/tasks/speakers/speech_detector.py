@@ -4,6 +4,9 @@ The threshold lies under the level of the speech so far, so a recording is judge
 not grow with its duration. benchmarks/diarization.py measures it beside the level of the recording alone.
 """
 
+import itertools
+from collections.abc import Callable
+
 import numpy as np
 
 from voxfield.audio import SampleQueue
@@ -26,15 +29,21 @@ _SMOOTHED_FRAMES = 3
 class SpeechDetector:
     """Takes a recording (N,) at `rate_hz` and gives regions of speech, in frames of 10 ms.
 
+    Args:
+        watch: is shown the enhanced recording (N,) as it passes.
+
     Attributes:
         rate_hz: that the samples must have.
         decided_frames: before that all regions have been given.
+        pauses: those within the regions that have been given, in frames as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, watch: Callable[[Array], None] | None = None) -> None:
         engine = engine_for(ENHANCER, "enhance")
         self.rate_hz = engine.card.interface.sample_rate_hz
         self.decided_frames = 0
+        self.pauses: list[tuple[int, int]] = []
+        self._watch = watch
         self._frame_samples = round(FRAME_S * self.rate_hz)
         self._piece_frames = round(PIECE_S / FRAME_S)
         self._stream = Stream(engine, max_block_hops=_BLOCK_HOPS)
@@ -53,6 +62,8 @@ class SpeechDetector:
         return self._decide(last=True)
 
     def _take(self, samples: Array, estimate: Array) -> None:
+        if self._watch is not None:
+            self._watch(estimate)
         self._mixture.push(samples[None])
         self._estimate.push(estimate[None])
         count = len(self._estimate) // self._frame_samples
@@ -71,17 +82,24 @@ class SpeechDetector:
         least_db = max(level_db - RANGE_DB, SILENT_DB)
         smooth = np.convolve(estimate, np.full(_SMOOTHED_FRAMES, 1 / _SMOOTHED_FRAMES), "same")[:count]
         pause = round(PAUSE_S / FRAME_S)
-        found = joined(runs(_db(smooth) >= least_db), pause)
+        sounding = runs(_db(smooth) >= least_db)
+        found = joined(sounding, pause)
         cut = count
         if found and not last and count - found[-1][1] < pause and found[-1][0] > 0:
             cut = found.pop()[0]  # it may go on, so it waits for the next piece
         self._powers, self.decided_frames = self._powers[:, cut:], begun + cut
-        return [
-            (begun + start, begun + end)
+        found = [
+            (start, end)
             for start, end in found
             if (end - start) * FRAME_S >= LEAST_S
             and estimate[start:end].sum() >= 10 ** (KEPT_DB / 10) * mixture[start:end].sum()
         ]
+        self.pauses += [
+            (begun + stop, begun + begin)
+            for (_, stop), (begin, _) in itertools.pairwise(sounding)
+            if any(start < stop and begin < end for start, end in found)
+        ]
+        return [(begun + start, begun + end) for start, end in found]
 
 
 def runs(on: np.ndarray) -> list[tuple[int, int]]:

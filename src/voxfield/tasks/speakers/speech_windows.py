@@ -3,6 +3,7 @@
 A minute of features waits for the decision where there is speech in it; what is kept is an embedding a window.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +28,14 @@ class Windows:
         region: (N,) which of them each window lies in, ascending.
         spans: (N, 2) first frame and frame after the last of each window.
         vectors: (N, D) their embeddings, of length 1.
+        pauses: (P, 2) first frame and frame after the last of each pause within the stretches.
     """
 
     regions: np.ndarray
     region: np.ndarray
     spans: np.ndarray
     vectors: Array
+    pauses: np.ndarray
 
 
 class SpeechWindows:
@@ -41,11 +44,12 @@ class SpeechWindows:
     Args:
         engine: turns features into embeddings.
         rate_hz: of the recording.
+        watch: is shown the recording (N,) without its noise, at the rate of the detector of speech.
     """
 
-    def __init__(self, engine: Engine, rate_hz: int) -> None:
+    def __init__(self, engine: Engine, rate_hz: int, watch: Callable[[Array], None] | None = None) -> None:
         face = engine.card.interface
-        self._engine, self._detector = engine, SpeechDetector()
+        self._engine, self._detector = engine, SpeechDetector(watch)
         self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
         self._window_frames = max(face.least_steps, WINDOW_FRAMES)
         self._detected = Resampler(rate_hz, self._detector.rate_hz)
@@ -72,6 +76,7 @@ class SpeechWindows:
             np.array(self._region, int),
             np.array(self._spans, int).reshape(-1, 2),
             np.concatenate(self._vectors),
+            np.array(self._detector.pauses, int).reshape(-1, 2),
         )
 
     def _take(self, regions: list[tuple[int, int]]) -> None:
