@@ -41,7 +41,7 @@ def _parsed(text: str) -> tuple[Card, ...]:
 
 
 def find(name: str, registry: Path = REGISTRY) -> Card:
-    """The card of a full name, or the newest tag of a short one: `crn-small` finds `crn-small.v4` before `.v3`.
+    """The card of a full name, or the newest tag of a short one: `crn-small` finds `crn-small.v5` before `.v4`.
 
     Raises:
         UnknownModelError: no card carries the name; the message offers the nearest ones.

@@ -61,7 +61,7 @@ NOISE = Verb(
             {"start_s": 0.0, "end_s": 4.1, "kind": "rain", "share": 0.94, "level_dbfs": -31.2, "snr_db": 8.4}
         ],
         "steps": [],
-        "models": ["crn-small.v4", "noise-vqvae.v1", "noise-kinds.v1"],
+        "models": ["crn-small.v5", "noise-vqvae.v1", "noise-kinds.v1"],
         "duration_s": 4.1,
         "notes": [],
     },

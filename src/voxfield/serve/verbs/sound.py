@@ -57,7 +57,7 @@ def _separate(asked: Asked, query: SeparateQuery) -> Mapping[str, Any]:
 
 
 _WORK = {
-    "model": "crn-small.v4",
+    "model": "crn-small.v5",
     "sample_rate_hz": 16000,
     "channels": 1,
     "count_samples": 48000,
