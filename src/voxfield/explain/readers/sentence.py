@@ -143,7 +143,8 @@ def _example(text: str, found: _Found) -> Described | None:
     given = dict(found.lists)
     widths = given.pop("filters", [])
     if row is not None and "filters" in wanted:
-        widths, _ = [(int(width),) for width in re.findall(r"\d+", row[0])], given.pop("kernel", None)
+        widths = [(int(width),) for width in re.findall(r"\d+", row[0])]
+        given.pop("kernel", None)  # that of the example
     if len(widths) == 1 or given.pop("stride", _HALVED) != _HALVED or given or found.count or found.unread:
         return None
     if not names_no_network(text):

@@ -17,7 +17,7 @@ from torch import Tensor
 from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.program import Made, Program, configured, proved
-from voxfield.export.convert.speakers import renamed
+from voxfield.export.convert.renaming import renamed
 from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 from voxfield.train.checkpoint import restore
 

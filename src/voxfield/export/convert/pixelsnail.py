@@ -12,7 +12,7 @@ from torch import Tensor
 from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.program import Made, configured, relative_difference
-from voxfield.export.convert.speakers import numbered, renamed
+from voxfield.export.convert.renaming import numbered, renamed
 from voxfield.models.pixelsnail import PixelSnail, PixelSnailConfig
 from voxfield.train.checkpoint import restore
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.pixelsnail import make_prior
 from voxfield.export.convert.program import Made, Program, configured, proved
-from voxfield.export.convert.speakers import numbered, renamed
+from voxfield.export.convert.renaming import numbered, renamed
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.train.checkpoint import restore
 

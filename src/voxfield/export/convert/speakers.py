@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from voxfield.errors import CheckpointError
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.program import Made, configured, proved
+from voxfield.export.convert.renaming import Table, numbered, renamed
 from voxfield.models.ecapa_tdnn import EcapaConfig, EcapaTdnn
 from voxfield.train.checkpoint import restore
 
-Table = Sequence[tuple[str, str]]  # (pattern of their name without what follows its last dot, our name)
 _ECAPA_BLOCK = ("enter.conv", "enter.norm", "cascade.{0}.conv", "cascade.{0}.norm", "leave.conv", "leave.norm",
                 "gain.squeeze", "gain.excite")  # fmt: skip
 
@@ -99,39 +98,3 @@ def made_ecapa(
     summary = f"speaker embeddings, {size} numbers, ECAPA-TDNN converted from {by}"
     return made("ecapa-tdnn", EcapaTdnn, EcapaConfig, known, table, content, overrides,
                 summary=summary, ignored=ignored)  # fmt: skip
-
-
-def renamed(theirs: Mapping[str, Tensor], table: Table, ours: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Their tensors under our names; linear layers and convolutions of kernel 1 take each other's shape.
-
-    Raises:
-        CheckpointError: a tensor without a place.
-    """
-    found = {}
-    for name, tensor in theirs.items():
-        layer, _, part = name.rpartition(".")
-        match = next((m for pattern, ours_ in table if (m := _matched(pattern, ours_, layer))), None)
-        if match is None:
-            raise CheckpointError(f"'{name}' has no place in this network; is it of another configuration?")
-        own = ours.get(f"{match}.{part}")
-        like = own is not None and own.numel() == tensor.numel() and _plain(own.shape) == _plain(tensor.shape)
-        found[f"{match}.{part}"] = tensor.reshape(own.shape) if like and own is not None else tensor
-    for name, own in ours.items():  # counts that a file of weights alone leaves out, and which change nothing
-        if name.endswith(".num_batches_tracked"):
-            found.setdefault(name, own)
-    return found
-
-
-def numbered(names: Iterable[str], pattern: str) -> int:
-    """One more than the highest number that the group of a pattern takes in names; 0 where none matches."""
-    return max((int(match[1]) + 1 for name in names if (match := re.search(pattern, name))), default=0)
-
-
-def _matched(pattern: str, ours: str, layer: str) -> str:
-    match = re.fullmatch(pattern, layer)
-    return ours.format(*(int(group) for group in match.groups())) if match else ""
-
-
-def _plain(shape: torch.Size) -> list[int]:
-    """A shape without the kernel axes of size 1."""
-    return [size for at, size in enumerate(shape) if at < 2 or size != 1]

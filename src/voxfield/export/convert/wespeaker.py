@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from voxfield.export.convert.checkpoint import Checkpoint
 from voxfield.export.convert.program import Made, Program
-from voxfield.export.convert.speakers import ecapa_blocks, made, made_ecapa, numbered
+from voxfield.export.convert.renaming import numbered
+from voxfield.export.convert.speakers import ecapa_blocks, made, made_ecapa
 from voxfield.models.speaker_resnet import SpeakerResNet, SpeakerResNetConfig
 
 ECAPA_NAMES = [

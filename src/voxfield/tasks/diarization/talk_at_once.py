@@ -18,7 +18,7 @@ SEPARATOR = "conv-tasnet-small"
 CHUNK_FRAMES = 500  # that the network sees at once
 EDGE_FRAMES = 50  # at each end of a chunk, which the chunk beside it sees better
 MEAN_FRAMES = 30  # that the spread is measured over
-LEAST_SPREAD = 0.175  # of two voices; chosen with benchmarks/overlap.py on other conversations than it scores
+LEAST_SPREAD = 0.175  # of two voices; chosen on other conversations than benchmarks/overlap.py scores
 _WINDOW_SAMPLES = 512
 
 
