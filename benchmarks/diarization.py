@@ -3,6 +3,7 @@
     python benchmarks/diarization.py MANIFEST.csv                     # error rates, on speakers of the split `valid`
     python benchmarks/diarization.py MANIFEST.csv --speakers 1 2 --seconds 8
     python benchmarks/diarization.py MANIFEST.csv --detection         # of speech, beside the level alone
+    python benchmarks/diarization.py MANIFEST.csv --noise             # clips of noise taken for speech
     python benchmarks/diarization.py MANIFEST.csv --hour              # one hour: seconds and peak memory
 
 How conversations are made is in conversations.py; they are the same at every call. Speaker numbers are found (auto)
@@ -25,9 +26,13 @@ from conversations import RATE_HZ, Conversation, Material, Style, conversation
 from table import table
 
 import voxfield as vf
+from voxfield.audio import open_source
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarization_errors
+from voxfield.tasks.speakers.embedding import embedding_engine
 from voxfield.tasks.speakers.speech_detector import SpeechDetector, joined, runs
 from voxfield.tasks.speakers.speech_meter import SpeechMeter, levels_of
+from voxfield.tasks.speakers.speech_windows import SpeechWindows, of_speech
+from voxfield.train.data.sources import read_source
 
 SNRS_DB = (None, 20.0, 10.0)
 COLLAR_S = 0.25
@@ -96,6 +101,23 @@ def detection(material: Material, chosen: argparse.Namespace) -> None:
     print(table(["speech detection", "missed", "false alarm", "error"], rows, markdown=chosen.markdown))
 
 
+def noise(material: Material, chosen: argparse.Namespace) -> None:
+    """Print in how many clips of noise, and of speech, there is speech by the detector, and by the probe as well."""
+    engine, rows = embedding_engine(chosen.model), []
+    for kind in ("noise", "speech"):
+        clips = read_source(chosen.manifest, kind, chosen.split)
+        found = np.zeros(3, int)
+        for clip in clips:
+            with open_source(clip.path) as source:
+                windows = SpeechWindows(engine, source.rate_hz)
+                for block in source.blocks(mono=True):
+                    windows.feed(block[0])
+            made = windows.finish()
+            found += 1, len(made.regions) > 0, len(of_speech(made, engine).regions) > 0
+        rows.append([kind, *map(str, found)])
+    print(table(["clips of", "in all", "by the detector", "by the probe"], rows, markdown=chosen.markdown))
+
+
 def by_enhancer(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Frames of 10 ms in which `SpeechDetector` finds speech."""
     detector, found = SpeechDetector(), np.zeros(shape, bool)
@@ -146,12 +168,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0, help="of each conversation")
     parser.add_argument("--speakers", type=int, nargs="+", default=(2, 3, 4), help="in a conversation")
     parser.add_argument("--detection", action="store_true")
+    parser.add_argument("--noise", action="store_true")
     parser.add_argument("--hour", action="store_true")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)  # the hour, and nothing else
     parser.add_argument("--markdown", action="store_true")
     chosen = parser.parse_args()
     material = Material.of(chosen.manifest, chosen.split)
-    work = detection if chosen.detection else hour if chosen.hour else error_rates
+    work = detection if chosen.detection else noise if chosen.noise else hour if chosen.hour else error_rates
     work(material, chosen)
 
 

@@ -11,6 +11,7 @@ from voxfield.errors import InputError
 from voxfield.explain import explain
 from voxfield.export import export_network
 from voxfield.models import ARCHITECTURES, architecture
+from voxfield.models.linear_probe import LinearProbe, LinearProbeConfig
 from voxfield.models.mean_spot import MeanSpot, MeanSpotConfig
 from voxfield.models.mobilenet import MobileNet, MobileNetConfig
 from voxfield.models.resnet import ResNet, ResNetConfig
@@ -25,6 +26,7 @@ NETWORKS = {
     "mobilenet, softmax": lambda: MobileNet(MobileNetConfig(classes=4, softmax=True, alpha=1 / 32, image_px=32)),
     "resnet": lambda: ResNet(RES),
     "resnet, embedding": lambda: ResNet(ResNetConfig(classes=0, blocks=(1,), channels=(2,), stem=3, image_px=16)),
+    "linear-probe": lambda: LinearProbe(LinearProbeConfig(("noise", "speech"), embedding=6)),
     "mean-spot": lambda: MeanSpot(MeanSpotConfig()),
     "mean-spot, cbam": lambda: MeanSpot(MeanSpotConfig(cbam=True)),
     "mean-spot, uneven": lambda: MeanSpot(MeanSpotConfig(image_px=40, streams=(2, 3), merged=4, cbam=True)),
@@ -44,7 +46,7 @@ def network(request):
     return net
 
 
-def image(net, batch=1):
+def example(net, batch=1):
     return torch.randn(net.interface().block_shape(1, batch), generator=torch.Generator().manual_seed(1))
 
 
@@ -57,28 +59,28 @@ def test_the_file_gives_the_numbers_of_the_network_and_its_card_what_explain_rea
     }  # fmt: skip
     card = export_network(network, tmp_path / "net.onnx", about)
     engine = OnnxEngine(tmp_path / "net.onnx")
-    x = image(network)
+    x = example(network)
     got, _ = engine.step(x.numpy(), engine.initial_state())
     wanted = network(x).numpy()
     assert got.shape == (1, *face.output.shape) and np.abs(got - wanted).max() <= 1e-5 * np.abs(wanted).max()
-    report = explain(network, input_shape=tuple(x.shape), layout="BCHW")
+    report = explain(network, input_shape=tuple(x.shape), layout=face.input.layout)
     assert card.macs == report.costs.macs.value > 0 and not report.unknown
     assert report.costs.params.value == sum(parameter.numel() for parameter in network.parameters())
     assert card.field_samples == WHOLE_INPUT and card.states == ()
-    with pytest.raises(InputError, match="one image at a time"):
+    with pytest.raises(InputError, match=face.not_streaming_because):
         Stream(engine)
 
 
 @torch.no_grad()
-def test_images_of_a_batch_do_not_mix(network):
-    x = image(network, 3)
+def test_inputs_of_a_batch_do_not_mix(network):
+    x = example(network, 3)
     apart = torch.cat([network(one[None]) for one in x])
     assert torch.allclose(network(x), apart, atol=1e-5 * float(apart.abs().max()))
 
 
 def test_every_weight_has_a_use(network):
     network.double()
-    y = network(image(network, 4).double())
+    y = network(example(network, 4).double())
     (y * torch.randn(y.shape, dtype=y.dtype, generator=torch.Generator().manual_seed(2))).sum().backward()
     idle = [name for name, parameter in network.named_parameters() if parameter.grad is None]
     assert idle == []

@@ -13,6 +13,7 @@ ARCHITECTURES = {  # name in recipes and cards -> (module, config class, network
     "ds-tdnn": ("ds_tdnn", "DsTdnnConfig", "DsTdnn"),
     "mean-spot": ("mean_spot", "MeanSpotConfig", "MeanSpot"),
     "mobilenet": ("mobilenet", "MobileNetConfig", "MobileNet"),
+    "linear-probe": ("linear_probe", "LinearProbeConfig", "LinearProbe"),
     "code-histogram": ("code_histogram", "CodeHistogramConfig", "CodeHistogram"),
     "pixelsnail": ("pixelsnail", "PixelSnailConfig", "PixelSnail"),
     "vqvae2": ("vqvae2", "Vqvae2Config", "Vqvae2"),

@@ -14,7 +14,7 @@ from voxfield.tasks.speakers.calibration import Calibration
 from voxfield.tasks.speakers.embedding import Embedded, embed_source
 from voxfield.tasks.speakers.speech_detector import FRAME_S
 from voxfield.tasks.speakers.speech_meter import Speech
-from voxfield.tasks.speakers.speech_windows import WINDOW_FRAMES, SpeechWindows
+from voxfield.tasks.speakers.speech_windows import WINDOW_FRAMES, SpeechWindows, of_speech
 
 LEAST_SPEECH_S = 1.0  # below, vectors of one speaker scatter too much
 LEAST_LEVEL_DB = -65.0  # of the speech relative to full scale; below, 16 bits hold little but rounding
@@ -28,7 +28,7 @@ def examined(source: Source, engine: Engine) -> tuple[Embedded, list[str]]:
     """
     windows = SpeechWindows(engine, engine.card.interface.sample_rate_hz)
     made, _ = embed_source(source, engine, listener=windows.feed)
-    found = windows.finish()
+    found = of_speech(windows.finish(), engine)
     check_quality(made.speech, FRAME_S * float(np.diff(found.regions).sum()))
     notes, calibration = list(made.notes), Calibration.of(engine.card)
     if calibration is not None and two_voices(found.vectors, FRAME_S * WINDOW_FRAMES, calibration):

@@ -22,7 +22,7 @@ from voxfield.tasks.diarization.rttm import save_rttm, to_rttm
 from voxfield.tasks.diarization.talk_at_once import TalkAtOnce
 from voxfield.tasks.diarization.turns import speaker_turns
 from voxfield.tasks.speakers.embedding import embedding_engine
-from voxfield.tasks.speakers.speech_windows import SpeechWindows, Windows
+from voxfield.tasks.speakers.speech_windows import SpeechWindows, Windows, of_speech
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, blocks_of
 
 AUTO = "auto"
@@ -199,7 +199,7 @@ def diarize_source(
         gathering.feed(block[0])
         if watcher is not None:
             watcher.before(block)
-    windows = gathering.finish()
+    windows = of_speech(gathering.finish(), engine)
     _, centres = clustered(windows.vectors, count.least, count.most)
     both = None if at_once is None else at_once.finish()
     turns = speaker_turns(windows, windows.vectors @ centres.T, both)

@@ -17,6 +17,7 @@ from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.speakers.pauses import outside_pauses
 from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter, levels_of
+from voxfield.tasks.speakers.speech_probe import sounds_like_noise
 from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
 
 TASK = "embed"
@@ -96,6 +97,8 @@ def embed_source(
     vector = pooled.finish()
     speech, duration_s = meter.judge(), source.read_samples / source.rate_hz
     notes = [*source.notes(), *_notes(speech, pooled, source.rate_hz, duration_s)]
+    if speech.seconds > 0 and duration_s >= LEAST_S and sounds_like_noise(vector, engine):
+        notes.append("it sounds like noise or music rather than speech")
     done = Embedded(vector, engine.card.name, duration_s, speech, tuple(notes))
     details = {"speech_s": round(speech.seconds, 2), "level_db": round(speech.level_db, 1)}
     return done, clock.work(engine, source, source.channels, notes, details)

@@ -13,6 +13,7 @@ from voxfield.features import FeatureStream, features_named
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.speakers.embedding import unit, vectors_of
 from voxfield.tasks.speakers.speech_detector import SpeechDetector
+from voxfield.tasks.speakers.speech_probe import LEAST, probe_for
 
 WINDOW_FRAMES = 150  # frames of speech and of features are 10 ms
 HOP_FRAMES = 50
@@ -36,6 +37,18 @@ class Windows:
     spans: np.ndarray
     vectors: Array
     pauses: np.ndarray
+
+    def only(self, kept: np.ndarray) -> "Windows":
+        """Those of some stretches of speech, by (R,) true values."""
+        of_kept = kept[self.region]
+        within = np.searchsorted(self.regions[:, 0], self.pauses[:, 0], "right") - 1  # the stretch of each pause
+        return Windows(
+            self.regions[kept],
+            (np.cumsum(kept) - 1)[self.region[of_kept]],
+            self.spans[of_kept],
+            self.vectors[of_kept],
+            self.pauses[kept[within]],
+        )
 
 
 class SpeechWindows:
@@ -108,3 +121,17 @@ class SpeechWindows:
             self._spans.append(span)
         self._regions.append((start, end))
         return found
+
+
+def of_speech(windows: Windows, engine: Engine) -> Windows:
+    """Windows without those of stretches that are noise by their embeddings, which `engine` made.
+
+    A short stretch says little of itself, so the whole recording counts as much: a word among sentences stays, and so
+    does a sentence among noise.
+    """
+    probe = probe_for(engine)
+    if probe is None or not len(windows.vectors):
+        return windows
+    odds, count = probe.log_odds(windows.vectors), len(windows.regions)
+    means = np.bincount(windows.region, odds, count) / np.bincount(windows.region, minlength=count)
+    return windows.only((means + odds.mean()) / 2 >= LEAST)
