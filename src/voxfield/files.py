@@ -56,6 +56,19 @@ def refused(words: str) -> Iterator[None]:
         raise OutputError(f"{words}: {error.strerror or error}") from error
 
 
+class Closing:
+    """What is closed when its `with` block ends."""
+
+    def close(self) -> None:
+        """Let go of the file, or of whatever is held."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 class PartFile:
     """A temporary file beside its target; `commit` renames it, leaving without it removes it.
 

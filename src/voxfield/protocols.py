@@ -18,16 +18,13 @@ class Engine(Protocol):
     @property
     def card(self) -> "Card":
         """What the network is and expects."""
-        ...
 
     @property
     def free_batch(self) -> bool:
         """Whether `step` takes any batch; otherwise exactly 1."""
-        ...
 
     def initial_state(self, batch: int = 1) -> State:
         """Zeros, one array a state of the card."""
-        ...
 
     def step(self, block: Array, state: State) -> tuple[Array, State]:
         """Output and next state of one block.
@@ -41,4 +38,3 @@ class Engine(Protocol):
             What it says of the output, such as a spectrum (B, 2, F, T), samples (B, S, N), an embedding (B, D) or
             tokens (B, K, T); and the next state.
         """
-        ...

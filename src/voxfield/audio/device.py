@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from voxfield.errors import InputError, MissingExtraError, VoxfieldError
+from voxfield.errors import InputError, VoxfieldError, needed
 from voxfield.protocols import Array
 
 PORTAUDIO = "libportaudio2 on Debian and Ubuntu, portaudio on Fedora, Arch and Homebrew"
@@ -161,9 +161,6 @@ def _found(portaudio: Any, named: str | None, kind: str) -> Any:
 
 def _portaudio() -> Any:
     try:
-        import sounddevice
-    except ImportError as error:
-        raise MissingExtraError("sounddevice", "live", "sound from a microphone") from error
+        return needed("sounddevice", "live", "sound from a microphone")
     except OSError as error:
         raise VoxfieldError(f"sound from a microphone needs the library PortAudio: install {PORTAUDIO}") from error
-    return sounddevice

@@ -15,7 +15,7 @@ from voxfield.audio.limits import check_layout
 from voxfield.audio.queue import SampleQueue
 from voxfield.audio.source import Source
 from voxfield.audio.stored import Bitrate, Stored
-from voxfield.errors import AudioError, MissingExtraError
+from voxfield.errors import AudioError, needed
 from voxfield.protocols import Array
 
 _SAFE = {  # a file must not make FFmpeg open others, as playlists do
@@ -35,12 +35,8 @@ def load_av(purpose: str) -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import av
-        import av.logging
-    except ImportError as error:
-        raise MissingExtraError("av", "media", purpose) from error
-    av.logging.set_level(None)  # FFmpeg must not write to standard error
+    av = needed("av", "media", purpose)
+    needed("av.logging", "media", purpose).set_level(None)  # FFmpeg must not write to standard error
     return av
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO, Self, cast
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from voxfield.audio.limits import check_layout
 from voxfield.audio.opener import HEAD_BYTES, is_container, open_file
 from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
 from voxfield.audio.resampler import Resampler
+from voxfield.audio.sink import Sink
 from voxfield.audio.source import Source
 from voxfield.audio.target import AS_RECORDED, OutputFormat
 from voxfield.audio.wav import OtherEncodingError, WavFormat, read_header, write_header
@@ -136,7 +137,7 @@ class PipeSource(Source):
         return data
 
 
-class PipeSink:
+class PipeSink(Sink):
     """Wav or raw samples to a stream, each block at once. What was written cannot be undone.
 
     Args:
@@ -171,12 +172,6 @@ class PipeSink:
     def commit(self) -> None:
         """Pass on what is left; a stream without samples still gets its header."""
         self._write(self._resampler.flush())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def _send(self, data: bytes) -> None:
         with refused("the output stream cannot be written"):

@@ -24,19 +24,18 @@ class Sink(Protocol):
 
     def write(self, samples: Array) -> None:
         """Append (C, N)."""
-        ...
 
     def commit(self) -> None:
         """Finish: what was written is now the output."""
-        ...
 
     def notes(self) -> list[str]:
         """What the user should know about the output: what was clipped, not kept, or stored otherwise."""
-        ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        return None
 
 
 class Writer(Protocol):
@@ -46,18 +45,15 @@ class Writer(Protocol):
 
     def write(self, samples: Array) -> None:
         """Append (C, N)."""
-        ...
 
     def close(self) -> None:
         """Finish the file."""
-        ...
 
     def abort(self) -> None:
         """Let go of the file; what is in it does not matter any more."""
-        ...
 
 
-class FileSink:
+class FileSink(Sink):
     """A recording written under a temporary name beside its target and renamed by `commit`.
 
     Args:
@@ -126,9 +122,6 @@ class FileSink:
         if self.clipped_samples:
             found.append(f"{self.clipped_samples} samples were beyond full scale and were clipped")
         return found
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         try:

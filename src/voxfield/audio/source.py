@@ -6,13 +6,13 @@ must cost neither the recording nor the state of a network that runs through it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Self
 
 import numpy as np
 
 from voxfield.audio.limits import check_layout
 from voxfield.audio.stored import Bitrate, Stored
 from voxfield.errors import AudioError
+from voxfield.files import Closing
 from voxfield.protocols import Array
 from voxfield.samples import Downmix, to_float
 
@@ -21,7 +21,7 @@ BLOCK_SAMPLES = 1 << 14
 _OFFSET, _OFFSET_SHARE = 1e-3, 0.1  # of full scale, and of what swings about it, beyond which an offset is said
 
 
-class Source(ABC):
+class Source(Closing, ABC):
     """One recording to be read once, from front to back.
 
     Attributes:
@@ -100,16 +100,6 @@ class Source(ABC):
                     "sound; take it away first, with a high-pass filter at 20 Hz for example"
                 )
         return found
-
-    def close(self) -> None:
-        """Let go of the file."""
-        return None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @abstractmethod
     def _read(self, block_samples: int) -> Array | None:

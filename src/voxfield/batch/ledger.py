@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from voxfield.batch.work import Outcome, files_of, written
 from voxfield.errors import InputError, OutputError
+from voxfield.files import Closing
 
 APPLICATION_ID = 0x566F784C  # in the header of every ledger
 VERSION = 1  # of the tables
@@ -58,7 +59,7 @@ class Claim(NamedTuple):
     run: int
 
 
-class Ledger:
+class Ledger(Closing):
     """The ledger in a folder, opened for one run; a context manager.
 
     Attributes:
@@ -153,12 +154,6 @@ class Ledger:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _prepare(self) -> None:
         (application_id,), (version,) = (

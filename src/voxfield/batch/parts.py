@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.batch import storage
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.errors import InputError, needed
 from voxfield.files import written_whole
 
 PATTERN = "part-*.parquet"
@@ -23,12 +23,8 @@ def arrow(purpose: str) -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "batch", purpose) from error
-    return pyarrow
+    needed("pyarrow.parquet", "batch", purpose)
+    return needed("pyarrow", "batch", purpose)
 
 
 def new_name(run: int) -> str:

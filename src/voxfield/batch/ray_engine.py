@@ -23,7 +23,7 @@ from voxfield.batch.job import Job
 from voxfield.batch.local_engine import outcomes, started
 from voxfield.batch.recorder import in_part
 from voxfield.batch.work import Outcome, Todo
-from voxfield.errors import InputError, MissingExtraError, VoxfieldError
+from voxfield.errors import InputError, VoxfieldError, needed
 
 FOLDER = "ray"
 _SHARE = 64  # a block is at most this share of the rows before it, so that all actors get some early
@@ -121,11 +121,8 @@ def _cluster(job: Job) -> Iterator[int]:
     """How many actors there shall be at most, on the cluster that is connected to."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its C++ half writes to standard error
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise MissingExtraError(error.name or "ray", "ray", "--engine ray") from error
+    ray = needed("ray", "ray", "--engine ray")
+    needed("ray.data", "ray", "--engine ray")
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
     address = job.settings.address
@@ -141,7 +138,7 @@ def _cluster(job: Job) -> Iterator[int]:
     try:
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        there = int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call,unused-ignore]
+        there = int(ray.cluster_resources().get("CPU", 1))
         actors = max(there - 1, 1) if job.settings.jobs == "auto" else job.processes
         yield actors
     finally:

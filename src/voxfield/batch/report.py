@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 from voxfield.batch.job import Job
 from voxfield.batch.manifest import Row
 from voxfield.batch.work import DONE, FAILED, SAME, Outcome
-from voxfield.files import refused, written_whole
+from voxfield.files import Closing, refused, written_whole
 
 REPORT, ERRORS = "report.json", "errors.jsonl"
 MANIFEST = "manifest"  # kind of failure of a row that names no recording
@@ -99,7 +99,7 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-class Errors:
+class Errors(Closing):
     """errors.jsonl: a line for every row of the manifest that failed, in this run or in one before.
 
     Args:
@@ -118,8 +118,6 @@ class Errors:
         with refused(f"{self._file.name} cannot be written"):
             self._file.write(json.dumps({"row": row.number, "input": row.path, "kind": kind, "error": error}) + "\n")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of the file."""
         self._file.close()

@@ -20,7 +20,7 @@ from voxfield.tasks.enhancement.recording import DEFAULT_MODEL, EnhanceOptions, 
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.representation.recording import represent_into, representing_engine
 from voxfield.tasks.representation.representer import layer_named
-from voxfield.tasks.separation.recording import AUTO, check_noise, separate_into, separating_engine, voice_sinks
+from voxfield.tasks.separation.recording import AUTO, SeparateOptions, separate_into, separating_engine, voice_sinks
 from voxfield.tasks.speakers.embedding import embed_source, embedding_engine
 from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_source
 from voxfield.tasks.work import Work, engine_for
@@ -57,17 +57,6 @@ class Verb:
     engine: Callable[[str | None, Any], Engine]
     work: Callable[[Source, Engine, Any, Path, OutputFormat], Made]
     suffix: str = ""
-
-
-@dataclass(frozen=True)
-class SeparateOptions:
-    """What a user may choose of `separate`."""
-
-    speakers: int | str | None = None
-    noise: str = "drop"
-
-    def __post_init__(self) -> None:
-        check_noise(self.noise)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple
 
-from voxfield.cards.interface import Interface, spectrum
+from voxfield.cards.interface import Interface, spectrum, whole
 from voxfield.errors import CardError
 
 METADATA_KEY = "voxfield.card"
@@ -190,10 +190,10 @@ def _check(card: Card) -> None:
     for key in ("task", "architecture", "summary", "licence"):
         need(isinstance(getattr(card, key), str), key, "text")
     for key in ("parameters", "macs"):
-        need(_whole(getattr(card, key)) and getattr(card, key) >= 0, key, "a whole number, 0 or more")
+        need(whole(getattr(card, key)) and getattr(card, key) >= 0, key, "a whole number, 0 or more")
     need(all(isinstance(line, str) for line in card.data), "data", "a list of texts")
     field_known = card.field_samples in (UNBOUNDED_PAST, WHOLE_INPUT)
-    field_counted = _whole(card.field_samples) and int(card.field_samples) > 0
+    field_counted = whole(card.field_samples) and int(card.field_samples) > 0
     need(
         field_known or field_counted, "field_samples", f"a whole number above 0, '{UNBOUNDED_PAST}' or '{WHOLE_INPUT}'"
     )
@@ -201,14 +201,14 @@ def _check(card: Card) -> None:
     need(steps or not card.states, "states", "empty: the network does not stream")
     for state in card.states:
         named = isinstance(state.name, str) and _STATE_NAME.fullmatch(state.name) is not None
-        shaped = all(_whole(size) and size > 0 for size in state.shape)
+        shaped = all(whole(size) and size > 0 for size in state.shape)
         need(named and shaped, "states", "names of letters, digits, _ and . with shapes of whole numbers above 0")
     names = [state.name for state in card.states]
     need(len(set(names)) == len(names), "states", "named differently from one another")
     if card.file is not None:
         hexadecimal = isinstance(card.file.sha256, str) and re.fullmatch(r"[0-9a-f]{64}", card.file.sha256) is not None
         plain = isinstance(card.file.name, str) and re.fullmatch(r"[\w.-]+\.onnx", card.file.name) is not None
-        need(hexadecimal and plain and _whole(card.file.bytes), "file", "a plain .onnx file name, its sha256 and bytes")
+        need(hexadecimal and plain and whole(card.file.bytes), "file", "a plain .onnx file name, its sha256 and bytes")
         web = isinstance(card.file.url, str) and re.fullmatch(r"(https?://[!-~]+)?", card.file.url) is not None
         need(web, "file", "with a url that begins with https:// or http://, or without one")
 
@@ -227,10 +227,6 @@ def _check_foreign(value: Any, levels: int) -> None:
         raise CardError(f"a card must not hold the control character {found[0]!r}")
     for item in [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ():
         _check_foreign(item, levels - 1)
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _records(items: Any, key: str, kind: type[Any]) -> list[Any]:

@@ -54,7 +54,7 @@ class Port:
         if not isinstance(self.kind, str) or self.kind not in KINDS:
             raise CardError(f"there is no kind of data {self.kind!r}; there are: {', '.join(KINDS)}")
         axes = KINDS[self.kind].axes
-        sized = all(size == TIME or (_whole(size) and int(size) > 0) for size in self.shape)
+        sized = all(size == TIME or (whole(size) and int(size) > 0) for size in self.shape)
         if len(self.shape) != len(axes) or not sized or self.shape.count(TIME) > 1:
             raise CardError(
                 f"{self.kind} has {len(axes)} axes ({', '.join(axes)}), each a whole number above 0, or once '{TIME}'; "
@@ -137,9 +137,9 @@ class Interface:
     def __post_init__(self) -> None:
         self._check_layers()
         for key in ("sample_rate_hz", "hop_samples", "window_samples", "codes"):
-            self._need(_whole(getattr(self, key)) and getattr(self, key) >= 0, key, "a whole number, 0 or more")
+            self._need(whole(getattr(self, key)) and getattr(self, key) >= 0, key, "a whole number, 0 or more")
         for key in ("least_steps", "multiple_of"):
-            self._need(_whole(getattr(self, key)) and getattr(self, key) > 0, key, "a whole number above 0")
+            self._need(whole(getattr(self, key)) and getattr(self, key) > 0, key, "a whole number above 0")
         self._need(isinstance(self.not_streaming_because, str), "not_streaming_because", "text")
         self._need(self.window in WINDOWS, "window", " or ".join(WINDOWS))
         self._need(isinstance(self.features, str), "features", "text")
@@ -150,7 +150,7 @@ class Interface:
             return
         self._need(self.not_streaming_because == "", "lookahead_samples", "left out where the network cannot stream")
         ahead = self.lookahead_samples
-        self._need(_whole(ahead) and int(ahead or 0) >= 0, "lookahead_samples", "a whole number, 0 or more")
+        self._need(whole(ahead) and int(ahead or 0) >= 0, "lookahead_samples", "a whole number, 0 or more")
         for key in ("sample_rate_hz", "hop_samples"):
             self._need(getattr(self, key) > 0, key, "above 0 where the network streams")
         self._need(self.input.free_axis is not None, "input", "free along time where the network streams")
@@ -164,7 +164,7 @@ class Interface:
             layers = (Layer("", 0, 0),)
         object.__setattr__(self, "layers", layers)
         counts = [count for layer in layers for count in layer[1:]]
-        sound = all(_whole(count) and count > 0 for count in counts) and all(
+        sound = all(whole(count) and count > 0 for count in counts) and all(
             isinstance(layer.name, str) and layer.name for layer in layers
         )
         self._need(sound, "layers", "names, numbers of channels and fields above 0")
@@ -373,5 +373,6 @@ def _layers(values: Any) -> tuple[Layer, ...]:
     return tuple(Layer(**row) for row in rows)
 
 
-def _whole(value: object) -> bool:
+def whole(value: object) -> bool:
+    """Whether it is a whole number, which true and false are not."""
     return isinstance(value, int) and not isinstance(value, bool)

@@ -6,33 +6,11 @@ from typing import Any
 
 from voxfield.cli import commands
 
-FIRST = (
-    "enhance",
-    "separate",
-    "embed",
-    "verify",
-    "diarize",
-    "enroll",
-    "identify",
-    "speakers",
-    "threshold",
-    "noise",
-    "tokenize",
-    "detokenize",
-    "sample",
-    "represent",
-    "spot",
-    "explain",
-    "listen",
-    "serve",
-    "batch",
-    "models",
-    "doctor",
-    "train",
-    "evaluate",
-    "export",
-    "convert",
-)  # in --help
+FIRST = (  # in --help
+    "enhance", "separate", "embed", "verify", "diarize", "enroll", "identify", "speakers", "threshold",
+    "noise", "tokenize", "detokenize", "sample", "represent", "spot", "explain", "listen", "serve",
+    "batch", "models", "doctor", "train", "evaluate", "export", "convert",
+)  # fmt: skip
 
 
 def installed() -> tuple[str, ...]:

@@ -28,23 +28,18 @@ class Features(Protocol):
 
     def frames(self, count_samples: int) -> int:
         """Frames that so many samples make."""
-        ...
 
     def prepared(self, samples: Array, before: Array) -> Array:
         """Samples (N,) as they are framed; `before` holds those that came before, none at the beginning."""
-        ...
 
     def extended(self, samples: Array, start: int, stop: int) -> Array:
         """Samples from `start` to `stop`, which may lie beyond both ends."""
-        ...
 
     def analyse(self, samples: Array) -> Array:
         """Features (bands, T) of the frames that lie within samples (N,), the first from sample 0 on."""
-        ...
 
     def finished(self, features: Array) -> Array:
         """Features (bands, T) of a whole recording as a network takes them, such as without their mean."""
-        ...
 
 
 class FeatureStream:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -100,14 +100,14 @@ def measurable() -> tuple[str, ...]:
     return tuple(name for name in MEASURES if name not in NEEDS or find_spec(NEEDS[name]) is not None)
 
 
-def check_measures(measures: Iterable[str]) -> None:
-    """Return when every name is that of a measure.
+def check_measures(measures: Iterable[str], known: Sequence[str] = MEASURES, of: str = "") -> None:
+    """Return when every name is that of a known measure, such as one " of separation".
 
     Raises:
         InputError: one is not.
     """
-    if unknown := [name for name in measures if name not in MEASURES]:
-        raise InputError(f"there is no measure '{unknown[0]}'; there are: {', '.join(MEASURES)}")
+    if unknown := [name for name in measures if name not in known]:
+        raise InputError(f"there is no measure '{unknown[0]}'{of}; there are: {', '.join(known)}")
 
 
 def scores(estimate: Array, target: Array, measures: Iterable[str]) -> dict[str, float]:

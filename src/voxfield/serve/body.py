@@ -21,7 +21,6 @@ class Parts(Protocol):
 
     def end(self) -> None:
         """That was all."""
-        ...
 
 
 def parts_of(content_type: str, names: Sequence[str], inlets: Sequence[Inlet]) -> Parts:

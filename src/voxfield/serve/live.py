@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from voxfield.audio.pcm import decode, encode
-from voxfield.errors import MissingExtraError, VoxfieldError
+from voxfield.errors import VoxfieldError, needed
+from voxfield.files import Closing
 from voxfield.protocols import Array
 from voxfield.samples import block_of
 
@@ -23,7 +24,7 @@ class SessionError(VoxfieldError):
         self.code = code
 
 
-class LiveSession:
+class LiveSession(Closing):
     """Sound in, enhanced sound or separate voices out, over one WebSocket.
 
     What `feed` and `flush` return, put together, is aligned with what was fed. `feed` returns what has arrived so far
@@ -41,10 +42,7 @@ class LiveSession:
     """
 
     def __init__(self, address: str, start: Mapping[str, Any], headers: Mapping[str, str], timeout_s: float) -> None:
-        try:
-            from websockets.sync.client import connect
-        except ImportError as error:
-            raise MissingExtraError("websockets", "serve", "a live session") from error
+        connect = needed("websockets.sync.client", "serve", "a live session").connect
         self._format, self._channels = str(start["format"]), int(start["channels"])
         self._given_channels = self._channels
         self._timeout_s = timeout_s
@@ -92,12 +90,6 @@ class LiveSession:
     def close(self) -> None:
         """End the session at once."""
         self._open.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _ended(self, request: str, answer: str) -> Array:
         self._send(json.dumps({"type": request}))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import IO, Any, Self, cast
+from typing import IO, Any, cast
 
 from fastapi.responses import JSONResponse
 
@@ -144,7 +144,7 @@ class Job:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-class Nowhere:
+class Nowhere(Sink):
     """A sink for who wants to know, and not to have."""
 
     clipped_samples = 0
@@ -158,12 +158,6 @@ class Nowhere:
     def notes(self) -> list[str]:
         """Nothing was done to the samples."""
         return []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
 
 def wants_audio(verb: Verb, accept: str) -> bool:

@@ -24,11 +24,9 @@ class Open(Protocol):
 
     def check_idle(self) -> None:
         """End it where nothing has come for too long."""
-        ...
 
     def end(self) -> None:
         """Let it end well, as the service does."""
-        ...
 
 
 class State:

@@ -22,11 +22,9 @@ class Processor(Protocol):
 
     def feed(self, samples: Array) -> Array:
         """What has become final."""
-        ...
 
     def flush(self) -> Array:
         """The rest."""
-        ...
 
 
 class Watcher(Protocol):
@@ -34,11 +32,9 @@ class Watcher(Protocol):
 
     def before(self, samples: Array) -> None:
         """Take (C, N) of the recording."""
-        ...
 
     def after(self, made: Array) -> None:
         """Take what was made of it."""
-        ...
 
 
 @dataclass(frozen=True)

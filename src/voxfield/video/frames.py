@@ -8,13 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voxfield.errors import InputError, MissingExtraError
-from voxfield.files import path_of
+from voxfield.errors import InputError, needed
+from voxfield.files import Closing, path_of
 
 Image: TypeAlias = NDArray[np.uint8]  # (H, W) grey values
 EVEN_HZ = 30.0  # faster videos are thinned out to about this rate
@@ -37,7 +37,7 @@ class Frame(NamedTuple):
     grey: Image
 
 
-class Video(ABC):
+class Video(Closing, ABC):
     """A video to be read once, frame by frame.
 
     Args:
@@ -85,16 +85,6 @@ class Video(ABC):
         if latest is None:
             raise InputError(f"{self.name} holds no frame that can be read")
 
-    def close(self) -> None:
-        """Let go of the file."""
-        return
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     @abstractmethod
     def _read(self) -> Iterator[tuple[float, Callable[[], Image]]]:
         """Seconds from the first frame, and what gives the image, of every frame that can be read."""
@@ -104,7 +94,8 @@ class VideoFile(Video):
     """The first video track of a file, turned upright as it says."""
 
     def __init__(self, path: Path) -> None:
-        av = _load("av", f"reading {path}")
+        av, logging = (needed(name, "video", f"reading {path}") for name in ("av", "av.logging"))
+        logging.set_level(None)  # FFmpeg must not write to standard error
         self._errors = (av.FFmpegError, OSError, ValueError, EOFError)
         try:
             self._file = path.open("rb")
@@ -195,21 +186,7 @@ def load_cv2(purpose: str) -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    return _load("cv2", purpose)
-
-
-def _load(package: str, purpose: str) -> Any:
-    try:
-        if package == "av":
-            import av
-            import av.logging
-
-            av.logging.set_level(None)  # FFmpeg must not write to standard error
-            return av
-        import cv2
-    except ImportError as error:
-        raise MissingExtraError(package, "video", purpose) from error
-    return cv2
+    return needed("cv2", "video", purpose)
 
 
 def _upright(frame: Any) -> Image:

@@ -1,11 +1,10 @@
 """`voxfield explain`: receptive field, latency and cost of a network."""
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ import typer
 from voxfield.cli.options import Offline
 from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, OutputError
+from voxfield.files import refuse_existing, written_whole
 
 
 def command(
@@ -72,9 +72,11 @@ def command(
     from voxfield.explain.compare import side_by_side
     from voxfield.explain.render import comparison_text, cone, costs, page, report_text
 
-    targets = [path for path in (html, svg, svg and _costs_beside(svg)) if path is not None]
-    for path in targets:
-        _check(path, overwrite)
+    beside = svg and svg.with_name(f"{svg.stem}-costs{svg.suffix}")
+    for path in filter(None, (html, svg, beside)):
+        refuse_existing(path, overwrite)
+        if not path.parent.is_dir():
+            raise OutputError(f"the folder {path.parent} does not exist")
     if run_file and ".py:" in what:
         print(f"running {what.rpartition(':')[0]}", file=sys.stderr)
     with said_in(lang):
@@ -107,9 +109,15 @@ def command(
         _write(
             html, page(found.report, found.graph, found.paragraphs, found.changes, language=lang, frames=found.frames)
         )
-    if svg is not None:
+    if svg is not None and beside is not None:
         _write(svg, cone(found.report, found.graph, language=lang, frames=found.frames))
-        _write(_costs_beside(svg), costs(found.report, found.graph, language=lang))
+        _write(beside, costs(found.report, found.graph, language=lang))
+
+
+def _write(path: Path, text: str) -> None:
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+    print(f"wrote {path}", file=sys.stderr)
 
 
 def _speaks_unicode() -> bool:
@@ -120,7 +128,7 @@ def say(text: str) -> None:
     """Prints a text on any terminal.
 
     Raises:
-        OutputError: the terminal has no characters for most of it, or nothing more can be written.
+        OutputError: the terminal has no characters for most of it.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     shown = text.encode(encoding, "replace").decode(encoding)
@@ -128,13 +136,7 @@ def say(text: str) -> None:
         raise OutputError(
             f"this terminal ({encoding}) cannot show this text; set PYTHONUTF8=1, or give --json or --html"
         )
-    try:
-        print(shown, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries once more on its way out
-        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+    print(shown, flush=True)
 
 
 @contextmanager
@@ -173,27 +175,3 @@ def sizes_of(text: str) -> tuple[int | None, ...]:
     if any(size == 0 for size in sizes):
         raise ExplainError(f"--input {text}: sizes start at 1.")
     return sizes
-
-
-def _costs_beside(path: Path) -> Path:
-    return path.with_name(f"{path.stem}-costs{path.suffix}")
-
-
-def _check(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists; give --overwrite to replace it")
-    if not path.parent.is_dir():
-        raise OutputError(f"the folder {path.parent} does not exist")
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes beside the target first, so that no half file is ever left."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
-    print(f"wrote {path}", file=sys.stderr)

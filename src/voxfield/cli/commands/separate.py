@@ -59,9 +59,9 @@ def command(
       voxfield separate meetings/ -o voices/ --speakers auto --json
     """
     from voxfield.audio import OutputFormat
-    from voxfield.tasks.separation.recording import check_noise, check_raw_output, separating_engine
+    from voxfield.tasks.separation.recording import SeparateOptions, check_raw_output, separating_engine
 
-    check_noise(noise)
+    SeparateOptions(noise=noise)  # raises where there is no such choice
     if out is not None and out != "-" and Path(out).suffix and not Path(out).is_dir():
         raise InputError(f"-o {out} looks like a file, but each voice becomes one; name a folder")
     check_raw_output(raw_output, speakers)

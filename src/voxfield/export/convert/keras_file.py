@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from voxfield.errors import CheckpointError, MissingExtraError
+from voxfield.errors import CheckpointError, needed
 
 HDF5 = b"\x89HDF"
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
@@ -60,10 +60,7 @@ def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         CheckpointError: damaged, not Keras's, or larger than it can honestly be.
         MissingExtraError: h5py is not installed.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("h5py", "keras", "reading a file of Keras") from error
+    h5py = needed("h5py", "keras", "reading a file of Keras")
     most_bytes = LARGEST_RATIO * path.stat().st_size
     try:
         source: Any = path

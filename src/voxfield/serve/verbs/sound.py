@@ -8,7 +8,7 @@ from pydantic import Field
 from voxfield.serve.catalogue import Catalogue
 from voxfield.serve.verbs.verb import Asked, Options, Verb
 from voxfield.tasks import EnhanceOptions, engine_for, enhance_into, separate_into, separating_engine
-from voxfield.tasks.separation.recording import check_noise
+from voxfield.tasks.separation.recording import SeparateOptions
 
 
 class EnhanceQuery(Options):
@@ -44,7 +44,7 @@ def _enhance(asked: Asked, query: EnhanceQuery) -> Mapping[str, Any]:
 
 
 def _separating(query: SeparateQuery, catalogue: Catalogue) -> Any:
-    check_noise(query.noise)
+    SeparateOptions(query.speakers, query.noise)  # raises where there is no such choice
     return separating_engine(catalogue.engine_for("separate", query.model), query.speakers)
 
 

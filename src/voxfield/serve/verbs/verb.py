@@ -28,11 +28,9 @@ class Asked(Protocol):
 
     def source(self, name: str) -> Source:
         """The recording of this name, opened."""
-        ...
 
     def sink(self, source: Source, channels: int, model: str) -> Sink:
         """Where samples (C, N) at the rate of the source go."""
-        ...
 
 
 @dataclass(frozen=True)

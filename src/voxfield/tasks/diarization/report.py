@@ -1,5 +1,6 @@
 """Who speaks when as one page that stands alone: timeline, player, spectrogram, and how long each speaker spoke."""
 
+from collections import Counter
 from html import escape
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from voxfield.protocols import Array
 from voxfield.tasks.diarization.recording import Diarized
 from voxfield.tasks.report import player, plots
 from voxfield.tasks.report.comparison import Track
-from voxfield.tasks.report.document import facts_table, save_page
+from voxfield.tasks.report.document import facts_table, save_page, table
 from voxfield.tasks.report.picture import brightest, shade
 from voxfield.webpage import html_page
 
@@ -81,22 +82,12 @@ def page(made: Diarized, heard: Listened, *, title: str, facts: dict[str, str]) 
 
 def _speakers(made: Diarized) -> str:
     seconds = {name: made.speech_s(name) for name in made.speakers}
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td class=n>{speech_s:.1f} s</td>"
-        f"<td class=n>{100 * speech_s / max(sum(seconds.values()), 1e-9):.0f} %</td>"
-        f"<td class=n>{sum(turn.speaker == name for turn in made.turns)}</td></tr>"
-        for name, speech_s in seconds.items()
-    )
-    heads = "".join(f"<th class=n>{head}</th>" for head in ("Speech", "Share", "Turns"))
-    return f'<div class="wide"><table><tr><th>Speaker</th>{heads}</tr>{rows}</table></div>'
+    whole_s, turns = max(sum(seconds.values()), 1e-9), Counter(turn.speaker for turn in made.turns)
+    rows = [(name, f"{s:.1f} s", f"{100 * s / whole_s:.0f} %", f"{turns[name]}") for name, s in seconds.items()]
+    return f'<div class="wide">{table(("Speaker", "Speech", "Share", "Turns"), rows)}</div>'
 
 
 def _turns(made: Diarized) -> str:
-    rows = "".join(
-        f"<tr><td class=n>{turn.start_s:.2f} s</td><td class=n>{turn.end_s:.2f} s</td>"
-        f"<td>{escape(turn.speaker)}</td></tr>"
-        for turn in made.turns[:MOST_TURNS]
-    )
+    rows = [(f"{turn.start_s:.2f} s", f"{turn.end_s:.2f} s", turn.speaker) for turn in made.turns[:MOST_TURNS]]
     more = f"<p>The first {MOST_TURNS} of {len(made.turns)}.</p>" if len(made.turns) > MOST_TURNS else ""
-    heads = "<tr><th class=n>From</th><th class=n>To</th><th>Speaker</th></tr>"
-    return f'<div class="turns" tabindex="0"><table>{heads}{rows}</table></div>{more}'
+    return f'<div class="turns" tabindex="0">{table(("From", "To", "Speaker"), rows, words=(2,))}</div>{more}'

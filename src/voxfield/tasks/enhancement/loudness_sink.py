@@ -1,7 +1,5 @@
 """A sink that brings what passes to a loudness: it is measured while it is written aside, then copied with one gain."""
 
-from typing import Self
-
 import numpy as np
 
 from voxfield.audio import BLOCK_SAMPLES, FileSink, Sink
@@ -13,7 +11,7 @@ from voxfield.tasks.enhancement.loudness import LoudnessMeter
 PIPED = "a loudness needs the whole recording to be measured before the first sample is written; name a file with -o"
 
 
-class LoudnessSink:
+class LoudnessSink(Sink):
     """Holds back all samples, in a file beside the result and not in memory, until `commit`.
 
     Args:
@@ -56,9 +54,6 @@ class LoudnessSink:
     def notes(self) -> list[str]:
         """What the user should know about the output."""
         return [self._done, *self._sink.notes()]
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         try:

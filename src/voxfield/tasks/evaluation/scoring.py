@@ -24,19 +24,15 @@ class Scoring(Protocol):
 
     def items(self, given: Path, truth: Path | None) -> Iterator[tuple[str, tuple[Path, ...]]]:
         """(name, files that `score` takes) of each recording."""
-        ...
 
     def score(self, *paths: Path) -> dict[str, Any]:
         """The row of one recording, which may be made in another process."""
-        ...
 
     def summary(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Means over all rows, for JSON and for a card."""
-        ...
 
     def table(self, summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         """Head and cells to print."""
-        ...
 
 
 SCORINGS: dict[str, Callable[..., Scoring]] = {  # called with an engine, measures, and options of its own

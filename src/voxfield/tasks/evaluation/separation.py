@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from voxfield.errors import InputError
-from voxfield.metrics.enhancement import NEEDS, pesq_wb, stoi
+from voxfield.metrics.enhancement import NEEDS, check_measures, pesq_wb, stoi
 from voxfield.metrics.separation import best_order, count_swaps, separation_scores
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.evaluation.folders import read_with_truth, recordings_of
@@ -30,8 +30,7 @@ class SeparationScoring:
     """
 
     def __init__(self, engine: Engine, measures: Sequence[str] = ()) -> None:
-        if unknown := [name for name in measures if name not in MEASURES]:
-            raise InputError(f"there is no measure '{unknown[0]}' of separation; choose from {', '.join(MEASURES)}")
+        check_measures(measures, MEASURES, " of separation")
         installed = [name for name in MEASURES if name not in _PACKAGES or find_spec(_PACKAGES[name])]
         self.measures = tuple(measures) or tuple(installed)
         self._engine = engine

@@ -8,6 +8,7 @@ import numpy as np
 
 from voxfield.audio import open_source
 from voxfield.errors import InputError
+from voxfield.metrics.enhancement import check_measures
 from voxfield.metrics.verification import as_norm, cllr, cohort_statistics, equal_errors, min_dcf
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.evaluation.det_plot import draw_det
@@ -51,8 +52,7 @@ class VerificationScoring:
         calibrate: Path | None = None,
         det: Path | None = None,
     ) -> None:
-        if unknown := [name for name in measures if name not in MEASURES]:
-            raise InputError(f"there is no measure '{unknown[0]}' of verification; choose from {', '.join(MEASURES)}")
+        check_measures(measures, MEASURES, " of verification")
         self.measures = tuple(measures) or MEASURES
         self._engine = embedding_engine(engine)
         self._cohort = None if cohort is None else read_cohort(cohort, engine.card.name)

@@ -1,12 +1,11 @@
 """The noise of a recording as a page: what was there when, how loud, and what speech and noise look and sound like."""
 
-from html import escape
 from pathlib import Path
 
 from voxfield.tasks.noises.timeline import Noise, Stretch
 from voxfield.tasks.report import plots
 from voxfield.tasks.report.comparison import Comparison
-from voxfield.tasks.report.document import facts_of, write_report
+from voxfield.tasks.report.document import facts_of, table, write_report
 from voxfield.tasks.work import Work
 
 TRACKS = ("Speech", "Noise")
@@ -36,23 +35,21 @@ def _section(noise: Noise, duration_s: float) -> str:
         return ""
     kinds = dict.fromkeys(stretch.kind for stretch in stretches)
     lanes = [(kind, [(each.start_s, each.end_s) for each in stretches if each.kind == kind]) for kind in kinds]
-    rows = "".join(map(_row, stretches[:_MOST_ROWS]))
+    listed = table(
+        ("Time (s)", "Noise", "Share", "Level (dBFS)", "SNR (dB)"), map(_row, stretches[:_MOST_ROWS]), words=(0, 1)
+    )
     more = len(stretches) - _MOST_ROWS
     rest = f"<p><small>{more} more stretches are not listed.</small></p>" if more > 0 else ""
-    heads = "".join(f"<th class=n>{head}</th>" for head in ("Share", "Level (dBFS)", "SNR (dB)"))
     return f"""<h2>What noise was there when</h2>
 {plots.timeline(lanes, max(duration_s, 1e-9))}
-<div class="wide"><table><tr><th>Time (s)</th><th>Noise</th>{heads}</tr>{rows}</table></div>{rest}
+<div class="wide">{listed}</div>{rest}
 """
 
 
-def _row(stretch: Stretch) -> str:
-    ratio = "no speech" if stretch.snr_db is None else _signed(stretch.snr_db)
-    return (
-        f"<tr><td>{stretch.start_s:.1f} to {stretch.end_s:.1f}</td><td>{escape(stretch.kind)}</td>"
-        f"<td class=n>{100 * stretch.share:.0f} %</td><td class=n>{_signed(stretch.level_dbfs)}</td>"
-        f"<td class=n>{ratio}</td></tr>"
-    )
+def _row(stretch: Stretch) -> list[str]:
+    times, ratio = f"{stretch.start_s:.1f} to {stretch.end_s:.1f}", stretch.snr_db
+    level, snr = _signed(stretch.level_dbfs), "no speech" if ratio is None else _signed(ratio)
+    return [times, stretch.kind, f"{100 * stretch.share:.0f} %", level, snr]
 
 
 def _signed(value: float) -> str:

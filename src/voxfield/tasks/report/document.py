@@ -1,6 +1,6 @@
 """A comparison as one page that stands alone: player, spectrograms, levels; or as a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -77,6 +77,17 @@ def facts_table(facts: Mapping[str, str]) -> str:
     """Facts, in plain text, as a table."""
     rows = "".join(f"<tr><th>{escape(key)}</th><td>{escape(value)}</td></tr>" for key, value in facts.items())
     return f'<table class="facts">{rows}</table>'
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Collection[int] = (0,)) -> str:
+    """Rows of plain text under their heads as a table; but for the columns at `words`, all hold numbers."""
+
+    def row(tag: str, cells: Sequence[str]) -> str:
+        kinds = ("" if at in words else " class=n" for at in range(len(cells)))
+        return "".join(f"<{tag}{kind}>{escape(cell)}</{tag}>" for kind, cell in zip(kinds, cells, strict=True))
+
+    body = "".join(f"<tr>{row('td', cells)}</tr>" for cells in rows)
+    return f"<table><tr>{row('th', heads)}</tr>{body}</table>"
 
 
 def page(comparison: Comparison, *, title: str, facts: dict[str, str], more: str = "") -> str:

@@ -9,13 +9,13 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 
 from voxfield.audio import Source
 from voxfield.cards import Card, Layer
-from voxfield.files import PartFile, refuse_existing, refused, written_whole
+from voxfield.files import Closing, PartFile, refuse_existing, refused, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.representation.recording import represent_into
 from voxfield.tasks.representation.representer import field_times_s
@@ -44,7 +44,7 @@ def frames_of(source: Source, engine: Engine, layer: str, beside: Path) -> tuple
         return work, part.leave()
 
 
-class FeaturesFile:
+class FeaturesFile(Closing):
     """Frames on their way to a file.
 
     An .npz holds `features` (C, T), all recordings one after the other, `start_s`, `centre_s` and `end_s` (T,) of what
@@ -70,7 +70,7 @@ class FeaturesFile:
         self._places: dict[str, tuple[int, int]] = {}  # first frame of each recording, and the one after its last
         with refused(f"{path} cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._waiting: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in __exit__)
+            self._waiting: IO[bytes] = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 (closed in `close`)
 
     @property
     def names(self) -> Sequence[str]:
@@ -98,10 +98,8 @@ class FeaturesFile:
         with written_whole(self._path, overwrite=self._overwrite) as partial:
             (self._save_npz if self._path.suffix.lower() == ".npz" else self._save_parquet)(partial)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Forget what was not saved."""
         self._waiting.close()
 
     def _save_npz(self, partial: Path) -> None:

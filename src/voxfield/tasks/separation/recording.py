@@ -28,6 +28,18 @@ NOISE = ("drop", "keep")
 _ALONE = "with one voice there is nothing to separate, so the recording itself was given out"
 
 
+@dataclass(frozen=True)
+class SeparateOptions:
+    """What a user may choose besides the model."""
+
+    speakers: int | str | None = None  # how many voices; `auto` finds out, None takes what the model gives
+    noise: str = "drop"  # what belongs to no voice, or `keep`: shared out among the voices
+
+    def __post_init__(self) -> None:
+        if self.noise not in NOISE:
+            raise InputError(f"noise must be {' or '.join(NOISE)}, not '{self.noise}'")
+
+
 @dataclass(frozen=True, eq=False)
 class Separated:
     """The voices of a recording.
@@ -92,7 +104,7 @@ def separate(
         UnknownModelError, CardError: the model cannot be had.
     """
     engine = separating_engine(model, speakers, threads=threads)
-    check_noise(noise)
+    SeparateOptions(speakers, noise)  # raises where there is no such choice
     check_raw_output(raw_output, speakers)
     with open_source(recording, rate) as source:
         separator = _separator(engine, source, noise, raw_output)
@@ -233,16 +245,6 @@ def separating_engine(
             f"leave out --speakers, or choose another --model"
         )
     return engine
-
-
-def check_noise(noise: str) -> None:
-    """Return when `noise` is a choice there is.
-
-    Raises:
-        InputError: it is not.
-    """
-    if noise not in NOISE:
-        raise InputError(f"noise must be {' or '.join(NOISE)}, not '{noise}'")
 
 
 def check_raw_output(raw_output: bool, speakers: int | str | None) -> None:

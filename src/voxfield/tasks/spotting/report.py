@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 
 from voxfield.tasks.report import plots
-from voxfield.tasks.report.document import facts_table, notes_of, save_page
+from voxfield.tasks.report.document import facts_table, notes_of, save_page, table
 from voxfield.tasks.spotting.peaks import smoothed
 from voxfield.tasks.spotting.video import Spotted
 from voxfield.webpage import html_page
@@ -24,17 +24,15 @@ def page(made: Spotted, *, title: str) -> str:
     duration_s = max(made.duration_s, 1e-3)
     spans = [(one.onset_s, one.offset_s) for one in made.expressions]
     scores = smoothed(made.scores, made.apart)
-    rows = "".join(
-        "<tr>" + "".join(f"<td class=n>{value:.2f}</td>" for value in one) + "</tr>" for one in made.expressions
-    )
-    heads = "".join(f"<th class=n>{head}</th>" for head in ("Onset, s", "Apex, s", "Offset, s", "Confidence"))
+    rows = [[f"{value:.2f}" for value in one] for one in made.expressions]
+    listed = table(("Onset, s", "Apex, s", "Offset, s", "Confidence"), rows, words=())
     facts = {"Duration": f"{made.duration_s:.2f} s at {made.rate_hz:.4g} frames a second", "Model": made.model}
     body = f"""<h1>{escape(title)}</h1>
 <figure><figcaption>Score of each moment, smoothed; the intervals are shaded, the line is the lowest score of one
 </figcaption>
 {plots.score_curve(scores.tolist(), spans, made.least, duration_s)}</figure>
 <h2>Expressions</h2>
-{f'<div class="wide"><table><tr>{heads}</tr>{rows}</table></div>' if rows else "<p>None was found.</p>"}
+{f'<div class="wide">{listed}</div>' if rows else "<p>None was found.</p>"}
 <h2>Details</h2>
 {facts_table(facts | notes_of(made.notes))}"""
     return html_page(title, body, style=plots.STYLE)

@@ -2,13 +2,13 @@
 
 import tempfile
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, cast
 
 import numpy as np
 
 from voxfield.features.centred import RANGE_DB
 from voxfield.features.log_mel import LogMel
-from voxfield.files import refused
+from voxfield.files import Closing, refused
 from voxfield.protocols import Array
 
 ON_DISK = "the bands of the recording cannot wait on disk"
@@ -16,7 +16,7 @@ _HELD_BYTES = 1 << 20  # a minute of 64 bands; what is longer goes to disk
 _PIECE_FRAMES = 4096
 
 
-class WaitingBands:
+class WaitingBands(Closing):
     """Bands on their way to a network that takes them around their level, in constant memory.
 
     Args:
@@ -63,10 +63,8 @@ class WaitingBands:
         finished = self._kind.around(frames, self._loudest_db, level_db)
         return np.pad(finished, ((0, 0), (0, missing)), mode="edge") if missing else finished
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Forget them."""
         self._file.close()
 
     def _read(self, first: int, last: int) -> Array:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voxfield.errors import InputError, MissingExtraError
+from voxfield.errors import InputError, needed
 from voxfield.metrics.spotting import Interval
 from voxfield.video import Video, open_video
 from voxfield.video.made_faces import VARIED, MadeClip, Making
@@ -163,10 +163,7 @@ def _first(folder: Path, *names: str) -> Iterator[Path]:
 
 def _sheets(table: Path) -> list[list[Sequence[Any]]]:
     """Rows of every sheet of an Excel table."""
-    try:
-        import openpyxl
-    except ImportError as error:
-        raise MissingExtraError("openpyxl", "video", f"reading {table}") from error
+    openpyxl = needed("openpyxl", "video", f"reading {table}")
     try:
         book = openpyxl.load_workbook(table, read_only=True, data_only=True)
         return [[tuple(row) for row in sheet.iter_rows(values_only=True)] for sheet in book.worksheets]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from voxfield.errors import MissingExtraError
+from voxfield.errors import needed
 from voxfield.files import written_whole
 
 
@@ -21,10 +21,7 @@ def simulate_rooms(folder: Path, count: int, sample_rate_hz: int, seed: int = 0)
     Raises:
         MissingExtraError: pyroomacoustics is not installed.
     """
-    try:
-        import pyroomacoustics
-    except ImportError as error:
-        raise MissingExtraError("pyroomacoustics", "rooms", "simulating rooms") from error
+    pyroomacoustics = needed("pyroomacoustics", "rooms", "simulating rooms")
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
         path = folder / f"room-{sample_rate_hz}-{seed}-{number}.flac"

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
 from voxfield.protocols import Array
+from voxfield.train.data.split import Banks, open_banks
 from voxfield.train.head import Head
 from voxfield.train.precision import in_bfloat16
 from voxfield.train.recipe import Recipe
+from voxfield.train.torch_engine import TorchEngine, card_for
 
 VALIDATION_SEED = 1000
 
@@ -29,7 +31,6 @@ class Mixer(Protocol):
 
     def mix(self, epoch: int, index: int) -> tuple[Array, ...]:
         """The arrays of one mixture, the same at every call."""
-        ...
 
 
 class TrainingTask(ABC):
@@ -97,6 +98,14 @@ class TrainingTask(ABC):
         for value in vars(self).values():
             if isinstance(value, nn.Module):
                 value.to(device)
+
+    def banks(self, split: str) -> Banks:
+        """The recordings of a split at the network's rate."""
+        return open_banks(self.recipe.data, self.recipe.model.sample_rate_hz, split)
+
+    def engine(self, net: nn.Module) -> TorchEngine:
+        """The network as the task that users run takes it."""
+        return TorchEngine(net, card_for(net, self.recipe.task, self.recipe.architecture))
 
     def run(self, network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         """Output of the network in training, computed in the recipe's precision and given back in float32."""

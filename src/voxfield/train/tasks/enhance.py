@@ -24,7 +24,6 @@ from voxfield.train.losses.enhancement import (
 )
 from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
-from voxfield.train.torch_engine import TorchEngine, card_for
 
 WEIGHTS = {"pesq": 1.0, "estoi": 3.0, "si_sdr_db": 0.05}  # of the measures in the score to choose by
 WIDE_BAND_HZ = 16000  # the rate at which PESQ and ESTOI are defined here
@@ -93,8 +92,7 @@ class EnhanceTask(TrainingTask):
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """PESQ-WB, ESTOI and SI-SDR, those whose packages are there."""
         noisy, clean = mixture
-        engine = TorchEngine(net, card_for(net, "enhance", self.recipe.architecture))
-        enhanced = enhance(noisy, self.recipe.model.sample_rate_hz, model=engine).samples[0]
+        enhanced = enhance(noisy, self.recipe.model.sample_rate_hz, model=self.engine(net)).samples[0]
         return scores(enhanced, clean, self.measures)
 
     def how_scored(self) -> str:

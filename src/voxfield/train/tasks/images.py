@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from voxfield.errors import RecipeError
 from voxfield.metrics.images import psnr_db
@@ -17,7 +16,7 @@ from voxfield.train.data.images import CutConfig, Cuts, ImageBank
 from voxfield.train.data.split import images_of
 from voxfield.train.recipe import Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
-from voxfield.train.tasks.tokens import code_use
+from voxfield.train.tasks.tokens import rebuilding
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,7 @@ class ImagesTask(TrainingTask):
         return replace(VALIDATION, cut_px=self.recipe.model.image_px)
 
     def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
-        (x,) = batch
-        with self.precision(x.device):
-            y, codebooks, codes = net.rebuild(x)  # type: ignore[operator]
-        rebuilt, weights = F.mse_loss(y.float(), x), self.recipe.loss
-        found = {"rebuilt": rebuilt, "codebooks": codebooks, "psnr_db": 10 * (4 / rebuilt).log10()}
-        loss = weights.rebuilt * rebuilt + weights.codebooks * codebooks
-        return {"loss": loss, **found, **code_use(codes, self.recipe.model.codes)}
+        return rebuilding(self, net, batch, lambda rebuilt: {"psnr_db": 10 * (4 / rebuilt).log10()})
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Nearness of a rebuilt cut of the size that the network is exported for."""

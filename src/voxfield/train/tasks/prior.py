@@ -17,7 +17,6 @@ from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.code_maps import split
 from voxfield.tasks.work import engine_for
-from voxfield.train.data.split import open_banks
 from voxfield.train.tasks.contract import Scores, TrainingTask
 from voxfield.train.tasks.tokens import TokensMix, TokensMixer
 
@@ -80,8 +79,8 @@ class PriorTask(TrainingTask):
         features = LogMel(
             face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.window_samples, face.hop_samples
         )
-        banks = open_banks(self.recipe.data, model.sample_rate_hz, split)
-        return PriorMixer(TokensMixer(pieces, banks, features, seed), tokenizer, model.columns, hinted)
+        sounds = TokensMixer(pieces, self.banks(split), features, seed)
+        return PriorMixer(sounds, tokenizer, model.columns, hinted)
 
     def validation_mix(self) -> PriorMix:
         mix: PriorMix = self.recipe.mix

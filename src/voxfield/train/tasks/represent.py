@@ -14,7 +14,6 @@ from voxfield.errors import RecipeError
 from voxfield.protocols import Array
 from voxfield.train.data.banks import AudioBank
 from voxfield.train.data.mixing import SILENT, active_level
-from voxfield.train.data.split import open_banks
 from voxfield.train.losses.contrastive import (
     accuracy,
     binary_loss,
@@ -81,8 +80,7 @@ class RepresentTask(TrainingTask):
     loss_config = ContrastiveLoss
 
     def make_mixer(self, mix: CutConfig, seed: int, split: str) -> CutMixer:
-        banks = open_banks(self.recipe.data, self.recipe.model.sample_rate_hz, split)
-        return CutMixer(mix, banks.speech, seed)
+        return CutMixer(mix, self.banks(split).speech, seed)
 
     def validation_mix(self) -> CutConfig:
         return CutConfig(self.recipe.mix.duration_s)

@@ -19,7 +19,6 @@ from voxfield.train.data.voices import VoiceMixer, VoicesConfig
 from voxfield.train.losses.pit import best_order, inner_products, quiet_db
 from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
-from voxfield.train.torch_engine import TorchEngine, card_for
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class SeparateTask(TrainingTask):
         """SI-SDR and its gain over the mixture, under the best order."""
         mixed, voices = mixture
         model = self.recipe.model
-        engine = TorchEngine(net, card_for(net, "separate", self.recipe.architecture))
+        engine = self.engine(net)
         estimates = separate(mixed, model.sample_rate_hz, model=engine, speakers=model.sources).voices[:, 0]
         return separation_scores(estimates, voices, mixed[0], with_sdr=False)
 

@@ -22,11 +22,9 @@ from voxfield.protocols import Array
 from voxfield.tasks import embed
 from voxfield.tasks.speakers.embedding import unit
 from voxfield.train.data.crops import CropConfig, SpeakerCrops, SpeakerSets
-from voxfield.train.data.split import open_banks
 from voxfield.train.losses.classifier import Classifier
 from voxfield.train.recipe import Recipe
 from voxfield.train.tasks.contract import VALIDATION_SEED, Scores, TrainingTask
-from voxfield.train.torch_engine import TorchEngine, card_for
 
 TARGET_RATE = 0.05  # of the detection cost in validation
 
@@ -61,15 +59,13 @@ class SpeakersTask(TrainingTask):
     mixer: SpeakerCrops
 
     def make_mixer(self, mix: CropConfig, seed: int, split: str) -> SpeakerCrops:
-        rate_hz = self.recipe.model.sample_rate_hz
-        banks = open_banks(self.recipe.data, rate_hz, split)
-        return SpeakerCrops(mix, banks.speech, banks.noise, banks.rooms, rate_hz, seed)
+        banks = self.banks(split)
+        return SpeakerCrops(mix, banks.speech, banks.noise, banks.rooms, self.recipe.model.sample_rate_hz, seed)
 
     @cached_property
     def validation(self) -> SpeakerSets:
         """Sets of recordings of the speakers held out, as they are."""
-        data = self.recipe.data
-        banks = open_banks(data, self.recipe.model.sample_rate_hz, data.valid_split)
+        banks = self.banks(self.recipe.data.valid_split)
         return SpeakerSets(banks.speech, self.validation_mix().duration_s, seed=VALIDATION_SEED)
 
     def validation_mix(self) -> CropConfig:
@@ -110,7 +106,7 @@ class SpeakersTask(TrainingTask):
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Equal error rate and detection cost over all pairs of a set, by the cosine of what `embed` gives."""
         speakers, *recordings = mixture
-        engine = TorchEngine(net, card_for(net, "embed", self.recipe.architecture))
+        engine = self.engine(net)
         rate_hz = self.recipe.model.sample_rate_hz
         vectors = unit(np.stack([embed(recording, rate_hz, model=engine).vector for recording in recordings]))
         first, second = np.triu_indices(len(vectors), 1)

@@ -16,14 +16,13 @@ from voxfield.errors import CheckpointError, RecipeError
 from voxfield.metrics.spotting import Spots, spots
 from voxfield.protocols import Array
 from voxfield.tasks.spotting.peaks import expressions_in
-from voxfield.tasks.spotting.video import TASK, centred
+from voxfield.tasks.spotting.video import centred
 from voxfield.train import checkpoint
 from voxfield.train.data.expressions import Labelled, made, read_videos
 from voxfield.train.data.flow_bank import FlowClip, flow_clips
 from voxfield.train.recipe import Recipe, from_dict
 from voxfield.train.tasks.contract import Scores, TrainingTask
 from voxfield.train.tasks.named import task_class
-from voxfield.train.torch_engine import TorchEngine, card_for
 from voxfield.video.made_faces import VARIED
 
 _VALID_FROM, _TEST_FROM = 1_000_000, 2_000_000  # numbers of made clips that training never sees
@@ -146,7 +145,7 @@ class SpotTask(TrainingTask):
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         images, frames, (count, rate_hz, apart), intervals = mixture
-        engine = TorchEngine(net, card_for(net, TASK, self.recipe.architecture))
+        engine = self.engine(net)
         scores = np.full(int(count), np.nan, np.float32)
         scores[frames] = engine.step(images, ())[0][:, 0]
         found = expressions_in(centred(scores, int(apart)), rate_hz, int(apart))

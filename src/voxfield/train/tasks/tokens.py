@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from voxfield.models.vqvae2 import Vqvae2Config
 from voxfield.nn.quantise import use
 from voxfield.protocols import Array
 from voxfield.train.data.mixing import SILENT, MixConfig, Mixer, active_level, roll_off
-from voxfield.train.data.split import Banks, open_banks
+from voxfield.train.data.split import Banks
 from voxfield.train.recipe import Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
 
@@ -100,7 +100,7 @@ class TokensTask(TrainingTask):
 
     def make_mixer(self, mix: TokensMix, seed: int, split: str) -> TokensMixer:
         model = self.recipe.model
-        return TokensMixer(mix, open_banks(self.recipe.data, model.sample_rate_hz, split), features_of(model), seed)
+        return TokensMixer(mix, self.banks(split), features_of(model), seed)
 
     def validation_mix(self) -> TokensMix:
         return replace(
@@ -108,13 +108,7 @@ class TokensTask(TrainingTask):
         )
 
     def losses(self, net: nn.Module, batch: Sequence[Tensor]) -> dict[str, Tensor]:
-        (x,) = batch
-        with self.precision(x.device):
-            y, codebooks, codes = net.rebuild(x)  # type: ignore[operator]
-        rebuilt, weights = F.mse_loss(y.float(), x), self.recipe.loss
-        found = {"rebuilt": rebuilt, "codebooks": codebooks, "error_db": rebuilt.sqrt() * UNIT_DB}
-        loss = weights.rebuilt * rebuilt + weights.codebooks * codebooks
-        return {"loss": loss, **found, **code_use(codes, self.recipe.model.codes)}
+        return rebuilding(self, net, batch, lambda rebuilt: {"error_db": rebuilt.sqrt() * UNIT_DB})
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Root-mean-square error of the rebuilt bands in dB."""
@@ -129,6 +123,19 @@ class TokensTask(TrainingTask):
 
 
 VALIDATION = TokensMix(second_noise=0, noise_speed=0, noise_reversed=0, equaliser=0, roll_off=0, made_noise=0)
+
+
+def rebuilding(
+    task: TrainingTask, net: nn.Module, batch: Sequence[Tensor], measured: Callable[[Tensor], dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """The losses of a network that rebuilds what it is given, what is `measured` of the mean square, and `code_use`."""
+    (x,) = batch
+    with task.precision(x.device):
+        y, codebooks, codes = net.rebuild(x)  # type: ignore[operator]
+    rebuilt, weights = F.mse_loss(y.float(), x), task.recipe.loss
+    parts = {"rebuilt": rebuilt, "codebooks": codebooks, **measured(rebuilt)}
+    loss = weights.rebuilt * rebuilt + weights.codebooks * codebooks
+    return {"loss": loss, **parts, **code_use(codes, task.recipe.model.codes)}
 
 
 def code_use(codes: Sequence[Tensor], count: int) -> dict[str, Tensor]:
