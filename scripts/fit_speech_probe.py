@@ -2,13 +2,15 @@
 
     python scripts/fit_speech_probe.py scripts/speech_probe.toml MANIFEST.csv -o ds-tdnn-speech.onnx
 
-Speech: mixtures as in training, down to an SNR of -8 dB, half of them at another speed. Noise: every clip as it is, and others that
-are changed as in training (speed, events, made noise). Of both, embeddings of the windows in which the detector finds
-speech, and that of the whole. The best of a few weight decays on the split `valid` is taken.
+Speech: mixtures as in training, down to an SNR of -8 dB, half of them at another speed. Noise: every clip as it is,
+others that are changed as in training (speed, events, made noise), and made melodies. Of both, embeddings of the
+windows in which the detector finds speech, and that of the whole. The best of a few weight decays on the split `valid`
+is taken.
 """
 
 import argparse
 import dataclasses
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -74,14 +76,32 @@ def collected(split, given, recipe, engine):
     mixer = Mixer(MixConfig(**mix), speech, noise, rooms, RATE_HZ)
     talk = (mixer.at_speed(mixer.mix(0, index)[0], speed(index)) for index in range(COUNTS[split]))
     changed = (mixer.noise_at_large(np.random.default_rng(index)) for index in range(COUNTS[split]))
+    made = (melody(np.random.default_rng((2, split == "train", index))) for index in range(COUNTS[split] // 10))
     of_speech = vectors_of(talk, engine)
-    of_noise = np.concatenate([vectors_of(map(noise.clip, range(len(noise))), engine), vectors_of(changed, engine)])
+    of_noise = vectors_of(itertools.chain(map(noise.clip, range(len(noise))), changed, made), engine)
     return np.concatenate([of_noise, of_speech]), np.arange(len(of_noise) + len(of_speech)) >= len(of_noise)
 
 
 def speed(index):
     """Of every second mixture, 0.78 to 1.28: voices deeper and higher than those that the embeddings were made on."""
     return float(np.exp(np.random.default_rng((1, index)).uniform(-0.25, 0.25))) if index % 2 else 1.0
+
+
+def melody(rng):
+    """(N,) harmonic notes or one gliding tone, six seconds, that swell, fade or beat."""
+    count = int(rng.integers(1, 40))
+    hz = rng.uniform(70, 500) * 2 ** (rng.integers(-5, 8, count) / 12)
+    place = np.linspace(0, count, 6 * RATE_HZ, endpoint=False)
+    hz = hz[place.astype(int)] * (
+        1 + rng.uniform(0, 0.3) * np.sin(2 * np.pi * rng.uniform(0.1, 6) * np.arange(len(place)) / RATE_HZ)
+    )
+    phase, tilt = 2 * np.pi * np.cumsum(hz) / RATE_HZ, rng.uniform(0.3, 2)
+    tone = sum(np.sin(k * phase) * k**-tilt for k in range(1, int(min(30, 7500 / hz.max())) + 1))
+    loud = np.exp(-(place % 1) * rng.uniform(0, 5)) * np.clip(
+        np.sin(2 * np.pi * rng.uniform(0.5, 6) * place / count * 6) + 1, 0, None
+    )
+    tone = tone * loud + rng.uniform(0, 0.1) * rng.standard_normal(len(tone))
+    return (0.3 * tone / np.abs(tone).max()).astype(np.float32)
 
 
 def vectors_of(sounds, engine):

@@ -80,6 +80,7 @@ def test_arrays(speech):
         (np.zeros(5), "16000", "number of Hz"),
         ([0.0, 0.5], 16000, "a list is no array"),
         ([0.0, 0.5], None, "a list is no array"),
+        (np.float32(0.5), 16000, "a float32 is no array"),  # what only turns into an array, as a torch tensor does
         (np.zeros(5), 8000.5, "whole number"),
         (np.zeros((16000, 2)).T.T[:0], 8000, "holds no samples"),
         (np.zeros((16000, 2)), 8000, "transposed"),
@@ -97,6 +98,7 @@ def test_arrays(speech):
         "text-rate",
         "list",
         "list-alone",
+        "scalar",
         "broken-rate",
         "empty",
         "transposed",

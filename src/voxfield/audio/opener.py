@@ -35,7 +35,7 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
             raise InputError("an array needs its sample rate: pass rate=16000, for example")
         check_rate("the array", rate_hz)
         return ArraySource(given, int(rate_hz))
-    if isinstance(given, list | tuple):
+    if isinstance(given, list | tuple) or hasattr(given, "__array__"):  # a torch tensor has it
         raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples, numpy.float32)")
     if rate_hz is not None:
         raise InputError("a rate is given for arrays only; a file carries its own")
