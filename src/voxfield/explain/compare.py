@@ -101,11 +101,7 @@ class WhatIf:
 
 
 def what_if(graph: Graph, edits: Sequence[str]) -> WhatIf:
-    """The reports on a graph and on the same graph after all `edits`, figure by figure.
-
-    Raises:
-        ExplainError: an edit that cannot be made.
-    """
+    """The reports on a graph and on the same graph after all `edits`, figure by figure."""
     now, separable = graph, []
     for edit in edits:
         formula = separable_formula(now, edit)

@@ -29,11 +29,7 @@ class RatesDifferError(ExplainError):
 
 
 def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field:
-    """The field where operands of one shape meet element by element.
-
-    Raises:
-        RatesDifferError: two of them move along the same dim at different rates.
-    """
+    """The field where operands of one shape meet element by element."""
     first = operands[0].parts if operands else ()
     missing = frozenset[str]().union(*(f.missing for f in operands))
     lost = any(f.lost for f in operands)
@@ -183,35 +179,30 @@ def in_turn(pieces: Sequence[tuple[Sequence[Part], Size, int]], dim: int, total:
     return found
 
 
-def norm_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def norm(place: Place, part: Part) -> Part:
     """Normalisation: the value itself passes; mean and variance bring in everything they were taken over."""
     op, sizes = place.op, place.ins[0]
-    over = op.attr("over") if op.kind == "norm" else op.dims
-    grouped = op.groups if op.kind == "norm" else 1
-    why = "mean and variance over" if op.kind == "norm" else "softmax over"
-    cause = place.cause(why, True)
-
-    def change(part: Part) -> Part:
-        moves = any(part.steps[dim][1] for dim in over)
-        if moves and part.elsewhere(over, sizes):  # statistics of one stretch of the axis: still a bounded field
-            for dim in over:
-                part = part.contracted(dim, sizes, cause)
-            return part
-        if moves or folded(part, over):
-            part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
+    softmax = op.kind == "softmax"
+    over, grouped = (op.dims, 1) if softmax else (op.attr("over"), op.groups)
+    cause = place.cause("softmax over" if softmax else "mean and variance over", True)
+    moves = any(part.steps[dim][1] for dim in over)
+    if moves and part.elsewhere(over, sizes):  # statistics of one stretch of the axis: still a bounded field
         for dim in over:
-            size = sizes[dim]
-            if part.steps[dim][1] or part.steps[dim] == STILL or folded(part, over):
-                continue
-            if dim == op.channel_dim and grouped > 1 and size is not None:
-                each = size // grouped
-                gather = Gather(each, each, lambda n, e=each: range(n // e * e, n // e * e + e))  # type: ignore[misc]
-                part = part.gathered(dim, gather, size, size)
-            else:
-                part = part.contracted(dim, sizes, cause)
+            part = part.contracted(dim, sizes, cause)
         return part
-
-    return [fields[0].map(change)] * len(place.outs)
+    if moves or folded(part, over):
+        part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
+    for dim in over:
+        size = sizes[dim]
+        if part.steps[dim][1] or part.steps[dim] == STILL or folded(part, over):
+            continue
+        if dim == op.channel_dim and grouped > 1 and size is not None:
+            wide = size // grouped
+            gather = Gather(wide, wide, lambda n, e=wide: range(n // e * e, n // e * e + e))  # type: ignore[misc]
+            part = part.gathered(dim, gather, size, size)
+        else:
+            part = part.contracted(dim, sizes, cause)
+    return part
 
 
 def folded(part: Part, dims: Sequence[int]) -> bool:
@@ -219,33 +210,26 @@ def folded(part: Part, dims: Sequence[int]) -> bool:
     return not part.stopped and not part.moving and any(part.steps[dim] != STILL for dim in dims)
 
 
-def reduce_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def reduction(place: Place, part: Part) -> Part:
     dims = place.op.dims
-    field = contract(place, fields[0], dims, f"{place.op.attr('function', 'mean')} over", True)
-    if not place.op.attr("keepdim", False):
-        for dim in sorted(dims, reverse=True):
-            field = field.map(lambda part, d=dim: part.dropped(d))  # type: ignore[misc]
-    return [field] * len(place.outs)
+    part = contract(place, part, dims, f"{place.op.attr('function', 'mean')} over", True)
+    for dim in () if place.op.attr("keepdim", False) else sorted(dims, reverse=True):
+        part = part.dropped(dim)
+    return part
 
 
-def cumulative_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    dim, cause = place.op.dims[0], place.cause("running sums over", True)
-
-    def change(part: Part) -> Part:
-        advance = part.steps[dim][1]
-        size = place.ins[0][dim]
-        if not advance:
-            return part
-        if part.elsewhere((dim,), place.ins[0]) and size is not None:
-            return part.prefixed(dim, size, False)
-        shape = place.ins[0]
-        return part.flagged(shape, past=cause) if advance > 0 else part.flagged(shape, future=cause)
-
-    return [fields[0].map(change)] * len(place.outs)
+def cumulative(place: Place, part: Part) -> Part:
+    dim, cause, shape = place.op.dims[0], place.cause("running sums over", True), place.ins[0]
+    advance, size = part.steps[dim][1], shape[dim]
+    if not advance:
+        return part
+    if part.elsewhere((dim,), shape) and size is not None:
+        return part.prefixed(dim, size, False)
+    return part.flagged(shape, **{"future" if advance < 0 else "past": cause})
 
 
-def linear_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    return [contract(place, fields[0], place.op.dims, "one weight for each position of", False)]
+def linear(place: Place, part: Part) -> Part:
+    return contract(place, part, place.op.dims, "one weight for each position of", False)
 
 
 def einsum_field(place: Place, fields: Sequence[Field]) -> list[Field]:
@@ -287,8 +271,7 @@ def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             if query or part.steps[seq] == STILL:
                 return part
             if op.attr("causal") and part.steps[seq][1]:
-                backwards = part.steps[seq][1] < 0
-                return part.flagged(shape, future=cause) if backwards else part.flagged(shape, past=cause)
+                return part.flagged(shape, **{"future" if part.steps[seq][1] < 0 else "past": cause})
             return part.contracted(seq, shape, cause)
 
         seen.append(field.map(change))
@@ -297,32 +280,27 @@ def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
 
 def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     op, seq, shape = place.op, place.op.dims[0], place.ins[0]
-    past = place.cause("recurrence over", False)
+    past, both, reverse = place.cause("recurrence over", False), op.attr("bidirectional"), bool(op.attr("reverse"))
     whole = place.cause("recurrence in both directions over", False)
-    inside = fields[0]
-    if op.channel_dim is not None:
-        inside = contract(place, inside, (op.channel_dim,), "features hold every position of", False)
 
     def change(part: Part) -> Part:
+        if op.channel_dim is not None:
+            part = contract(place, part, (op.channel_dim,), "features hold every position of", False)
         advance, size = part.steps[seq][1], shape[seq]
-        if op.attr("stateful") and not advance and part.pace is not None and place.axis == "time":
-            return part.flagged((), past=past)  # one step of a stream: its state carries the past in
-        if not advance:
-            return part
+        if not advance:  # one step of a stream: its state carries the past in
+            stream = op.attr("stateful") and part.pace is not None and place.axis == "time"
+            return part.flagged((), past=past) if stream else part
         if part.elsewhere((seq,), shape) and size is not None:  # it starts anew in every stretch
-            both = op.attr("bidirectional")
-            return part.contracted(seq, shape, whole) if both else part.prefixed(seq, size, bool(op.attr("reverse")))
-        if op.attr("bidirectional"):
+            return part.contracted(seq, shape, whole) if both else part.prefixed(seq, size, reverse)
+        if both:
             return part.flagged(shape, whole=whole)
-        part = part.filled(seq, bool(op.attr("reverse")))
-        backwards = (advance < 0) != bool(op.attr("reverse"))
-        return part.flagged(shape, future=past) if backwards else part.flagged(shape, past=past)
+        part = part.filled(seq, reverse)
+        return part.flagged(shape, **{"future" if (advance < 0) != reverse else "past": past})
 
-    outputs = [inside.map(change)]
-    last = contract(place, outputs[0], (seq,), "the last state has seen all of", False)
-    ranks = [len(out) for out in place.outs[1:]]
-    outputs.extend(last.map(lambda part, n=rank: at_rest(part, n)) for rank in ranks)  # type: ignore[misc]
-    return outputs
+    seen = fields[0].map(change)
+    last = seen.map(lambda part: contract(place, part, (seq,), "the last state has seen all of", False))
+    ranks = map(len, place.outs[1:])
+    return [seen, *(last.map(lambda part, n=rank: at_rest(part, n)) for rank in ranks)]  # type: ignore[misc]
 
 
 def at_rest(part: Part, rank: int) -> Part:

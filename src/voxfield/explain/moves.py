@@ -6,13 +6,13 @@ those that join and contract are in `joins`, the algebra is in `field`. Each fun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, entry, hull, united
+from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, entry, hull
 from .graph import Op, Shape, Size, Window
 from .report import Cause
 from .shapes import factor
@@ -33,6 +33,12 @@ class Place:
 
 
 FieldRule = Callable[[Place, Sequence[Field]], list[Field]]
+PartRule = Callable[[Place, Part], Part]
+
+
+def each(rule: PartRule) -> FieldRule:
+    """The rule of an operator that changes every part of its first input by itself; its outputs all see the same."""
+    return lambda place, fields: [fields[0].map(lambda part: rule(place, part))] * len(place.outs)
 
 
 def window_gather(w: Window) -> Gather:
@@ -98,91 +104,75 @@ def upsample_gather(scale: Fraction, mode: str, align_corners: bool, in_size: Si
     return Gather(step.denominator, step.numerator, taps)
 
 
-def gather_along(place: Place, field: Field, gathers: Sequence[Gather]) -> Field:
-    """The field after one gather per dim of the operator."""
-
-    def change(part: Part) -> Part:
-        for dim, gather in zip(place.op.dims, gathers, strict=True):
-            part = part.gathered(dim, gather, place.ins[0][dim], place.outs[0][dim])
-        return part
-
-    return field.map(change)
+def gather_along(place: Place, part: Part, gathers: Iterable[Gather]) -> Part:
+    """The part after one gather per dim of the operator."""
+    for dim, gather in zip(place.op.dims, gathers, strict=True):
+        part = part.gathered(dim, gather, place.ins[0][dim], place.outs[0][dim])
+    return part
 
 
-def contract(place: Place, field: Field, dims: Sequence[int], why: str, statistics: bool) -> Field:
-    """The field when all values along some dims are combined; the dims stay."""
+def contract(place: Place, part: Part, dims: Sequence[int], why: str, statistics: bool) -> Part:
+    """The part when all values along some dims are combined; the dims stay."""
     cause = place.cause(why, statistics)
-
-    def change(part: Part) -> Part:
-        for dim in dims:
-            part = part.contracted(dim, place.ins[0], cause)
-        return part
-
-    return field.map(change)
+    for dim in dims:
+        part = part.contracted(dim, place.ins[0], cause)
+    return part
 
 
-def mix_channels(place: Place, field: Field) -> Field:
-    """The field after every output channel has read all input channels of its group."""
+def conv(place: Place, part: Part) -> Part:
+    """Windows along places, after which every output channel reads all input channels of its group."""
     op, channel = place.op, place.op.channel_dim
+    part = gather_along(
+        place, part, map(transposed_gather if op.kind == "conv_transpose" else window_gather, op.windows)
+    )
     if channel is None:
-        return field
+        return part
     inside, outside, groups = place.ins[0][channel], place.outs[0][channel], op.groups
     if groups == 1 or inside is None or outside is None:
-        return contract(place, field, (channel,), "every channel holds a different position of", False)
+        return contract(place, part, (channel,), "every channel holds a different position of", False)
     size_in, size_out = inside // groups, outside // groups
-
-    def taps(n: int) -> range:
-        return range(n // size_out * size_in, n // size_out * size_in + size_in)
-
-    gather = Gather(size_out, size_in, taps)
-    return field.map(lambda part: part.gathered(channel, gather, inside, outside))
+    group = Gather(size_out, size_in, lambda n: range(n // size_out * size_in, n // size_out * size_in + size_in))
+    return part.gathered(channel, group, inside, outside)
 
 
-def conv_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    make = transposed_gather if place.op.kind == "conv_transpose" else window_gather
-    return [mix_channels(place, gather_along(place, fields[0], [make(w) for w in place.op.windows]))]
-
-
-def pool_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    return [gather_along(place, fields[0], [window_gather(w) for w in place.op.windows])] * len(place.outs)
+def pool(place: Place, part: Part) -> Part:
+    return gather_along(place, part, map(window_gather, place.op.windows))
 
 
 def adaptive_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    field = fields[0]
-    for dim, out in zip(place.op.dims, place.op.attr("sizes"), strict=True):
-        size = place.ins[0][dim]
-        if out == 1:
-            field = contract(place, field, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
-        elif size is None:
-            field = replace(field, parts=(), lost=True, missing=field.missing | {place.op.name})
-        else:
-            gather = adaptive_gather(size, out)
-            field = field.map(lambda p, d=dim, g=gather, i=size, o=out: p.gathered(d, g, i, o))  # type: ignore[misc]
-    return [field] * len(place.outs)
+    field, pairs = fields[0], list(zip(place.op.dims, place.op.attr("sizes"), strict=True))
+    if any(out != 1 and place.ins[0][dim] is None for dim, out in pairs):
+        return [Field((), field.missing | {place.op.name}, lost=True)] * len(place.outs)
+
+    def change(part: Part) -> Part:
+        for dim, out in pairs:
+            if out == 1:
+                part = contract(place, part, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
+            else:
+                size = place.ins[0][dim] or 1
+                part = part.gathered(dim, adaptive_gather(size, out), size, out)
+        return part
+
+    return [field.map(change)] * len(place.outs)
 
 
-def upsample_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def upsample(place: Place, part: Part) -> Part:
     op, gathers = place.op, []
     for dim, scale in zip(op.dims, op.attr("scale"), strict=True):
         sizes = place.ins[0][dim], place.outs[0][dim]
         gathers.append(upsample_gather(Fraction(scale), op.attr("mode"), bool(op.attr("align_corners")), *sizes))
-    return [gather_along(place, fields[0], gathers)]
+    return gather_along(place, part, gathers)
 
 
-def pad_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def pad(place: Place, part: Part) -> Part:
     """Padding shifts what follows, and its edges may show other elements."""
-    op, field = place.op, fields[0]
-    for dim, before, after in zip(op.dims, op.attr("before"), op.attr("after"), strict=True):
-        size, out = place.ins[0][dim], place.outs[0][dim]
-
-        def change(part: Part, d: int = dim, b: int = before, a: int = after, i: Size = size, o: Size = out) -> Part:
-            return edged(place, part, d, (b, a), part.gathered(d, shift_gather(-b), i, o))
-
-        field = field.map(change)
-    return [field]
+    for dim, *counts in zip(place.op.dims, place.op.attr("before"), place.op.attr("after"), strict=True):
+        gather, sizes = shift_gather(-counts[0]), (place.ins[0][dim], place.outs[0][dim])
+        part = edged(place, part, dim, counts, part.gathered(dim, gather, *sizes))
+    return part
 
 
-def edged(place: Place, part: Part, dim: int, counts: tuple[int, int], made: Part) -> Part:
+def edged(place: Place, part: Part, dim: int, counts: Sequence[int], made: Part) -> Part:
     """`made` of a part by laying so many elements before it and after it, with what they show if they are copies."""
     mode, last = str(place.op.attr("mode", "circular")), (place.ins[0][dim] or UNKNOWN) - 1
     if mode == "constant" or not part.steps[dim][1]:
@@ -210,63 +200,49 @@ def shown(place: Place, advance: int, bounds: Sequence[Span], before: Sequence[S
     return Copies(frozenset({place.op.name}), rows[0], rows[1], first=first, last=last)
 
 
-def slice_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def slice_(place: Place, part: Part) -> Part:
     steps = place.op.attr("step") or (1,) * len(place.op.dims)
-    pairs = zip(place.op.attr("start"), steps, strict=True)
-    return [gather_along(place, fields[0], [shift_gather(start, step) for start, step in pairs])]
+    return gather_along(place, part, map(shift_gather, place.op.attr("start"), steps))
 
 
-def flip_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    parts = fields[0].parts
+def flip(place: Place, part: Part) -> Part:
     for dim in place.op.dims:
         size = place.ins[0][dim]
-        if size is None:
-            cause = place.cause("reverses an unknown length of", False)
-            parts = tuple(p.contracted(dim, place.ins[0], cause) if p.steps[dim][1] else p for p in parts)
+        if size is not None:
+            part = part.gathered(dim, shift_gather(size - 1, -1), size, size)
+        elif part.steps[dim][1]:
+            part = contract(place, part, (dim,), "reverses an unknown length of", False)
+    return part
+
+
+def roll(place: Place, part: Part) -> Part:
+    for dim, shift in zip(place.op.dims, place.op.attr("shifts"), strict=True):
+        size = place.ins[0][dim]
+        near = shift  # the short way round
+        if size is not None:
+            near = shift % size if 2 * (shift % size) <= size else shift % size - size
+        if size is None or (part.steps[dim][1] and 4 * abs(near) <= size):
+            part = edged(place, part, dim, (near, -near), part.gathered(dim, shift_gather(-near), size, size))
         else:
-            gather = shift_gather(size - 1, -1)
-            parts = tuple(p.gathered(dim, gather, size, size) for p in parts)
-    return [replace(fields[0], parts=united(parts))]
+            part = picked(part, dim, [(n - shift) % size for n in range(size)])
+    return part
 
 
-def least_turn(shift: int, size: int) -> int:
-    """The same shift of a ring of so many positions, the short way round."""
-    turned = shift % size
-    return turned if 2 * turned <= size else turned - size
-
-
-def roll_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    def turn(part: Part) -> Part:
-        for dim, shift in zip(place.op.dims, place.op.attr("shifts"), strict=True):
-            size = place.ins[0][dim]
-            near = shift if size is None else least_turn(shift, size)
-            if size is None or (part.steps[dim][1] and 4 * abs(near) <= size):
-                part = edged(place, part, dim, (near, -near), part.gathered(dim, shift_gather(-near), size, size))
-            else:
-                part = picked(part, dim, [(n - shift) % size for n in range(size)])
-        return part
-
-    return [fields[0].map(turn)]
-
-
-def select_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def select(place: Place, part: Part) -> Part:
     dim, index = place.op.dims[0], place.op.attr("index")
     size = place.ins[0][dim]
-    index = index + size if index < 0 and size is not None else index
-    cause = place.cause(f"only position {index} is kept of", True)
     if size == 1:
-        return [fields[0].map(lambda part: part.squeezed(dim).dropped(dim))]
-    return [fields[0].map(lambda part: part.frozen(dim, index, cause).dropped(dim))]
+        return part.squeezed(dim).dropped(dim)
+    index = index + size if index < 0 and size is not None else index
+    return part.frozen(dim, index, place.cause(f"only position {index} is kept of", True)).dropped(dim)
 
 
-def gather_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def gather(place: Place, part: Part) -> Part:
     dim, indices = place.op.dims[0], tuple(place.op.attr("indices"))
     size = place.ins[0][dim]
     if indices == tuple(range(size or 0)):
-        return [fields[0]]
-
-    indices = tuple(i + size if i < 0 and size is not None else i for i in indices)
-    return [fields[0].map(lambda part: picked(part, dim, indices))]
+        return part
+    return picked(part, dim, [i + size if i < 0 and size is not None else i for i in indices])
 
 
 def picked(part: Part, dim: int, indices: Sequence[int]) -> Part:
@@ -320,54 +296,44 @@ def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
     return [fields[0].map(change)] * len(place.outs)
 
 
-def permute_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    return [fields[0].map(lambda part: part.permuted(place.op.attr("order")))]
+def permute(place: Place, part: Part) -> Part:
+    return part.permuted(place.op.attr("order"))
 
 
-def unfold_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def unfold(place: Place, part: Part) -> Part:
     """Windows cut out: dim becomes the window's number, and a new last dim the place inside it."""
     dim, w = place.op.dims[0], place.op.windows[0]
-
-    def change(part: Part) -> Part:
-        period, advance = part.steps[dim]
-        starts = lcm(period, w.stride) // w.stride
-        taps = lcm(period, w.dilation) // w.dilation
-        row_step = (starts, advance * starts * w.stride // period)
-        tap_step: Step = (taps, advance * taps * w.dilation // period)
-        others = [range(p) for d, (p, _) in enumerate(part.steps) if d != dim]
-        steps = [s for d, s in enumerate(part.steps) if d != dim]
-        table = []
-        for spot in product(*others[:dim], range(starts), *others[dim:], range(taps)):
-            index = spot[dim] * w.stride + spot[-1] * w.dilation - w.pad_start
-            table.append(part.at((*spot[:dim], index, *spot[dim + 1 : -1])))
-        made = replace(part, steps=(*steps[:dim], row_step, *steps[dim:], tap_step), table=tuple(table))
-        return made.shortened(dim).shortened(len(steps) + 1)
-
-    return [fields[0].map(change)]
+    period, advance = part.steps[dim]
+    starts = lcm(period, w.stride) // w.stride
+    taps = lcm(period, w.dilation) // w.dilation
+    row_step = (starts, advance * starts * w.stride // period)
+    tap_step: Step = (taps, advance * taps * w.dilation // period)
+    others = [range(p) for d, (p, _) in enumerate(part.steps) if d != dim]
+    steps = [s for d, s in enumerate(part.steps) if d != dim]
+    table = []
+    for spot in product(*others[:dim], range(starts), *others[dim:], range(taps)):
+        index = spot[dim] * w.stride + spot[-1] * w.dilation - w.pad_start
+        table.append(part.at((*spot[:dim], index, *spot[dim + 1 : -1])))
+    made = replace(part, steps=(*steps[:dim], row_step, *steps[dim:], tap_step), table=tuple(table))
+    return made.shortened(dim).shortened(len(steps) + 1)
 
 
-def fold_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def fold(place: Place, part: Part) -> Part:
     """Overlap and add: dim is the window's number, the last dim the place inside it; their sum is the new position."""
-    dim, w = place.op.dims[0], place.op.windows[0]
-    taps = place.ins[0][-1] or w.kernel
-
-    def change(part: Part) -> Part:
-        last = len(part.steps) - 1
-        if part.steps[dim] == STILL and part.steps[last] == STILL:
-            return part.dropped(last)
-        if not part.steps[dim][1]:
-            raise TableTooLargeError
-        period = w.stride * part.steps[dim][0]
-        step: Step = (period, part.steps[dim][1])
-        others = [range(p) for d, (p, _) in enumerate(part.steps[:-1]) if d != dim]
-        steps = [s for d, s in enumerate(part.steps[:-1]) if d != dim]
-        table = []
-        for spot in product(*others[:dim], range(period), *others[dim:]):
-            spans = []
-            for k in writing_taps(w, spot[dim], taps):
-                window = (spot[dim] + w.pad_start - k * w.dilation) // w.stride
-                spans.append(part.at((*spot[:dim], window, *spot[dim + 1 :], k)))
-            table.append(hull(spans))
-        return replace(part, steps=(*steps[:dim], step, *steps[dim:]), table=tuple(table)).shortened(dim)
-
-    return [fields[0].map(change)]
+    dim, w, last = place.op.dims[0], place.op.windows[0], len(part.steps) - 1
+    if part.steps[dim] == STILL and part.steps[last] == STILL:
+        return part.dropped(last)
+    if not part.steps[dim][1]:
+        raise TableTooLargeError
+    period = w.stride * part.steps[dim][0]
+    step: Step = (period, part.steps[dim][1])
+    others = [range(p) for d, (p, _) in enumerate(part.steps[:-1]) if d != dim]
+    steps = [s for d, s in enumerate(part.steps[:-1]) if d != dim]
+    table = []
+    for spot in product(*others[:dim], range(period), *others[dim:]):
+        spans = []
+        for k in writing_taps(w, spot[dim], place.ins[0][-1] or w.kernel):
+            window = (spot[dim] + w.pad_start - k * w.dilation) // w.stride
+            spans.append(part.at((*spot[:dim], window, *spot[dim + 1 :], k)))
+        table.append(hull(spans))
+    return replace(part, steps=(*steps[:dim], step, *steps[dim:]), table=tuple(table)).shortened(dim)

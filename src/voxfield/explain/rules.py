@@ -14,7 +14,7 @@ from . import counts, joins, moves
 from .counts import CountRule
 from .field import Field, TableTooLargeError, united
 from .graph import Op
-from .moves import FieldRule, Place
+from .moves import FieldRule, Place, each
 
 
 @dataclass(frozen=True)
@@ -27,34 +27,34 @@ class Rule:
 
 
 RULES: dict[str, Rule] = {
-    "conv": Rule(moves.conv_field, counts.kernel_macs, counts.window_state),
-    "conv_transpose": Rule(moves.conv_field, counts.kernel_macs, counts.window_state),
-    "pool": Rule(moves.pool_field, state=counts.window_state),
+    "conv": Rule(each(moves.conv), counts.kernel_macs, counts.window_state),
+    "conv_transpose": Rule(each(moves.conv), counts.kernel_macs, counts.window_state),
+    "pool": Rule(each(moves.pool), state=counts.window_state),
     "adaptive_pool": Rule(moves.adaptive_field),
-    "upsample": Rule(moves.upsample_field),
-    "pad": Rule(moves.pad_field),
-    "slice": Rule(moves.slice_field),
-    "select": Rule(moves.select_field),
-    "gather": Rule(moves.gather_field),
-    "flip": Rule(moves.flip_field),
-    "roll": Rule(moves.roll_field),
+    "upsample": Rule(each(moves.upsample)),
+    "pad": Rule(each(moves.pad)),
+    "slice": Rule(each(moves.slice_)),
+    "select": Rule(each(moves.select)),
+    "gather": Rule(each(moves.gather)),
+    "flip": Rule(each(moves.flip)),
+    "roll": Rule(each(moves.roll)),
     "concat": Rule(joins.concat_field),
     "stack": Rule(joins.concat_field),
     "elementwise": Rule(joins.broadcast_field),
     "expand": Rule(joins.broadcast_field),
-    "norm": Rule(joins.norm_field),
-    "softmax": Rule(joins.norm_field),
-    "reduce": Rule(joins.reduce_field),
-    "cumulative": Rule(joins.cumulative_field, state=counts.cumulative_state),
-    "linear": Rule(joins.linear_field, counts.kernel_macs),
+    "norm": Rule(each(joins.norm)),
+    "softmax": Rule(each(joins.norm)),
+    "reduce": Rule(each(joins.reduction)),
+    "cumulative": Rule(each(joins.cumulative), state=counts.cumulative_state),
+    "linear": Rule(each(joins.linear), counts.kernel_macs),
     "einsum": Rule(joins.einsum_field, counts.einsum_macs),
     "attention": Rule(joins.attention_field, counts.attention_macs, counts.attention_state),
     "rnn": Rule(joins.rnn_field, counts.kernel_macs, counts.rnn_state),
     "reshape": Rule(moves.reshape_field),
-    "permute": Rule(moves.permute_field),
-    "unfold": Rule(moves.unfold_field, state=counts.window_state),
-    "fold": Rule(moves.fold_field, state=counts.window_state),
-    "fft": Rule(joins.linear_field, counts.cannot_say),
+    "permute": Rule(each(moves.permute)),
+    "unfold": Rule(each(moves.unfold), state=counts.window_state),
+    "fold": Rule(each(moves.fold), state=counts.window_state),
+    "fft": Rule(each(joins.linear), counts.cannot_say),
     "identity": Rule(lambda place, fields: [fields[0] if fields else Field()] * len(place.outs)),
     "constant": Rule(lambda place, fields: [Field()] * len(place.outs)),
 }

@@ -38,11 +38,7 @@ def layers_of(graph: Graph) -> list[Op]:
 
 
 def edited(graph: Graph, edits: Sequence[str]) -> Graph:
-    """The graph after some edits.
-
-    Raises:
-        ExplainError: an edit that is not understood, names no layer, or leaves a network that does not fit together.
-    """
+    """The graph after some edits."""
     for edit in edits:
         text = edit.translate(str.maketrans("＝，：（）", "=,:()")).strip()
         try:
@@ -229,11 +225,7 @@ def _separate(change: _Change, op: Op) -> None:
 
 
 def _convolutions(graph: Graph) -> list[Op]:
-    """Every standard convolution over two axes that looks at more than one place.
-
-    Raises:
-        ExplainError: there is none.
-    """
+    """Every standard convolution over two axes that looks at more than one place."""
     found = [op for op in graph.ops if op.kind == "conv" and len(op.windows) == 2 and op.groups == 1]
     wide = [op for op in found if prod(w.kernel for w in op.windows) > 1]
     if not wide:

@@ -131,11 +131,7 @@ def _model(config: Mapping[str, Any], title: str, given: Shape | None, axes: tup
 
 
 def fill_input(shape: Shape, given: Shape | None) -> Shape:
-    """`shape` (batch included) with what `given` says about it, the batch taken as one.
-
-    Raises:
-        ExplainError: a given size that contradicts the model's own, or another number of dims.
-    """
+    """`shape` (batch included) with what `given` says about it, the batch taken as one."""
     own = (1 if shape[0] is None else shape[0], *shape[1:])
     if given is None:
         return own

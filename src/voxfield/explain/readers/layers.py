@@ -71,11 +71,7 @@ class LayerGraph(Builder):
         return len(self.tensors[tensor].shape)
 
     def dim(self, tensor: str, dim: object, origin: Origin) -> int:
-        """A dim counted from either end as one counted from the front.
-
-        Raises:
-            ExplainError: the tensor has no such dim.
-        """
+        """A dim counted from either end as one counted from the front."""
         rank = self.rank(tensor)
         if not is_whole(dim) or not -rank <= dim < rank:
             raise origin.fail(f"dim {brief(dim)} of an array of shape {shape_text(self.shape(tensor))}.")
@@ -100,9 +96,6 @@ class LayerGraph(Builder):
         Args:
             keep_idle: keeps operators that lead to no output, as torch runs them all the same, and names them;
                 otherwise they are left out, as a Keras model leaves them out.
-
-        Raises:
-            ExplainError: no operator leads from the input to the outputs.
         """
         wanted = self.reached(outputs)
         used = [op for op in self.ops if wanted.intersection(op.outputs)]
@@ -262,11 +255,7 @@ class LayerGraph(Builder):
         return self.pad(x, origin, dims=[d for d, _ in kept], pairs=[p for _, p in kept], mode=mode) if kept else x
 
     def reshape(self, x: str, origin: Origin, shape: Shape) -> str:
-        """The same values in another shape; one unknown size is worked out from the others when it can be.
-
-        Raises:
-            ExplainError: a shape that holds another number of values.
-        """
+        """The same values in another shape; one unknown size is worked out from the others when it can be."""
         have = self.shape(x)
         if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
             raise origin.fail(f"{shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
@@ -293,11 +282,7 @@ def _whole(owner: Hashable) -> Hashable:
 
 
 def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
-    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch.
-
-    Raises:
-        ExplainError: another number of sizes.
-    """
+    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch."""
     if given is None:
         return asked
     rank = len(asked)

@@ -36,11 +36,7 @@ def is_summary(text: str) -> bool:
 
 
 def module_code(text: str) -> tuple[str, list[str]]:
-    """(code of the layers in the order printed, notes).
-
-    Raises:
-        ExplainError: none of its modules is a layer.
-    """
+    """(code of the layers in the order printed, notes)."""
     made, names, unknown, flattened, places = [], [], [], [], False
     path: list[tuple[int, str]] = []
     for match in _LINE.finditer(text):
@@ -103,11 +99,7 @@ class Row:
 
 
 def summary_code(text: str) -> tuple[str, list[str]]:
-    """(code of the layers in a Keras summary, notes).
-
-    Raises:
-        ExplainError: branches, or a layer whose settings do not follow from its sizes and parameters.
-    """
+    """(code of the layers in a Keras summary, notes)."""
     rows = [
         Row(
             m["name"],

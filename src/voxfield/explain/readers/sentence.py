@@ -234,11 +234,7 @@ def _lists(text: str) -> _Found:
 
 
 def _between(run: Sequence[str], last: str) -> list[str]:
-    """The numbers that `1, 2, 4, ..., 512` leaves out: each by the step or the factor of those before it.
-
-    Raises:
-        ExplainError: it does not lead to the last one.
-    """
+    """The numbers that `1, 2, 4, ..., 512` leaves out: each by the step or the factor of those before it."""
     try:
         first, second, end = int(run[-2]), int(run[-1]), int(last)
     except (ValueError, IndexError):
