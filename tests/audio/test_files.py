@@ -3,6 +3,7 @@
 import io
 import shlex
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,8 @@ def test_arrays(speech):
         (np.zeros(5), "16000", "number of Hz"),
         ([0.0, 0.5], 16000, "a list is no array"),
         ([0.0, 0.5], None, "a list is no array"),
+        (["a.wav", Path("b.wav")], None, "2 paths are given; call it once for each recording"),
+        ("", None, "the path is empty"),
         (np.float32(0.5), 16000, "a float32 is no array"),  # what only turns into an array, as a torch tensor does
         (np.zeros(5), 8000.5, "whole number"),
         (np.zeros((16000, 2)).T.T[:0], 8000, "holds no samples"),
@@ -98,6 +101,8 @@ def test_arrays(speech):
         "text-rate",
         "list",
         "list-alone",
+        "paths",
+        "no-path",
         "scalar",
         "broken-rate",
         "empty",

@@ -3,6 +3,7 @@
 import io
 import json
 import pkgutil
+import urllib.error
 import urllib.request
 from dataclasses import asdict
 
@@ -204,6 +205,8 @@ def test_explain_reads_no_file_of_the_service(service, what):
         ("separate?speakers=9", b"x", "audio/wav", 422, "bad_request"),
         ("enhance?raw=1000000000", b"x", "audio/wav", 422, "bad_request"),
         ("enhance?raw=16000,999", b"x", "audio/wav", 422, "bad_audio"),
+        ("tokenize", b"x", "audio/wav", 404, "http"),
+        ("models", b"x", "audio/wav", 405, "http"),
         ("explain", b"{", "application/json", 422, "bad_request"),
         ("explain", b'{"what": "10/5", "verify": true}', "application/json", 422, "bad_request"),
     ],
@@ -212,6 +215,16 @@ def test_wrong_requests_are_answered_in_words(service, target, body, kind, statu
     with pytest.raises(ServiceError) as caught:
         posted(service, target, body, kind)
     assert (caught.value.status, caught.value.code) == (status, code) and len(str(caught.value)) > 15
+
+
+def test_an_unknown_path_is_told_from_a_wrong_method(service):
+    """The files of the page, which lie below /, answer neither."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{service.address}/v1/enhance")
+    assert caught.value.code == 405 and caught.value.headers["Allow"] == "POST"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{service.address}/v1/tokenize")
+    assert caught.value.code == 404 and "/v1/tokens" in caught.value.read().decode()
 
 
 def test_openapi_describes_every_verb(service):

@@ -35,6 +35,8 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
             raise InputError("an array needs its sample rate: pass rate=16000, for example")
         check_rate("the array", rate_hz)
         return ArraySource(given, int(rate_hz))
+    if isinstance(given, list | tuple) and given and all(isinstance(one, str | PathLike) for one in given):
+        raise InputError(f"{len(given)} paths are given; call it once for each recording")
     if isinstance(given, list | tuple) or hasattr(given, "__array__"):  # a torch tensor has it
         raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples, numpy.float32)")
     if rate_hz is not None:
@@ -43,6 +45,8 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
         return given
     if isinstance(given, str | PathLike):
         path = fspath(given)
+        if not path:
+            raise InputError("the path is empty; name a recording")
         return open_file(Path(os.fsdecode(path)).expanduser())
     if isinstance(given, bytes | bytearray | memoryview):
         return open_file(io.BytesIO(given), "the bytes given")

@@ -54,6 +54,9 @@ class OnnxEngine:
         """What the network is and expects."""
         return self._card
 
+    def __repr__(self) -> str:
+        return f"<OnnxEngine {self._card.name}>"
+
     def __deepcopy__(self, memo: object) -> "OnnxEngine":
         return self
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request, Response, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def _stream(socket: WebSocket) -> None:
         await Connection(socket, socket.app.state.voxfield).serve()
 
+    _add_unknown(app)
     app.mount("/", StaticFiles(directory=STATIC, html=True, check_dir=False), name="page")
     return app
 
@@ -87,13 +89,27 @@ def _answer_errors(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         words = str(error.detail) if isinstance(error, HTTPException) else "failed"
-        return JSONResponse(RefusedError(status, "http", words).to_dict(), status)
+        headers = error.headers if isinstance(error, HTTPException) else None
+        return JSONResponse(RefusedError(status, "http", words).to_dict(), status, headers)
 
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(VoxfieldError, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(ValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+
+
+def _add_unknown(app: FastAPI) -> None:
+    """Say of a path below /v1 what there is instead; the files of the page would take it for one of theirs."""
+    there = {route.path: route.methods for route in app.routes if isinstance(route, APIRoute)}
+
+    @app.api_route("/v1/{name:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def _unknown(request: Request, name: str) -> Response:
+        if methods := there.get(request.url.path):
+            allowed = ", ".join(sorted(methods))
+            raise HTTPException(405, f"/v1/{name} takes {allowed}, not {request.method}", {"Allow": allowed})
+        paths = ", ".join(sorted(path for path in there if path.startswith("/v1/")))
+        raise HTTPException(404, f"there is no /v1/{name}; there are: {paths}")
 
 
 def _add_health(app: FastAPI) -> None:

@@ -58,7 +58,7 @@ def command(
         save_embeddings(out, [*map(str, there)], [made[path] for path in there], overwrite=choices.overwrite)
         if not choices.quiet:
             size = len(next(iter(made.values())).vector)
-            say(f"{len(made)} vectors of {size} numbers -> {out}")
+            say(f"{len(made)} {'vector' if len(made) == 1 else 'vectors'} of {size} numbers -> {out}")
     raise typer.Exit(code)
 
 

@@ -70,6 +70,9 @@ class SpeakerBook:
         self.path = default_book() if path is None else path_of(path)
         self._model, self._threads = model, threads
 
+    def __repr__(self) -> str:
+        return f"<SpeakerBook {self.path}>"
+
     @cached_property
     def engine(self) -> Engine:
         """The network that makes the vectors.
