@@ -117,7 +117,7 @@ def test_the_policy_is_strict_and_kept(page, service):
     for attempt, directive in (
         ("new Image().src = 'http://127.0.0.1:9/x.png'", "img-src"),
         ("fetch('http://127.0.0.1:9/').catch(() => 0)", "connect-src"),
-        ("document.body.setAttribute('onclick', 'alert(1)')", "script-src-attr"),
+        ("document.body.setAttribute('onclick', 'alert(1)'); document.body.click()", "script-src-attr"),
     ):
         refused = f"""new Promise(done => {{
             document.addEventListener("securitypolicyviolation", event => done(event.effectiveDirective));

@@ -78,7 +78,7 @@ def test_the_policy_is_kept_and_nothing_is_asked_for(browser, report):
     for attempt, directive in (
         ("new Image().src = 'http://127.0.0.1:9/x.png'", "img-src"),
         ("fetch('http://127.0.0.1:9/').catch(() => 0)", "connect-src"),
-        ("document.body.setAttribute('onclick', 'move(1)')", "script-src-attr"),
+        ("document.body.setAttribute('onclick', 'move(1)'); document.body.click()", "script-src-attr"),
     ):
         refused = f"""new Promise(done => {{
             document.addEventListener("securitypolicyviolation", event => done(event.effectiveDirective));
