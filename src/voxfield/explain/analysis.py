@@ -86,7 +86,11 @@ def sources(graph: Graph) -> list[Source]:
 
 
 def propagate(graph: Graph, name: str, axis: Axis) -> dict[str, Field]:
-    """The field of every tensor along one axis of one input."""
+    """The field of every tensor along one axis of one input.
+
+    Raises:
+        ExplainError: branches that advance at different rates meet.
+    """
     steps = tuple((1, 1) if dim == axis.dim else (1, 0) for dim in range(len(graph.shape(name))))
     known: dict[str, Field] = {name: Field((Part(steps, ((0, 0),)),))}
     nothing = Field()

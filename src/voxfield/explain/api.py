@@ -162,6 +162,9 @@ def opened(what: Any, **options: Any) -> tuple[Graph, Settled]:
 
     Args:
         options: those of `settled`.
+
+    Raises:
+        ExplainError: it cannot be read, or an option does not fit.
     """
     found = settled(what, **options)
     graph = read(found.what, input_shape=found.input_shape, layout=found.layout).with_rate(found.rate_hz)

@@ -90,6 +90,9 @@ def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], nam
     Args:
         source: the tensor it works on, of this `shape`, with channels at `channel_dim` and places along `dims`.
         residual: relu(x + cbam(norm(conv(relu(norm(conv(x))))))), whose output has the shape of its input.
+
+    Raises:
+        ExplainError: the number of channels is not known.
     """
     channels = shape[channel_dim]
     if channels is None:

@@ -101,7 +101,11 @@ class WhatIf:
 
 
 def what_if(graph: Graph, edits: Sequence[str]) -> WhatIf:
-    """The reports on a graph and on the same graph after all `edits`, figure by figure."""
+    """The reports on a graph and on the same graph after all `edits`, figure by figure.
+
+    Raises:
+        ExplainError: an edit that cannot be made.
+    """
     now, separable = graph, []
     for edit in edits:
         formula = separable_formula(now, edit)

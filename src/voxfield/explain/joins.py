@@ -29,7 +29,11 @@ class RatesDifferError(ExplainError):
 
 
 def met(operands: Sequence[Field], sizes: Sequence[Size], cause: Cause) -> Field:
-    """The field where operands of one shape meet element by element."""
+    """The field where operands of one shape meet element by element.
+
+    Raises:
+        RatesDifferError: two of them move along the same dim at different rates.
+    """
     first = operands[0].parts if operands else ()
     missing = frozenset[str]().union(*(f.missing for f in operands))
     lost = any(f.lost for f in operands)

@@ -22,7 +22,11 @@ TOUCHES = (float("nan"), 1e3, -1e3)
 
 
 def probe_onnx(report: Report, what: str | Path | bytes, graph: Graph) -> list[ProbeResult]:
-    """For every axis the outputs of the file that change when one input position does."""
+    """For every axis the outputs of the file that change when one input position does.
+
+    Raises:
+        ExplainError: onnxruntime cannot run the file.
+    """
     import numpy as np
 
     from ..ort import open_session

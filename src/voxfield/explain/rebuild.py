@@ -47,6 +47,9 @@ def rebuilt(
         outputs: the outputs now.
         past: for each operator what it was before; a new one is there with the shapes it would have had.
         filters: new numbers of output channels, for the operators where they change.
+
+    Raises:
+        ExplainError: sizes that no longer fit.
     """
     made = {name for op in graph.ops for name in op.outputs}
     tensors: dict[str, Tensor] = {name: t for name, t in graph.tensors.items() if name not in made}

@@ -19,7 +19,11 @@ _KEEP = {"elementwise", "norm", "softmax", "cumulative", "identity", "flip", "ro
 
 
 def conv_size(size: Size, window: Window, where: str) -> Size:
-    """Output positions of a convolution or pooling along one dim."""
+    """Output positions of a convolution or pooling along one dim.
+
+    Raises:
+        ExplainError: the kernel reaches further than the padded input; `where` names the operator.
+    """
     if size is None:
         return None
     padded = size + window.pad_start + window.pad_end
@@ -52,7 +56,11 @@ def transposed_size(size: Size, window: Window, where: str) -> Size:
 
 
 def broadcast(shapes: Sequence[Shape], where: str) -> Shape:
-    """The shape that arrays of these shapes take together."""
+    """The shape that arrays of these shapes take together.
+
+    Raises:
+        ExplainError: two sizes that do not fit; both are named.
+    """
     rank = max((len(s) for s in shapes), default=0)
     found: list[Size] = []
     for i in range(rank):
@@ -114,6 +122,9 @@ def output_shape(op: Op, shapes: Sequence[Shape], channels: Size = None) -> Shap
     Args:
         op: the operator; for conv, linear and unfold kinds `channels` is the size of its output features.
         shapes: the shapes of its inputs.
+
+    Raises:
+        ExplainError: shapes that the operator cannot take, or a kind whose output shape is not a function of these.
     """
     where = f"{op.name}" + (f" (line {op.line})" if op.line else "")
     first = list(shapes[0]) if shapes else []
@@ -191,7 +202,11 @@ def follow(op: Op, before: Sequence[Shape], after: Sequence[Shape], old: Shape, 
 
 
 def reshape_again(was: Shape, made: Shape, now: Shape, where: str) -> Shape:
-    """What a reshape from `was` to `made` does to `now`: merged dims stay merged, split dims keep their inner parts."""
+    """What a reshape from `was` to `made` does to `now`: merged dims stay merged, split dims keep their inner parts.
+
+    Raises:
+        ExplainError: dims that were split in more than one way that fits.
+    """
     if was == now:
         return made
     cannot = ExplainError(

@@ -177,7 +177,11 @@ def _file(path: Path, given: Any, layout: str | None) -> Graph | Path | str:
 
 
 def _module(what: str, run_file: bool) -> Any:
-    """The torch module that FILE.py:NAME makes; runs the file."""
+    """The torch module that FILE.py:NAME makes; runs the file.
+
+    Raises:
+        ExplainError: running was not allowed, or there is no such file or name.
+    """
     file, _, name = what.rpartition(":")
     path = Path(file).expanduser()
     if not path.is_file():
@@ -232,7 +236,11 @@ def _card(name: str) -> tuple[Path, Card | None]:
 
 
 def plain_sizes(given: Any) -> tuple[Size, ...] | None:
-    """One input shape as a tuple; the readers of text, code and Keras files take one."""
+    """One input shape as a tuple; the readers of text, code and Keras files take one.
+
+    Raises:
+        ExplainError: several shapes, or sizes that are not whole numbers.
+    """
     if given is None:
         return None
     sizes = tuple(given) if not isinstance(given, dict) else (None, "names")

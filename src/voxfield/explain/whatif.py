@@ -38,7 +38,11 @@ def layers_of(graph: Graph) -> list[Op]:
 
 
 def edited(graph: Graph, edits: Sequence[str]) -> Graph:
-    """The graph after some edits."""
+    """The graph after some edits.
+
+    Raises:
+        ExplainError: an edit that is not understood, names no layer, or leaves a network that does not fit together.
+    """
     for edit in edits:
         text = edit.translate(str.maketrans("＝，：（）", "=,:()")).strip()
         try:
@@ -225,7 +229,11 @@ def _separate(change: _Change, op: Op) -> None:
 
 
 def _convolutions(graph: Graph) -> list[Op]:
-    """Every standard convolution over two axes that looks at more than one place."""
+    """Every standard convolution over two axes that looks at more than one place.
+
+    Raises:
+        ExplainError: there is none.
+    """
     found = [op for op in graph.ops if op.kind == "conv" and len(op.windows) == 2 and op.groups == 1]
     wide = [op for op in found if prod(w.kernel for w in op.windows) > 1]
     if not wide:

@@ -49,7 +49,11 @@ TENSOR_JOINS = {"sum": "add", "min": "minimum", "max": "maximum"}
 
 
 def builtin(reader: Interpreter, name: str, args: list[Any], line: int) -> Any:
-    """What a function of Python gives for literal arguments; missing where an argument is not known."""
+    """What a function of Python gives for literal arguments; missing where an argument is not known.
+
+    Raises:
+        ExplainError: arguments it cannot take, or a list that would be too long.
+    """
     if name == "print":
         return None
     if name == "dict" and not args:

@@ -197,7 +197,11 @@ class CodeCalls:
         return (Tensor(y), Missing("attention weights", line)) if layer.kind == "MultiheadAttention" else Tensor(y)
 
     def final(self) -> Tensor | None:
-        """The tensor made last, which is the output of code that names none."""
+        """The tensor made last, which is the output of code that names none.
+
+        Raises:
+            ExplainError: what came of it went through something that cannot be read.
+        """
         if self.lost is not None:
             raise unreadable(self.lost, self.lost.line)
         return self.latest

@@ -52,7 +52,11 @@ class Layer:
         return tuple(spread(value, int(self.kind[-2]))) if per_axis and not isinstance(value, str) else value
 
     def settled(self) -> dict[str, Any]:
-        """Its settings, every one of them a known value."""
+        """Its settings, every one of them a known value.
+
+        Raises:
+            ExplainError: a name in them that the code does not define; its line is named.
+        """
         open_ = {}
         for key, value in self.values.items():
             if UNREAD_SETTING.fullmatch(key):

@@ -131,7 +131,11 @@ def _model(config: Mapping[str, Any], title: str, given: Shape | None, axes: tup
 
 
 def fill_input(shape: Shape, given: Shape | None) -> Shape:
-    """`shape` (batch included) with what `given` says about it, the batch taken as one."""
+    """`shape` (batch included) with what `given` says about it, the batch taken as one.
+
+    Raises:
+        ExplainError: a given size that contradicts the model's own, or another number of dims.
+    """
     own = (1 if shape[0] is None else shape[0], *shape[1:])
     if given is None:
         return own

@@ -41,7 +41,11 @@ class LayerKind:
 def add_layer(
     net: LayerGraph, framework: str, kind: str, values: Mapping[str, Any], xs: Sequence[str], origin: Origin
 ) -> str:
-    """Adds a layer of class `kind` and returns its first output; a class without a rule becomes an unknown operator."""
+    """Adds a layer of class `kind` and returns its first output; a class without a rule becomes an unknown operator.
+
+    Raises:
+        ExplainError: settings or shapes the layer cannot have; the layer and its line are named.
+    """
     kind = ALIASES.get(kind, kind)
     call = LayerCall(net, kind, values, xs, origin, framework == "torch")
     if not xs:

@@ -71,7 +71,11 @@ class LayerGraph(Builder):
         return len(self.tensors[tensor].shape)
 
     def dim(self, tensor: str, dim: object, origin: Origin) -> int:
-        """A dim counted from either end as one counted from the front."""
+        """A dim counted from either end as one counted from the front.
+
+        Raises:
+            ExplainError: the tensor has no such dim.
+        """
         rank = self.rank(tensor)
         if not is_whole(dim) or not -rank <= dim < rank:
             raise origin.fail(f"dim {brief(dim)} of an array of shape {shape_text(self.shape(tensor))}.")
@@ -96,6 +100,9 @@ class LayerGraph(Builder):
         Args:
             keep_idle: keeps operators that lead to no output, as torch runs them all the same, and names them;
                 otherwise they are left out, as a Keras model leaves them out.
+
+        Raises:
+            ExplainError: no operator leads from the input to the outputs.
         """
         wanted = self.reached(outputs)
         used = [op for op in self.ops if wanted.intersection(op.outputs)]
@@ -255,7 +262,11 @@ class LayerGraph(Builder):
         return self.pad(x, origin, dims=[d for d, _ in kept], pairs=[p for _, p in kept], mode=mode) if kept else x
 
     def reshape(self, x: str, origin: Origin, shape: Shape) -> str:
-        """The same values in another shape; one unknown size is worked out from the others when it can be."""
+        """The same values in another shape; one unknown size is worked out from the others when it can be.
+
+        Raises:
+            ExplainError: a shape that holds another number of values.
+        """
         have = self.shape(x)
         if None not in have and None not in shape and prod(have) != prod(shape):  # type: ignore[arg-type]
             raise origin.fail(f"{shape_text(have)} cannot be reshaped to {shape_text(shape)}.")
@@ -282,7 +293,11 @@ def _whole(owner: Hashable) -> Hashable:
 
 
 def positions_filled(asked: Shape, given: Shape | None, keras: bool) -> Shape:
-    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch."""
+    """The shape that a layer asks for, with the sizes that were given: positions only, with channels, or with batch.
+
+    Raises:
+        ExplainError: another number of sizes.
+    """
     if given is None:
         return asked
     rank = len(asked)

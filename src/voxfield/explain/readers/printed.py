@@ -36,7 +36,11 @@ def is_summary(text: str) -> bool:
 
 
 def module_code(text: str) -> tuple[str, list[str]]:
-    """(code of the layers in the order printed, notes)."""
+    """(code of the layers in the order printed, notes).
+
+    Raises:
+        ExplainError: none of its modules is a layer.
+    """
     made, names, unknown, flattened, places = [], [], [], [], False
     path: list[tuple[int, str]] = []
     for match in _LINE.finditer(text):
@@ -99,7 +103,11 @@ class Row:
 
 
 def summary_code(text: str) -> tuple[str, list[str]]:
-    """(code of the layers in a Keras summary, notes)."""
+    """(code of the layers in a Keras summary, notes).
+
+    Raises:
+        ExplainError: branches, or a layer whose settings do not follow from its sizes and parameters.
+    """
     rows = [
         Row(
             m["name"],

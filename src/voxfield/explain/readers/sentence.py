@@ -234,7 +234,11 @@ def _lists(text: str) -> _Found:
 
 
 def _between(run: Sequence[str], last: str) -> list[str]:
-    """The numbers that `1, 2, 4, ..., 512` leaves out: each by the step or the factor of those before it."""
+    """The numbers that `1, 2, 4, ..., 512` leaves out: each by the step or the factor of those before it.
+
+    Raises:
+        ExplainError: it does not lead to the last one.
+    """
     try:
         first, second, end = int(run[-2]), int(run[-1]), int(last)
     except (ValueError, IndexError):

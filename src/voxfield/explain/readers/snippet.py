@@ -119,7 +119,11 @@ def remark_note(sizes: Sequence[Size]) -> str:
 
 def python_of(text: str) -> tuple[str, list[int], bool]:
     """The text with everything that is not Python blanked out, the numbers of the lines that were, and whether the end
-    of a suite had to be guessed."""
+    of a suite had to be guessed.
+
+    Raises:
+        ExplainError: a line that calls a layer but is not Python; its number is named.
+    """
     if len(text) > LARGEST_TEXT:
         raise ExplainError(f"{len(text)} characters of code; at most {LARGEST_TEXT}. Paste the network alone.")
     if "\0" in text:
