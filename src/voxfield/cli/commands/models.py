@@ -40,10 +40,15 @@ def command(
     else:
         for card in chosen:
             print(
-                f"{card.name:24} {card.task:10} {_rate(card):>9} {_latency(card):>12} "
-                f"{card.parameters / 1000:8,.0f} k parameters {card.macs / 1e6:8,.0f} MMAC"
+                f"{card.name:24} {card.task:13} {_rate(card):>9} {_latency(card):>12} "
+                f"{_few(card.parameters / 1000)} k parameters {_few(card.macs / 1e6)} MMAC"
                 f"{'/s' if card.interface.sample_rate_hz else '  '}  {visible(card.summary)}"
             )
+
+
+def _few(count: float) -> str:
+    """A number in eight characters, where only 0 is shown as 0."""
+    return f"{count:8,.0f}" if count >= 1 or not count else f"{count:8.1g}"
 
 
 def _rate(card: "Card") -> str:
