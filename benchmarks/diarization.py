@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,10 @@ from conversations import RATE_HZ, Conversation, Material, Style, conversation
 from table import table
 
 import voxfield as vf
-from voxfield.audio import open_source
+from voxfield.audio import load, open_source
+from voxfield.errors import InputError
 from voxfield.metrics.diarization import NO_ERRORS, DiarizationErrors, diarization_errors
+from voxfield.tasks.book.enrolment import examined
 from voxfield.tasks.speakers.embedding import embedding_engine
 from voxfield.tasks.speakers.speech_detector import SpeechDetector, joined, runs
 from voxfield.tasks.speakers.speech_meter import SpeechMeter, levels_of
@@ -35,6 +39,7 @@ from voxfield.tasks.speakers.speech_windows import SpeechWindows, of_speech
 from voxfield.train.data.sources import read_source
 
 SNRS_DB = (None, 20.0, 10.0)
+PROBE_SNRS_DB = (10.0, 5.0, 0.0, -5.0)
 COLLAR_S = 0.25
 LEVEL_PAUSE_S = 0.3  # of the level alone; it is also that of the truth
 
@@ -101,21 +106,50 @@ def detection(material: Material, chosen: argparse.Namespace) -> None:
     print(table(["speech detection", "missed", "false alarm", "error"], rows, markdown=chosen.markdown))
 
 
-def noise(material: Material, chosen: argparse.Namespace) -> None:
-    """Print in how many clips of noise, and of speech, there is speech by the detector, and by the probe as well."""
-    engine, rows = embedding_engine(chosen.model), []
-    for kind in ("noise", "speech"):
-        clips = read_source(chosen.manifest, kind, chosen.split)
-        found = np.zeros(3, int)
-        for clip in clips:
-            with open_source(clip.path) as source:
-                windows = SpeechWindows(engine, source.rate_hz)
-                for block in source.blocks(mono=True):
-                    windows.feed(block[0])
+def noise(_: Material, chosen: argparse.Namespace) -> None:
+    """Print how much of noise and of speech is taken for speech: by the detector, and by the probe as well."""
+    engine, rng = embedding_engine(chosen.model), np.random.default_rng(0)
+    clips = {
+        kind: [load(clip.path)[0].mean(axis=0) for clip in read_source(chosen.manifest, kind, chosen.split)]
+        for kind in ("noise", "speech")
+    }
+    sounds = {"noise": clips["noise"], "speech": clips["speech"]}
+    for snr_db in PROBE_SNRS_DB:
+        over = [clips["noise"][index] for index in rng.integers(len(clips["noise"]), size=len(clips["speech"]))]
+        sounds[f"speech, SNR {snr_db:g} dB"] = list(map(partial(mixed, snr_db=snr_db), clips["speech"], over))
+    rows = []
+    for name, recordings in sounds.items():
+        found = np.zeros((len(recordings), 3))  # seconds by the detector and by the probe, and whether it is enrolled
+        for index, samples in enumerate(recordings):
+            windows = SpeechWindows(engine, RATE_HZ)
+            windows.feed(samples)
             made = windows.finish()
-            found += 1, len(made.regions) > 0, len(of_speech(made, engine).regions) > 0
-        rows.append([kind, *map(str, found)])
-    print(table(["clips of", "in all", "by the detector", "by the probe"], rows, markdown=chosen.markdown))
+            found[index, :2] = [0.01 * np.diff(part.regions).sum() for part in (made, of_speech(made, engine))]
+            with suppress(InputError):
+                examined(open_source(samples, RATE_HZ), engine)
+                found[index, 2] = 1
+        counts = [str(int((found[:, way] > 0).sum())) for way in range(3)]
+        rows.append(
+            [
+                name,
+                str(len(found)),
+                counts[0],
+                counts[1],
+                f"{found[:, 0].sum():.0f}",
+                f"{found[:, 1].sum():.0f}",
+                counts[2],
+            ]
+        )
+    head = ["", "clips", "with speech, detector", "and probe", "seconds, detector", "and probe", "enrolled"]
+    print(table(head, rows, markdown=chosen.markdown))
+
+
+def mixed(speech: np.ndarray, over: np.ndarray, snr_db: float) -> np.ndarray:
+    """(N,) speech (N,) with noise, repeated where it is short, over all of it."""
+    over = np.resize(over, len(speech))
+    gain = np.sqrt(np.square(speech).mean() / max(np.square(over).mean(), 1e-12)) * 10 ** (-snr_db / 20)
+    both = speech + gain * over
+    return np.asarray(0.5 * both / np.abs(both).max(), np.float32)
 
 
 def by_enhancer(samples: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -19,11 +19,12 @@ import numpy as np
 from voxfield.export import export_network
 from voxfield.models.linear_probe import LinearProbeConfig
 from voxfield.tasks.speakers.embedding import embed, embedding_engine
+from voxfield.tasks.speakers.speech_probe import SPEECH
 from voxfield.tasks.speakers.speech_windows import SpeechWindows
 from voxfield.train.data.banks import AudioBank
 from voxfield.train.data.mixing import MixConfig, Mixer
 from voxfield.train.data.sources import read_source
-from voxfield.train.speech_probe import NOISE, SPEECH, fit, surprise
+from voxfield.train.speech_probe import NOISE, fit, surprise
 
 RATE_HZ = 16000
 DECAYS = (1e-6, 1e-5, 1e-4)
@@ -88,19 +89,17 @@ def speed(index):
 
 
 def melody(rng):
-    """(N,) harmonic notes or one gliding tone, six seconds, that swell, fade or beat."""
-    count = int(rng.integers(1, 40))
-    hz = rng.uniform(70, 500) * 2 ** (rng.integers(-5, 8, count) / 12)
-    place = np.linspace(0, count, 6 * RATE_HZ, endpoint=False)
-    hz = hz[place.astype(int)] * (
-        1 + rng.uniform(0, 0.3) * np.sin(2 * np.pi * rng.uniform(0.1, 6) * np.arange(len(place)) / RATE_HZ)
-    )
+    """(N,) harmonic notes or one gliding tone, six seconds, that fade or beat."""
+    t, count = np.arange(6 * RATE_HZ) / RATE_HZ, int(rng.integers(1, 40))
+    place = np.linspace(0, count, len(t), endpoint=False)  # the note, and how far it is
+    notes_hz = rng.uniform(70, 500) * 2 ** (rng.integers(-5, 8, count) / 12)
+    vibrato = 1 + rng.uniform(0, 0.3) * np.sin(2 * np.pi * rng.uniform(0.1, 6) * t)
+    hz = notes_hz[place.astype(int)] * vibrato
     phase, tilt = 2 * np.pi * np.cumsum(hz) / RATE_HZ, rng.uniform(0.3, 2)
     tone = sum(np.sin(k * phase) * k**-tilt for k in range(1, int(min(30, 7500 / hz.max())) + 1))
-    loud = np.exp(-(place % 1) * rng.uniform(0, 5)) * np.clip(
-        np.sin(2 * np.pi * rng.uniform(0.5, 6) * place / count * 6) + 1, 0, None
-    )
-    tone = tone * loud + rng.uniform(0, 0.1) * rng.standard_normal(len(tone))
+    fading = np.exp(-(place % 1) * rng.uniform(0, 5))
+    beat = 1 + np.sin(2 * np.pi * rng.uniform(0.5, 6) * t)
+    tone = tone * fading * beat + rng.uniform(0, 0.1) * rng.standard_normal(len(tone))
     return (0.3 * tone / np.abs(tone).max()).astype(np.float32)
 
 

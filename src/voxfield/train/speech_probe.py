@@ -10,7 +10,7 @@ from voxfield.models.linear_probe import LinearProbe, LinearProbeConfig
 from voxfield.protocols import Array
 from voxfield.train.noise_kinds import solve
 
-NOISE, SPEECH = "noise", "speech"
+NOISE = "noise"
 
 
 def fit(config: LinearProbeConfig, vectors: Array, speech: np.ndarray, decay: float) -> LinearProbe:

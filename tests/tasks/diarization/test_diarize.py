@@ -231,7 +231,7 @@ def test_rates_channels_and_pieces_do_not_matter(conversation, engine, monkeypat
     sf.write(file, np.stack([samples, samples], axis=1), 16000, format="WAV", subtype="FLOAT")
     assert vf.diarize(file.getvalue(), model=engine, speakers=2).turns == wanted.turns
     other = vf.diarize(resample(samples[None], 16000, 44_100), 44_100, model=engine, speakers=2)
-    assert diarization_errors(wanted.turns, other.turns).rate < 0.07  # one window more or less, of 0.5 s in 14
+    assert diarization_errors(wanted.turns, other.turns).rate < 0.05
     monkeypatch.setattr("voxfield.tasks.speakers.speech_detector.PIECE_S", 4.0)
     pieces = vf.diarize(samples, 16000, model=engine, speakers=2)
     assert diarization_errors(wanted.turns, pieces.turns).rate < 0.1
@@ -420,4 +420,4 @@ def test_the_published_model_finds_the_speakers_of_the_example():
     made = vf.diarize(EXAMPLES.parent / "conversation.ogg")
     truth = read_rttm(EXAMPLES.parent / "conversation.rttm")["conversation"]
     assert len(made.speakers) == 3
-    assert diarization_errors(truth, made.turns, collar_s=0.25).rate < 0.15
+    assert diarization_errors(truth, made.turns, collar_s=0.25).rate < 0.12
