@@ -531,6 +531,20 @@ def test_what_is_read_is_what_torch_runs(paste, shape):
         ("一维卷积 输入通道 40 输出通道 512 卷积核 5，参数量是多少？", 5, 1, 40 * 512 * 5 + 512),
         ("depthwise separable with 64 input channels, 128 filters and 3x3 kernel: parameters?", 3, 1, 576 + 64 * 128),
         ("25ms window 10ms hop 80 mel, 3 conv layers kernel 3 stride 2 each: how far?", 15, 8, None),
+        (
+            "5 layers with kernel size (2,3), stride (1,2), with 16, 32, 64, 128, 256 filters, 1 input channel",
+            63,
+            32,
+            261712,
+        ),
+        ("4 conv layers with 64, 64, 128, 128 filters of size 3x3, input 3 channels 32x32. Parameters?", 9, 1, 260160),
+        ("感受野怎么算？ conv3x3 s1 -> conv3x3 s1 -> maxpool2x2 s2 -> conv3x3 -> conv3x3 -> maxpool2x2", 16, 4, None),
+        (
+            "input 224x224 → 7x7 conv, stride 2, padding 3 → 3x3 max pool, stride 2, padding 1 → conv3-64 p1",
+            19,
+            4,
+            None,
+        ),
     ],
 )
 def test_numbers_of_a_sentence_belong_to_the_word_before_them(sentence, rf, hop, params):
@@ -606,6 +620,26 @@ SAID = [  # a sentence, and the field, look-ahead and milliseconds of one output
     ("帧长25ms帧移10ms，3层卷积，卷积核为3，上下文是多少毫秒", 7, 6, 70.0),
     ("layers.Conv2D(16, (3, 5))(x) on a spectrogram of 16 kHz, hop_length=160. how many ms?", 3, 2, 30.0),
     ("layers.Conv2D(16, (3, 5))(x) of 16 kHz audio, how many ms?", 3, 2, None),
+    (
+        "a stack of 8 dilated convolutions with kernel size 3 and dilations 1, 2, 4, 8, 16, 32, 64, 128",
+        511,
+        510,
+        511 / 16,
+    ),
+    ("TCN: kernel_size=3, num_layers=8, dilation 2**i, repeated R=3 times, X=8. field?", 1531, 1530, 1531 / 16),
+    ("3 stacks of 8 conv layers with kernel 3, dilations 1, 2, 4, 8, 16, 32, 64, 128", 1531, 1530, 1531 / 16),
+    ("6 layers, kernel 3, dilation 1, 2, 4 repeated twice", 29, 28, 29 / 16),
+    ("层数为6，卷积核3，膨胀率 1,2,4,8,16,32，重复3次，感受野", 379, 378, 379 / 16),
+    ("5 stacked conv layers with kernel 3, receptive field?", 11, 10, 11 / 16),
+    ("4 dilated convolutions with kernel 3 and dilation 2: field?", 17, 16, 17 / 16),
+    ("conv 3, s=2 -> BN -> ReLU -> conv 5, s=2 what is the receptive field?", 11, 10, 11 / 16),
+    ("HuBERT的卷积特征提取器一共下采样多少倍？", 400, 399, 25.0),
+    ("wav2vec 2.0 的感受野是多少毫秒？", 400, 399, 25.0),
+    ("为什么wav2vec的感受野是30ms", 465, 464, 465 / 16),
+    ("Why do we use (1, 3) kernels in the first layer of a CRN?", 5, 0, None),
+    ("F.pad(x, (2, 0))\nnn.Conv1d(16, 16, 3)", 3, 0, None),
+    ("F.pad(x, (2,0)) 然后 nn.Conv1d(16,16,3) 为什么要补零", 3, 0, None),
+    ("x = F.pad(x, (4, 0))\nx = nn.Conv1d(16, 16, 3, dilation=2)(x)", 5, 0, None),
 ]
 
 
@@ -617,7 +651,10 @@ def test_sentences_as_they_are_meant(text, rf, ahead, ms):
 
 
 UNREAD = [
-    ("6 layers, kernel 3, dilation 1, 2, 4 repeated twice", "repeated"),
+    ("6 layers, kernel 3, dilation 1, 2, 4 repeated several times", "repeated"),
+    ("conv 3x3 -> attention -> conv 3x3", "'attention' between the arrows"),
+    ("UNet 下采样几次，感受野多大？", "neither layers nor a question"),
+    ("why does EfficientNet downsample by 32?", "neither layers nor a question"),
     ("5 conv layers kernel 3, the first with stride 2", "first"),
     ("4 conv layers with kernel 3, each with stride 2 except the last", "except"),
     ("filters double each layer, starting at 16, 4 layers of kernel 3", "double"),
@@ -720,3 +757,67 @@ def test_what_comes_out_of_order_or_of_unknown_layers_is_said_so():
 def test_topics_are_asked_for_without_a_question_word(words, topics):
     paragraphs = report_on(f"nn.Sequential(nn.Conv1d(1, 8, 3), nn.Conv1d(8, 8, 3))\n{words}").paragraphs
     assert {paragraph.key for paragraph in paragraphs if paragraph.asked} == topics
+
+
+@pytest.mark.parametrize(
+    ("paste", "key", "answer"),
+    [
+        ("卷积核大小为3，步长为2的Conv1d，输入长度16000，输出长度是多少？", "size", "(16,000 - 3) / 2 + 1 = 7,999"),
+        (
+            "conv output size formula? input 224, kernel 7, stride 2, padding 3",
+            "size",
+            "(224 + 3 + 3 - 7) / 2 + 1 = 112",
+        ),
+        (
+            "mobilenet depthwise separable conv, 32 input channels, 64 filters: 参数量",
+            "separable",
+            "1/64 + 1/9 = 0.1267",
+        ),
+        ("nn.Conv1d(512, 512, 3, groups=512) what does depthwise save?", "separable", "1,536 weights where"),
+        (
+            "nn.Conv1d(64, 128, 3, groups=4): depthwise or not?",
+            "separable",
+            "each filter reads 16 of the 64 input channels",
+        ),
+        ("nn.GRU(1024, 1024, 2): how many parameters?", "params", "= 2 x 3 x 1,024 x (1,024 + 1,024) + 12,288"),
+        (
+            "nn.LSTM(257, 512, num_layers=2, bidirectional=True) 参数量怎么算",
+            "params",
+            "lstm 9,457,664 = 2 x 4 x 512 x (257 + 512) + 2 x 4 x 512 x (1,024 + 512) + 16,384",
+        ),
+        (
+            "nn.Conv2d(64, 128, kernel_size=3, padding=1) how many FLOPs for a 56x56 input?",
+            "macs",
+            "conv2d 231 M = 3 x 3 x 64 x 128 x 3,136",
+        ),
+        ("nn.Conv1d(16, 32, 5) 计算量", "macs", "For each output position: conv1d 2,560 = 5 x 16 x 32"),
+        ("why this padding? nn.Conv1d(8, 8, 5)", "padding", "conv1d does not pad: its output is 4 shorter"),
+        (
+            "why this padding? nn.Conv1d(8, 8, 5, padding=2)",
+            "padding",
+            "puts 2 before the first position and 2 after the last, 4",
+        ),
+        ("why padding? nn.Conv1d(8, 8, 5, padding=1)", "padding", "2 less than (kernel - 1) x dilation"),
+        ("why padding? nn.Conv1d(8, 8, 5, padding=3)", "padding", "2 more than (kernel - 1) x dilation"),
+        ("why padding='causal'? layers.Conv1D(8, 5, padding='causal')(x)", "padding", "output n ends at input n"),
+        (
+            "why padding 4? nn.Conv1d(8, 8, 5, padding=4)",
+            "padding",
+            "The 4 after the last position only lengthen the output, by 4",
+        ),
+        ("为什么卷积层的通道数一般是2的幂次", "powers", "a multiple of 8 leaves none of that idle"),
+        ("为什么取2的幂次方 layers.Conv2D(20, (1,3))(x)", "powers", "conv2d (20) is no multiple of 8"),
+    ],
+)
+def test_what_is_asked_is_answered_first(paste, key, answer):
+    asked = [one for one in report_on(paste).paragraphs if one.asked]
+    assert key in [one.key for one in asked]
+    assert answer in next(one.answer for one in asked if one.key == key)
+
+
+def test_dims_are_those_of_which_the_text_speaks():
+    code = "nn.Conv2d(1, 16, kernel_size=(2, 3), stride=(1, 2), padding=(1, 0))"
+    on_time, open_ = report_on(f"{code} # causal in time 为什么padding是(1,0)"), report_on(code)
+    assert [axis.name for axis in on_time.graph.axes[on_time.graph.main_input]] == ["time", "freq"]
+    assert on_time.report.field("time").ahead == 0
+    assert any("taken for BCHW" in note for note in open_.graph.notes)

@@ -27,7 +27,9 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         usual = () if _of_features(graph, name) else axes_of(len(shape))
         found = _named(_places(graph, name), shape) or usual
         axes[name] = found
-        picture = len(shape) == 4 and shape[1] in {1, 3} and shape[2] == shape[3]
+        picture = (
+            len(shape) == 4 and shape[2] == shape[3] and (shape[1] == 3 or (shape[1] == 1 and shape[2] is not None))
+        )
         if found != usual or (len(shape) == 4 and not picture):
             letters = letters_of(len(shape), found)
             notes.append(

@@ -19,9 +19,19 @@ _BESIDE = re.compile(  # what may stand beside a topic that is asked for in so m
 )
 _FILLING = re.compile(  # what else may stand in a question that names no network
     r"\b(?:a|an|here|there|so|one|come|comes|from|used?|using|chosen|set|to|be|have|has|with|much|many|number|size|each|every|time|frequency|axis"
-    r"|double[sd]?|doubling|grow|growing|increas(?:e|es|ing)|first|need(?:ed)?|add|put|get|samples?|it|they|these|those|s)\b"
-    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|里|到|每|层|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
+    r"|usual(?:ly)?|always|often|double[sd]?|doubling|grow|growing|increas(?:e|es|ing)|first|need(?:ed)?|add|put|get|samples?|it|they|these|those|s)\b"
+    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|里|到|每|卷积层|卷积|层|一般|通常|经常|往往|都|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
     re.IGNORECASE | re.ASCII,
+)
+_GIVEN_AFTER = re.compile(  # a number that a sentence gives: `kernel size 3`, `步长为2`, `64 filters`
+    r"[ \t]*(?:大小|尺寸|长度|sizes?|width|率|数)?[ \t]*(?:分别|依次|均|都)?(?:设置|设)?"
+    r"(?:为|是|=|:|of|is|are)?[ \t]*[\[({]?[ \t]*\d",
+    re.IGNORECASE,
+)
+_GIVEN_BEFORE = re.compile(r"\d\)?[ \t]*(?:个|input|output|in|out)?[ \t]*$", re.IGNORECASE)
+_SETTINGS = {"kernel", "stride", "filters", "padding"}
+_REASONS = re.compile(
+    r"为什么|为何|为啥|作用|含义|意思|解释|区别|\b(?:why|whence|mean\w*|purpose|explain|difference)\b", re.I | re.ASCII
 )
 _TOPICS = "|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items())
 _TOPIC = re.compile(f"(?:{_TOPICS})[A-Za-z]*", re.IGNORECASE | re.ASCII)
@@ -42,13 +52,31 @@ def asked(prose: str) -> tuple[str, ...]:
 
 
 def topics(prose: str) -> tuple[str, ...]:
-    """The topics that are named, asked for or not, in their order.
+    """The topics that are named, asked for or not, in their order. Settings that the text gives numbers for are left
+    out where it names others and asks for no reasons.
 
-    >>> topics("ECAPA-TDNN receptive field")
-    ('kernel',)
+    >>> topics("ECAPA-TDNN receptive field"), topics("kernel size 7, stride 2: which output size?")
+    (('kernel',), ('size',))
     """
-    named = (str(match.lastgroup) for match in _TOPIC.finditer(prose.replace("_", " ")))
-    return tuple(dict.fromkeys(key for key in named if key in TOPICS))
+    words = prose.replace("_", " ")
+    found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
+    for match in _TOPIC.finditer(words):
+        key = str(match.lastgroup)
+        given = _GIVEN_AFTER.match(words, match.end()) or _GIVEN_BEFORE.search(words, 0, match.start())
+        if key in TOPICS:
+            found[key] = found.get(key, True) and key in _SETTINGS and given is not None
+    if not _REASONS.search(words) and not all(found.values()):
+        return tuple(key for key, given in found.items() if not given)
+    return tuple(found)
+
+
+def wanted(prose: str) -> tuple[str, ...]:
+    """What a description of a network asks for: a question's topics, or those that only a question names.
+
+    >>> wanted("kernel 3, 32 channels to 64, parameters"), wanted("two layers with kernel 3 and stride 2")
+    (('params',), ())
+    """
+    return asked(prose) or tuple(key for key in topics(prose) if key not in {*_SETTINGS, "streaming"})
 
 
 def names_no_network(prose: str) -> bool:

@@ -16,18 +16,18 @@ from typing import Any
 from ..errors import ExplainError
 from .analysis import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
-from .graph import Graph, Op, Window
+from .graph import Graph, Window
 from .numbers import in_bytes, in_row, plain, ratio_text, short, singular
 from .path import Walk, power_of, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report, Status
 from .shapes import conv_size, transposed_size
+from .sums import MOST_FORMULAS, grouped_sentence, macs_sentences, padding_sentences, params_sentences
 from .to_paste import cbam_sentences
 from .whatif import edited
 from .zh import translated
 
 MOST_NAMES = 5
-MOST_FORMULAS = 6
 LONGEST_LIST = 12
 EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 NEARLY_CONSTANT = 1.5
@@ -330,27 +330,22 @@ class Writer:
             return ""
         return self.say("filters_up", filters=in_row(widths), sizes=in_row(sizes, " -> "), axis=self.phrases[axis])
 
-    def params(self) -> list[str]:
-        """The largest shares of the parameters, each as it comes about."""
-        total = self.report.costs.params
-        if total.value is None:
-            return []
-        owners = sorted((op for op in self.graph.ops if op.params), key=lambda op: op.params, reverse=True)
-        stated = [f"{op.name} {plain(op.params)}{self._formula(op)}" for op in owners[:MOST_FORMULAS]]
-        more = self.say("params_rest", rest=sum(op.params for op in owners[MOST_FORMULAS:]))
-        listed = self.phrases["semicolon"].join([*stated, *([more] if len(owners) > MOST_FORMULAS else [])])
-        return [self.say("params_sum", total=total.value, listed=listed), self.say("params_rule")]
+    # sums: parameters, multiply-accumulates, padding
 
-    def _formula(self, op: Op) -> str:
-        """` = kernel x channels x filters + bias`, in numbers; empty where it is another sum."""
-        inside, outside = self.graph.widths(op)
-        if op.kind not in {"linear", "conv", "conv_transpose"} or not op.weight_values or not inside or not outside:
-            return ""
-        parts = [*(w.kernel for w in op.windows), inside // op.groups, outside]
-        if prod(parts) != op.weight_values or op.params < op.weight_values:
-            return ""
-        bias = op.params - op.weight_values
-        return f" = {in_row(parts, ' x ')}" + (f" + {plain(bias)}" if bias else "")
+    def params(self) -> list[str]:
+        return params_sentences(self)
+
+    def macs(self) -> list[str]:
+        return macs_sentences(self)
+
+    def padding(self) -> list[str]:
+        return padding_sentences(self)
+
+    def powers(self) -> list[str]:
+        """Why widths are powers of two, and which of these are no multiple of 8."""
+        widths = [(op.name, self.graph.widths(op)[1]) for op in self.graph.ops if op.kind in {"conv", "conv_transpose"}]
+        odd = [f"{name} ({width})" for name, width in widths if width and width % 8]
+        return [self.say("powers_rule"), self.say("powers_odd", layers=self.listed(odd)) if odd else ""]
 
     def _filters_frame(self, rows: Sequence[tuple[int, LayerReport]], other: str) -> list[str]:
         values = [layer.values_per_frame.value for _, layer in rows]
@@ -402,7 +397,8 @@ class Writer:
             stated = {"filters": filters, "taps": taps, "channels": channels, "power": power_of(op.windows)}
             stated |= {"cost": short(cost), "standard": short(standard), "ratio": ratio_text(cost / standard)}
             return [self.say(key, depthwise=op.name, pointwise=point.name, **stated)]
-        return []
+        grouped = next((op for op in self.graph.ops if op.kind == "conv" and op.groups > 1), None)
+        return [] if grouped is None or "separable" not in self.asked else [grouped_sentence(self, grouped)]
 
     # latency and streaming
 
@@ -433,7 +429,9 @@ class Writer:
 
     def streaming(self) -> list[str]:
         field, blocked = self.time, self.blocked
-        if field is None or (not blocked and not field.phases and not field.unbounded_past):
+        if field is None:
+            return [self.say("latency_axis")]
+        if not blocked and not field.phases and not field.unbounded_past:
             return []
         if blocked:
             names = [self.say("blocked_name", name=c.operator, why=self.why(c)) for c in blocked]

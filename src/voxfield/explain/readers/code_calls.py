@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ...errors import ExplainError
@@ -72,10 +73,12 @@ class CodeCalls:
         self.layout = layout
         self.interpreter = Interpreter(self)
         self.bare: list[Layer | Chain] = []  # layers written down on a line of their own
+        self.behind: list[Layer | Chain] = []  # those of them that come after the last tensor
         self.latest: Tensor | None = None
         self.lost: Missing | None = None  # what a tensor went through that cannot be read
         self.network: Network | None = None
         self.hints: list[Any] = []  # layers that may say what the input looks like
+        self.written: list[ast.Call] = []  # calls of the code that may make layers, read or not yet
         self._free: tuple[str, Tensor] | None = None  # the name taken for the input, and what it stands for
         self._chained = False
         self.part = False  # a block from the middle of a network, whose input has channels of its own
@@ -149,6 +152,7 @@ class CodeCalls:
         for one in value if isinstance(value, tuple | list) else [value]:
             if isinstance(one, Layer | Chain):
                 self.bare.append(one)
+                self.behind += [one] if self.latest is not None else []
         if isinstance(value, Missing):
             return
         if isinstance(value, Tensor) and isinstance(node, ast.Call) and node.args:
@@ -216,7 +220,8 @@ class CodeCalls:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
             if self._free is None and not self.net.inputs:
-                telling = sorted(self.hints, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
+                makes = self.hints if self.hints or hint else self._ahead()
+                telling = sorted(makes, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
                 home = self.interpreter.scope.get(HOME)
                 dims = None if home is None else home.dims_of(value.what)
                 made = self.assumed_input([*([hint] if hint else []), *telling], line, dims)
@@ -226,6 +231,15 @@ class CodeCalls:
                 found = self.interpreter.scope.get(value.what)
                 return found if isinstance(found, Tensor) else self._free[1]
         raise unreadable(value, line)
+
+    def _ahead(self) -> list[Layer]:
+        """The layers that the code makes further on, as far as they can be read already."""
+        found: list[Layer] = []
+        for node in self.written:
+            if getattr(node.func, "attr", getattr(node.func, "id", "")) in LAYERS[self.framework]:
+                with suppress(ExplainError):
+                    found += [one for one in [self.interpreter.value(node)] if isinstance(one, Layer)]
+        return found
 
     def takes(self, name: str) -> bool:
         """True for a parameter of the function being read that is, or may still become, the network's input."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ...errors import ExplainError
 from ..graph import Graph, Shape, axes_of
 from ..numbers import plain
-from ..question import asked, topics
+from ..question import asked, topics, wanted
 from .code_values import at
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
@@ -47,6 +47,20 @@ _INPUT = re.compile(
     r"\s*(?:为|是|of|=|:|：|is)?\s*[\[(（]?\s*"
     r"(?:(\d+(?:\s*[x×*]\s*\d+){1,3}|\d+(?:\s*[,，]\s*\d+){1,3})|(\d+)\s*(?:个)?(?:samples|frames|points|采样点|点|帧))",
     re.IGNORECASE,
+)
+_INPUT_AFTER = re.compile(
+    r"(\d+(?:\s*[x×*]\s*\d+){1,2})\s*(?:的)?(?:inputs?\b|images?\b|输入|图像|图片)", re.IGNORECASE
+)
+_ON_TIME = re.compile(
+    r"spectr|\bstft\b|\bmel|fbank|mfcc|\bspeech|\bin time\b|\btime axis|along time"
+    r"|语谱|频谱|时频|频点|频率轴|时间轴|语音",
+    re.IGNORECASE,
+)
+_IN_PICTURES = re.compile(r"image|picture|video|pixel|图像|图片|视频|像素|\bh, ?w\b", re.IGNORECASE)
+_LENGTH = re.compile(  # the one size of the input of layers in a sentence: 输入长度16000, input 224
+    r"(?:\binput|输入)(?:[^,，。;；\d]{0,12}?(?:长度|length|大小|size|尺寸))?\s*(?:为|是|of|is|=|:)?\s*(\d+)(?![\d.]*\s*"
+    r"(?:[x×*]|-?\w*\s?channels?|个?通道|维|-?d\b|-?dim|mel|bands|bins|features?|k?hz|m?s\b|毫?秒|个?频))",
+    re.IGNORECASE | re.ASCII,
 )
 _ABOUT = 60
 PRINTED = (("printed module", is_printed_module, module_code), ("Keras summary", is_summary, summary_code))
@@ -99,6 +113,9 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
             if sizes is None or input_shape is not None:
                 raise
             sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
+        if layout is None and _ON_TIME.search(text) and not _IN_PICTURES.search(text) and _is_picture(graph):
+            told = "The dims of the input were taken for BCTF, by the words of the text; --layout says otherwise."
+            graph = _noted(read_snippet(text, sizes, "BCTF"), [told])
         if sizes is not None and input_shape is None:
             graph = _noted(graph, [remark_note(sizes)])
         return graph, asked(words), False
@@ -109,7 +126,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         graph = _described_graph(text, found, input_shape)
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
-        return _noted(graph, found.notes), topics(text) if found.example else asked(text), found.samples
+        return _noted(graph, found.notes), topics(text) if found.example else wanted(text), found.samples
     if not looks_like_code(text) and "=" not in text:
         raise ExplainError(
             f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "
@@ -118,10 +135,18 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
     return read_snippet(text, input_shape, layout), (), False
 
 
+def _is_picture(graph: Graph) -> bool:
+    """Whether the dims of the input were taken for channels, height and width, which torch's code leaves open."""
+    return [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
+
+
 def _described_graph(text: str, found: Described, input_shape: Shape | None) -> Graph:
     """The network of a sentence, on the input that it states where that fits."""
     stated = stated_input(text) if input_shape is None else None
+    length = _LENGTH.search(text) if input_shape is None and stated is None else None
     axes = len(found.text.split()[0].split("/")[0].split("@")[0].split("x"))
+    if length is not None and int(length[1]) and (axes == 1 or found.picture):
+        stated = (int(length[1]),) * axes
     if stated is not None and len(stated) in (axes, axes + 1):
         found.notes.append(remark_note(stated))
         if len(stated) == axes:
@@ -162,9 +187,11 @@ def prose(text: str) -> str:
 def stated_input(words: str) -> tuple[int, ...] | None:
     """The sizes of the input that a question names: `输入为 224x224`, `an input of 16000 samples`."""
     found = _INPUT.search(words)
-    if found is None:
+    after = _INPUT_AFTER.search(words) if found is None else None
+    if found is None and after is None:
         return None
-    sizes = tuple(int(number) for number in re.findall(r"\d+", found[1] or found[2]))
+    said = after[1] if after else found[1] or found[2] if found else ""
+    sizes = tuple(int(number) for number in re.findall(r"\d+", said))
     return sizes if min(sizes) > 0 else None
 
 

@@ -102,7 +102,7 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
         return None if body is None else Piece(kind, f"return {body[1]}", start, body[0])
     if kind == "call":
         name = re.sub(r"\s", "", match[0])
-        if name.rsplit(".", 1)[-1] not in KNOWN and not re.search(r"\.(add|append|build)$", name):
+        if name.rsplit(".", 1)[-1] not in KNOWN and not re.search(r"\.(add|append|build)$|\bF\.pad$", name):
             return None
         body = expression(text, start)
         return None if body is None or not _parses(body[1]) else Piece(kind, body[1], start, body[0])

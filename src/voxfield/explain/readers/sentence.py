@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ...errors import ExplainError
 from ..phrases import table
 from ..question import asked, names_no_network
+from .arrows import chain
 from .scan import FULL_WIDTH, expression
 
 Values = list[tuple[int, ...]]
@@ -40,8 +41,20 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _REST = re.compile(r"\s*[,、]?\s*(?:\.{3,}|…+|⋯+)\s*[,、]?\s*")  # 1, 2, 4, ..., 512
+_TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
+_REPEATED = re.compile(  # repeated R=3 times, 3 stacks of, 重复 3 次
+    r"\brepeat(?:s|ed)?\s+(?:R\s*=\s*)?(\d+|[a-z]+)\s+times\b|\brepeat(?:s|ed)?\s+(twice|thrice)\b|\b(\d+|[a-z]+)\s+stacks?\s+of\b"
+    r"|重复\s*(\d+|[两二三四五六七八九十])\s*[次遍]",
+    re.IGNORECASE | re.ASCII,
+)
+_LIKE = re.compile(  # what kind of layers there are so many of
+    r"(?:\b(?:stacked|dilated|causal|strided|standard|plain|hidden|identical|temporal|residual|regular)\s+|空洞|膨胀|因果|普通)+"
+    r"(?=(?:[12]-?d\s+)?(?:conv|layers?\b|卷积|层))",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(r"\s*(?:=|:|is|为|是|数为|数是)\s*")  # num_layers=8, 层数为8
 _LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
-_LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|stack", re.IGNORECASE)
+_LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|\bstacks?\b", re.IGNORECASE)
 _UNREAD = re.compile(  # what says more of a network than lists do
     r"repeat\w*|\btwice\b|\bthrice\b|\btimes\b|\bexcept\b|\brest\b|\bremaining\b|\bother\b|alternat\w*|exponential\w*|重复|其余|其他|除了|指数",
     re.IGNORECASE,
@@ -55,6 +68,7 @@ _DOUBLED = re.compile(
     r"|(?:doubl\w*|exponential\w*)[^.;，。]{0,30}?dilat\w*|(?:膨胀|空洞|扩张)\w{0,8}?(?:翻倍|加倍|指数)\w{0,2}",
     re.IGNORECASE,
 )
+_POWER = re.compile(r"2\s*(?:\^|\*\*)")  # of the layer's number, which begins with 0
 _BETWEEN = re.compile(  # 128 in, 256 out; from 128 to 256 channels
     r"(\d+)\s*(?:channels? )?in\b\D{0,20}?(\d+)\s*(?:channels? )?out\b"
     r"|from\s+(\d+)\s+(?:channels? )?to\s+(\d+)\s+channels?",
@@ -66,6 +80,11 @@ _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\
 _PAIR = re.compile(r"\(\s*\d+\s*[,;]\s*\d+\s*\)")  # of time and frequency
 _ROW = re.compile(r"\d+(?:\s*[,、]\s*\d+){2,}")
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
+_NETWORK = re.compile(  # the name of a network: EfficientNet, U-Net, VGG16, DCCRN
+    r"\b(?:[A-Za-z]*[A-Za-z]-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
+    re.ASCII,
+)
+_SIZED = re.compile(r"\b(filters?|kernels?) of (?:size|shape|width|length)s?\b", re.IGNORECASE)
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
 _LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 
@@ -101,6 +120,7 @@ class Described:
 class _Found:
     lists: dict[str, Values] = field(default_factory=dict)
     count: int | None = None
+    times: int = 1  # how often all of the layers come, one after the other
     runs: list[str] = field(default_factory=list)  # what each row of numbers is of, in the order written
     unread: str = ""  # a number that belongs to none of them
 
@@ -115,12 +135,20 @@ def described(text: str) -> Described | None:
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
     plain = _BETWEEN.sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
+    plain = _SIZED.sub(r"\1, kernel size", plain)
     kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE | re.ASCII)), None)
+    if (other := _NETWORK.search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
+        kind = None  # what is known of its kind is not known of it
     if triples := _triples(plain):
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
         return Described(layers, samples=True, notes=[read_as])
+    if (linked := chain(plain)) is not None:
+        layers, picture, notes = linked
+        return Described(layers, picture=picture, samples=not picture, notes=notes)
+    plain, times = _repeats(plain)
     found = _lists(plain)
+    found.times = times
     kernels = found.lists.get("kernel")
     if kind is None and (example := _example(plain, found)):
         return example
@@ -129,7 +157,7 @@ def described(text: str) -> Described | None:
     if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
         return _separable(found, kind)
     if kernels:
-        return _of_lists(found, kind, plain)
+        return _of_kind(_Found(), kind) if kind and _quotes(found, kind, plain) else _of_lists(found, kind, plain)
     if found.count and found.lists.get("stride"):
         raise ExplainError(
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
@@ -187,11 +215,36 @@ def _value(node: ast.expr) -> object:
     return found
 
 
+def _repeats(text: str) -> tuple[str, int]:
+    """The text without the words that say how often its layers come, and how often that is; several are left in."""
+    said = list(_REPEATED.finditer(text))
+    word = next(filter(None, said[0].groups())).lower() if len(said) == 1 else ""
+    times = int(word) if word.isdigit() else _TIMES.get(word, 0)
+    return (text[: said[0].start()] + " " + text[said[0].end() :], times) if times else (text, 1)
+
+
+def _quotes(found: _Found, kind: Kind, text: str) -> bool:
+    """Whether a question only names a layer of the well-known network: `why (1, 3) in the first layer of a CRN?`"""
+    shown = {"kernel": r"^[\dx]+", "stride": r"/([\dx]+)", "filters": r"@(\d+)"}
+    layers = kind.text.split()
+    return (
+        bool(asked(text))
+        and found.count is None
+        and found.times == 1
+        and all(
+            key in shown and len(values) == 1 and any(_by(values[0]) in re.findall(shown[key], one) for one in layers)
+            for key, values in found.lists.items()
+            if values
+        )
+    )
+
+
 def _lists(text: str) -> _Found:
     """Every list of numbers under the word it belongs to: the one before it, or `nine layers`, `512 channels`."""
-    text = _ORDINAL.sub(lambda m: " " * len(m[0]), text)
+    text = _LIKE.sub("", _ORDINAL.sub(" ", text))
     keys = [(m.start(), m.end(), str(m.lastgroup)) for m in _KEY.finditer(text)]
     found = _Found()
+    spent: tuple[int, int, str] | None = None  # the word that the numbers before it belong to
     at = 0
     while match := _NUMBER.search(text, at):
         run = [match[0]]
@@ -216,20 +269,25 @@ def _lists(text: str) -> _Found:
             run.append(more[0])
             end = more.end()
         at = end
-        after = next((k for s, e, k in keys if s >= end and not text[end:s].strip(" 个-")), None)
-        near = next((one for one in reversed(keys) if one[1] <= match.start()), None)
+        behind = next((one for one in keys if one[0] >= end and not text[end : one[0]].strip(" 个-")), None)
+        after = behind[2] if behind else None
+        near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
         linked = near and _LINK.fullmatch(text, near[1], match.start()) and not _LASTS.search(text, 0, near[0])
         before = near[2] if near and linked else None
+        counted = near and _COUNTED.fullmatch(text, near[1], match.start())
         values = [_numbers(one) for one in run]
         if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
             found.unread = f"{text[match.start() : end].strip()}个卷积核"
         elif before not in {None, "layers", "input"}:
             found.runs.append(str(before))
             found.lists.setdefault(str(before), []).extend(_flat(values, str(before)))
-        elif after == "layers" and len(run) == 1:
+        elif len(run) == 1 and (after == "layers" or (before == "layers" and counted)):
             found.count = found.count or values[0][0]
-        elif after in {"filters", "kernel", "inputs"} and len(run) == 1:
+        elif after == "filters" and before == "input" and len(run) == 1:  # input 3 channels
+            found.lists.setdefault("inputs", []).extend(values)
+        elif after == "filters" or (after in {"kernel", "inputs"} and len(run) == 1):
             found.lists.setdefault(after, []).extend(values)
+        spent = behind if before in {None, "layers", "input"} else None
     return found
 
 
@@ -281,15 +339,16 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
             "the layers as kernel/stride, such as '5/2 max2 3 ^4/2', or paste their code."
         )
-    doubles = _DOUBLED.search(text) is not None and len(lists.get("dilation", [])) < 2
-    if said := _not_read(found, lists, text, doubles):
+    doubled = _DOUBLED.search(text) if len(lists.get("dilation", [])) < 2 else None
+    if said := _not_read(found, lists, text, doubled is not None):
         raise ExplainError(
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
             "'5/2 3:2 3:4', or paste their code."
         )
-    if doubles:
-        start = lists.get("dilation", [(1,)])[0]
+    if doubled:
+        start = (1,) if _POWER.search(doubled[0]) else lists.get("dilation", [(1,)])[0]
         lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
+        grown = f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}."
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
@@ -297,7 +356,13 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     if _PICTURE.search(text):
         lists["kernel"] = [v * 2 if len(v) == 1 else v for v in lists["kernel"]]
     axes = max(len(v) for key in ("kernel", "stride", "dilation", "padding") for v in lists.get(key, [(0,)]))
-    count = found.count or max(len(values) for values in lists.values())
+    most = max(len(values) for values in lists.values())
+    count = found.count or most
+    if found.times > 1 and most * found.times == count:  # 6 layers, dilation 1, 2, 4 repeated twice
+        lists = {key: values * found.times if len(values) == most else values for key, values in lists.items()}
+    elif found.times > 1:
+        lists = {key: (values * (count if len(values) == 1 else 1)) * found.times for key, values in lists.items()}
+        count *= found.times
     if kind is not None and kind.axes == 2 and kind.name == "enhancement" and len(lists["kernel"]) == 2 and axes == 2:
         return _of_kind(found, kind)
     if not 1 <= count <= MOST_LAYERS:
@@ -321,8 +386,9 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     channels = None if wide is None else (wide, *(None,) * axes)
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
     notes = [f"The layers were read from the sentence, one after the other{padded}."]
-    if doubles:
-        notes.append(f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}.")
+    notes += [grown] if doubled else []
+    if found.times > 1:
+        notes.append(f"They were taken {found.times} times in a row: {count} layers.")
     if "stride" not in columns:
         notes.append("No stride was named: 1 was assumed.")
     if kind is not None and axes == 1 and re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE):
@@ -385,5 +451,5 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
     sizes = tuple(None if size < 0 else size for size in kind.input)
-    picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "separation"}
+    picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "wav2vec2", "separation"}
     return Described(" ".join(layers), sizes or None, picture, samples, notes, example=True)

@@ -222,6 +222,8 @@ def framework_of(tree: ast.Module) -> str:
 
 def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     """The network's outputs: of a Model, what is returned, the last tensor made, or the layers written down."""
+    written = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls.written = sorted(written, key=lambda node: (node.lineno, node.col_offset))
     try:
         calls.interpreter.run(tree.body)
     except ReturnedSignal as returned:
@@ -229,6 +231,10 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     if calls.network is not None:
         return calls.network.outputs
     if calls.net.inputs and (latest := calls.final()):
+        if calls.behind:  # F.pad(x, (2, 0)), and on the next line nn.Conv1d(16, 16, 3)
+            calls.net.note("Layers that are applied to nothing were taken to come after what is before them.")
+            chain = Chain(calls.behind, calls.framework, calls.behind[0].line)
+            return _tensors(calls.apply(chain, [latest], chain.line), calls)
         return [latest]
     scope = calls.interpreter.scope
     chains = [v for v in scope.values() if isinstance(v, Chain)]

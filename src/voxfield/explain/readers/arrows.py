@@ -1,0 +1,96 @@
+"""Layers in prose with arrows between them, as in `conv3x3 s1 -> maxpool2x2 s2 -> conv3x3`."""
+
+from __future__ import annotations
+
+import re
+
+from ...errors import ExplainError
+
+_ARROW = re.compile(r"\s*(?:[-=]+>|[→⟶➔➜⇒])\s*")
+_SIZES = r"\d+(?:\s*[x×*]\s*\d+)*"
+_SAID = re.compile(
+    r"(?P<up>\b(?:de|transposed?[\s-]*|up)(?=conv)|反(?=卷积)|转置)"
+    r"|(?P<pool>(?:max|avg|average|mean)?[\s_-]?pool(?:ing)?(?:[123]-?d)?|(?:最大|平均)?池化)"
+    r"|(?P<conv>conv(?:olution(?:al)?)?(?P<rank>[123]-?d)?|卷积)"
+    rf"|(?:\bs|strides?|步长|步幅)\s*[=:为]?\s*(?P<stride>{_SIZES})"
+    rf"|(?:\bp|padding|pad|补零|填充)\s*[=:为]?\s*(?P<padding>{_SIZES}|same\b)"
+    rf"|(?:\bd|dilation|dilated|膨胀率?|空洞率?)\s*[=:为]?\s*(?P<dilation>{_SIZES})"
+    r"|(?P<filters>\d+)\s*(?:filters|channels|ch\b|个?通道|个?滤波器)|[@-](?P<width>\d+)"
+    rf"|(?:\b(?:k|kernel)(?:[_ ]?size)?|卷积核)\s*[=:为]?\s*(?P<kernel>{_SIZES})"
+    r"|(?P<square>\d+(?:\s*[x×*]\s*\d+)+)|(?P<bare>\d+)",
+    re.IGNORECASE,
+)
+_FILLING = re.compile(r"[\s,;()\[\]，、；（）+]|\b(?:layers?|with|of|and|size)\b|层|的", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"[?？。]|\b(?:what|how|why|which|receptive|output|latency|parameters)\b|感受野|输出|多少|多大|怎么|延迟|参数",
+    re.IGNORECASE | re.ASCII,
+)
+_PASSIVE = re.compile(  # what changes no position
+    rf"\b(?:input|image)\b(?:\s*(?:size)?\s*{_SIZES})?|输入(?:大小|尺寸)?(?:\s*{_SIZES})?"
+    r"|\b(?:output|audio|wav|x|y|bn|batch ?norm|norm|(?:leaky ?|p)?re?lu|gelu|silu|elu|sigmoid|tanh|softmax|dropout)\b"
+    r"|输出|归一化|激活",
+    re.IGNORECASE,
+)
+
+
+def chain(text: str) -> tuple[str, bool, list[str]] | None:
+    """(layers as `read_text` takes them, whether they slide over pictures, what was assumed), or None without a chain.
+
+    >>> chain("conv3x3 s1 -> maxpool2x2 s2 -> conv3x3-64 p1")[0]
+    '3x3/1x1 max2x2/2x2 3x3p1x1@64'
+
+    Raises:
+        ExplainError: something between two arrows is no layer that is read here.
+    """
+    parts = _ARROW.split(text)
+    if len(parts) < 2:
+        return None
+    parts[0] = re.split(r"[?？:：。]", parts[0])[-1]
+    parts[-1] = _QUESTION.split(parts[-1])[0]
+    read = [_layer(part) for part in parts]
+    if not any(read):
+        return None
+    for part, layer in zip(parts, read, strict=True):
+        if layer is None and _FILLING.sub("", _PASSIVE.sub("", part)):
+            raise ExplainError(
+                f"'{part.strip()[:60]}' between the arrows is not read. Write the layers as kernel/stride, such as "
+                "'5/2 max2 3 ^4/2', or paste their code."
+            )
+    layers = [layer for layer in read if layer]
+    axes = max(int(layer.get("axes", "1")) for layer in layers)
+    notes = ["The layers were read from between the arrows, one after the other."]
+    if not any("padding" in layer for layer in layers):
+        notes.append("No padding was named: none was assumed.")
+    if not all("stride" in layer or layer["mark"] in {"max", "avg"} for layer in layers):
+        notes.append("Where no stride was named, 1 was assumed.")
+    return " ".join(_text(layer, axes) for layer in layers), axes == 2, notes
+
+
+def _layer(part: str) -> dict[str, str] | None:
+    """What one part says of its layer; None where it is none, or where its number may be a name, as in `conv1`."""
+    said: dict[str, str] = {}
+    for match in _SAID.finditer(part):
+        said |= {key: value for key, value in match.groupdict().items() if value}
+    if not {"conv", "pool"} & said.keys() or _FILLING.sub("", _PASSIVE.sub("", _SAID.sub("", part))):
+        return None
+    kernel = said.pop("kernel", "") or said.pop("square", "")
+    if not kernel and {"stride", "padding", "dilation", "width"} & said.keys():
+        kernel = said.pop("bare", "")
+    if not kernel or "bare" in said:
+        return None
+    pool = said.get("pool", "").lower()
+    said["mark"] = ("avg" if re.match("a|mean|平均", pool) else "max") if pool else "^" if "up" in said else ""
+    said |= {"kernel": kernel, "filters": said.get("filters") or said.get("width", "")}
+    said["axes"] = said.get("rank", "")[:1] or str(len(re.findall(r"\d+", kernel)))
+    return said
+
+
+def _text(layer: dict[str, str], axes: int) -> str:
+    """A layer as `read_text` takes it."""
+    text = layer["mark"]
+    for key, mark in (("kernel", ""), ("stride", "/"), ("dilation", ":"), ("padding", "p"), ("filters", "@")):
+        sizes = re.findall(r"\d+", layer.get(key, ""))
+        text += "same" if key == "padding" and layer.get(key, "").lower() == "same" else ""
+        if sizes:
+            text += mark + "x".join(sizes if len(sizes) > 1 or key == "filters" else sizes * axes)
+    return text
