@@ -805,6 +805,10 @@ def test_topics_are_asked_for_without_a_question_word(words, topics):
             "padding",
             "The 4 after the last position only lengthen the output, by 4",
         ),
+        ("1x1卷积有什么作用", "kernel", "mixes the channels of each position"),
+        ("为什么第一层用 (1,3) 而后面用 (2,3)？时间维为什么 stride 是 1", "stride", "Along time every stride is 1"),
+        ("ResNet-50的感受野是多少", "kernel", "receptive field is 427 pixels"),
+        ("ResNet34 说话人识别的感受野", "kernel", "Along frequency the receptive field is"),
         ("为什么卷积层的通道数一般是2的幂次", "powers", "a multiple of 8 leaves none of that idle"),
         ("为什么取2的幂次方 layers.Conv2D(20, (1,3))(x)", "powers", "conv2d (20) is no multiple of 8"),
     ],
@@ -821,3 +825,47 @@ def test_dims_are_those_of_which_the_text_speaks():
     assert [axis.name for axis in on_time.graph.axes[on_time.graph.main_input]] == ["time", "freq"]
     assert on_time.report.field("time").ahead == 0
     assert any("taken for BCHW" in note for note in open_.graph.notes)
+
+
+DIGITS = """
+self.layer1 = nn.Sequential(
+            nn.Conv2d(1, 32, kernel_size=5, stride=1, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(kernel_size=2, stride=2))
+self.layer2 = nn.Sequential(
+            nn.Conv2d(32, 64, kernel_size=5, stride=1, padding=2),
+            nn.ReLU(),
+            nn.MaxPool2d(kernel_size=2, stride=2))
+self.fc1 = nn.Linear(7 * 7 * 64, 1000)
+"""
+
+
+def test_the_input_is_worked_out_from_the_layer_behind_the_convolutions():
+    graph = report_on(DIGITS).graph
+    assert (graph.shape(graph.main_input), graph.shape(graph.outputs[0])) == ((1, 1, 28, 28), (1, 1000))
+    assert any("1 x 28 x 28 was worked out from fc1" in note for note in graph.notes)
+    odd = report_on(DIGITS.replace("7 * 7 * 64", "50 * 64")).graph  # no square: a flattening of unknown sizes
+    assert odd.shape(odd.main_input) == (1, 1, None, None)
+
+
+def test_names_inside_code_are_no_question():
+    code = "class N(nn.Conv1d):\n    def __init__(self, in_channels, out_channels):\n"
+    code += "        super().__init__(in_channels, out_channels, 3)\nnet = N(4, 4)\nwhat is the receptive field?"
+    assert [one.key for one in report_on(code).paragraphs if one.asked] == ["kernel"]
+
+
+def test_frames_a_second_are_read():
+    field = report_on("x = Conv1D(64, 3, padding='causal')(x)\nlatency at 100 frames per second?").report.field("time")
+    assert field.ms(field.rf) == pytest.approx(30)
+
+
+@pytest.mark.parametrize(
+    "text", ["为什么用两个3x3卷积代替一个5x5卷积", "two 3x3 convs vs one 5x5 conv: receptive field?"]
+)
+def test_two_networks_in_a_sentence_are_not_read_as_one(text):
+    with pytest.raises(ExplainError, match="is not read from a sentence"):
+        report_on(text)
+
+
+def test_a_title_repeats_what_was_written():
+    assert report_on("2*3/2 5").report.title == "2*3/2 5"

@@ -20,7 +20,7 @@ _BESIDE = re.compile(  # what may stand beside a topic that is asked for in so m
 _FILLING = re.compile(  # what else may stand in a question that names no network
     r"\b(?:a|an|here|there|so|one|come|comes|from|used?|using|chosen|set|to|be|have|has|with|much|many|number|size|each|every|time|frequency|axis"
     r"|usual(?:ly)?|always|often|double[sd]?|doubling|grow|growing|increas(?:e|es|ing)|first|need(?:ed)?|add|put|get|samples?|it|they|these|those|s)\b"
-    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|里|到|每|卷积层|卷积|层|一般|通常|经常|往往|都|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
+    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|而?后面|而?前面|第[一二三四五]|维度?|方向|里|到|每|卷积层|卷积|层|一般|通常|经常|往往|都|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
     re.IGNORECASE | re.ASCII,
 )
 _GIVEN_AFTER = re.compile(  # a number that a sentence gives: `kernel size 3`, `步长为2`, `64 filters`

@@ -174,7 +174,10 @@ class Writer:
         path = self.walks[field.axis]
         wide = [step for step in path.longest if step.share]
         if local == 1 and not wide:
-            return self.say("kernel_one", **self.named(field)) if path.longest else ""
+            convs = [op for op in self.graph.ops if op.kind == "conv"]
+            points = convs and all(w.kernel == 1 for op in convs for w in op.windows)
+            mixing = self.say("kernel_point") if points and all(op.groups == 1 for op in convs) else ""
+            return self.say("kernel_one", **self.named(field)) + mixing if path.longest else ""
         stated = {**self.named(field), "rf": local, "ms": self.ms(field, local, self.frames)}
         stated["field"] = self.say(called)
         if not wide:

@@ -63,6 +63,9 @@ WITHOUT_EFFECT = frozenset(["training", "need_weights", "average_attn_weights"])
 JUDGES = re.compile("loss|criterion|metric|accuracy|entropy", re.IGNORECASE)
 
 
+Fitting = tuple[tuple[int, ...], tuple[str, int]]  # the sizes of an input; the layer that asks for them, its features
+
+
 class CodeCalls:
     """What calls, attributes and joins of one snippet mean; `net` grows as the code is read."""
 
@@ -78,6 +81,7 @@ class CodeCalls:
         self.lost: Missing | None = None  # what a tensor went through that cannot be read
         self.network: Network | None = None
         self.hints: list[Any] = []  # layers that may say what the input looks like
+        self.fitting: Fitting | None = None  # the input that a Linear behind convolutions asks for
         self.written: list[ast.Call] = []  # calls of the code that may make layers, read or not yet
         self._free: tuple[str, Tensor] | None = None  # the name taken for the input, and what it stands for
         self._chained = False

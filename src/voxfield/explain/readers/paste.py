@@ -17,7 +17,7 @@ from .code_values import at
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
 from .sentence import SPEECH_RATE_HZ, Described, described
-from .snippet import looks_like_code, read_snippet, remark_note
+from .snippet import looks_like_code, python_of, read_snippet, remark_note
 from .text import read_text
 
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -39,6 +39,9 @@ _HOP_MS = re.compile(
 )
 _WINDOW_MS = re.compile(
     r"帧长\D{0,4}\d+\s*(?:ms|毫秒)|\d\s*-?ms (?:windows?|frames?)\b|windows? of \d+ ?ms", re.IGNORECASE
+)
+_FRAMES_A_SECOND = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(?:frames|帧)\s*(?:per|a|/|每)\s*(?:seconds?|s\b|秒)|每秒\s*(\d+)\s*帧", re.IGNORECASE
 )
 _HOP = re.compile(r"\bhop(?:[ _]?(?:length|size))?\s*(?:=|of|is|:)?\s*(\d+)(?!\d|\.\d|\s*ms)", re.IGNORECASE)
 _INPUT = re.compile(
@@ -132,7 +135,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
             f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "
             f"{FORMS}"
         )
-    return read_snippet(text, input_shape, layout), (), False
+    return read_snippet(text, input_shape, layout), asked(prose(text)), False
 
 
 def _is_picture(graph: Graph) -> bool:
@@ -173,6 +176,11 @@ def cleaned(text: str) -> str:
 
 def prose(text: str) -> str:
     """The text without its code: what a question is looked for in."""
+    code, skipped, _ = python_of(text)
+    if "\n" in text.strip() and code.count("\n") == text.count("\n"):  # lines of Python, and those that are none
+        lines, remarks = text.split("\n"), re.findall(r"#([^\n]*)", code)
+        words = (line for line in lines if re.fullmatch(r"[\w\s]*", line))  # a word or two may be a name, too
+        return "\n".join([*(lines[number - 1] for number in skipped), *filter(asked, remarks), *words])
     parts, at = [], 0
     for piece in pieces(text):
         before = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
@@ -217,10 +225,16 @@ def _clock(text: str, graph: Graph) -> tuple[float | None, list[str]]:
     rate, shape, axes = _rate(text), graph.shape(graph.main_input), graph.axes[graph.main_input]
     channels = [size for dim, size in enumerate(shape) if dim and dim not in {axis.dim for axis in axes}]
     framed = _SPECTRA.search(text) or (_WINDOW_MS.search(text) and _HOP_MS.search(text))
-    on_samples = len(axes) == 1 and (len(shape) == 2 or not framed or channels in ([1], [2]))
+    on_samples = (
+        len(axes) == 1
+        and not _FRAMES_A_SECOND.search(text)
+        and (len(shape) == 2 or not framed or channels in ([1], [2]))
+    )
     if on_samples or "time" not in {axis.name for axis in axes}:
         return rate, []
-    if hop := _HOP_MS.search(text):
+    if said := _FRAMES_A_SECOND.search(text):
+        frames = max(float(said[1] or said[2]), 0.01)
+    elif hop := _HOP_MS.search(text):
         frames = 1000 / max(float(hop[1] or hop[2]), 0.01)
     elif rate and (hop := _HOP.search(text)) and int(hop[1]):
         frames = rate / int(hop[1])

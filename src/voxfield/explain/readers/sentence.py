@@ -52,11 +52,12 @@ _LIKE = re.compile(  # what kind of layers there are so many of
     r"(?=(?:[12]-?d\s+)?(?:conv|layers?\b|卷积|层))",
     re.IGNORECASE,
 )
+_CONVOLVES = re.compile(r"\s*(?:的)?(?:kernel\s)?(?:卷积|conv)", re.IGNORECASE)
 _COUNTED = re.compile(r"\s*(?:=|:|is|为|是|数为|数是)\s*")  # num_layers=8, 层数为8
 _LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
 _LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|\bstacks?\b", re.IGNORECASE)
 _UNREAD = re.compile(  # what says more of a network than lists do
-    r"repeat\w*|\btwice\b|\bthrice\b|\btimes\b|\bexcept\b|\brest\b|\bremaining\b|\bother\b|alternat\w*|exponential\w*|重复|其余|其他|除了|指数",
+    r"repeat\w*|\btwice\b|\bthrice\b|\btimes\b|\bexcept\b|\brest\b|\bremaining\b|\bother\b|alternat\w*|exponential\w*|\bvs\b|versus|\binstead\b|replac\w*|代替|替代|替换|对比|相比|重复|其余|其他|除了|指数",
     re.IGNORECASE,
 )
 _PLACED = re.compile(  # and what says that layers differ which are given one number
@@ -173,7 +174,13 @@ def _example(text: str, found: _Found) -> Described | None:
     if row is not None and "filters" in wanted:
         widths = [(int(width),) for width in re.findall(r"\d+", row[0])]
         given.pop("kernel", None)  # that of the example
-    if len(widths) == 1 or given.pop("stride", _HALVED) != _HALVED or given or found.count or found.unread:
+    if (
+        len(widths) == 1
+        or given.pop("stride", _HALVED) not in (_HALVED, [(1,)])
+        or given
+        or found.count
+        or found.unread
+    ):
         return None
     if not names_no_network(text):
         return None
@@ -276,6 +283,8 @@ def _lists(text: str) -> _Found:
         before = near[2] if near and linked else None
         counted = near and _COUNTED.fullmatch(text, near[1], match.start())
         values = [_numbers(one) for one in run]
+        if before is None and len(run) == 1 and len(values[0]) > 1 and _CONVOLVES.match(text, end):  # a 3x3 conv
+            before = "kernel"
         if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
             found.unread = f"{text[match.start() : end].strip()}个卷积核"
         elif before not in {None, "layers", "input"}:
@@ -451,5 +460,8 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
     sizes = tuple(None if size < 0 else size for size in kind.input)
-    picture, samples = kind.axes == 2 and kind.name != "enhancement", kind.name in {"wav2vec", "wav2vec2", "separation"}
+    picture, samples = (
+        kind.axes == 2 and kind.name not in {"enhancement", "speaker_resnet"},
+        kind.name in {"wav2vec", "wav2vec2", "separation"},
+    )
     return Described(" ".join(layers), sizes or None, picture, samples, notes, example=True)

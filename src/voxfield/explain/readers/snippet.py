@@ -11,14 +11,18 @@ import re
 import textwrap
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ...errors import ExplainError
 from ..axes import rearranged, settled_axes, settled_dims
 from ..graph import Graph, Shape, Size
+from ..numbers import plain
 from ..phrases import table
 from ..question import asked
-from .code_calls import FORWARD, CodeCalls
+from ..shapes import conv_size
+from . import code_functions
+from .code_calls import FORWARD, CodeCalls, Fitting
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers, unreadable
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
@@ -26,6 +30,7 @@ from .layers import LayerGraph
 from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
 
 LARGEST_TEXT = 500_000
+LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
@@ -71,6 +76,12 @@ def read_snippet(
         if turned is None:
             raise
         return read_snippet(text, turned, layout, title)
+    if calls.fitting and input_shape is None:
+        sizes, (layer, features) = calls.fitting
+        found = read_snippet(text, sizes, layout, title)
+        said, wide = " x ".join(map(str, sizes)), plain(features)
+        note = f"The input {said} was worked out from {layer}: it is the smallest that gives it its {wide} features."
+        return replace(found, notes=(note, *found.notes))
     lines = text.split("\n")
     skipped = [number for number in skipped if not asked(lines[number - 1])]  # a question is no code, but was read
     if skipped:
@@ -269,15 +280,42 @@ def _chain(calls: CodeCalls, layers: Sequence[Layer | Chain]) -> Any:
 def _in_order(calls: CodeCalls, layers: Sequence[Layer]) -> Sequence[Tensor]:
     """Layers that nothing connects, one after the other as far as they fit; what does not is said."""
     value = _chain(calls, layers[:1])
+    flattened, places = list[str](), False
     for at_, layer in enumerate(layers[1:], 1):
+        before = layers[at_ - 1].kind
+        places = before.startswith(("Conv", "MaxPool", "AvgPool")) or (places and before not in {"Flatten", "Linear"})
         try:
+            if layer.kind == "Linear" and places and isinstance(value, Tensor):
+                flattened.append(str(layer.name or layer.kind))
+                calls.fitting = calls.fitting or _smallest_input(calls.net, value.name, layer)
+                value = code_functions.functional(calls, "flatten", [value, 1], {}, layer.line)
             value = calls.apply(layer, [value[0] if isinstance(value, tuple) else value], layer.line)
         except ExplainError as error:
             rest = ", ".join(str(one.name or one.kind) for one in layers[at_:])
             calls.net.note(str(error))
             calls.net.note(f"Left out, as it does not fit: {rest}.")
             break
+    if flattened:
+        calls.net.note(f"A flattening that is not written was assumed before {', '.join(flattened)}.")
     return _tensors(value, calls)
+
+
+def _smallest_input(net: LayerGraph, tensor: str, layer: Layer) -> Fitting | None:
+    """The smallest input of equal sides, (channels, side ...), of which the layers so far leave what a Linear asks for,
+    and that layer with its features; None where the sizes are known or none fits."""
+    features, (_, channels, *places) = layer.settled().get("in_features"), net.shape(tensor)
+    start = net.shape(next(iter(net.inputs)))
+    if not isinstance(features, int) or not channels or None not in places or features % channels or not start[1]:
+        return None
+    windows = [op.windows[-1] for op in net.ops if op.kind in {"conv", "pool"} and op.windows]
+    for side in range(1, LARGEST_SIDE):
+        left: int | None = side
+        for window in windows:
+            fits = left and left + window.pad_start + window.pad_end >= window.reach
+            left = conv_size(left, window, "") if fits else None
+        if left and left ** len(places) * channels == features:
+            return (start[1], *(side,) * len(places)), (str(layer.name or layer.kind), features)
+    return None
 
 
 def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast.Module) -> Sequence[Tensor]:
@@ -378,7 +416,9 @@ def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
     if isinstance(value, Chain | Layer):
         value = _chain(calls, [value])
     if isinstance(value, Instance):
-        value = calls.run_instance(value, [], {}, 1)
+        forward = any(value.owner is not None and value.owner.method(name, value) for name in FORWARD)
+        inherited = None if forward else value.layer  # of a class that adds nothing to a layer but its settings
+        value = calls.run_instance(value, [], {}, 1) if inherited is None else _chain(calls, [inherited])
     listed = (
         list(value.values()) if isinstance(value, dict) else list(value) if isinstance(value, tuple | list) else [value]
     )

@@ -61,9 +61,8 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
         ExplainError: a word that is not a layer, or a size that no layer can have; the word and its place are named.
     """
     layers: list[re.Match[str]] = []
-    for word in SEPARATORS.split(text.strip()):
-        if not word:
-            continue
+    words = [word for word in SEPARATORS.split(text.strip()) if word]
+    for word in words:
         match = LAYER.fullmatch(word)
         if match is None:
             raise ExplainError(f"'{word[:40]}' (word {len(layers) + 1}) is not a layer. {EXAMPLE}")
@@ -75,7 +74,7 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
     rank = max(len(m["kernel"].split("x")) for m in layers)
     if rank not in AXES:
         raise ExplainError(f"Kernels of {rank} axes; there are 1, 2 or 3, such as 3, 2x3 or 3x3x3.")
-    net = LayerGraph(" ".join(m[0] for m in layers) if len(layers) <= 24 else f"{len(layers)} layers of text")
+    net = LayerGraph(" ".join(words) if len(words) <= 24 else f"{len(layers)} layers of text")
     axes = tuple(Axis(name, i + 2) for i, name in enumerate(AXES[rank]))
     x = net.input(_input(net, input_shape, rank, any("@" in m["flags"] for m in layers)), axes)
     for i, match in enumerate(layers, 1):
