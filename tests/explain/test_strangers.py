@@ -803,7 +803,7 @@ def test_topics_are_asked_for_without_a_question_word(words, topics):
         (
             "why padding 4? nn.Conv1d(8, 8, 5, padding=4)",
             "padding",
-            "The 4 after the last position only lengthen the output, by 4",
+            "after the last position (4) only lengthens the output, by 4",
         ),
         ("1x1卷积有什么作用", "kernel", "mixes the channels of each position"),
         ("为什么第一层用 (1,3) 而后面用 (2,3)？时间维为什么 stride 是 1", "stride", "Along time every stride is 1"),
