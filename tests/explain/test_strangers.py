@@ -869,3 +869,43 @@ def test_two_networks_in_a_sentence_are_not_read_as_one(text):
 
 def test_a_title_repeats_what_was_written():
     assert report_on("2*3/2 5").report.title == "2*3/2 5"
+
+
+BARE = [  # a question without code, the paragraph that answers it, and what that says of the example taken
+    ("wav2vec的context network感受野210ms是怎么算的", "kernel", "3,345"),
+    ("wav2vec large 的感受野是 810 ms 吗", "kernel", "12,945"),
+    ("why does wav2vec produce a vector every 10 ms?", "stride", "every 160 samples (10 ms)"),
+    ("The encoder network embeds 30 ms of 16 kHz audio with a 10 ms stride; how is that computed?", "stride", "= 160"),
+    ("wav2vec 的编码器网络为什么是五层", "depth", "10, 45, 105, 225, 465 samples, and the hop 5, 20, 40, 80, 160"),
+    ("为什么encoder有5层", "depth", "3, 7, 15, 31, 63 bins"),
+    ("Conv-TasNet encoder 为什么输出是 185 帧", "size", "(3,200 - 256) / 16 + 1 = 185"),
+    ("Conv-TasNet 的 TCN 感受野是多少秒", "kernel", "12,256 samples (766 ms)"),
+    ("can Conv-TasNet stream?", "streaming", "look-ahead of 6,128 samples"),
+    ("深度可分离卷积的参数量为什么少", "separable", "1/64 + 1/9"),
+    ("VQ-VAE-2 的编码器下采样多少倍", "stride", "2 x 2 = 4"),
+    ("ResNet的block1中为什么用1x1卷积", "kernel", "layer1 (256 -> 64) and layer3 (64 -> 256) with a kernel of 1"),
+    ("怎么在卷积层后面加CBAM注意力", "cbam", "layer2 + 680"),
+    ("CRN的LSTM输入为什么是1024", "filters", "1,024 values"),
+    ("为什么输入是161维", "bins", "161 bins are those of 320 samples"),
+    ("为什么解码器的滤波器数是256,128,64,32,16", "filters", "4 -> 9 -> 19 -> 39 -> 80 -> 161"),
+    ("语音增强中为什么使用转置卷积", "stride", "Along frequency"),
+    ("filters=16 是什么意思", "filters", "16 different weighted sums"),
+    ("为什么滤波器数量逐层翻倍", "filters", "161 -> 80 -> 39 -> 19 -> 9 -> 4"),
+    ("膨胀卷积有什么作用", "kernel", "2 x 4 + 6 + 8"),
+    ("padding='causal' 是什么意思", "padding", "puts 1 before the first position and nothing after the last"),
+]
+
+
+@pytest.mark.parametrize(("question", "key", "answer"), BARE, ids=[row[0] for row in BARE])
+def test_a_question_without_code_is_answered_by_an_example(question, key, answer):
+    found = report_on(question)
+    assert any("taken as an example" in note for note in found.graph.notes)
+    assert answer in next(one.answer for one in found.paragraphs if one.asked and one.key == key)
+
+
+def test_layers_in_parentheses_are_repeated():
+    report = report_on("16/8 2*(3:1 3:2) 3").report
+    assert [layer.field("time").rf for layer in report.layers] == [16, 32, 64, 80, 112, 128]
+    assert report.title == "16/8 2*(3:1 3:2) 3"
+    with pytest.raises(ExplainError, match="is not understood"):
+        report_on("2*(3:1 3:2")

@@ -19,8 +19,8 @@ _BESIDE = re.compile(  # what may stand beside a topic that is asked for in so m
 )
 _FILLING = re.compile(  # what else may stand in a question that names no network
     r"\b(?:a|an|here|there|so|one|come|comes|from|used?|using|chosen|set|to|be|have|has|with|much|many|number|size|each|every|time|frequency|axis"
-    r"|usual(?:ly)?|always|often|double[sd]?|doubling|grow|growing|increas(?:e|es|ing)|first|need(?:ed)?|add|put|get|samples?|it|they|these|those|s)\b"
-    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|而?后面|而?前面|第[一二三四五]|维度?|方向|里|到|每|卷积层|卷积|层|一般|通常|经常|往往|都|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
+    r"|usual(?:ly)?|always|make|convolutions?|encoder|decoder|network|computed?|embed(?:s|ded)?|audio|produces?|vectors?|that|this|ms|\d+k|often|double[sd]?|doubling|grow|growing|increas(?:e|es|ing)|first|need(?:ed)?|add|put|get|samples?|it|they|these|those|s)\b"
+    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|而?后面|而?前面|第[一二三四五]|维度?|方向|里|到|每|卷积层|卷积|层|编码器|解码器|注意力|输入|输出|音频|分别|表示|采样率|在|使用|作用|加入|后|一般|通常|经常|往往|都|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
     re.IGNORECASE | re.ASCII,
 )
 _GIVEN_AFTER = re.compile(  # a number that a sentence gives: `kernel size 3`, `步长为2`, `64 filters`
@@ -63,8 +63,9 @@ def topics(prose: str) -> tuple[str, ...]:
     for match in _TOPIC.finditer(words):
         key = str(match.lastgroup)
         given = _GIVEN_AFTER.match(words, match.end()) or _GIVEN_BEFORE.search(words, 0, match.start())
+        counted = key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0])  # 3层
         if key in TOPICS:
-            found[key] = found.get(key, True) and key in _SETTINGS and given is not None
+            found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or counted)
     if not _REASONS.search(words) and not all(found.values()):
         return tuple(key for key, given in found.items() if not given)
     return tuple(found)

@@ -143,7 +143,42 @@ class Writer:
     # why this kernel
 
     def kernel(self) -> list[str]:
-        return [stated for field in self.fields for stated in self._kernel_along(field)]
+        found = [stated for field in self.fields for stated in self._kernel_along(field)]
+        return [*found, self._points()] if "kernel" in self.asked else found
+
+    def _points(self) -> str:
+        """What kernels of 1 are for, where others stand beside them."""
+        convs = [op for op in self.graph.ops if op.kind == "conv" and op.groups == 1]
+        points = [op for op in convs if all(w.kernel == 1 for w in op.windows)]
+        if not points or len(points) == len(convs):
+            return ""
+        widths = {op.name: self.graph.widths(op) for op in points}
+        named = [f"{name} ({inside} -> {outside})" for name, (inside, outside) in widths.items() if inside and outside]
+        return self.say("kernel_points", layers=self.listed(named or [*widths]))
+
+    def depth(self) -> list[str]:
+        """How field and hop grow from layer to layer."""
+        found = []
+        for field in self.fields:
+            names = {step.op.name for step in self.walks[field.axis].longest}
+            seen = [
+                one
+                for layer in self.report.layers
+                if layer.name in names
+                for one in layer.fields
+                if (one.axis, one.input) == (field.axis, field.input) and one.rf and one.hop
+            ]
+            if 1 < len(seen) <= LONGEST_LIST:
+                rows = {"fields": in_row(one.rf for one in seen), "hops": in_row(one.hop for one in seen)}
+                found.append(self.say("depth_grows", count=len(seen), **rows, **self.named(field)))
+        return [*found, self.say("depth_choice")] if found else []
+
+    def bins(self) -> list[str]:
+        """Where a number of frequency bins comes from."""
+        sizes = [f.in_size for f in self.fields if f.axis == "freq" and f.in_size and f.in_size % 2]
+        return [self.say("bins_rule", bins=size, window=2 * (size - 1), ms=(size - 1) / 8) for size in sizes if size][
+            :1
+        ]
 
     def _kernel_along(self, field: AxisField) -> list[str]:
         blocked = (*field.whole_input, *field.unbounded_future)

@@ -80,6 +80,7 @@ _PICTURE = re.compile(r"2d|二维|图像|图片|image|picture|(\d+)\s*[x×]\s*\1
 _GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
 _PAIR = re.compile(r"\(\s*\d+\s*[,;]\s*\d+\s*\)")  # of time and frequency
 _ROW = re.compile(r"\d+(?:\s*[,、]\s*\d+){2,}")
+_UP = re.compile(r"解码|decoder|转置|transposed|deconv|反卷积", re.IGNORECASE)
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
 _NETWORK = re.compile(  # the name of a network: EfficientNet, U-Net, VGG16, DCCRN
     r"\b(?:[A-Za-z]*[A-Za-z]-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
@@ -98,6 +99,7 @@ class Kind:
     pattern: str
     text: str
     about: str
+    weak: str = ""  # the same for a text that names no other kind
     axes: int = 1
     input: Sequence[int] = ()  # its sizes; -1 for one that is open
 
@@ -137,7 +139,7 @@ def described(text: str) -> Described | None:
     plain = text.translate(FULL_WIDTH).replace("；", ";")
     plain = _BETWEEN.sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
     plain = _SIZED.sub(r"\1, kernel size", plain)
-    kind = next((k for k in KINDS if re.search(k.pattern, plain, re.IGNORECASE | re.ASCII)), None)
+    kind = _named(plain)
     if (other := _NETWORK.search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
     if triples := _triples(plain):
@@ -166,28 +168,36 @@ def described(text: str) -> Described | None:
     return _of_kind(found, kind) if kind else None
 
 
+def _named(text: str) -> Kind | None:
+    """The kind of network that a text names; what several have in common names one only where nothing else does."""
+    patterns = [(k, k.pattern) for k in KINDS] + [(k, k.weak) for k in KINDS if k.weak]
+    return next((k for k, pattern in patterns if re.search(pattern, text, re.IGNORECASE | re.ASCII)), None)
+
+
 def _example(text: str, found: _Found) -> Described | None:
     """The network that answers a question which names none; None where the question says more than that network has."""
-    wanted, row = asked(text), _ROW.search(text)
+    wanted, row, decoder = asked(text), _ROW.search(text), _UP.search(text) is not None
     given = dict(found.lists)
     widths = given.pop("filters", [])
     if row is not None and "filters" in wanted:
         widths = [(int(width),) for width in re.findall(r"\d+", row[0])]
         given.pop("kernel", None)  # that of the example
-    if (
-        len(widths) == 1
-        or given.pop("stride", _HALVED) not in (_HALVED, [(1,)])
-        or given
-        or found.count
-        or found.unread
-    ):
+    if decoder or (len(widths) == 1 and widths[0][0] in {16, 32, 64, 128, 256}):
+        widths = []  # it only names a layer of the example
+    if given.pop("stride", _HALVED) not in (_HALVED, [(1,)]) or given or found.unread or len(widths) == 1:
         return None
-    if not names_no_network(text):
+    if (found.count and "depth" not in wanted) or not names_no_network(text):
         return None
     name = "wav2vec"
     if any(topic.startswith("cbam") for topic in wanted):
         name = "resnet"
-    elif "filters" in wanted or _PAIR.search(text):
+    elif decoder:
+        name = "crn_decoder"
+    elif "separable" in wanted:
+        name = "mobilenet"
+    elif re.search(r"dilat|膨胀|空洞", text, re.IGNORECASE):
+        name = "speaker"
+    elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _PAIR.search(text):
         name = "enhancement"
     return _of_kind(_Found({"filters": widths}), next(kind for kind in KINDS if kind.name == name))
 
@@ -401,12 +411,13 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     if "stride" not in columns:
         notes.append("No stride was named: 1 was assumed.")
     if kind is not None and axes == 1 and re.search(r"context net|上下文网络|aggregator", text, re.IGNORECASE):
+        encoder = next(one for one in KINDS if one.name == "wav2vec")
         alone = sum((k[0] - 1) for k in columns["kernel"]) + 1
         notes.append(
-            f"A context network stands behind an encoder, which the sentence does not give: {kind.about} was put "
+            f"A context network stands behind an encoder, which the sentence does not give: {encoder.about} was put "
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
-        return Described(" ".join([re.sub("@512", "", kind.text), *layers]), samples=True, notes=notes)
+        return Described(" ".join([re.sub("@512", "", encoder.text), *layers]), samples=True, notes=notes)
     if inputs and "filters" in columns:
         layers = [f"{layer}b" for layer in layers]
         notes.append("One bias for each filter was assumed.")
@@ -460,8 +471,6 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
         layers = [re.sub(r"^[\dx]+", kernel, layer) for kernel, layer in zip(each, layers, strict=True)]
     notes = [f"There is no code in the question: {kind.about} was taken as an example."]
     sizes = tuple(None if size < 0 else size for size in kind.input)
-    picture, samples = (
-        kind.axes == 2 and kind.name not in {"enhancement", "speaker_resnet"},
-        kind.name in {"wav2vec", "wav2vec2", "separation"},
-    )
+    picture = kind.axes == 2 and kind.name not in {"enhancement", "crn_decoder", "speaker_resnet"}
+    samples = kind.name.startswith(("wav2vec", "tasnet", "separation"))
     return Described(" ".join(layers), sizes or None, picture, samples, notes, example=True)

@@ -11,7 +11,7 @@ The full form of one layer, with everything but the kernel optional:
     |   |    |  kernel / stride : dilation, one number per axis (time x frequency)
     |   |    transposed (`^4/2` or `4/2^`)
     |   pooling: `max` or `avg`
-    repeated
+    repeated; several layers as 3*(3:1 3:2 3:4)
 
 Padding is none unless stated, and there is no bias without `b`.
 """
@@ -38,15 +38,26 @@ FLAG = re.compile(
 )
 SEPARATORS = re.compile(r"->|,(?=\s)|[\s|;→，、；]+")
 AXES = {1: ("time",), 2: ("time", "freq"), 3: ("depth", "h", "w")}
-MOST_LAYERS = 2_000
+GROUP = re.compile(r"(?<!\d)(\d{1,4})\*\(([^()]*)\)")
+MOST_LAYERS, LONGEST_TEXT = 2_000, 100_000
 EXAMPLE = "Write kernel/stride per layer, such as '10/5 8/4 4/2', with ':2' for dilation and '^' for transposed."
 
 
 def looks_like_layers(text: str) -> bool:
     """True when every word of `text` has the shape of a layer, right or wrong."""
-    words = [word for word in SEPARATORS.split(text.strip()) if word]
+    words = [word for word in SEPARATORS.split(_expanded(text).strip()) if word]
     shape = r"(\d+\*)?(max|avg)?\^?-?\d[^\u4e00-\u9fff]*"
     return bool(words) and all(re.fullmatch(shape, word) for word in words)
+
+
+def _expanded(text: str) -> str:
+    """The text with layers in parentheses written as often as they come; as it is where that would be too many."""
+    while match := GROUP.search(text):
+        times, layers = int(match[1]), match[2].strip()
+        if times * len(layers) > LONGEST_TEXT:
+            break
+        text = f"{text[: match.start()]}{' '.join([layers] * times)}{text[match.end() :]}"
+    return text
 
 
 def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
@@ -62,7 +73,9 @@ def read_text(text: str, input_shape: tuple[Size, ...] | None = None) -> Graph:
     """
     layers: list[re.Match[str]] = []
     words = [word for word in SEPARATORS.split(text.strip()) if word]
-    for word in words:
+    for word in SEPARATORS.split(_expanded(text).strip()):
+        if not word:
+            continue
         match = LAYER.fullmatch(word)
         if match is None:
             raise ExplainError(f"'{word[:40]}' (word {len(layers) + 1}) is not a layer. {EXAMPLE}")
