@@ -909,3 +909,24 @@ def test_layers_in_parentheses_are_repeated():
     assert report.title == "16/8 2*(3:1 3:2) 3"
     with pytest.raises(ExplainError, match="is not understood"):
         report_on("2*(3:1 3:2")
+
+
+SUMMARY = "Layer (type)  Output Shape  Param #\n=======\nconv1d (Conv1D)  (None, 3998, 16)  80\n"
+
+
+@pytest.mark.parametrize(
+    ("paste", "message"),
+    [
+        ("def f(x): x = Conv1D(8, 3)(x) return ReLU(0=.)(x) 计算量减少多少", "cannot be put together again"),
+        (f"{SUMMARY}max_pooling1d (MaxPooling1D)  (None, 1999, 4, 16)  0\n", "do not follow from"),
+        (f"{SUMMARY}max_pooling1d (MaxPooling1D)  (None, 0, 16)  0\n", "do not follow from"),
+        ("Layer (type)  Output Shape  Param #\n=======\nconv1d (Conv1D)  (None)  80\n", "Add the input's line"),
+        ("[(512, 3x10, 5)] 感受野", "no network in"),
+        ("1000000000 dilated conv layers of kernel 3, dilation doubling each layer", "layers in the sentence"),
+        ("100*3/1000", "multiply to more than"),
+    ],
+)
+def test_mangled_text_is_an_error_in_words(paste, message):
+    with pytest.raises(ExplainError, match=message) as caught:
+        report_on(paste)
+    assert translated(str(caught.value), "zh") != str(caught.value)

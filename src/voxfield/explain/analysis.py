@@ -22,6 +22,7 @@ from .rules import IRREGULAR, RULES, fields_after, rule_for
 from .shapes import shape_text
 
 Source = tuple[str, Axis]
+MOST_POSITIONS = 10**15  # that one step may move over
 
 
 def analyse(graph: Graph) -> Report:
@@ -221,6 +222,8 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         status, missing, uneven = Status.UNAVAILABLE, frozenset(cause.operator for cause in whole), True
         whole, reach, hop, phases, tail = (), None, None, (), None
     copies = reduce(or_, (part.copies for part in field.parts), Copies())
+    if hop is not None and abs(hop) > MOST_POSITIONS:
+        raise ExplainError(f"The strides along {axis.name} multiply to more than {MOST_POSITIONS} positions.")
     return in_order(
         AxisField(
             axis=axis.name,

@@ -145,7 +145,7 @@ def _whole(kind: str, name: str) -> str:
 
 def _input_of(row: Row) -> tuple[int | None, ...]:
     """The smallest input that a first convolution can have had: `valid`, stride 1, the kernel of its parameters."""
-    filters = row.shape[-1] or 1
+    filters = (row.shape or (None,))[-1] or 1
     axes = len(row.shape) - 1
     for channels in (1, 3, 2, 4, 40, 64, 80, 128):
         taps, left = divmod(row.params - filters, filters * channels)
@@ -159,6 +159,9 @@ def _input_of(row: Row) -> tuple[int | None, ...]:
 
 def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
     name = f"name='{row.name}'"
+    placed = row.kind.startswith(("Conv", "ZeroPadding", "UpSampling", "MaxPool", "AvgPool"))
+    if not row.shape or not before or 0 in (*row.shape, *before) or (placed and len(row.shape) != len(before)):
+        raise ExplainError(f"{row.name}: its sizes {row.shape} do not follow from {before}. Paste its code.")
     if row.kind.startswith("Conv") and row.kind.endswith(("1D", "2D")):
         kernel, stride, padding, bias = _window(row, before, notes)
         return f"{row.kind}({row.shape[-1]}, {kernel}, strides={stride}, padding='{padding}', use_bias={bias}, {name})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -105,7 +106,7 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
         if name.rsplit(".", 1)[-1] not in KNOWN and not re.search(r"\.(add|append|build)$|\bF\.pad$", name):
             return None
         body = expression(text, start)
-        return None if body is None or not _parses(body[1]) else Piece(kind, body[1], start, body[0])
+        return None if body is None or parsed(body[1]) is None else Piece(kind, body[1], start, body[0])
     target = match[0].rstrip("=+-* ").strip()
     if "self." in target and not target.startswith("self."):  # `encoderself.encoder`: a comment without its line break
         target = target[target.index("self.") :]
@@ -114,15 +115,17 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
     if body is not None and re.fullmatch(r"[\d.]+", body[1]):  # `16 kHz audio, hop_length=160` gives one name a value
         target = target.rpartition(",")[2].strip()
     whole = None if body is None else f"{target} {operator} {body[1]}"
-    return None if body is None or whole is None or not _parses(whole) else Piece(kind, whole, start, body[0])
+    return None if body is None or whole is None or parsed(whole) is None else Piece(kind, whole, start, body[0])
 
 
-def _parses(code: str) -> bool:
+def parsed(code: str) -> ast.Module | None:
+    """The tree of some code; None for what is none. Python's own warnings about it are nobody's concern."""
     try:
-        ast.parse(code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+        return None
 
 
 def expression(text: str, at: int, *, words: bool = False, commas: bool = False) -> tuple[int, str] | None:

@@ -16,7 +16,7 @@ from ...errors import ExplainError
 from ..phrases import table
 from ..question import asked, names_no_network
 from .arrows import chain
-from .scan import FULL_WIDTH, expression
+from .scan import FULL_WIDTH, expression, parsed
 
 Values = list[tuple[int, ...]]
 MOST_LAYERS = 200
@@ -209,7 +209,8 @@ def _triples(text: str) -> list[tuple[int, int, int]]:
     while match := _LIST.search(text, at):
         read = expression(text, match.start())
         at = match.end() if read is None else read[0]
-        values = None if read is None else _value(ast.parse(read[1], mode="eval").body)
+        tree = None if read is None else parsed(read[1])
+        values = _value(tree.body[0].value) if tree and isinstance(tree.body[0], ast.Expr) else None
         for one in values if isinstance(values, list) else []:
             if isinstance(one, tuple) and len(one) == 3 and all(isinstance(n, int) and 0 < n < 10**6 for n in one):
                 found.append((one[0], one[1], one[2]))
@@ -364,6 +365,9 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
             "'5/2 3:2 3:4', or paste their code."
         )
+    whole = (found.count or max(map(len, lists.values()))) * found.times
+    if not 1 <= whole <= MOST_LAYERS:
+        raise ExplainError(f"{whole} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
     if doubled:
         start = (1,) if _POWER.search(doubled[0]) else lists.get("dilation", [(1,)])[0]
         lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
@@ -384,8 +388,6 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         count *= found.times
     if kind is not None and kind.axes == 2 and kind.name == "enhancement" and len(lists["kernel"]) == 2 and axes == 2:
         return _of_kind(found, kind)
-    if not 1 <= count <= MOST_LAYERS:
-        raise ExplainError(f"{count} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
     columns = {}
     for key, values in lists.items():
         if len(values) not in (1, count):

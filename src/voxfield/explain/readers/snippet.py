@@ -58,7 +58,13 @@ def read_snippet(
         ExplainError: no layer in it, a name that cannot be resolved, a layer that cannot be; the line is named.
     """
     source, skipped, guessed = python_of(text)
-    tree = _parse(_with_models(source))
+    try:
+        tree = _parse(_with_models(source))
+    except SyntaxError as error:  # of statements that were put together again
+        raise ExplainError(
+            f"The code cannot be put together again: {error.msg} in '{(error.text or '').strip()[:80]}'. Paste it with "
+            "its line breaks."
+        ) from error
     if not tree.body:
         raise ExplainError(
             "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
