@@ -930,3 +930,37 @@ def test_mangled_text_is_an_error_in_words(paste, message):
     with pytest.raises(ExplainError, match=message) as caught:
         report_on(paste)
     assert translated(str(caught.value), "zh") != str(caught.value)
+
+
+PADDLE = """
+import paddle.nn as nn
+class Net(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2D(1, 16, (1, 3), stride=(1, 2))
+        self.conv2 = nn.Conv2D(16, 32, kernel_size=(2, 3), stride=(1, 2), bias_attr=False)
+        self.norm = nn.BatchNorm2D(32)
+    def forward(self, x):
+        return self.norm(self.conv2(F.relu(self.conv1(x))))
+"""
+FIRST_TENSORFLOW = """
+net = tf.layers.conv2d(inputs=net, filters=64, kernel_size=[3, 3], strides=2, padding='same', activation=tf.nn.relu)
+net = tf.layers.max_pooling2d(net, 2, 2)
+net = tf.layers.conv2d(net, 128, 3, padding='same')
+"""
+
+
+@pytest.mark.parametrize(
+    ("paste", "rf", "hop", "params"),
+    [
+        (PADDLE, 7, 4, 16 * 3 + 16 + 32 * 16 * 6 + 2 * 32),
+        ("self.conv = paddle.nn.Conv2D(1, 16, (1, 3), stride=(1, 2))", 3, 2, 64),
+        (FIRST_TENSORFLOW, 13, 4, 9 * 64 + 64 + 9 * 64 * 128 + 128),
+        ("h = tf.layers.conv1d(x, 16, 5, strides=2) 为什么步长是2", 5, 2, 96),
+    ],
+)
+def test_layers_of_other_programs_are_read_by_the_names_of_torch_and_keras(paste, rf, hop, params):
+    found = report_on(paste)
+    field = found.report.fields[-1]
+    assert (field.rf, field.hop, found.report.costs.params.value) == (rf, hop, params)
+    assert any(translated(note, "zh") != note and "read as" in note for note in found.graph.notes)

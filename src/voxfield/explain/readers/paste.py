@@ -14,6 +14,7 @@ from ..graph import Graph, Shape, axes_of
 from ..numbers import plain
 from ..question import asked, topics, wanted
 from .code_values import at
+from .dialects import in_torch_or_keras
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
 from .sentence import SPEECH_RATE_HZ, Described, described
@@ -55,7 +56,7 @@ _INPUT_AFTER = re.compile(
     r"(\d+(?:\s*[x×*]\s*\d+){1,2})\s*(?:的)?(?:inputs?\b|images?\b|输入|图像|图片)", re.IGNORECASE
 )
 _ON_TIME = re.compile(
-    r"spectr|\bstft\b|\bmel|fbank|mfcc|\bspeech|\bin time\b|\btime axis|along time"
+    r"\bspectr(?:ogram|um|a\b)|\bstft\b|\bmel|fbank|mfcc|\bspeech|\bin time\b|\btime axis|along time"
     r"|语谱|频谱|时频|频点|频率轴|时间轴|语音",
     re.IGNORECASE,
 )
@@ -89,12 +90,12 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     Raises:
         ExplainError: there is no network in it; what is missing is named.
     """
-    text = cleaned(text)
+    text, told = in_torch_or_keras(cleaned(text))
     graph, wanted, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
     if rate is None and not notes and samples:
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
-    return Paste(replace(graph, notes=(*graph.notes, *notes)), wanted, rate)
+    return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), wanted, rate)
 
 
 def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, tuple[str, ...], bool]:
