@@ -3,12 +3,11 @@
 The gradient probe runs the exported graph in float64 with every kernel made of ones, every activation an identity and
 every norm left out, so that nothing cancels and nothing saturates; where the gradient of an output is not zero, the
 output depends on that input. Channels are averaged before a dense kernel, which changes no connection and makes the
-probe cheap. The NaN probe runs the real module and looks which outputs change when one input position turns to NaN.
+probe cheap. The NaN probe (`nan_probe`) runs the real module.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +17,9 @@ from torch.fx.node import map_arg
 
 from ..errors import ExplainError
 from .analysis import out_dim, sources
-from .expect import Stretch, beside, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
+from .expect import Stretch, extent, judged_gradient, probed_outputs
 from .graph import Graph
+from .nan_probe import LARGE, NAN, probe_nan
 from .phrases import table
 from .readers.aten_layers import dims_in
 from .readers.build import spread
@@ -71,35 +71,19 @@ def measured_gradients(field: AxisField, output: Any, x: Any, in_dim: int, dim: 
     return found
 
 
-def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
-    """For every axis the outputs of the real module that change when one input position becomes NaN."""
+def probe_module(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
+    """The NaN probe on the real module."""
     device, dtype = kind_of(module)
     generator = torch.Generator().manual_seed(0)
-    base = {
-        name: torch.randn(*(int(s or 1) for s in graph.shape(name)), generator=generator).to(device, dtype)
-        for name in graph.inputs
-    }
-    results = []
+    shapes = {name: [int(s or 1) for s in graph.shape(name)] for name in graph.inputs}
+    base = {name: torch.randn(*shape, generator=generator).numpy() for name, shape in shapes.items()}
+
+    def answer(inputs: Mapping[str, Any]) -> Any:
+        made = first_tensor(module(*(torch.from_numpy(value).to(device, dtype) for value in inputs.values())))
+        return made.to(torch.complex128 if made.is_complex() else torch.float64).cpu().numpy()
+
     with evaluating(module), torch.no_grad():
-
-        def answer(inputs: Mapping[str, Any]) -> Any:
-            return first_tensor(module(*inputs.values()))
-
-        reference = answer(base)
-        for (name, axis), field in zip(sources(graph), report.fields, strict=True):
-            dim = out_dim(graph, name, axis)
-            measured: dict[float, dict[int, Stretch]] = {math.nan: {}, 1e3: {}}
-            for touch, found in measured.items():
-                for position in probed_positions(field):
-                    touched = base[name].clone()
-                    touched.select(axis.dim, position).fill_(touch)
-                    after = answer({**base, name: touched})
-                    if after.shape == reference.shape:  # its size may depend on the values, and then says nothing
-                        changed = (~(after == reference)).reshape(after.shape or (1,)).movedim(dim or 0, 0)
-                        flags = changed.reshape(len(changed), -1).any(1).tolist()
-                        found[position] = extent([flag and not beside(field, n) for n, flag in enumerate(flags)])
-            results.append(judged_nan(field, *measured.values()))
-    return results
+        return probe_nan(report, graph, answer, [base], (NAN, LARGE))
 
 
 def linear_answer(program: Any, skipped: set[str], inputs: Mapping[str, Any]) -> Any:
