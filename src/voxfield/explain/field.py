@@ -448,6 +448,10 @@ class Part:
         return replace(part, reach=hull((part.reach, self.fixed(sizes, whole).reach)))
 
 
+class LostError(Exception):
+    """Nothing can be said behind an operator, because a size that decides is not known."""
+
+
 class TableTooLargeError(Exception):
     """A map too irregular to write down; the caller falls back to "depends on everything"."""
 

@@ -14,7 +14,7 @@ from math import lcm
 from operator import or_
 
 from ..errors import ExplainError
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, entry, hull, united
+from .field import STILL, UNKNOWN, Copies, Field, Gather, LostError, Part, Span, Step, entry, hull, united
 from .graph import Shape, Size
 from .moves import Place, contract, shift_gather, shown
 from .report import Cause
@@ -122,7 +122,7 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
             copies = [laid(place, dim, moving[main], one, total) for one in beside]
             parts.append(replace(part, copies=reduce(or_, copies, part.copies)))
         elif None in sizes:
-            return Field((), frozenset({place.op.name}).union(*(f.missing for f in fields)), lost=True)
+            raise LostError
         else:
             parts.extend(in_turn([([part], size, at) for part, size, at in moving], dim, offset))
     check = met(rest, out, cause)  # refuses branches at different rates

@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, entry, hull
+from .field import STILL, UNKNOWN, Copies, Field, Gather, LostError, Part, Span, Step, TableTooLargeError, entry, hull
 from .graph import Op, Shape, Size, Window
 from .report import Cause
 from .shapes import factor
@@ -139,21 +139,16 @@ def pool(place: Place, part: Part) -> Part:
     return gather_along(place, part, map(window_gather, place.op.windows))
 
 
-def adaptive_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    field, pairs = fields[0], list(zip(place.op.dims, place.op.attr("sizes"), strict=True))
-    if any(out != 1 and place.ins[0][dim] is None for dim, out in pairs):
-        return [Field((), field.missing | {place.op.name}, lost=True)] * len(place.outs)
-
-    def change(part: Part) -> Part:
-        for dim, out in pairs:
-            if out == 1:
-                part = contract(place, part, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
-            else:
-                size = place.ins[0][dim] or 1
-                part = part.gathered(dim, adaptive_gather(size, out), size, out)
-        return part
-
-    return [field.map(change)] * len(place.outs)
+def adaptive_pool(place: Place, part: Part) -> Part:
+    for dim, out in zip(place.op.dims, place.op.attr("sizes"), strict=True):
+        size = place.ins[0][dim]
+        if out == 1:
+            part = contract(place, part, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
+        elif size is None:
+            raise LostError
+        else:
+            part = part.gathered(dim, adaptive_gather(size, out), size, out)
+    return part
 
 
 def upsample(place: Place, part: Part) -> Part:
@@ -253,47 +248,38 @@ def picked(part: Part, dim: int, indices: Sequence[int]) -> Part:
     return part.with_rows(dim, (len(indices), 0), rows).straightened(dim, len(indices))
 
 
-def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def reshape(place: Place, part: Part) -> Part:
     inserted, dropped = place.op.attr("inserted", ()), place.op.attr("dropped", ())
     if inserted or dropped:  # dims of one element, which sizes alone would not tell apart
-
-        def named(part: Part) -> Part:
-            for dim in sorted(inserted):
-                part = part.inserted(dim)
-            for dim in sorted(dropped, reverse=True):
-                part = part.squeezed(dim).dropped(dim)
-            return part
-
-        return [fields[0].map(named)] * len(place.outs)
+        for dim in sorted(inserted):
+            part = part.inserted(dim)
+        for dim in sorted(dropped, reverse=True):
+            part = part.squeezed(dim).dropped(dim)
+        return part
     pairs = factor(place.ins[0], place.outs[0])
     if any(prod(olds) != prod(news) for olds, news in pairs):  # sizes that are not known changed
-        gone = fields[0].missing | {place.op.name}
-        return [Field((), gone, lost=True) if fields[0].parts else fields[0]] * len(place.outs)
-
-    def change(part: Part) -> Part:
-        at = 0
-        for olds, news in pairs:
-            if olds == news:
-                at += len(olds)
-                continue
-            for i, size in enumerate(olds):
-                others = prod(olds) // size if size else 0
-                if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
-                    part = part.squeezed(at + i)
-            if not olds:
-                part = part.inserted(at)
-            size = olds[0] if olds else 1
-            for inner in olds[1:]:
-                part = part.merged_dims(at, size, inner)
-                size *= inner
-            if not news:
-                part = part.dropped(at)
-            for i, outer in enumerate(news[:-1]):
-                part = part.split_dim(at + i, outer, prod(news[i + 1 :]))
-            at += len(news)
-        return part
-
-    return [fields[0].map(change)] * len(place.outs)
+        raise LostError
+    at = 0
+    for olds, news in pairs:
+        if olds == news:
+            at += len(olds)
+            continue
+        for i, size in enumerate(olds):
+            others = prod(olds) // size if size else 0
+            if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
+                part = part.squeezed(at + i)
+        if not olds:
+            part = part.inserted(at)
+        size = olds[0] if olds else 1
+        for inner in olds[1:]:
+            part = part.merged_dims(at, size, inner)
+            size *= inner
+        if not news:
+            part = part.dropped(at)
+        for i, outer in enumerate(news[:-1]):
+            part = part.split_dim(at + i, outer, prod(news[i + 1 :]))
+        at += len(news)
+    return part
 
 
 def permute(place: Place, part: Part) -> Part:
