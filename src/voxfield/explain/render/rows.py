@@ -214,27 +214,15 @@ DULL = {
 }
 
 
-def window_texts(layer: LayerReport) -> tuple[str, str, str, str]:
-    """(kernel, stride, dilation, padding) of a layer, one number per axis."""
-    if not layer.windows:
-        return "", "", "", ""
-    pads = [str(w.pad_start) if w.pad_start == w.pad_end else f"{w.pad_start},{w.pad_end}" for w in layer.windows]
-    columns = [(str(w.kernel), str(w.stride), str(w.dilation), pad) for w, pad in zip(layer.windows, pads, strict=True)]
-    kernel, stride, dilation, padding = ("x".join(each) for each in zip(*columns, strict=True))
-    return kernel, stride, dilation, padding
-
-
 def layer_texts(layer: LayerReport, report: Report, axes: Sequence[str]) -> dict[str, str]:
     """Every cell of a layer's row by column."""
-    kernel, stride, dilation, padding = window_texts(layer)
-    open_weights = layer.name in report.costs.params.missing
+    windows, open_weights = layer.windows, layer.name in report.costs.params.missing
+    pads = [str(w.pad_start) if w.pad_start == w.pad_end else f"{w.pad_start},{w.pad_end}" for w in windows]
     cells = {
         "layer": layer.name,
         "kind": layer.kind + (f" g{layer.groups}" if layer.groups > 1 else ""),
-        "kernel": kernel,
-        "stride": stride,
-        "dilation": dilation,
-        "padding": padding,
+        **{key: "x".join(str(getattr(w, key)) for w in windows) for key in ("kernel", "stride", "dilation")},
+        "padding": "x".join(pads),
         "shape": shape_text(layer.out_shape),
         "params": "?" if open_weights else plain(layer.params),
         "macs": "?" if layer.macs.value is None else short(layer.macs.value),
