@@ -22,7 +22,7 @@ from .graph import Graph
 from .nan_probe import LARGE, NAN, probe_nan
 from .phrases import table
 from .readers.aten_layers import dims_in
-from .readers.build import spread
+from .readers.build import by_name, spread
 from .readers.torch import built, evaluating, export, first_tensor, kind_of, named_arguments, owned_by
 from .readers.vocabulary import product_labels
 from .report import AxisField, ProbeResult, Report
@@ -112,51 +112,48 @@ def linear_answer(program: Any, skipped: set[str], inputs: Mapping[str, Any]) ->
 def step(node: Any, args: Sequence[Any], named: Mapping[str, Any], skipped: bool) -> Any:
     """One operator that depends on the input, as a sum of paths; `skipped` where it only adds statistics."""
     name = str(node.target).split(".")[1].rstrip("_")
-    full = named_arguments(node, args, named)
+    full, family = named_arguments(node, args, named), FAMILIES.get(name, "")
     x = next(v for v in flat(args) if torch.is_tensor(v) and v.is_floating_point())
     if skipped:
-        return skipped_value(node, name, x)
-    if name.startswith("conv"):
-        return plain_conv(node, full)
-    if name in {"lstm", "gru", "rnn_tanh", "rnn_relu"}:
-        return plain_rnn(node, full)
-    if name in {"linear", "mm", "bmm", "matmul", "addmm", "baddbmm", "einsum"}:
-        return plain_product(node, name, full)
-    if name == "scaled_dot_product_attention":
-        q, k, v = full["query"], full["key"], full["value"]
-        kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
-        kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
-        return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
-    if "norm" in name and name not in {"norm", "linalg_vector_norm", "_weight_norm"}:
-        return tuple_like(node, x)
-    if name in {"softmax", "log_softmax", "_softmax", "_log_softmax"}:
-        return x
-    if "adaptive" in name:
-        made = getattr(torch.nn.functional, f"adaptive_avg_pool{dims_in(name)}d")(x, full["output_size"])
-        return tuple_like(node, made)
-    if "pool" in name:
-        return plain_pool(node, name, full)
-    if name in REDUCTIONS:
-        dims = full.get("dim")
-        made = x.mean(dims, keepdim=bool(full.get("keepdim"))) if dims is not None and dims != [] else x.mean()
-        return tuple_like(node, made)
-    if name in SPECTRAL:
-        return plain_spectrum(node, name, full)
-    if name == "glu":
-        a, b = x.chunk(2, full["dim"])
-        return a + b
-    if torch.Tag.pointwise in node.target.tags or name in POINTWISE:
+        return skipped_value(node, family, x)
+    match family:
+        case "conv":
+            return plain_conv(node, full)
+        case "rnn":
+            return plain_rnn(node, full)
+        case "linear" | "product_of" | "einsum":
+            return plain_product(node, name, full)
+        case "attention":
+            q, k, v = full["query"], full["key"], full["value"]
+            kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
+            kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
+            return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
+        case "batch_norm" | "group_norm" | "layer_norm":
+            return tuple_like(node, x)
+        case "softmax":
+            return x
+        case "adaptive":
+            made = getattr(torch.nn.functional, f"adaptive_avg_pool{dims_in(name)}d")(x, full["output_size"])
+            return tuple_like(node, made)
+        case "pool":
+            return plain_pool(node, name, full)
+        case "reduce":
+            dims = full.get("dim")
+            made = x.mean(dims, keepdim=bool(full.get("keepdim"))) if dims is not None and dims != [] else x.mean()
+            return tuple_like(node, made)
+        case "stft" | "istft" | "fft" | "view_as_real" | "view_as_complex":
+            return plain_spectrum(node, name, full)
+        case "glu":
+            a, b = x.chunk(2, full["dim"])
+            return a + b
+    if torch.Tag.pointwise in node.target.tags or family == "pointwise_op":
         tensors = [v.double() for v in flat(args) if torch.is_tensor(v)]
         total = sum(v if v.requires_grad else torch.zeros_like(v) for v in tensors)
         return total.expand(shape_of(node)) if torch.is_tensor(total) else total
     return node.target(*args, **named)
 
 
-_MOVES = table("operators")["aten"]["aten_moves"]
-REDUCTIONS, POINTWISE = frozenset(_MOVES["reduce"].split()), frozenset(_MOVES["pointwise_op"].split())
-SPECTRAL = frozenset(
-    {"stft", "istft", "view_as_real", "view_as_complex", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft"}
-)
+FAMILIES = by_name(*((names, rule) for found in table("operators")["aten"].values() for rule, names in found.items()))
 
 
 def plain_spectrum(node: Any, name: str, full: Mapping[str, Any]) -> Any:
@@ -254,9 +251,9 @@ def plain_product(node: Any, name: str, full: Mapping[str, Any]) -> Any:
     return total
 
 
-def skipped_value(node: Any, name: str, x: Any) -> Any:
+def skipped_value(node: Any, family: str, x: Any) -> Any:
     """An operator that only adds statistics: norms and running sums pass the value on, reductions give nothing."""
-    passes = name not in REDUCTIONS and "adaptive" not in name
+    passes = family not in {"reduce", "adaptive"}
 
     def kept(like: Any) -> Any:
         shape = tuple(int(size) for size in like.shape)

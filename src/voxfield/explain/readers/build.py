@@ -264,12 +264,8 @@ def by_name(*rows: tuple[str, T]) -> dict[str, T]:
 def operators(reader: str, *homes: ModuleType) -> dict[str, Any]:
     """What reads each operator, by its name: functions of these modules, as `operators.toml` lists them."""
     rules = {home.__name__.rpartition(".")[2]: vars(home) for home in homes}
-    rows = [
-        (rules[home][rule], names)
-        for home, found in table("operators")[reader].items()
-        for rule, names in found.items()
-    ]
-    return by_name(*((names, rule) for rule, names in rows))
+    listed = table("operators")[reader].items()
+    return by_name(*((names, rules[home][rule]) for home, found in listed for rule, names in found.items()))
 
 
 def spread(value: Any, count: int) -> list[Any]:
