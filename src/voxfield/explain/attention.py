@@ -3,16 +3,16 @@ the residual block that carries it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ExplainError
-from .graph import Graph, Op, Shape
+from .graph import Graph, Placed, Shape
 from .readers.layers import LayerGraph, Origin
 from .readers.vocabulary import windows_of
 
 REDUCTION, TAPS, RESIDUAL_TAPS = 16, 7, 3
 SOURCE = "CBAM"
-Made = tuple[Op, tuple[Shape, ...], Shape]
 
 
 def block_of(name: str, source: str) -> str | None:
@@ -34,8 +34,10 @@ def gates(graph: Graph) -> tuple[list[str], list[str]]:
     return channels, places
 
 
-def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str, residual: bool) -> list[Made]:
-    """(operator, input shapes, output shape) of every part of a block, in order; a gate per channel, then per place.
+def cbam(
+    source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str, residual: bool
+) -> Sequence[Placed]:
+    """The parts of a block in order: a gate per channel, then one per place.
 
     Args:
         source: the tensor it works on, of this `shape`, with channels at `channel_dim` and places along `dims`.
@@ -80,4 +82,4 @@ def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], nam
     x = function("places_gated", "multiply", x, function("spatial_norm", "batch_norm", gate, params=2))
     if residual:
         function("relu2", "relu", function("sum", "add", source, x))
-    return [(op, tuple(net.shape(t) for t in op.inputs), net.shape(op.outputs[0])) for op in net.ops]
+    return net.graph([]).placed

@@ -13,18 +13,15 @@ from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
 from .field import STILL, UNKNOWN, Copies, Field, Gather, LostError, Part, Span, Step, TableTooLargeError, entry, hull
-from .graph import Op, Shape, Size, Window
+from .graph import Placed, Size, Window
 from .report import Cause
 from .shapes import factor
 
 
 @dataclass(frozen=True)
-class Place:
-    """One operator where it stands: its shapes, and the axis whose fields are being followed."""
+class Place(Placed):
+    """One operator where it stands, and the axis whose fields are being followed."""
 
-    op: Op
-    ins: tuple[Shape, ...]
-    outs: tuple[Shape, ...]
     axis: str
 
     def cause(self, why: str, statistics: bool) -> Cause:

@@ -8,35 +8,18 @@ names the operator.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..errors import ExplainError
 from .counts import GATES, kernel_values, recurrent_weights
-from .graph import Graph, Op, Shape, Size, Tensor
+from .graph import Graph, Op, Placed, Shape, Size, Tensor
 from .shapes import follow
 
 KEEPS_CHANNELS = {"elementwise", "norm", "pool", "pad", "upsample", "adaptive_pool", "identity", "slice", "softmax"}
 
 
-@dataclass(frozen=True)
-class Past:
-    """What an operator was before the edit: the operator itself, its input and output shapes."""
-
-    op: Op
-    ins: tuple[Shape, ...]
-    outs: tuple[Shape, ...]
-
-
-def pasts(graph: Graph) -> dict[str, Past]:
-    """Every operator of a graph with its shapes, by name."""
-    return {
-        op.name: Past(op, tuple(graph.shape(t) for t in op.inputs), tuple(graph.shape(t) for t in op.outputs))
-        for op in graph.ops
-    }
-
-
 def rebuilt(
-    graph: Graph, ops: Sequence[Op], outputs: Sequence[str], past: Mapping[str, Past], filters: Mapping[str, Size]
+    graph: Graph, ops: Sequence[Op], outputs: Sequence[str], past: Mapping[str, Placed], filters: Mapping[str, Size]
 ) -> Graph:
     """The graph of `ops`, which were changed, added or rewired.
 
@@ -86,7 +69,7 @@ def rebuilt(
     )
 
 
-def _channels(op: Op, was: Past, ins: Sequence[Shape]) -> Size:
+def _channels(op: Op, was: Placed, ins: Sequence[Shape]) -> Size:
     """Output channels of an operator without a new number: as before, or as many as come in when depthwise."""
     if op.kind == "linear":
         return was.outs[0][op.dims[0]]
@@ -102,7 +85,7 @@ def _depthwise(op: Op, channels: Size) -> bool:
     return op.groups > 1 and op.groups == channels
 
 
-def _adapted(op: Op, was: Past, ins: Sequence[Shape]) -> Op:
+def _adapted(op: Op, was: Placed, ins: Sequence[Shape]) -> Op:
     """Groups, slices and fixed indices brought to the new sizes."""
     if op.kind in {"conv", "conv_transpose"} and op.channel_dim is not None:
         old, new = was.ins[0][op.channel_dim], ins[0][op.channel_dim]
@@ -134,7 +117,7 @@ def _moved(start: int, stop: int | None, old: Size, new: Size, where: str) -> tu
     return start, end
 
 
-def _weighed(op: Op, was: Past, ins: Sequence[Shape], channels: Size) -> Op:
+def _weighed(op: Op, was: Placed, ins: Sequence[Shape], channels: Size) -> Op:
     """Weights and parameters for the channels and kernels of now."""
     before = was.op.weight_values
     if before is None:
@@ -153,7 +136,7 @@ def _weighed(op: Op, was: Past, ins: Sequence[Shape], channels: Size) -> Op:
     return _with_params(op, was, now, now + bias)
 
 
-def _recurrent(op: Op, was: Past, features: Size) -> Op:
+def _recurrent(op: Op, was: Placed, features: Size) -> Op:
     before = was.op.weight_values
     if features is None or before is None:
         return op
@@ -164,7 +147,7 @@ def _recurrent(op: Op, was: Past, features: Size) -> Op:
     return _with_params(op, was, now, now + biases * new)
 
 
-def _with_params(op: Op, was: Past, weights: int, params: int) -> Op:
+def _with_params(op: Op, was: Placed, weights: int, params: int) -> Op:
     if not was.op.params:  # its parameters belong to another operator
         return op.with_(weight_values=weights)
     size = was.op.weight_bytes + (params - was.op.params) * item_bytes(was.op)
@@ -183,7 +166,7 @@ def _scaled(op: Op, old: Size, new: Size, where: str) -> Op:
     return op.with_(params=op.params // old * new, weight_bytes=op.weight_bytes // old * new)
 
 
-def _side(op: Op, was: Past, index: int, ins: Sequence[Shape]) -> Shape:
+def _side(op: Op, was: Placed, index: int, ins: Sequence[Shape]) -> Shape:
     """Further outputs: the last states of a recurrence; others keep their shapes."""
     if op.kind != "rnn" or op.channel_dim is None:
         return was.outs[index] if index < len(was.outs) else was.outs[0]

@@ -19,8 +19,8 @@ from typing import Any
 from ..errors import ExplainError
 from .analysis import propagate, sources, time_dims
 from .attention import cbam
-from .graph import Graph, Op, Size, Window
-from .rebuild import Past, item_bytes, pasts, rebuilt
+from .graph import Graph, Op, Placed, Size, Window
+from .rebuild import item_bytes, rebuilt
 
 COUNTED = frozenset({"conv", "conv_transpose", "pool", "linear", "rnn", "attention"})
 SETTINGS = ("kernel", "stride", "dilation", "padding", "filters", "groups", "hidden", "bidirectional")
@@ -63,7 +63,7 @@ def separable_formula(graph: Graph, edit: str) -> tuple[Op, int, int] | None:
 
 
 def _applied(graph: Graph, edit: str) -> Graph:
-    change = _Change(graph, list(graph.ops), list(graph.outputs), pasts(graph))
+    change = _Change(graph, list(graph.ops), list(graph.outputs), {one.op.name: one for one in graph.placed})
     lowered = edit.lower()
     if lowered in {"causal", "因果"}:
         _causal(change)
@@ -96,7 +96,7 @@ class _Change:
     graph: Graph
     ops: list[Op]
     outputs: list[str]
-    past: dict[str, Past]
+    past: dict[str, Placed]
     filters: dict[str, Size] = field(default_factory=dict)
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -205,7 +205,7 @@ def _separate(change: _Change, op: Op) -> None:
     depth = op.with_(name=f"{op.name}.depthwise", outputs=(middle,), groups=channels)
     point = op.with_(name=f"{op.name}.pointwise", inputs=(middle,), windows=(Window(),) * len(op.windows))
     change.filters[depth.name] = channels
-    change.past |= {depth.name: Past(bare, *shapes), point.name: Past(op, *shapes)}
+    change.past |= {depth.name: Placed(bare, *shapes), point.name: Placed(op, *shapes)}
     at = change.ops.index(op)
     change.ops[at : at + 1] = [depth, point]
 
@@ -286,12 +286,11 @@ def _insert(change: _Change, op: Op, block: str) -> None:
     inside = block == "cbam-resnet" and op not in additions(graph).values()
     place = last.outputs[0], graph.shape(last.outputs[0]), channel_dim, op.dims
     made = cbam(*place, f"{op.name}.cbam_block" if inside else f"{op.name}.cbam", inside)
-    end = made[-1][0].outputs[0]
-    for one, ins, out in made:
-        change.past[one.name] = Past(one, ins, (out,))
+    end = made[-1].op.outputs[0]
+    change.past |= {one.op.name: one for one in made}
     at = [one.name for one in change.ops].index(last.name) + 1
     rest = [one.with_(inputs=tuple(end if t == last.outputs[0] else t for t in one.inputs)) for one in change.ops[at:]]
-    change.ops[at:] = [*(one for one, _, _ in made), *rest]
+    change.ops[at:] = [*(one.op for one in made), *rest]
     change.outputs = [end if t == last.outputs[0] else t for t in change.outputs]
 
 
