@@ -316,11 +316,8 @@ def dropped_tail(phases: Sequence[Phase], hop: Fraction, in_size: Size, out_size
         return None
     period = len(phases)
     turn = period * hop.numerator // hop.denominator  # input positions after which the phases repeat
-    ends = []
-    for n in range(max(0, out_size - 2 * period), out_size):
-        end = phases[n % period].end
-        if end is not None:
-            ends.append(end + n // period * turn)
+    outputs = range(max(0, out_size - 2 * period), out_size)
+    ends = [end + n // period * turn for n in outputs if (end := phases[n % period].end) is not None]
     return max(0, in_size - 1 - max(ends)) if ends else in_size
 
 

@@ -191,11 +191,9 @@ class Part:
         if step[0] * len(rows) > LARGEST_TABLE:
             raise TableTooLargeError
         inner = prod(p for p, _ in self.steps[dim + 1 :])
-        table: list[Span] = []
-        for start in range(0, len(rows), inner):
-            for k in range(step[0]):
-                table.extend(rows[start + i][k] for i in range(inner))
-        return replace(self, steps=(*self.steps[:dim], step, *self.steps[dim + 1 :]), table=tuple(table))
+        starts = range(0, len(rows), inner)
+        table = tuple([rows[start + i][k] for start in starts for k in range(step[0]) for i in range(inner)])
+        return replace(self, steps=(*self.steps[:dim], step, *self.steps[dim + 1 :]), table=table)
 
     def shortened(self, dim: int) -> Part:
         """The same map with the smallest period along `dim`."""
