@@ -335,11 +335,13 @@ class Part:
         """The same map written with longer periods, each a multiple of the present one."""
         if tuple(periods) == tuple(p for p, _ in self.steps):
             return self
-        if prod(periods) > LARGEST_TABLE:
+        return self.tabulated([(n, a * (n // p)) for n, (p, a) in zip(periods, self.steps, strict=True)], self.at)
+
+    def tabulated(self, steps: Sequence[Step], see: Callable[[Sequence[int]], Span]) -> Part:
+        """The part of other steps, whose table holds what `see` says of each place."""
+        if prod(p for p, _ in steps) > LARGEST_TABLE:
             raise TableTooLargeError
-        table = tuple(self.at(index) for index in product(*(range(p) for p in periods)))
-        steps = tuple((n, a * (n // p)) for n, (p, a) in zip(periods, self.steps, strict=True))
-        return replace(self, steps=steps, table=table)
+        return replace(self, steps=tuple(steps), table=tuple(map(see, product(*(range(p) for p, _ in steps)))))
 
     def merged_dims(self, dim: int, outer: Size, inner: Size) -> Part:
         """The part with dims `dim` (outer) and `dim + 1` (inner, `inner` long) read as one."""

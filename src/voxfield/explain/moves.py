@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
 from .field import STILL, UNKNOWN, Copies, Field, Gather, LostError, Part, Span, Step, TableTooLargeError, entry, hull
@@ -291,14 +290,14 @@ def unfold(place: Place, part: Part) -> Part:
     taps = lcm(period, w.dilation) // w.dilation
     row_step = (starts, advance * starts * w.stride // period)
     tap_step: Step = (taps, advance * taps * w.dilation // period)
-    others = [range(p) for d, (p, _) in enumerate(part.steps) if d != dim]
-    steps = [s for d, s in enumerate(part.steps) if d != dim]
-    table = []
-    for spot in product(*others[:dim], range(starts), *others[dim:], range(taps)):
+    steps: list[Step] = [*part.steps, tap_step]
+    steps[dim] = row_step
+
+    def seen(spot: Sequence[int]) -> Span:
         index = spot[dim] * w.stride + spot[-1] * w.dilation - w.pad_start
-        table.append(part.at((*spot[:dim], index, *spot[dim + 1 : -1])))
-    made = replace(part, steps=(*steps[:dim], row_step, *steps[dim:], tap_step), table=tuple(table))
-    return made.shortened(dim).shortened(len(steps) + 1)
+        return part.at((*spot[:dim], index, *spot[dim + 1 : -1]))
+
+    return part.tabulated(steps, seen).shortened(dim).shortened(len(part.steps))
 
 
 def fold(place: Place, part: Part) -> Part:
@@ -308,15 +307,12 @@ def fold(place: Place, part: Part) -> Part:
         return part.dropped(last)
     if not part.steps[dim][1]:
         raise TableTooLargeError
-    period = w.stride * part.steps[dim][0]
-    step: Step = (period, part.steps[dim][1])
-    others = [range(p) for d, (p, _) in enumerate(part.steps[:-1]) if d != dim]
-    steps = [s for d, s in enumerate(part.steps[:-1]) if d != dim]
-    table = []
-    for spot in product(*others[:dim], range(period), *others[dim:]):
-        spans = []
-        for k in writing_taps(w, spot[dim], place.ins[0][-1] or w.kernel):
-            window = (spot[dim] + w.pad_start - k * w.dilation) // w.stride
-            spans.append(part.at((*spot[:dim], window, *spot[dim + 1 :], k)))
-        table.append(hull(spans))
-    return replace(part, steps=(*steps[:dim], step, *steps[dim:]), table=tuple(table)).shortened(dim)
+    steps = list(part.steps[:-1])
+    steps[dim] = (w.stride * part.steps[dim][0], part.steps[dim][1])
+
+    def seen(spot: Sequence[int]) -> Span:
+        taps = writing_taps(w, spot[dim], place.ins[0][-1] or w.kernel)
+        windows = ((k, (spot[dim] + w.pad_start - k * w.dilation) // w.stride) for k in taps)
+        return hull(part.at((*spot[:dim], window, *spot[dim + 1 :], k)) for k, window in windows)
+
+    return part.tabulated(steps, seen).shortened(dim)

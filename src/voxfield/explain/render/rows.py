@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..clock import Frames, span_ms, time_first, unit_of
-from ..graph import Graph, Size
+from ..graph import Graph
 from ..numbers import in_bytes, plain, short, singular
 from ..phrases import PHRASES
 from ..report import AxisField, Figure, LayerReport, Report, Status
@@ -55,7 +55,12 @@ def input_lines(report: Report, graph: Graph, phrases: Phrases) -> list[Row]:
     rows = [(phrases["input"], stated if count == 1 else f"{count} x {stated}") for stated, count in lines.items()]
     if states:
         rows.append(("", f"+ {len(states)} {phrases['states']}"))
-    return [*rows, (phrases["output"], shape_line(report.output_shapes, graph, phrases))]
+    outputs = [shape for name, shape in report.output_shapes if name not in states]
+    if len(outputs) == len(report.output_shapes):
+        outputs = outputs[: max(1, len(outputs) - len(states))]  # the states come after the result
+    left = len(report.output_shapes) - len(outputs)
+    shown = ", ".join(map(shape_text, outputs)) + (f" + {left} {phrases['states']}" if left else "")
+    return [*rows, (phrases["output"], shown)]
 
 
 def dim_names(graph: Graph, name: str, phrases: Phrases) -> list[str]:
@@ -247,14 +252,3 @@ def field_text(field: AxisField | None) -> str:
     if field.whole_input or field.unbounded_future:
         return "all"
     return "past" if field.unbounded_past else "?"
-
-
-def shape_line(shapes: Sequence[tuple[str, tuple[Size, ...]]], graph: Graph, phrases: Phrases) -> str:
-    """Shapes of all inputs or outputs in a row; states of a stream are only counted."""
-    states = {name for name, tensor in graph.tensors.items() if tensor.role == "state"}
-    plain_ones = [shape for name, shape in shapes if name not in states]
-    if states and len(shapes) == len(plain_ones):  # outputs: the states come after the result
-        plain_ones = plain_ones[: max(1, len(shapes) - len(states))]
-    stated = ", ".join(shape_text(shape) for shape in plain_ones)
-    left = len(shapes) - len(plain_ones)
-    return stated + (f" + {left} {phrases['states']}" if left else "")
