@@ -576,6 +576,18 @@ def test_what_a_sentence_or_a_table_leaves_open_is_no_network(paste, message):
         report_on(paste)
 
 
+def test_settings_of_printed_functions_are_passed_over():
+    net = nn.Sequential(nn.Conv1d(1, 4, 3), nn.Softplus(), nn.Threshold(0.1, 20), nn.Hardtanh(-2, 2))
+    report = report_on(str(net)).report
+    assert (report.field("time").rf, report.costs.params.value) == (3, 16)
+
+
+def test_dots_in_a_pattern_stand_for_the_other_dims():
+    code = "x = nn.Conv2d(4, 8, 3)(torch.randn(1, 4, 30, 20))\nx = rearrange(x, 'b (g c) ... -> b (c g) ...', g=2)"
+    report = report_on(code).report
+    assert report.output_shapes[0][1] == (1, 8, 28, 18) and [field.rf for field in report.fields] == [3, 3]
+
+
 def test_printed_words_are_words():
     printed = (
         "(0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)\n"

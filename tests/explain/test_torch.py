@@ -107,6 +107,19 @@ def test_memory_and_traffic():
     assert costs.intensity.value == pytest.approx(80_000 / moved)
 
 
+def test_constants_are_no_activations():
+    class Beside(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("edge", torch.zeros(1, 1, 50))
+            self.conv = nn.Conv1d(1, 4, 1)
+
+        def forward(self, x):
+            return self.conv(torch.cat([self.edge, x], -1))
+
+    assert explain(Beside(), input_shape=(1, 1, 100)).costs.activation_peak.value == 4 * (150 + 4 * 150)
+
+
 def test_in_place_operators_and_writing_into_a_part():
     def forward(m, x):
         y = m.conv(x)

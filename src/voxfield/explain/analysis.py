@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import ExplainError
 from .costing import costs, counted, written_bytes
-from .field import Copies, Field, Part, Span, entry, hull, united
-from .graph import Axis, Graph, Op, Shape, Size, product
+from .field import Beyond, Copies, Field, Part, Span, entry, hull, united
+from .graph import Axis, Graph, Op, Placed, Shape, Size, product
 from .joins import RatesDifferError
 from .moves import Place
 from .phrases import EN
@@ -40,7 +40,7 @@ def analyse(graph: Graph) -> Report:
             carry(graph, tensors)
     time = time_dims(graph, fields)
     known: dict[Any, AxisField] = {}
-    layers = tuple(layer_report(graph, op, fields, time, known) for op in graph.ops)
+    layers = tuple(layer_report(graph, placed, fields, time, known) for placed in graph.placed)
     output = graph.outputs[0]
     found = tuple(axis_field(graph, source, output, tensors) for source, tensors in fields.items())
     unknown = tuple(f"{op.name} ({op.source or op.kind})" for op in graph.ops if op.kind not in RULES)
@@ -95,15 +95,12 @@ def propagate(graph: Graph, name: str, axis: Axis) -> dict[str, Field]:
     steps = tuple((1, 1) if dim == axis.dim else (1, 0) for dim in range(len(graph.shape(name))))
     known: dict[str, Field] = {name: Field((Part(steps, ((0, 0),)),))}
     nothing = Field()
-    for op in graph.ops:
-        ins = [known.get(tensor, nothing) for tensor in op.inputs]
+    for placed in graph.placed:
+        op, ins = placed.op, [known.get(tensor, nothing) for tensor in placed.op.inputs]
         if all(not field.parts and not field.missing for field in ins):
             continue
-        place = Place(
-            op, tuple(graph.shape(t) for t in op.inputs), tuple(graph.shape(t) for t in op.outputs), axis.name
-        )
         try:
-            outs = fields_after(place, ins)
+            outs = fields_after(Place(op, placed.ins, placed.outs, axis.name), ins)
         except RatesDifferError as error:
             raise ExplainError(rates_message(graph, op, axis, error)) from error
         known.update(zip(op.outputs, outs, strict=True))
@@ -155,9 +152,9 @@ def carry(graph: Graph, tensors: dict[str, Field]) -> None:
                 continue
             reached.update(op.outputs)
             for out in op.outputs:
-                if out in tensors and not any(part.past for part in tensors[out].parts):
+                if out in tensors and not any(part.because("past") for part in tensors[out].parts):
                     sizes = graph.shape(out)
-                    tensors[out] = tensors[out].map(lambda part: part.flagged(sizes, past=cause))  # noqa: B023
+                    tensors[out] = tensors[out].map(lambda part: part.flagged(sizes, "past", cause))  # noqa: B023
 
 
 def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> str:
@@ -204,7 +201,7 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
         tail = dropped_tail(phases, hop, in_size, out_size)
     if dim is None or not phases:
         hop, phases = squeezed_out(field, in_size) or (hop, phases)
-    whole = ordered(graph, [part.whole for part in field.parts])
+    whole = ordered(graph, field.parts, "whole")
     reach = hull(part.reach for part in field.parts)
     missing = field.missing
     status = Status.EXACT if not missing else Status.UNAVAILABLE if field.lost else Status.PARTIAL
@@ -233,8 +230,8 @@ def axis_field(graph: Graph, source: Source, tensor: str, tensors: Mapping[str, 
             hop=hop,
             phases=phases,
             whole_input=whole,
-            unbounded_past=ordered(graph, [part.past for part in field.parts]),
-            unbounded_future=ordered(graph, [part.future for part in field.parts]),
+            unbounded_past=ordered(graph, field.parts, "past"),
+            unbounded_future=ordered(graph, field.parts, "future"),
             reach=clipped(reach, in_size),
             rate_hz=axis.rate_hz,
             mirrored=tuple(min(max(copies.needs, n), in_size or n) for n in copies.before or (copies.needs,)),
@@ -309,9 +306,9 @@ def along(parts: Sequence[Part], dim: int, shape: Sequence[Size]) -> tuple[Phase
 
 def squeezed_out(field: Field, in_size: Size) -> tuple[Fraction, tuple[Phase, ...]] | None:
     """The hop and field of a tensor whose axis had one element and was squeezed out; None when it was combined."""
-    parts = [part for part in field.parts if part.pace is not None and not part.whole]
+    parts = [part for part in field.parts if part.pace is not None]
     span = clipped(hull(span for part in parts for span in part.table), in_size)
-    if not parts or span is None or any(part.whole for part in field.parts):
+    if not parts or span is None or any(part.because("whole") for part in field.parts):
         return None
     return max(part.pace for part in parts if part.pace is not None), (Phase(0, *span),)
 
@@ -322,11 +319,8 @@ def dropped_tail(phases: Sequence[Phase], hop: Fraction, in_size: Size, out_size
         return None
     period = len(phases)
     turn = period * hop.numerator // hop.denominator  # input positions after which the phases repeat
-    ends = []
-    for n in range(max(0, out_size - 2 * period), out_size):
-        end = phases[n % period].end
-        if end is not None:
-            ends.append(end + n // period * turn)
+    outputs = range(max(0, out_size - 2 * period), out_size)
+    ends = [end + n // period * turn for n in outputs if (end := phases[n % period].end) is not None]
     return max(0, in_size - 1 - max(ends)) if ends else in_size
 
 
@@ -337,9 +331,9 @@ def clipped(reach: Span, size: Size) -> Span:
     return max(0, reach[0]), min(size - 1, reach[1])
 
 
-def ordered(graph: Graph, groups: Sequence[frozenset[Cause]]) -> tuple[Cause, ...]:
-    """Causes in the order in which their operators run."""
-    every = frozenset[Cause]().union(*groups)
+def ordered(graph: Graph, parts: Sequence[Part], beyond: Beyond) -> tuple[Cause, ...]:
+    """The causes of one kind in the order in which their operators run."""
+    every = frozenset[Cause]().union(*(part.because(beyond) for part in parts))
     if not every:
         return ()
     places = {op.name: i for i, op in enumerate(graph.ops)}
@@ -348,15 +342,14 @@ def ordered(graph: Graph, groups: Sequence[frozenset[Cause]]) -> tuple[Cause, ..
 
 def layer_report(
     graph: Graph,
-    op: Op,
+    placed: Placed,
     fields: Mapping[Source, Mapping[str, Field]],
     time: Mapping[str, frozenset[int]],
     known: dict[Any, AxisField],
 ) -> LayerReport:
     """One operator's share of the report; `known` holds the fields worked out so far, which many operators share."""
+    op, ins, outs = placed.op, placed.ins, placed.outs
     rule = rule_for(op)
-    ins = tuple(graph.shape(t) for t in op.inputs)
-    outs = tuple(graph.shape(t) for t in op.outputs)
     dims = frozenset[int]().union(*(time.get(t, frozenset()) for t in (*op.inputs[:1], *op.outputs[:1])))
     clock = any(axis.name == "time" for _, axis in fields)
     macs = rule.macs(op, ins, outs, dims)

@@ -219,11 +219,11 @@ def verified(report: Report, what: Any, graph: Graph) -> Report:
         ExplainError: there is nothing to run, as for a network given as text.
     """
     if is_module(what):
-        from .probe import gradient_probe, nan_probe
+        from .probe import gradient_probe, probe_module
 
-        found = [*gradient_probe(report, what, graph), *nan_probe(report, what, graph)]
+        found = [*gradient_probe(report, what, graph), *probe_module(report, what, graph)]
     elif isinstance(what, bytes) or str(what).lower().endswith(".onnx"):
-        from .onnx_probe import probe_onnx
+        from .nan_probe import probe_onnx
 
         found = probe_onnx(report, what, graph)
     else:

@@ -3,16 +3,16 @@ the residual block that carries it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import ExplainError
-from .graph import Graph, Op, Shape, Window
+from .graph import Graph, Placed, Shape
 from .readers.layers import LayerGraph, Origin
+from .readers.vocabulary import windows_of
 
 REDUCTION, TAPS, RESIDUAL_TAPS = 16, 7, 3
 SOURCE = "CBAM"
-Made = tuple[Op, tuple[Shape, ...], Shape]
 
 
 def block_of(name: str, source: str) -> str | None:
@@ -34,58 +34,10 @@ def gates(graph: Graph) -> tuple[list[str], list[str]]:
     return channels, places
 
 
-@dataclass(frozen=True)
-class _Block:
-    """A block in the making; `channel_dim` and the `dims` of places are the same in all of its tensors."""
-
-    net: LayerGraph
-    name: str
-    channels: int
-    channel_dim: int
-    dims: tuple[int, ...]
-
-    def origin(self, part: str) -> Origin:
-        return Origin(f"{self.name}.{part}", SOURCE)
-
-    def add(self, part: str, kind: str, inputs: list[str], **fields: Any) -> str:
-        return self.net.add(kind, inputs, self.origin(part), **fields)
-
-    def function(self, part: str, inputs: list[str], function: str, params: int = 0) -> str:
-        """A function of each value by itself, or of several arrays value by value."""
-        statistics = params if function == "batch_norm" else 0
-        return self.net.elementwise(inputs, self.origin(part), function, params=params, buffers=statistics)
-
-    def convolution(self, part: str, x: str, filters: int, taps: int) -> str:
-        """A convolution of `taps` along each of the dims, without bias, that keeps the sizes."""
-        windows = (Window(taps, pad_start=taps // 2, pad_end=taps // 2),) * len(self.dims)
-        origin, dims, channel = self.origin(part), self.dims, self.channel_dim
-        return self.net.conv(x, origin, filters=filters, windows=windows, dims=dims, channel_dim=channel, bias=False)
-
-    def attended(self, source: str) -> str:
-        """CBAM: a gate per channel, then one per place."""
-        channels, over = self.channels, (self.channel_dim,)
-        hidden = max(1, channels // REDUCTION)
-        gates = []
-        for pool, owns in (("avg", True), ("max", False)):  # both pass through one MLP, which is counted once
-            x = self.add(f"{pool}_pool", "reduce", [source], dims=self.dims, keepdim=True, function=pool)
-            for part, units in ((f"{pool}_mlp1", hidden), (f"{pool}_mlp2", channels)):
-                wide = channels * hidden
-                owned = {"params": (wide + units) * owns, "weight_values": wide}
-                x = self.add(part, "linear", [x], channels=units, dims=over, **owned)
-            gates.append(x)
-        gate = self.function("channel_gate", gates, "sigmoid")
-        x = self.function("channels_gated", [source, gate], "multiply")
-        pair = [
-            self.add(f"channel_{kind}", "reduce", [x], dims=over, keepdim=True, function=kind)
-            for kind in ("max", "mean")
-        ]
-        gate = self.convolution("spatial", self.add("pair", "concat", pair, dims=over), 1, TAPS)
-        gate = self.function("spatial_norm", [gate], "batch_norm", 2)
-        return self.function("places_gated", [x, gate], "multiply")
-
-
-def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str, residual: bool) -> list[Made]:
-    """(operator, input shapes, output shape) of every part of a block, in order.
+def cbam(
+    source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], name: str, residual: bool
+) -> Sequence[Placed]:
+    """The parts of a block in order: a gate per channel, then one per place.
 
     Args:
         source: the tensor it works on, of this `shape`, with channels at `channel_dim` and places along `dims`.
@@ -94,18 +46,40 @@ def cbam(source: str, shape: Shape, channel_dim: int, dims: tuple[int, ...], nam
     Raises:
         ExplainError: the number of channels is not known.
     """
-    channels = shape[channel_dim]
+    channels, over = shape[channel_dim], (channel_dim,)
     if channels is None:
         raise ExplainError(f"{name}: its channels are not known. Give the whole input shape with --input.")
-    net = LayerGraph(name)
-    block = _Block(net, name, channels, channel_dim, dims)
+    net, hidden = LayerGraph(name), max(1, channels // REDUCTION)
+
+    def add(part: str, kind: str, *inputs: str, **fields: Any) -> str:
+        return net.add(kind, inputs, Origin(f"{name}.{part}", SOURCE), **fields)
+
+    def function(part: str, called: str, *inputs: str, params: int = 0) -> str:
+        """A function of each value by itself, or of several arrays value by value."""
+        statistics = params if called == "batch_norm" else 0
+        return add(part, "elementwise", *inputs, function=called, params=params, buffers=statistics)
+
+    def convolution(part: str, x: str, filters: int, taps: int) -> str:
+        """A convolution of `taps` along each of the dims, without bias, that keeps the sizes."""
+        windows, origin = windows_of((taps,) * len(dims), pads=taps // 2), Origin(f"{name}.{part}", SOURCE)
+        return net.conv(x, origin, filters=filters, windows=windows, dims=dims, channel_dim=channel_dim, bias=False)
+
     x = source = net.input(shape, (), source)
     if residual:
-        for number in (1, 2):
-            x = block.convolution(f"conv{number}", x, channels, RESIDUAL_TAPS)
-            x = block.function(f"norm{number}", [x], "batch_norm", 2 * channels)
-            x = block.function("relu1", [x], "relu") if number == 1 else x
-    x = block.attended(x)
+        x = function("norm1", "batch_norm", convolution("conv1", x, channels, RESIDUAL_TAPS), params=2 * channels)
+        x = convolution("conv2", function("relu1", "relu", x), channels, RESIDUAL_TAPS)
+        x = function("norm2", "batch_norm", x, params=2 * channels)
+    gates = []
+    for pool, owns in (("avg", True), ("max", False)):  # both pass through one MLP, which is counted once
+        gate, wide = add(f"{pool}_pool", "reduce", x, dims=dims, keepdim=True, function=pool), channels * hidden
+        for part, units in ((f"{pool}_mlp1", hidden), (f"{pool}_mlp2", channels)):
+            owned = {"params": (wide + units) * owns, "weight_values": wide}
+            gate = add(part, "linear", gate, channels=units, dims=over, **owned)
+        gates.append(gate)
+    x = function("channels_gated", "multiply", x, function("channel_gate", "sigmoid", *gates))
+    pair = [add(f"channel_{kind}", "reduce", x, dims=over, keepdim=True, function=kind) for kind in ("max", "mean")]
+    gate = convolution("spatial", add("pair", "concat", *pair, dims=over), 1, TAPS)
+    x = function("places_gated", "multiply", x, function("spatial_norm", "batch_norm", gate, params=2))
     if residual:
-        block.function("relu2", [block.function("sum", [source, x], "add")], "relu")
-    return [(op, tuple(net.shape(t) for t in op.inputs), net.shape(op.outputs[0])) for op in net.ops]
+        function("relu2", "relu", function("sum", "add", source, x))
+    return net.graph([]).placed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 from .graph import Graph, Op
 from .report import AxisField, Costs, Figure, LayerReport, Status, unavailable
@@ -95,32 +96,23 @@ def traffic(graph: Graph, op: Op) -> int | None:
 
 def peak_bytes(graph: Graph) -> int | None:
     """Most bytes of activations alive at once when the operators run in order; views share their source's memory."""
-    base = {name: name for name in graph.inputs}
-    last: dict[str, int] = {}
+    base, end = {name: name for name in graph.inputs}, len(graph.ops)
+    born, last = dict.fromkeys(graph.inputs, 0), dict.fromkeys(graph.inputs, end)
     for step, op in enumerate(graph.ops):
-        for name in op.inputs:
-            last[base.setdefault(name, name)] = step
+        last.update((base.get(name, name), step) for name in op.inputs)
         for name in op.outputs:
-            base[name] = base[op.inputs[0]] if op.kind in VIEWS and op.inputs else name
-    for name in graph.outputs:
-        last[base.get(name, name)] = len(graph.ops)
-    alive = tensor_bytes(graph, graph.inputs)
-    if alive is None:
-        return None
-    peak = alive
-    ends: dict[int, list[str]] = {}
-    for name, step in last.items():
-        ends.setdefault(step, []).append(name)
-    for step, op in enumerate(graph.ops):
-        fresh = tensor_bytes(graph, [name for name in op.outputs if base[name] == name])
-        if fresh is None:
+            base[name] = base.get(op.inputs[0], op.inputs[0]) if op.kind in VIEWS and op.inputs else name
+            if base[name] == name:
+                born[name] = step
+    last.update((base.get(name, name), end) for name in graph.outputs)
+    change = [0] * (end + 2)
+    for name, step in born.items():
+        size = tensor_bytes(graph, [name])
+        if size is None:
             return None
-        alive += fresh
-        peak = max(peak, alive)
-        gone = [n for n in ends.get(step, []) if n in graph.tensors]
-        gone += [n for n in op.outputs if base[n] == n and n not in last]
-        alive -= tensor_bytes(graph, gone) or 0
-    return peak
+        change[step] += size
+        change[last.get(name, step) + 1] -= size
+    return max(accumulate(change))
 
 
 def ratio(macs: Figure, moved: Figure) -> Figure:

@@ -8,9 +8,10 @@ moves, and answers None when it cannot be said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import prod
 
-from .graph import Op, Shape, product
+from .graph import Op, Shape, Size, Window, product
 from .shapes import label_sizes
 
 Shapes = tuple[Shape, ...]
@@ -24,6 +25,13 @@ def recurrent_weights(cell: str, features: int, hidden: int, layers: int, ways: 
     """Values of the kernels of a recurrence: gates x hidden x (inputs + hidden) in every layer and direction."""
     inside = [features] + [hidden * ways] * (layers - 1)
     return sum(GATES.get(cell, 1) * hidden * (size + hidden) * ways for size in inside)
+
+
+def kernel_values(inside: Size, outside: Size, windows: Sequence[Window] = (), groups: int = 1) -> int | None:
+    """Values of the kernels of a convolution, or of a matrix."""
+    if inside is None or outside is None:
+        return None
+    return inside // groups * outside * prod(w.kernel for w in windows)
 
 
 def nothing(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:

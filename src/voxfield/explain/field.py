@@ -23,12 +23,14 @@ from functools import cached_property, reduce
 from itertools import product, zip_longest
 from math import gcd, lcm, prod
 from operator import or_
+from typing import Literal
 
 from .graph import Size
 from .report import Cause
 
 Span = tuple[int, int] | None
 Step = tuple[int, int]  # (period, advance)
+Beyond = Literal["whole", "past", "future"]  # what of the axis an element depends on beyond its interval
 STILL: Step = (1, 0)
 LARGEST_TABLE = 1_000_000
 LONGEST_PATTERN = 4096
@@ -128,9 +130,7 @@ class Part:
 
     steps: tuple[Step, ...]
     table: tuple[Span, ...]  # row-major over the periods
-    whole: frozenset[Cause] = frozenset()
-    past: frozenset[Cause] = frozenset()
-    future: frozenset[Cause] = frozenset()
+    causes: frozenset[tuple[Beyond, Cause]] = frozenset()  # what makes it depend on more than the table says
     reach: Span = None
     stopped: bool = False  # True once every element sees the same stretch, whatever its index
     pace: Fraction | None = None  # positions it moved per element when its only element was squeezed out
@@ -191,11 +191,9 @@ class Part:
         if step[0] * len(rows) > LARGEST_TABLE:
             raise TableTooLargeError
         inner = prod(p for p, _ in self.steps[dim + 1 :])
-        table: list[Span] = []
-        for start in range(0, len(rows), inner):
-            for k in range(step[0]):
-                table.extend(rows[start + i][k] for i in range(inner))
-        return replace(self, steps=(*self.steps[:dim], step, *self.steps[dim + 1 :]), table=tuple(table))
+        starts = range(0, len(rows), inner)
+        table = tuple([rows[start + i][k] for start in starts for k in range(step[0]) for i in range(inner)])
+        return replace(self, steps=(*self.steps[:dim], step, *self.steps[dim + 1 :]), table=table)
 
     def shortened(self, dim: int) -> Part:
         """The same map with the smallest period along `dim`."""
@@ -313,7 +311,7 @@ class Part:
         """Called when the last dim that moves (or holds one position per index) has been combined or cut off."""
         if self.stopped or self.moving:
             return self
-        return replace(self, whole=self.whole | {cause}, reach=hull((self.reach, *self.table)), stopped=True)
+        return replace(self.flagged((), "whole", cause), reach=hull((self.reach, *self.table)), stopped=True)
 
     def dropped(self, dim: int) -> Part:
         """The part without a dim that does not matter (period 1, no movement)."""
@@ -337,11 +335,13 @@ class Part:
         """The same map written with longer periods, each a multiple of the present one."""
         if tuple(periods) == tuple(p for p, _ in self.steps):
             return self
-        if prod(periods) > LARGEST_TABLE:
+        return self.tabulated([(n, a * (n // p)) for n, (p, a) in zip(periods, self.steps, strict=True)], self.at)
+
+    def tabulated(self, steps: Sequence[Step], see: Callable[[Sequence[int]], Span]) -> Part:
+        """The part of other steps, whose table holds what `see` says of each place."""
+        if prod(p for p, _ in steps) > LARGEST_TABLE:
             raise TableTooLargeError
-        table = tuple(self.at(index) for index in product(*(range(p) for p in periods)))
-        steps = tuple((n, a * (n // p)) for n, (p, a) in zip(periods, self.steps, strict=True))
-        return replace(self, steps=steps, table=table)
+        return replace(self, steps=tuple(steps), table=tuple(map(see, product(*(range(p) for p, _ in steps)))))
 
     def merged_dims(self, dim: int, outer: Size, inner: Size) -> Part:
         """The part with dims `dim` (outer) and `dim + 1` (inner, `inner` long) read as one."""
@@ -402,13 +402,11 @@ class Part:
     def blamed(self, others: Iterable[Part]) -> Part:
         """The same map with the causes of other parts added to its own."""
         every = (self, *others)
-        if not any(p.whole or p.past or p.future or p.reach or p.pace or p.copies != Copies() for p in every[1:]):
+        if not any(p.causes or p.reach or p.pace or p.copies != Copies() for p in every[1:]):
             return self
         return replace(
             self,
-            whole=frozenset().union(*(p.whole for p in every)),
-            past=frozenset().union(*(p.past for p in every)),
-            future=frozenset().union(*(p.future for p in every)),
+            causes=frozenset().union(*(p.causes for p in every)),
             reach=hull(p.reach for p in every),
             pace=max((p.pace for p in every if p.pace is not None), default=None),
             copies=reduce(or_, (p.copies for p in every)),
@@ -421,31 +419,25 @@ class Part:
             part = part.contracted(dim, sizes, cause)
         return part
 
-    def flagged(
-        self,
-        sizes: Sequence[Size],
-        *,
-        whole: Cause | None = None,
-        past: Cause | None = None,
-        future: Cause | None = None,
-    ) -> Part:
-        """The part with causes added; `whole` also notes how far it reaches.
+    def because(self, beyond: Beyond) -> frozenset[Cause]:
+        """The causes of one kind."""
+        return frozenset(cause for one, cause in self.causes if one == beyond)
+
+    def flagged(self, sizes: Sequence[Size], beyond: Beyond, cause: Cause) -> Part:
+        """The part with a cause added; "whole" also notes how far it reaches.
 
         What carries along the past (the future) from where copies of the other end lie brings in everything.
         """
-        if self.copies.first and past:
-            whole, past = past, None
-        if self.copies.last and future:
-            whole, future = future, None
-        part = replace(
-            self,
-            whole=self.whole.union((whole,) if whole else ()),
-            past=self.past.union((past,) if past else ()),
-            future=self.future.union((future,) if future else ()),
-        )
-        if whole is None or None in sizes:
+        if (beyond == "past" and self.copies.first) or (beyond == "future" and self.copies.last):
+            beyond = "whole"
+        part = replace(self, causes=self.causes | {(beyond, cause)})
+        if beyond != "whole" or None in sizes:
             return part
-        return replace(part, reach=hull((part.reach, self.fixed(sizes, whole).reach)))
+        return replace(part, reach=hull((part.reach, self.fixed(sizes, cause).reach)))
+
+
+class LostError(Exception):
+    """Nothing can be said behind an operator, because a size that decides is not known."""
 
 
 class TableTooLargeError(Exception):
@@ -480,7 +472,7 @@ def united(parts: Iterable[Part]) -> tuple[Part, ...]:
     found: dict[tuple[tuple[Step, ...], bool], Part] = {}
     for part in parts:
         if all(span is None for span in part.table):  # what reads nothing has no reason to read more
-            part = replace(part, whole=frozenset(), past=frozenset(), future=frozenset(), reach=None)
+            part = replace(part, causes=frozenset(), reach=None)
         key = part.rates, part.stopped
         found[key] = part if key not in found else _union(found[key], part)
     return tuple(found.values())

@@ -129,6 +129,15 @@ class Op:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """An operator with the shapes of its inputs and outputs."""
+
+    op: Op
+    ins: tuple[Shape, ...]
+    outs: tuple[Shape, ...]
+
+
+@dataclass(frozen=True)
 class Axis:
     """A dim of an input that the analyses follow: its name ("time", "freq", "h", "w"), and its rate when known."""
 
@@ -162,6 +171,14 @@ class Graph:
     def shape(self, name: str) -> Shape:
         """The shape of the tensor called `name`."""
         return self.tensors[name].shape
+
+    @cached_property
+    def placed(self) -> tuple[Placed, ...]:
+        """Every operator with its shapes, in the order they run."""
+        return tuple(
+            Placed(op, tuple(self.shape(t) for t in op.inputs), tuple(self.shape(t) for t in op.outputs))
+            for op in self.ops
+        )
 
     def size(self, name: str, dim: int) -> Size:
         """The size of a tensor along a dim; None when it is not known, or there is no such dim."""

@@ -14,7 +14,7 @@ from math import lcm
 from operator import or_
 
 from ..errors import ExplainError
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, entry, hull, united
+from .field import STILL, UNKNOWN, Copies, Field, Gather, LostError, Part, Span, Step, entry, hull, united
 from .graph import Shape, Size
 from .moves import Place, contract, shift_gather, shown
 from .report import Cause
@@ -122,7 +122,7 @@ def joined(place: Place, fields: Sequence[Field], sizes: Sequence[Size], dim: in
             copies = [laid(place, dim, moving[main], one, total) for one in beside]
             parts.append(replace(part, copies=reduce(or_, copies, part.copies)))
         elif None in sizes:
-            return Field((), frozenset({place.op.name}).union(*(f.missing for f in fields)), lost=True)
+            raise LostError
         else:
             parts.extend(in_turn([([part], size, at) for part, size, at in moving], dim, offset))
     check = met(rest, out, cause)  # refuses branches at different rates
@@ -195,7 +195,7 @@ def norm(place: Place, part: Part) -> Part:
             part = part.contracted(dim, sizes, cause)
         return part
     if moves or folded(part, over):
-        part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], whole=cause)
+        part = part.flagged([size if d in over else 1 for d, size in enumerate(sizes)], "whole", cause)
     for dim in over:
         size = sizes[dim]
         if part.steps[dim][1] or part.steps[dim] == STILL or folded(part, over):
@@ -229,7 +229,7 @@ def cumulative(place: Place, part: Part) -> Part:
         return part
     if part.elsewhere((dim,), shape) and size is not None:
         return part.prefixed(dim, size, False)
-    return part.flagged(shape, **{"future" if advance < 0 else "past": cause})
+    return part.flagged(shape, "future" if advance < 0 else "past", cause)
 
 
 def linear(place: Place, part: Part) -> Part:
@@ -275,7 +275,7 @@ def attention_field(place: Place, fields: Sequence[Field]) -> list[Field]:
             if query or part.steps[seq] == STILL:
                 return part
             if op.attr("causal") and part.steps[seq][1]:
-                return part.flagged(shape, **{"future" if part.steps[seq][1] < 0 else "past": cause})
+                return part.flagged(shape, "future" if part.steps[seq][1] < 0 else "past", cause)
             return part.contracted(seq, shape, cause)
 
         seen.append(field.map(change))
@@ -293,13 +293,13 @@ def rnn_field(place: Place, fields: Sequence[Field]) -> list[Field]:
         advance, size = part.steps[seq][1], shape[seq]
         if not advance:  # one step of a stream: its state carries the past in
             stream = op.attr("stateful") and part.pace is not None and place.axis == "time"
-            return part.flagged((), past=past) if stream else part
+            return part.flagged((), "past", past) if stream else part
         if part.elsewhere((seq,), shape) and size is not None:  # it starts anew in every stretch
             return part.contracted(seq, shape, whole) if both else part.prefixed(seq, size, reverse)
         if both:
-            return part.flagged(shape, whole=whole)
+            return part.flagged(shape, "whole", whole)
         part = part.filled(seq, reverse)
-        return part.flagged(shape, **{"future" if (advance < 0) != reverse else "past": past})
+        return part.flagged(shape, "future" if (advance < 0) != reverse else "past", past)
 
     seen = fields[0].map(change)
     last = seen.map(lambda part: contract(place, part, (seq,), "the last state has seen all of", False))

@@ -9,22 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product
 from math import ceil, floor, gcd, lcm, prod
 
-from .field import STILL, UNKNOWN, Copies, Field, Gather, Part, Span, Step, TableTooLargeError, entry, hull
-from .graph import Op, Shape, Size, Window
+from .field import STILL, UNKNOWN, Copies, Field, Gather, LostError, Part, Span, Step, TableTooLargeError, entry, hull
+from .graph import Placed, Size, Window
 from .report import Cause
 from .shapes import factor
 
 
 @dataclass(frozen=True)
-class Place:
-    """One operator where it stands: its shapes, and the axis whose fields are being followed."""
+class Place(Placed):
+    """One operator where it stands, and the axis whose fields are being followed."""
 
-    op: Op
-    ins: tuple[Shape, ...]
-    outs: tuple[Shape, ...]
     axis: str
 
     def cause(self, why: str, statistics: bool) -> Cause:
@@ -139,21 +135,16 @@ def pool(place: Place, part: Part) -> Part:
     return gather_along(place, part, map(window_gather, place.op.windows))
 
 
-def adaptive_field(place: Place, fields: Sequence[Field]) -> list[Field]:
-    field, pairs = fields[0], list(zip(place.op.dims, place.op.attr("sizes"), strict=True))
-    if any(out != 1 and place.ins[0][dim] is None for dim, out in pairs):
-        return [Field((), field.missing | {place.op.name}, lost=True)] * len(place.outs)
-
-    def change(part: Part) -> Part:
-        for dim, out in pairs:
-            if out == 1:
-                part = contract(place, part, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
-            else:
-                size = place.ins[0][dim] or 1
-                part = part.gathered(dim, adaptive_gather(size, out), size, out)
-        return part
-
-    return [field.map(change)] * len(place.outs)
+def adaptive_pool(place: Place, part: Part) -> Part:
+    for dim, out in zip(place.op.dims, place.op.attr("sizes"), strict=True):
+        size = place.ins[0][dim]
+        if out == 1:
+            part = contract(place, part, (dim,), f"{place.op.attr('function', 'avg')} over the whole of", True)
+        elif size is None:
+            raise LostError
+        else:
+            part = part.gathered(dim, adaptive_gather(size, out), size, out)
+    return part
 
 
 def upsample(place: Place, part: Part) -> Part:
@@ -253,47 +244,38 @@ def picked(part: Part, dim: int, indices: Sequence[int]) -> Part:
     return part.with_rows(dim, (len(indices), 0), rows).straightened(dim, len(indices))
 
 
-def reshape_field(place: Place, fields: Sequence[Field]) -> list[Field]:
+def reshape(place: Place, part: Part) -> Part:
     inserted, dropped = place.op.attr("inserted", ()), place.op.attr("dropped", ())
     if inserted or dropped:  # dims of one element, which sizes alone would not tell apart
-
-        def named(part: Part) -> Part:
-            for dim in sorted(inserted):
-                part = part.inserted(dim)
-            for dim in sorted(dropped, reverse=True):
-                part = part.squeezed(dim).dropped(dim)
-            return part
-
-        return [fields[0].map(named)] * len(place.outs)
+        for dim in sorted(inserted):
+            part = part.inserted(dim)
+        for dim in sorted(dropped, reverse=True):
+            part = part.squeezed(dim).dropped(dim)
+        return part
     pairs = factor(place.ins[0], place.outs[0])
     if any(prod(olds) != prod(news) for olds, news in pairs):  # sizes that are not known changed
-        gone = fields[0].missing | {place.op.name}
-        return [Field((), gone, lost=True) if fields[0].parts else fields[0]] * len(place.outs)
-
-    def change(part: Part) -> Part:
-        at = 0
-        for olds, news in pairs:
-            if olds == news:
-                at += len(olds)
-                continue
-            for i, size in enumerate(olds):
-                others = prod(olds) // size if size else 0
-                if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
-                    part = part.squeezed(at + i)
-            if not olds:
-                part = part.inserted(at)
-            size = olds[0] if olds else 1
-            for inner in olds[1:]:
-                part = part.merged_dims(at, size, inner)
-                size *= inner
-            if not news:
-                part = part.dropped(at)
-            for i, outer in enumerate(news[:-1]):
-                part = part.split_dim(at + i, outer, prod(news[i + 1 :]))
-            at += len(news)
-        return part
-
-    return [fields[0].map(change)] * len(place.outs)
+        raise LostError
+    at = 0
+    for olds, news in pairs:
+        if olds == news:
+            at += len(olds)
+            continue
+        for i, size in enumerate(olds):
+            others = prod(olds) // size if size else 0
+            if size == 1 and part.steps[at + i] != STILL and (others > 1 or not news):
+                part = part.squeezed(at + i)
+        if not olds:
+            part = part.inserted(at)
+        size = olds[0] if olds else 1
+        for inner in olds[1:]:
+            part = part.merged_dims(at, size, inner)
+            size *= inner
+        if not news:
+            part = part.dropped(at)
+        for i, outer in enumerate(news[:-1]):
+            part = part.split_dim(at + i, outer, prod(news[i + 1 :]))
+        at += len(news)
+    return part
 
 
 def permute(place: Place, part: Part) -> Part:
@@ -308,14 +290,14 @@ def unfold(place: Place, part: Part) -> Part:
     taps = lcm(period, w.dilation) // w.dilation
     row_step = (starts, advance * starts * w.stride // period)
     tap_step: Step = (taps, advance * taps * w.dilation // period)
-    others = [range(p) for d, (p, _) in enumerate(part.steps) if d != dim]
-    steps = [s for d, s in enumerate(part.steps) if d != dim]
-    table = []
-    for spot in product(*others[:dim], range(starts), *others[dim:], range(taps)):
+    steps: list[Step] = [*part.steps, tap_step]
+    steps[dim] = row_step
+
+    def seen(spot: Sequence[int]) -> Span:
         index = spot[dim] * w.stride + spot[-1] * w.dilation - w.pad_start
-        table.append(part.at((*spot[:dim], index, *spot[dim + 1 : -1])))
-    made = replace(part, steps=(*steps[:dim], row_step, *steps[dim:], tap_step), table=tuple(table))
-    return made.shortened(dim).shortened(len(steps) + 1)
+        return part.at((*spot[:dim], index, *spot[dim + 1 : -1]))
+
+    return part.tabulated(steps, seen).shortened(dim).shortened(len(part.steps))
 
 
 def fold(place: Place, part: Part) -> Part:
@@ -325,15 +307,12 @@ def fold(place: Place, part: Part) -> Part:
         return part.dropped(last)
     if not part.steps[dim][1]:
         raise TableTooLargeError
-    period = w.stride * part.steps[dim][0]
-    step: Step = (period, part.steps[dim][1])
-    others = [range(p) for d, (p, _) in enumerate(part.steps[:-1]) if d != dim]
-    steps = [s for d, s in enumerate(part.steps[:-1]) if d != dim]
-    table = []
-    for spot in product(*others[:dim], range(period), *others[dim:]):
-        spans = []
-        for k in writing_taps(w, spot[dim], place.ins[0][-1] or w.kernel):
-            window = (spot[dim] + w.pad_start - k * w.dilation) // w.stride
-            spans.append(part.at((*spot[:dim], window, *spot[dim + 1 :], k)))
-        table.append(hull(spans))
-    return replace(part, steps=(*steps[:dim], step, *steps[dim:]), table=tuple(table)).shortened(dim)
+    steps = list(part.steps[:-1])
+    steps[dim] = (w.stride * part.steps[dim][0], part.steps[dim][1])
+
+    def seen(spot: Sequence[int]) -> Span:
+        taps = writing_taps(w, spot[dim], place.ins[0][-1] or w.kernel)
+        windows = ((k, (spot[dim] + w.pad_start - k * w.dilation) // w.stride) for k in taps)
+        return hull(part.at((*spot[:dim], window, *spot[dim + 1 :], k)) for k, window in windows)
+
+    return part.tabulated(steps, seen).shortened(dim)

@@ -3,12 +3,11 @@
 The gradient probe runs the exported graph in float64 with every kernel made of ones, every activation an identity and
 every norm left out, so that nothing cancels and nothing saturates; where the gradient of an output is not zero, the
 output depends on that input. Channels are averaged before a dense kernel, which changes no connection and makes the
-probe cheap. The NaN probe runs the real module and looks which outputs change when one input position turns to NaN.
+probe cheap. The NaN probe (`nan_probe`) runs the real module.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,11 +17,12 @@ from torch.fx.node import map_arg
 
 from ..errors import ExplainError
 from .analysis import out_dim, sources
-from .expect import Stretch, beside, extent, judged_gradient, judged_nan, probed_outputs, probed_positions
+from .expect import Stretch, extent, judged_gradient, probed_outputs
 from .graph import Graph
+from .nan_probe import LARGE, NAN, probe_nan
 from .phrases import table
 from .readers.aten_layers import dims_in
-from .readers.build import spread
+from .readers.build import by_name, spread
 from .readers.torch import built, evaluating, export, first_tensor, kind_of, named_arguments, owned_by
 from .readers.vocabulary import product_labels
 from .report import AxisField, ProbeResult, Report
@@ -71,35 +71,19 @@ def measured_gradients(field: AxisField, output: Any, x: Any, in_dim: int, dim: 
     return found
 
 
-def nan_probe(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
-    """For every axis the outputs of the real module that change when one input position becomes NaN."""
+def probe_module(report: Report, module: Any, graph: Graph) -> list[ProbeResult]:
+    """The NaN probe on the real module."""
     device, dtype = kind_of(module)
     generator = torch.Generator().manual_seed(0)
-    base = {
-        name: torch.randn(*(int(s or 1) for s in graph.shape(name)), generator=generator).to(device, dtype)
-        for name in graph.inputs
-    }
-    results = []
+    shapes = {name: [int(s or 1) for s in graph.shape(name)] for name in graph.inputs}
+    base = {name: torch.randn(*shape, generator=generator).numpy() for name, shape in shapes.items()}
+
+    def answer(inputs: Mapping[str, Any]) -> Any:
+        made = first_tensor(module(*(torch.from_numpy(value).to(device, dtype) for value in inputs.values())))
+        return made.to(torch.complex128 if made.is_complex() else torch.float64).cpu().numpy()
+
     with evaluating(module), torch.no_grad():
-
-        def answer(inputs: Mapping[str, Any]) -> Any:
-            return first_tensor(module(*inputs.values()))
-
-        reference = answer(base)
-        for (name, axis), field in zip(sources(graph), report.fields, strict=True):
-            dim = out_dim(graph, name, axis)
-            measured: dict[float, dict[int, Stretch]] = {math.nan: {}, 1e3: {}}
-            for touch, found in measured.items():
-                for position in probed_positions(field):
-                    touched = base[name].clone()
-                    touched.select(axis.dim, position).fill_(touch)
-                    after = answer({**base, name: touched})
-                    if after.shape == reference.shape:  # its size may depend on the values, and then says nothing
-                        changed = (~(after == reference)).reshape(after.shape or (1,)).movedim(dim or 0, 0)
-                        flags = changed.reshape(len(changed), -1).any(1).tolist()
-                        found[position] = extent([flag and not beside(field, n) for n, flag in enumerate(flags)])
-            results.append(judged_nan(field, *measured.values()))
-    return results
+        return probe_nan(report, graph, answer, [base], (NAN, LARGE))
 
 
 def linear_answer(program: Any, skipped: set[str], inputs: Mapping[str, Any]) -> Any:
@@ -128,51 +112,48 @@ def linear_answer(program: Any, skipped: set[str], inputs: Mapping[str, Any]) ->
 def step(node: Any, args: Sequence[Any], named: Mapping[str, Any], skipped: bool) -> Any:
     """One operator that depends on the input, as a sum of paths; `skipped` where it only adds statistics."""
     name = str(node.target).split(".")[1].rstrip("_")
-    full = named_arguments(node, args, named)
+    full, family = named_arguments(node, args, named), FAMILIES.get(name, "")
     x = next(v for v in flat(args) if torch.is_tensor(v) and v.is_floating_point())
     if skipped:
-        return skipped_value(node, name, x)
-    if name.startswith("conv"):
-        return plain_conv(node, full)
-    if name in {"lstm", "gru", "rnn_tanh", "rnn_relu"}:
-        return plain_rnn(node, full)
-    if name in {"linear", "mm", "bmm", "matmul", "addmm", "baddbmm", "einsum"}:
-        return plain_product(node, name, full)
-    if name == "scaled_dot_product_attention":
-        q, k, v = full["query"], full["key"], full["value"]
-        kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
-        kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
-        return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
-    if "norm" in name and name not in {"norm", "linalg_vector_norm", "_weight_norm"}:
-        return tuple_like(node, x)
-    if name in {"softmax", "log_softmax", "_softmax", "_log_softmax"}:
-        return x
-    if "adaptive" in name:
-        made = getattr(torch.nn.functional, f"adaptive_avg_pool{dims_in(name)}d")(x, full["output_size"])
-        return tuple_like(node, made)
-    if "pool" in name:
-        return plain_pool(node, name, full)
-    if name in REDUCTIONS:
-        dims = full.get("dim")
-        made = x.mean(dims, keepdim=bool(full.get("keepdim"))) if dims is not None and dims != [] else x.mean()
-        return tuple_like(node, made)
-    if name in SPECTRAL:
-        return plain_spectrum(node, name, full)
-    if name == "glu":
-        a, b = x.chunk(2, full["dim"])
-        return a + b
-    if torch.Tag.pointwise in node.target.tags or name in POINTWISE:
+        return skipped_value(node, family, x)
+    match family:
+        case "conv":
+            return plain_conv(node, full)
+        case "rnn":
+            return plain_rnn(node, full)
+        case "linear" | "product_of" | "einsum":
+            return plain_product(node, name, full)
+        case "attention":
+            q, k, v = full["query"], full["key"], full["value"]
+            kv = k.mean(-1, keepdim=True) + v.mean(-1, keepdim=True)
+            kv = kv.cumsum(-2) if full.get("is_causal") else kv.mean(-2, keepdim=True)
+            return (q.mean(-1, keepdim=True) + kv).expand(shape_of(node))
+        case "batch_norm" | "group_norm" | "layer_norm":
+            return tuple_like(node, x)
+        case "softmax":
+            return x
+        case "adaptive":
+            made = getattr(torch.nn.functional, f"adaptive_avg_pool{dims_in(name)}d")(x, full["output_size"])
+            return tuple_like(node, made)
+        case "pool":
+            return plain_pool(node, name, full)
+        case "reduce":
+            dims = full.get("dim")
+            made = x.mean(dims, keepdim=bool(full.get("keepdim"))) if dims is not None and dims != [] else x.mean()
+            return tuple_like(node, made)
+        case "stft" | "istft" | "fft" | "view_as_real" | "view_as_complex":
+            return plain_spectrum(node, name, full)
+        case "glu":
+            a, b = x.chunk(2, full["dim"])
+            return a + b
+    if torch.Tag.pointwise in node.target.tags or family == "pointwise_op":
         tensors = [v.double() for v in flat(args) if torch.is_tensor(v)]
         total = sum(v if v.requires_grad else torch.zeros_like(v) for v in tensors)
         return total.expand(shape_of(node)) if torch.is_tensor(total) else total
     return node.target(*args, **named)
 
 
-_MOVES = table("operators")["aten"]["aten_moves"]
-REDUCTIONS, POINTWISE = frozenset(_MOVES["reduce"].split()), frozenset(_MOVES["pointwise_op"].split())
-SPECTRAL = frozenset(
-    {"stft", "istft", "view_as_real", "view_as_complex", "fft_fft", "fft_ifft", "fft_rfft", "fft_irfft"}
-)
+FAMILIES = by_name(*((names, rule) for found in table("operators")["aten"].values() for rule, names in found.items()))
 
 
 def plain_spectrum(node: Any, name: str, full: Mapping[str, Any]) -> Any:
@@ -270,9 +251,9 @@ def plain_product(node: Any, name: str, full: Mapping[str, Any]) -> Any:
     return total
 
 
-def skipped_value(node: Any, name: str, x: Any) -> Any:
+def skipped_value(node: Any, family: str, x: Any) -> Any:
     """An operator that only adds statistics: norms and running sums pass the value on, reductions give nothing."""
-    passes = name not in REDUCTIONS and "adaptive" not in name
+    passes = family not in {"reduce", "adaptive"}
 
     def kept(like: Any) -> Any:
         shape = tuple(int(size) for size in like.shape)

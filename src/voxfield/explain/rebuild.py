@@ -8,36 +8,18 @@ names the operator.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import prod
+from dataclasses import replace
 
 from ..errors import ExplainError
-from .counts import GATES, recurrent_weights
-from .graph import Graph, Op, Shape, Size, Tensor
-from .shapes import follow, shape_text
+from .counts import GATES, kernel_values, recurrent_weights
+from .graph import Graph, Op, Placed, Shape, Size, Tensor
+from .shapes import follow
 
 KEEPS_CHANNELS = {"elementwise", "norm", "pool", "pad", "upsample", "adaptive_pool", "identity", "slice", "softmax"}
 
 
-@dataclass(frozen=True)
-class Past:
-    """What an operator was before the edit: the operator itself, its input and output shapes."""
-
-    op: Op
-    ins: tuple[Shape, ...]
-    outs: tuple[Shape, ...]
-
-
-def pasts(graph: Graph) -> dict[str, Past]:
-    """Every operator of a graph with its shapes, by name."""
-    return {
-        op.name: Past(op, tuple(graph.shape(t) for t in op.inputs), tuple(graph.shape(t) for t in op.outputs))
-        for op in graph.ops
-    }
-
-
 def rebuilt(
-    graph: Graph, ops: Sequence[Op], outputs: Sequence[str], past: Mapping[str, Past], filters: Mapping[str, Size]
+    graph: Graph, ops: Sequence[Op], outputs: Sequence[str], past: Mapping[str, Placed], filters: Mapping[str, Size]
 ) -> Graph:
     """The graph of `ops`, which were changed, added or rewired.
 
@@ -62,10 +44,7 @@ def rebuilt(
         channels = filters[op.name] if op.name in filters else _channels(op, was, ins)
         op = _weighed(op, was, ins, channels)
         known = channel_of.get(op.inputs[0]) if op.inputs else None
-        if op.kind == "expand":
-            shape = _expanded(was, ins[0])
-        else:
-            shape = follow(op, was.ins, ins, was.outs[0], channels)
+        shape = follow(op, was.ins, ins, was.outs[0], channels)
         if known is not None and op.params and op.kind in {"elementwise", "norm"}:
             op = _scaled(op, was.ins[0][known], ins[0][known], op.name)
         shapes = (shape, *(_side(op, was, i, ins) for i in range(1, len(op.outputs))))
@@ -90,7 +69,7 @@ def rebuilt(
     )
 
 
-def _channels(op: Op, was: Past, ins: Sequence[Shape]) -> Size:
+def _channels(op: Op, was: Placed, ins: Sequence[Shape]) -> Size:
     """Output channels of an operator without a new number: as before, or as many as come in when depthwise."""
     if op.kind == "linear":
         return was.outs[0][op.dims[0]]
@@ -106,7 +85,7 @@ def _depthwise(op: Op, channels: Size) -> bool:
     return op.groups > 1 and op.groups == channels
 
 
-def _adapted(op: Op, was: Past, ins: Sequence[Shape]) -> Op:
+def _adapted(op: Op, was: Placed, ins: Sequence[Shape]) -> Op:
     """Groups, slices and fixed indices brought to the new sizes."""
     if op.kind in {"conv", "conv_transpose"} and op.channel_dim is not None:
         old, new = was.ins[0][op.channel_dim], ins[0][op.channel_dim]
@@ -138,7 +117,7 @@ def _moved(start: int, stop: int | None, old: Size, new: Size, where: str) -> tu
     return start, end
 
 
-def _weighed(op: Op, was: Past, ins: Sequence[Shape], channels: Size) -> Op:
+def _weighed(op: Op, was: Placed, ins: Sequence[Shape], channels: Size) -> Op:
     """Weights and parameters for the channels and kernels of now."""
     before = was.op.weight_values
     if before is None:
@@ -148,17 +127,16 @@ def _weighed(op: Op, was: Past, ins: Sequence[Shape], channels: Size) -> Op:
     dim, groups = (op.dims[0], 1) if op.kind == "linear" else (op.channel_dim, op.groups)
     if op.kind not in {"conv", "conv_transpose", "linear"} or dim is None:
         return op
-    inside, wide = ins[0][dim], was.outs[0][dim]
-    if inside is None or channels is None or wide is None:
+    wide, now = was.outs[0][dim], kernel_values(ins[0][dim], channels, op.windows, groups)
+    if now is None or channels is None or wide is None:
         return op
     if channels % groups:
         raise ExplainError(f"{op.name}: {channels} filters cannot be split into its {groups} groups.")
-    now = inside // groups * channels * prod(w.kernel for w in op.windows)
     bias = (was.op.params - before) * channels // wide if was.op.params else 0
     return _with_params(op, was, now, now + bias)
 
 
-def _recurrent(op: Op, was: Past, features: Size) -> Op:
+def _recurrent(op: Op, was: Placed, features: Size) -> Op:
     before = was.op.weight_values
     if features is None or before is None:
         return op
@@ -169,13 +147,16 @@ def _recurrent(op: Op, was: Past, features: Size) -> Op:
     return _with_params(op, was, now, now + biases * new)
 
 
-def _with_params(op: Op, was: Past, weights: int, params: int) -> Op:
+def _with_params(op: Op, was: Placed, weights: int, params: int) -> Op:
     if not was.op.params:  # its parameters belong to another operator
         return op.with_(weight_values=weights)
-    item = max(1, was.op.weight_bytes // was.op.params)
-    return op.with_(
-        weight_values=weights, params=params, weight_bytes=was.op.weight_bytes + (params - was.op.params) * item
-    )
+    size = was.op.weight_bytes + (params - was.op.params) * item_bytes(was.op)
+    return op.with_(weight_values=weights, params=params, weight_bytes=size)
+
+
+def item_bytes(op: Op) -> int:
+    """Bytes of one parameter of an operator."""
+    return max(1, op.weight_bytes // op.params) if op.params else 4
 
 
 def _scaled(op: Op, old: Size, new: Size, where: str) -> Op:
@@ -185,17 +166,7 @@ def _scaled(op: Op, old: Size, new: Size, where: str) -> Op:
     return op.with_(params=op.params // old * new, weight_bytes=op.weight_bytes // old * new)
 
 
-def _expanded(was: Past, now: Shape) -> Shape:
-    """An expansion keeps the sizes it added and follows the others."""
-    old_in, old_out = was.ins[0], was.outs[0]
-    lead = len(old_out) - len(old_in)
-    if len(now) != len(old_in) or lead < 0:
-        raise ExplainError(f"{was.op.name}: it spreads {shape_text(old_in)} and cannot follow {shape_text(now)}.")
-    rest = (n if a == b else b for a, b, n in zip(old_in, old_out[lead:], now, strict=True))
-    return (*old_out[:lead], *rest)
-
-
-def _side(op: Op, was: Past, index: int, ins: Sequence[Shape]) -> Shape:
+def _side(op: Op, was: Placed, index: int, ins: Sequence[Shape]) -> Shape:
     """Further outputs: the last states of a recurrence; others keep their shapes."""
     if op.kind != "rnn" or op.channel_dim is None:
         return was.outs[index] if index < len(was.outs) else was.outs[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from . import counts, joins, moves
 from .counts import CountRule
-from .field import Field, TableTooLargeError, united
+from .field import Field, LostError, TableTooLargeError, united
 from .graph import Op
 from .moves import FieldRule, Place, each
 
@@ -30,7 +30,7 @@ RULES: dict[str, Rule] = {
     "conv": Rule(each(moves.conv), counts.kernel_macs, counts.window_state),
     "conv_transpose": Rule(each(moves.conv), counts.kernel_macs, counts.window_state),
     "pool": Rule(each(moves.pool), state=counts.window_state),
-    "adaptive_pool": Rule(moves.adaptive_field),
+    "adaptive_pool": Rule(each(moves.adaptive_pool)),
     "upsample": Rule(each(moves.upsample)),
     "pad": Rule(each(moves.pad)),
     "slice": Rule(each(moves.slice_)),
@@ -50,7 +50,7 @@ RULES: dict[str, Rule] = {
     "einsum": Rule(joins.einsum_field, counts.einsum_macs),
     "attention": Rule(joins.attention_field, counts.attention_macs, counts.attention_state),
     "rnn": Rule(joins.rnn_field, counts.kernel_macs, counts.rnn_state),
-    "reshape": Rule(moves.reshape_field),
+    "reshape": Rule(each(moves.reshape)),
     "permute": Rule(each(moves.permute)),
     "unfold": Rule(each(moves.unfold), state=counts.window_state),
     "fold": Rule(each(moves.fold), state=counts.window_state),
@@ -71,6 +71,9 @@ def fields_after(place: Place, fields: Sequence[Field]) -> list[Field]:
     """The fields of an operator's outputs; a movement too irregular to write down counts as "sees everything"."""
     try:
         return rule_for(place.op).field(place, fields)
+    except LostError:
+        gone = frozenset({place.op.name}).union(*(field.missing for field in fields))
+        return [Field((), gone, lost=True)] * len(place.outs)
     except TableTooLargeError:
         cause = place.cause(IRREGULAR, False)
         shut = []

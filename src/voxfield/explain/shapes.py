@@ -7,6 +7,7 @@ means "not known" and stays unknown through every rule.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -111,6 +112,45 @@ def label_sizes(labels: Sequence[str], shapes: Sequence[Shape], known: Mapping[s
     return sizes | {label: size for label, size in known.items() if sizes.get(label, 1) == 1}
 
 
+def rearrangement(
+    pattern: str, shape: Shape, given: Mapping[str, Size], where: str
+) -> tuple[Shape, tuple[int, ...], Shape]:
+    """(sizes of the dims taken apart, their new order, sizes once merged) by a pattern of einops, `b (h d) -> h b d`.
+
+    Args:
+        given: sizes of what is taken apart, by name.
+
+    Raises:
+        ExplainError: not such a pattern, or one that does not name every dim.
+    """
+    named = len(_groups(pattern.partition("->")[0].replace("...", "")))
+    rest = " ".join(f"dim{i}" for i in range(len(shape) - named))
+    sides = [_groups(side) for side in pattern.replace("...", rest).split("->")]
+    names = [[part for group in side for part in group] for side in sides]
+    if len(sides) != 2 or len(sides[0]) != len(shape) or sorted(names[0]) != sorted(names[1]):
+        raise ExplainError(
+            f"{where} needs a pattern such as 'b c f t -> b t (c f)' that names every dim of its tensor."
+        )
+    sizes = dict(given)
+    for group, size in zip(sides[0], shape, strict=True):
+        open_ = [part for part in group if part not in sizes]
+        known = product(sizes[part] for part in group if part in sizes)
+        if len(open_) > 1:
+            raise ExplainError(
+                f"{where} takes {' '.join(group)} apart; give the size of all but one, such as {open_[0]}=8."
+            )
+        sizes.update({part: size // known if size is not None and known else None for part in open_})
+    apart, together = names
+    merged = tuple(product(sizes[part] for part in group) for group in sides[1])
+    return tuple(sizes[part] for part in apart), tuple(apart.index(part) for part in together), merged
+
+
+def _groups(side: str) -> list[list[str]]:
+    """The dims of one side of a pattern, each as the parts it is made of; `1` is made of none."""
+    found = re.findall(r"\(([^)]*)\)|(\S+)", side)
+    return [joined.split() if joined else [] if alone in {"", "1"} else [alone] for joined, alone in found]
+
+
 def same_total(size: int, reach: int, stride: int) -> int:
     """Positions that `same` adds to an input in all, for as many outputs as input / stride."""
     return max(0, (-(-size // stride) - 1) * stride + reach - size)
@@ -194,8 +234,10 @@ def follow(op: Op, before: Sequence[Shape], after: Sequence[Shape], old: Shape, 
     """The output shape of `op` when its inputs changed from `before` to `after`; `old` was its shape until now."""
     if tuple(before) == tuple(after) and op.kind not in {"conv", "conv_transpose", "pool", "linear", "rnn", "pad"}:
         return old
-    if op.kind in {"reshape", "expand"}:
+    if op.kind == "reshape":
         return reshape_again(before[0], old, after[0], op.name)
+    if op.kind == "expand":
+        return expand_again(before[0], old, after[0], op.name)
     if op.kind == "constant":
         return old
     return output_shape(op, after, channels)
@@ -228,6 +270,14 @@ def reshape_again(was: Shape, made: Shape, now: Shape, where: str) -> Shape:
             raise cannot
         found += [product(new) if place == wide[0] else size for place, size in enumerate(parts)]
     return tuple(found)
+
+
+def expand_again(was: Shape, made: Shape, now: Shape, where: str) -> Shape:
+    """What an expansion from `was` to `made` does to `now`: it keeps the sizes it added and follows the others."""
+    lead = len(made) - len(was)
+    if len(now) != len(was) or lead < 0:
+        raise ExplainError(f"{where}: it spreads {shape_text(was)} and cannot follow {shape_text(now)}.")
+    return (*made[:lead], *(n if a == b else b for a, b, n in zip(was, made[lead:], now, strict=True)))
 
 
 UNKNOWN_SIZE = 1_000_003  # stands for a size that is not known: a prime, so that it only matches itself

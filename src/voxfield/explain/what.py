@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from ..cards import METADATA_KEY, Card, cards, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from .clock import Frames
-from .graph import Graph, Size
+from .graph import Graph, Shape, Size
 from .question import topics
 from .readers.paste import FORMS
 from .readers.scan import calls_a_layer
@@ -127,33 +127,29 @@ def _text(text: str, given: Any, rate_hz: float | None) -> Graph:
 
     sizes = plain_sizes(given)
     graph = read_text(text, sizes)
-    if sizes is None and rate_hz and "@" in text and len(graph.shape(graph.main_input)) == 3:
-        return of_one_second(read_text(text, (1, one_second(rate_hz))), rate_hz)
-    return graph
+    return graph if sizes or "@" not in text else timed(graph, rate_hz, lambda shape: read_text(text, shape))
 
 
 def _pasted(text: str, given: Settled) -> Settled:
-    """Code, a question, or both; with a rate and no length, one second is taken."""
+    """Code, a question, or both."""
     from .readers.paste import read_paste
 
     sizes = plain_sizes(given.input_shape)
     found = read_paste(text, sizes, given.layout)
     graph, rate = found.graph, given.rate_hz
-    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
-    if sizes is None and rate and [axis.name for axis in axes] == ["time"] and shape[axes[0].dim] is None:
-        filled = tuple(one_second(rate) if dim == axes[0].dim else size for dim, size in enumerate(shape))
-        graph = of_one_second(read_paste(text, filled, given.layout).graph, rate)
+    if sizes is None:
+        graph = timed(graph, rate, lambda shape: read_paste(text, shape, given.layout).graph)
     return replace(given, what=graph, rate_hz=rate or found.rate_hz, asked=found.asked)
 
 
-def one_second(rate_hz: float) -> int:
-    """Positions in a second, at least one."""
-    return max(1, round(rate_hz))
-
-
-def of_one_second(graph: Graph, rate_hz: float) -> Graph:
-    """The graph of an input whose length was not given, which is said."""
-    note = f"The length of the input was not given: one second, {one_second(rate_hz)} positions, was assumed."
+def timed(graph: Graph, rate_hz: float | None, read: Callable[[Shape], Graph]) -> Graph:
+    """The graph, read again for one second where the rate is given and the length along time is not, which is said."""
+    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
+    if not rate_hz or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
+        return graph
+    second = max(1, round(rate_hz))
+    graph = read(tuple(second if dim == axes[0].dim else size for dim, size in enumerate(shape)))
+    note = f"The length of the input was not given: one second, {second} positions, was assumed."
     return replace(graph, notes=(*graph.notes, note))
 
 

@@ -19,8 +19,8 @@ from typing import Any
 from ..errors import ExplainError
 from .analysis import propagate, sources, time_dims
 from .attention import cbam
-from .graph import Graph, Op, Size, Window
-from .rebuild import Past, pasts, rebuilt
+from .graph import Graph, Op, Placed, Size, Window
+from .rebuild import item_bytes, rebuilt
 
 COUNTED = frozenset({"conv", "conv_transpose", "pool", "linear", "rnn", "attention"})
 SETTINGS = ("kernel", "stride", "dilation", "padding", "filters", "groups", "hidden", "bidirectional")
@@ -63,7 +63,7 @@ def separable_formula(graph: Graph, edit: str) -> tuple[Op, int, int] | None:
 
 
 def _applied(graph: Graph, edit: str) -> Graph:
-    change = _Change(graph, list(graph.ops), list(graph.outputs), pasts(graph))
+    change = _Change(graph, list(graph.ops), list(graph.outputs), {one.op.name: one for one in graph.placed})
     lowered = edit.lower()
     if lowered in {"causal", "因果"}:
         _causal(change)
@@ -96,7 +96,7 @@ class _Change:
     graph: Graph
     ops: list[Op]
     outputs: list[str]
-    past: dict[str, Past]
+    past: dict[str, Placed]
     filters: dict[str, Size] = field(default_factory=dict)
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -191,39 +191,21 @@ def _drop(change: _Change, op: Op) -> None:
 
 
 def _separate(change: _Change, op: Op) -> None:
-    """A standard convolution becomes one kernel per channel and then a mix of channels at each position."""
+    """A standard convolution becomes one kernel per channel and then a mix of channels at each position, with its
+    bias."""
     graph = change.graph
     if op.kind != "conv" or op.groups != 1 or op.channel_dim is None:
         raise ExplainError(f"{op.name} is no standard convolution (kind {op.kind}, groups {op.groups}).")
     channels = graph.shape(op.inputs[0])[op.channel_dim]
     if channels is None or op.weight_values is None:
         raise ExplainError(f"{op.name}: its channels are not known. Give them, as in '8/4@64' with --input 1,16000.")
-    shape = graph.shape(op.outputs[0])
-    middle = f"{op.name}.depthwise:0"
-    taps = prod(w.kernel for w in op.windows)
-    own = 1 if op.params else 0
-    item = op.weight_bytes // op.params if op.params else 4
-    depth = op.with_(
-        name=f"{op.name}.depthwise",
-        outputs=(middle,),
-        groups=channels,
-        weight_values=channels * taps,
-        params=channels * taps * own,
-        weight_bytes=channels * taps * own * item,
-    )
-    filters = shape[op.channel_dim] or 1
+    middle, shapes = f"{op.name}.depthwise:0", ((graph.shape(op.inputs[0]),), (graph.shape(op.outputs[0]),))
     bias = op.params - op.weight_values if op.params else 0
-    point = op.with_(
-        name=f"{op.name}.pointwise",
-        inputs=(middle,),
-        windows=(Window(),) * len(op.windows),
-        weight_values=channels * filters,
-        params=(channels * filters + bias) * own,
-        weight_bytes=(channels * filters + bias) * own * item,
-    )
-    between = tuple(channels if i == op.channel_dim else size for i, size in enumerate(shape))
-    change.past[depth.name] = Past(depth, (graph.shape(op.inputs[0]),), (between,))
-    change.past[point.name] = Past(point, (between,), (shape,))
+    bare = op.with_(params=op.params - bias, weight_bytes=op.weight_bytes - bias * item_bytes(op))
+    depth = op.with_(name=f"{op.name}.depthwise", outputs=(middle,), groups=channels)
+    point = op.with_(name=f"{op.name}.pointwise", inputs=(middle,), windows=(Window(),) * len(op.windows))
+    change.filters[depth.name] = channels
+    change.past |= {depth.name: Placed(bare, *shapes), point.name: Placed(op, *shapes)}
     at = change.ops.index(op)
     change.ops[at : at + 1] = [depth, point]
 
@@ -304,12 +286,11 @@ def _insert(change: _Change, op: Op, block: str) -> None:
     inside = block == "cbam-resnet" and op not in additions(graph).values()
     place = last.outputs[0], graph.shape(last.outputs[0]), channel_dim, op.dims
     made = cbam(*place, f"{op.name}.cbam_block" if inside else f"{op.name}.cbam", inside)
-    end = made[-1][0].outputs[0]
-    for one, ins, out in made:
-        change.past[one.name] = Past(one, ins, (out,))
+    end = made[-1].op.outputs[0]
+    change.past |= {one.op.name: one for one in made}
     at = [one.name for one in change.ops].index(last.name) + 1
     rest = [one.with_(inputs=tuple(end if t == last.outputs[0] else t for t in one.inputs)) for one in change.ops[at:]]
-    change.ops[at:] = [*(one for one, _, _ in made), *rest]
+    change.ops[at:] = [*(one.op for one in made), *rest]
     change.outputs = [end if t == last.outputs[0] else t for t in change.outputs]
 
 

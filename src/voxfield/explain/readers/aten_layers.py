@@ -1,40 +1,31 @@
-"""Layers, pooling, resizing and padding of an exported torch graph as neutral operators. Imports no torch."""
+"""Layers, pooling, resizing and padding of torch as neutral operators, norms of ONNX too. Imports no torch."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import prod
 
-from ..graph import Window
 from .build import Call, Const, Live, spread, unknown_op
-from .vocabulary import convolved, cut, matrix_product, padded, pooled, resized, weighted
+from .vocabulary import convolved, cut, matrix_product, padded, pooled, resized, weighted, windows_of
 
 
 def conv(c: Call) -> None:
     x, weight = c.args["input"], c.args["weight"]
     if not isinstance(x, Live) or not isinstance(weight, Const):
         return unknown_op(c)
-    count = len(weight.shape) - 2
-    taps = weight.shape[2:]
-    stride, dilation = spread(c.args["stride"], count), spread(c.args["dilation"], count)
+    taps, dilation, pads = weight.shape[2:], c.args["dilation"], c.args["padding"]
     transposed = c.base.startswith("conv_transpose") or bool(c.args.get("transposed"))
-    padding = c.args["padding"]
-    extra = spread(c.args.get("output_padding", 0), count)
-    if isinstance(padding, str):
-        whole = [d * (k - 1) if padding == "same" else 0 for k, d in zip(taps, dilation, strict=True)]
+    if isinstance(pads, str):
+        whole = [w.reach - 1 if pads == "same" else 0 for w in windows_of(taps, dilation=dilation)]
         pads = [(p // 2, p - p // 2) for p in whole]
-    else:
-        pads = [(p, p) for p in spread(padding, count)]
-    windows = [
-        Window(k, s, d, *p, o if transposed else 0)
-        for k, s, d, p, o in zip(taps, stride, dilation, pads, extra, strict=True)
-    ]
+    extra = c.args["output_padding"] if transposed else 0
+    windows = windows_of(taps, c.args["stride"], dilation, pads, extra)
     convolved(c, x, weight, windows, int(c.args["groups"]), transposed)
 
 
 def linear(c: Call) -> None:
     x, weight = c.args["input"], c.args["weight"]
-    if not isinstance(x, Live) or not isinstance(weight, Const):
+    if not isinstance(x, Live) or not isinstance(weight, Const) or c.args.get("transA"):
         return unknown_op(c)
     weighted(c, x, weight)
 
@@ -88,8 +79,8 @@ def cell(c: Call) -> None:
 
 def batch_norm(c: Call) -> None:
     """In evaluation a fixed scale and shift per channel; without stored statistics a norm over batch and positions."""
-    x, places = c.args["input"], range(2, len(c.args["input"].shape))
-    single = c.base == "instance_norm"
+    x, places = c.first(), range(2, len(c.first().shape))
+    single = c.base.lower().startswith("instance")
     measured = c.args.get("use_input_stats" if single else "training")
     if isinstance(c.args.get("running_mean"), Const) and not measured:
         c.emit("elementwise", [x], function="instance_norm" if single else "batch_norm")
@@ -98,15 +89,16 @@ def batch_norm(c: Call) -> None:
 
 
 def group_norm(c: Call) -> None:
-    x = c.args["input"]
-    groups = int(c.args.get("num_groups") or c.args.get("group") or 1)
+    x = c.first()
+    groups = int(c.arg("num_groups", "group") or 1)
     c.emit("norm", [x], over=tuple(range(1, len(x.shape))), channel_dim=1, groups=groups)
 
 
 def layer_norm(c: Call) -> None:
-    x, shape = c.args["input"], c.args["normalized_shape"]
+    """Over the last dims: as many as torch gives sizes, from the one that ONNX names."""
+    x, sizes = c.first(), c.args.get("normalized_shape")
     rank = len(x.shape)
-    c.emit("norm", [x], over=tuple(range(rank - len(shape), rank)))
+    c.emit("norm", [x], over=tuple(range(rank - len(sizes) if sizes else c.dim(rank, -1), rank)))
 
 
 def dims_in(name: str) -> int:
@@ -116,11 +108,9 @@ def dims_in(name: str) -> int:
 
 def pool(c: Call) -> None:
     x, count = c.arg("self", "input"), dims_in(c.base)
-    kernel = spread(c.args["kernel_size"], count)
-    stride = spread(c.args.get("stride") or kernel, count)
-    pads, dilation = spread(c.args.get("padding", 0), count), spread(c.args.get("dilation", 1), count)
-    ceil = bool(c.args.get("ceil_mode"))
-    windows = [Window(k, s, d, p, p, ceil=ceil) for k, s, d, p in zip(kernel, stride, dilation, pads, strict=True)]
+    kernel, ceil = spread(c.args["kernel_size"], count), bool(c.args.get("ceil_mode"))
+    pads, dilation = c.args.get("padding", 0), c.args.get("dilation", 1)
+    windows = windows_of(kernel, c.args.get("stride") or kernel, dilation, pads, ceil=ceil)
     pooled(c, x, windows, "max" if "max" in c.base else "avg")
 
 

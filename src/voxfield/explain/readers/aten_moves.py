@@ -1,23 +1,25 @@
-"""Operators of torch graphs that move or combine values, as neutral operators; some read those of ONNX, too."""
+"""Operators of torch and of ONNX that move or combine values, as neutral operators."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 from ..graph import Window
-from .build import Call, Live, Value, dim_of, spread, unknown_op
-from .vocabulary import copies, cut, multiply, rearranged, reduced, resized
+from .build import Call, Const, Live, Value, dim_of, spread, unknown_op
+from .vocabulary import copies, cut, multiply, rearranged, reduced, resized, taken
 
 
 def reshape(c: Call) -> None:
-    x, dim = c.first(), c.args.get("dim")
+    x, dims, kind = c.first(), c.numbers("dim"), c.base.lower()
+    rank = len(x.shape)
     inserted: tuple[int, ...] = ()
     dropped: tuple[int, ...] = ()
-    if c.base == "unsqueeze" and isinstance(dim, int):
-        inserted = (dim_of(dim, len(x.shape) + 1),)
-    elif c.base == "squeeze":
-        dims = range(len(x.shape)) if dim is None else [dim_of(d, len(x.shape)) for d in spread(dim, 1)]
-        dropped = tuple(d for d in dims if x.shape[d] == 1)
+    if kind == "unsqueeze" and dims:
+        inserted = tuple(dim_of(d, rank + len(dims)) for d in dims)
+    elif kind == "squeeze":
+        dropped = tuple(
+            d for d in (range(rank) if dims is None else (dim_of(d, rank) for d in dims)) if x.shape[d] == 1
+        )
     c.emit("reshape", [x], inserted=inserted, dropped=dropped)
 
 
@@ -25,10 +27,12 @@ def permute(c: Call) -> None:
     x = c.first()
     rank = len(x.shape)
     order = list(range(rank))
-    if c.base in {"permute"}:
+    if c.args.get("dims"):
         order = [dim_of(d, rank) for d in c.args["dims"]]
-    elif c.base in {"t", "numpy_T", "mT", "adjoint", "matrix_H"}:
-        order = order[:-2] + order[-2:][::-1] if c.base != "numpy_T" else order[::-1]
+    elif c.base in {"numpy_T", "Transpose"}:
+        order.reverse()
+    elif c.base in {"t", "mT", "adjoint", "matrix_H"}:
+        order[-2:] = order[-2:][::-1]
     elif c.base in {"movedim", "moveaxis"}:
         source, target = spread(c.args["source"], 1), spread(c.args["destination"], 1)
         froms = [dim_of(d, rank) for d in source]
@@ -47,8 +51,9 @@ def expand(c: Call) -> None:
 
 
 def repeat(c: Call) -> None:
-    x = c.first()
-    times = list(c.args.get("repeats") or c.args.get("dims") or ())
+    x, times = c.first(), c.numbers("repeats") or c.numbers("dims")
+    if times is None:
+        return unknown_op(c)
     shape = (1,) * (len(times) - len(x.shape)) + x.shape
     copies(c, x if shape == x.shape else c.emit("reshape", [x], shape), times)
 
@@ -61,30 +66,35 @@ def repeat_interleave(c: Call) -> None:
 
 
 def slice_(c: Call) -> None:
-    x = c.first()
-    dim = c.dim(len(x.shape))
-    size = x.shape[dim]
-    start, stop, step = c.args.get("start"), c.args.get("end"), c.args.get("step") or 1
-    first = 0 if start is None else max(0, start + size) if start < 0 else min(start, size)
-    last = size if stop is None else stop + size if stop < 0 else min(stop, size)
-    cut(c, x, dim, first, last, step)
+    """Stretches along one dim or several, from what is behind the writes that do not meet them."""
+    x, starts, ends = c.first(), c.numbers("start"), c.numbers("end")
+    if any(isinstance(c.args.get(key), Live | Const) and c.numbers(key) is None for key in ("start", "end")):
+        return unknown_op(c)
+    dims = [dim_of(d, len(x.shape)) for d in c.numbers("dim") or range(len(starts or ends or (0,)))]
+    steps = c.numbers("step") or [1] * len(dims)
+    first, last = [], []
+    for dim, start, end, step in zip(dims, starts or [0] * len(dims), ends or [None] * len(dims), steps, strict=True):
+        size, back = x.shape[dim], step < 0
+        first.append(min(max(start + size if start < 0 else start, 0), size - back))
+        end = size if end is None else end + size if end < 0 else end
+        last.append(min(max(end, -1 if back else 0), size))
+    reads = list(zip(dims, first, last, strict=True)) if min(steps) > 0 else []
+    taken(c, x, "slice", reads, dims=tuple(dims), start=tuple(first), stop=tuple(last), step=tuple(steps))
 
 
 def narrow(c: Call) -> None:
-    x, dim = c.first(), c.dim(len(c.first().shape))
+    x, dim = c.along()
     start = dim_of(c.args["start"], x.shape[dim])
     cut(c, x, dim, start, start + c.args["length"])
 
 
 def select(c: Call) -> None:
-    x = c.first()
-    dim = c.dim(len(x.shape))
+    x, dim = c.along()
     c.emit("select", [x], dims=(dim,), index=dim_of(c.args["index"], x.shape[dim]))
 
 
 def unbind(c: Call) -> None:
-    x = c.first()
-    dim = c.dim(len(x.shape))
+    x, dim = c.along()
     shape = (*x.shape[:dim], *x.shape[dim + 1 :])
     made: list[Value] = [c.emit("select", [x], shape, dims=(dim,), index=i) for i in range(x.shape[dim])]
     c.results = made
@@ -92,8 +102,7 @@ def unbind(c: Call) -> None:
 
 def split(c: Call) -> None:
     """split, chunk, tensor_split: one slice along a dim for each output, as long as that is."""
-    x, start, made = c.first(), 0, list[Value]()
-    dim = c.dim(len(x.shape))
+    (x, dim), start, made = c.along(), 0, list[Value]()
     for out in c.outs:
         length = out[0][dim] if out else 0
         made.append(cut(c, x, dim, start, start + length))
@@ -138,40 +147,37 @@ def unfold(c: Call) -> None:
 
 
 def pixel_shuffle(c: Call) -> None:
-    """(C r r, H, W) -> (C, H r, W r)."""
-    x, r = c.first(), c.args["upscale_factor"]
-    batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
-    n = len(batch)
-    rearranged(c, x, (*batch, channels // r // r, r, r, h, w), (*range(n), n, n + 3, n + 1, n + 4, n + 2))
+    r = c.args["upscale_factor"]
+    rearranged(c, "... (c r s) h w -> ... c (h r) (w s)", r=r, s=r)
 
 
 def pixel_unshuffle(c: Call) -> None:
-    x, r = c.first(), c.args["downscale_factor"]
-    batch, (channels, h, w) = x.shape[:-3], x.shape[-3:]
-    n = len(batch)
-    rearranged(c, x, (*batch, channels, h // r, r, w // r, r), (*range(n), n, n + 2, n + 4, n + 1, n + 3))
+    r = c.args["downscale_factor"]
+    rearranged(c, "... c (h r) (w s) -> ... (c r s) h w", r=r, s=r)
 
 
 def channel_shuffle(c: Call) -> None:
-    x, groups = c.first(), c.args["groups"]
-    first, channels, *rest = x.shape
-    rearranged(c, x, (first, groups, channels // groups, *rest), (0, 2, 1, *range(3, len(x.shape) + 1)))
+    rearranged(c, "b (g c) ... -> b (c g) ...", g=c.args["groups"])
 
 
 def reduce(c: Call) -> None:
-    x, given = c.first(), c.args.get("dim")
-    dims = range(len(x.shape)) if given is None or given == [] else spread(given, 1)
-    reduced(c, x, dims, bool(c.args.get("keepdim")), c.base)
+    """ONNX keeps the dims unless it is told not to, and finds the largest along the first where none is given."""
+    x, base = c.first(), c.base.removeprefix("Reduce")
+    dims = c.numbers("dim") or range(1 if base.startswith("Arg") else len(x.shape))
+    keepdim = c.args.get("keepdim", not c.base.islower())
+    reduced(c, x, dims, bool(keepdim), base.lower())
 
 
 def cumulative(c: Call) -> None:
-    x = c.first()
-    c.emit("cumulative", [x], more=c.others, dims=(c.dim(len(x.shape)),), function=c.base)
+    x, dim = c.along()
+    if c.args.get("reverse") or c.numbers("dim") is None:
+        return unknown_op(c)
+    c.emit("cumulative", [x], more=c.others, dims=(dim,), function=c.base.lower())
 
 
 def softmax(c: Call) -> None:
-    x = c.first()
-    c.emit("softmax", [x], dims=(c.dim(len(x.shape), -1),), function=c.base)
+    x, dim = c.along(-1)
+    c.emit("softmax", [x], dims=(dim,), function=c.base)
 
 
 def attention(c: Call) -> None:
@@ -184,8 +190,7 @@ def attention(c: Call) -> None:
 
 
 def glu(c: Call) -> None:
-    x = c.first()
-    dim = c.dim(len(x.shape), -1)
+    x, dim = c.along(-1)
     half = x.shape[dim] // 2
     value, gate = cut(c, x, dim, 0, half), cut(c, x, dim, half, 2 * half)
     c.emit("elementwise", [value, gate], function="glu")

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from ..graph import Window
 from .build import Call, Const, Live, Shape, dim_of, spread, unknown_op
+from .vocabulary import windows_of
 
 
 def stft(c: Call) -> None:
@@ -44,8 +45,8 @@ def fft(c: Call) -> None:
 
 def sliding(c: Call, picture: Shape) -> list[tuple[Window, int]]:
     """The window along each of the last two dims of a picture, and how many of them there are."""
-    settings = zip(*(spread(c.args[k], 2) for k in ("kernel_size", "stride", "dilation", "padding")), strict=True)
-    windows = [Window(taps, stride, dilation, pad, pad) for taps, stride, dilation, pad in settings]
+    taps = spread(c.args["kernel_size"], 2)
+    windows = windows_of(taps, c.args["stride"], c.args["dilation"], c.args["padding"])
     return [(w, (n + 2 * w.pad_start - w.reach) // w.stride + 1) for n, w in zip(picture[-2:], windows, strict=True)]
 
 

@@ -23,6 +23,7 @@ class Const:
     shape: Shape
     owned: tuple[Owned, ...]
     item_bytes: int
+    values: Any = field(default=None, compare=False)  # its numbers, where they are few and known
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,20 @@ class Call:
         return next((self.args[name] for name in names if name in self.args), None)
 
     def dim(self, rank: int, default: int = 0) -> int:
-        """The dim that it works along, as torch or as ONNX calls it, counted from the front."""
-        given = self.arg("dim", "axis")
-        return dim_of(default if given is None else int(given), rank)
+        """The dim that it works along, counted from the front."""
+        given = self.numbers("dim")
+        return dim_of(int(given[0]) if given else default, rank)
+
+    def along(self, default: int = 0) -> tuple[Live, int]:
+        """The first activation, and the dim of it that the operator works along."""
+        return self.first(), self.dim(len(self.first().shape), default)
+
+    def numbers(self, name: str) -> list[Any] | None:
+        """An argument as a list of numbers; None where it is left out or not known."""
+        given = self.args.get(name)
+        if isinstance(given, Const):
+            return None if given.values is None else given.values.reshape(-1).tolist()
+        return None if given is None or isinstance(given, Live) else spread(given, 1)
 
     def first(self) -> Live:
         """The first activation among the arguments."""
@@ -252,12 +264,8 @@ def by_name(*rows: tuple[str, T]) -> dict[str, T]:
 def operators(reader: str, *homes: ModuleType) -> dict[str, Any]:
     """What reads each operator, by its name: functions of these modules, as `operators.toml` lists them."""
     rules = {home.__name__.rpartition(".")[2]: vars(home) for home in homes}
-    rows = [
-        (rules[home][rule], names)
-        for home, found in table("operators")[reader].items()
-        for rule, names in found.items()
-    ]
-    return by_name(*((names, rule) for rule, names in rows))
+    listed = table("operators")[reader].items()
+    return by_name(*((names, rules[home][rule]) for home, found in listed for rule, names in found.items()))
 
 
 def spread(value: Any, count: int) -> list[Any]:

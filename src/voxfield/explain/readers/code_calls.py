@@ -138,12 +138,7 @@ class CodeCalls:
         """Tensors (and plain numbers) joined value by value, or by a matrix product."""
         if function == "matmul":
             return self._noted(code_functions.functional(self, function, operands, {}, line))
-        names = []
-        for operand in operands:
-            if isinstance(operand, Tensor):
-                names.append(operand.name)
-            elif not number_of(operand):
-                names.append(self.tensor(operand, line).name)
+        names = [self.tensor(operand, line).name for operand in operands if not number_of(operand)]
         return self._noted(Tensor(self.net.elementwise(names, Origin(function, function, line), function)))
 
     def cut(self, tensor: Tensor, keys: Sequence[Any], line: int) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..graph import Shape, Size, product
-from ..phrases import table
-from .build import by_name
+from ..graph import Shape
+from ..shapes import rearrangement
+from .build import operators
 from .code_values import Layer, Missing, Tensor, at, unreadable
 from .layers import LayerGraph, Origin, brief, fill_reshape, is_whole
 from .vocabulary import product_labels
@@ -71,17 +71,9 @@ class Use:
         return Tensor(self.net.reshape(x, self.origin, shape))
 
 
-ELEMENTWISE = frozenset(table("operators")["code"]["elementwise"].split())
-JOINS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
-JOINS |= {name: name for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum", "average")}
-REDUCTIONS = {"mean": "mean", "sum": "sum", "amax": "max", "amin": "min", "std": "std", "var": "var"}
-REDUCTIONS |= {f"reduce_{name}": name for name in ("mean", "sum", "max", "min", "std", "variance")}
-POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
-AS_LAYERS = {"softmax": "Softmax", "log_softmax": "LogSoftmax", "glu": "GLU", "flatten": "Flatten"}
-AS_LAYERS |= {"interpolate": "Upsample", "stft": "STFT", "pixel_shuffle": "PixelShuffle"} | {
-    name: "".join(w.capitalize() for w in name.split("_")) for name in POOLS
-}
 NO_SUCH = object()  # what a function gives that is not known
+JOINS = {"sub": "subtract", "mul": "multiply", "div": "divide"}
+LAYERS = {"interpolate": "Upsample", "stft": "STFT", "glu": "GLU"}  # other names are those of the layers in lower case
 USUAL = {"Softmax": {"dim": -1}, "LogSoftmax": {"dim": -1}, "Flatten": {"start_dim": 0}}  # unlike those of the layers
 
 
@@ -90,37 +82,40 @@ def functional(
 ) -> Any:
     """What the function called `name` gives, NO_SUCH when it is not one of these; `torch` where it is one of torch."""
     name = name.rstrip("_")  # relu_ and add_ put the result where the input was
-    use = Use(calls, name, args, named, line, torch)
-    if name in ELEMENTWISE:
-        return Tensor(use.net.elementwise([use.x], use.origin, name))
-    if name in JOINS:
-        listed = args[0] if args and isinstance(args[0], list | tuple) else args
-        return calls.join(JOINS[name], [v for v in listed if not isinstance(v, str)], line)
-    if name in REDUCTIONS:
-        return _reduced(replace(use, name=REDUCTIONS[name]))
-    operation = _as_layer if name in AS_LAYERS else OPERATIONS.get(name)
-    return NO_SUCH if operation is None else operation(use)
+    rule = OPERATORS.get(name)
+    return NO_SUCH if rule is None else rule(Use(calls, name, args, named, line, torch))
 
 
-def _as_layer(u: Use) -> Any:
+def pointwise(u: Use) -> Tensor:
+    return Tensor(u.net.elementwise([u.x], u.origin, u.name))
+
+
+def join(u: Use) -> Any:
+    listed = u.args[0] if u.args and isinstance(u.args[0], list | tuple) else u.args
+    return u.calls.join(JOINS.get(u.name, u.name), [v for v in listed if not isinstance(v, str)], u.line)
+
+
+def as_layer(u: Use) -> Any:
     """F.softmax, F.max_pool1d, F.interpolate: the layers of the same settings."""
-    kind = AS_LAYERS[u.name]
+    kind = LAYERS.get(u.name, "".join(word.capitalize() for word in u.name.split("_")))
     named = {"dim" if key == "axis" else key: value for key, value in u.named.items()}
     layer = u.calls.layer(kind, "torch", u.args[1:], named, u.line)
     layer.values, layer.name = USUAL.get(kind, {}) | layer.values, u.name
     return u.calls.apply(layer, u.args[:1] or [None], u.line)
 
 
-def _extreme(u: Use) -> Any:
+def extreme(u: Use) -> Any:
     """max and min: of two arrays value by value; of one along a dim, where torch also says which indices."""
     if len(u.args) > 1 and isinstance(u.args[1], Tensor):
         return u.calls.join(f"{u.name}imum", u.args[:2], u.line)
-    found = _reduced(u)
+    found = reduce(u)
     along = len(u.args) > 1 or "dim" in u.named
     return (found, Missing("indices", u.line)) if u.torch and along else found
 
 
-def _reduced(u: Use) -> Tensor:
+def reduce(u: Use) -> Tensor:
+    function = u.name.removeprefix("reduce_").replace("amax", "max").replace("amin", "min")
+    u = replace(u, name=function)
     x, value = u.x, u.dim(1)
     listed = list(value) if isinstance(value, list | tuple) else [value]
     dims = range(u.net.rank(x)) if value is None else [u.net.dim(x, d, u.origin) for d in listed]
@@ -128,7 +123,7 @@ def _reduced(u: Use) -> Tensor:
     return u.add("reduce", x, dims=tuple(sorted(set(dims))), keepdim=keep, function=u.name)
 
 
-def _concat(u: Use) -> Tensor:
+def concat(u: Use) -> Tensor:
     """Tensors one after the other along a dim that is there, or stacked along a new one."""
     xs, stacked = u.xs, u.name == "stack"
     given = u.dim(1, -1 if u.name == "concatenate" else 0)
@@ -144,7 +139,7 @@ def _new_dim(u: Use, x: str, dim: Any) -> int:
     return int(dim % rank)
 
 
-def _product(u: Use) -> Tensor:
+def product_of(u: Use) -> Tensor:
     """torch.matmul, torch.bmm and `@`: over the last dim of one and the last but one of the other; torch.einsum."""
     equation, *rest = (*u.args, *u.named.values()) if u.name == "einsum" else ("", *u.args, *u.named.values())
     operands = rest[0] if len(rest) == 1 and isinstance(rest[0], list | tuple) else rest
@@ -163,7 +158,7 @@ def _product(u: Use) -> Tensor:
     return Tensor(u.net.add("einsum", xs, u.origin, labels=tuple(labels), output=output, weight_sizes={}))
 
 
-def _conv(u: Use) -> Any:
+def conv(u: Use) -> Any:
     """F.conv1d(x, self.weight, ...): the layer that owns the weight, with the settings of the call."""
     weight, transposed = u.given(1, "weight"), "transpose" in u.name
     if not isinstance(weight, Layer):
@@ -176,7 +171,7 @@ def _conv(u: Use) -> Any:
     return u.calls.apply(weight.variant(values), u.args[:1], u.line)
 
 
-def _pad(u: Use) -> Tensor:
+def pad(u: Use) -> Tensor:
     ends = u.given(1, "pad", "paddings")
     if not isinstance(ends, list | tuple):
         raise unreadable(ends, u.line)
@@ -186,7 +181,7 @@ def _pad(u: Use) -> Tensor:
     return Tensor(u.net.pad_from_the_end(u.x, u.origin, list(ends), mode))
 
 
-def _view(u: Use) -> Tensor:
+def view(u: Use) -> Tensor:
     x, sizes = u.x, u.numbers(1)
     for size in sizes:
         if size is not None and not isinstance(size, int):
@@ -198,7 +193,7 @@ def _view(u: Use) -> Tensor:
     return u.reshaped(x, shape)
 
 
-def _permute(u: Use) -> Tensor:
+def permute(u: Use) -> Tensor:
     """permute, transpose and `.T`: the dims in another order, without one in reverse."""
     x, rest = u.x, u.numbers(1, "perm", "axes", "dims")
     rank = u.net.rank(x)
@@ -211,26 +206,26 @@ def _permute(u: Use) -> Tensor:
     return replace(u, name="permute").add("permute", x, order=tuple(dims))
 
 
-def _squeeze(u: Use) -> Tensor:
+def squeeze(u: Use) -> Tensor:
     x, dim = u.x, u.dim(1)
     shape = u.net.shape(x)
     gone = range(len(shape)) if dim is None else [u.net.dim(x, dim, u.origin)]
     return u.reshaped(x, tuple(s for d, s in enumerate(shape) if d not in gone or s != 1))
 
 
-def _unsqueeze(u: Use) -> Tensor:
+def unsqueeze(u: Use) -> Tensor:
     x = u.x
     dim, shape = _new_dim(u, x, u.dim(1)), u.net.shape(x)
     return u.reshaped(x, (*shape[:dim], 1, *shape[dim:]))
 
 
-def _size(u: Use) -> Any:
+def size_of(u: Use) -> Any:
     x, dim = u.x, u.dim(1)
     shape = u.net.shape(x)
     return shape if dim is None else shape[u.net.dim(x, dim, u.origin)]
 
 
-def _chunk(u: Use) -> list[Tensor]:
+def chunk(u: Use) -> list[Tensor]:
     x, parts = u.x, u.given(1, "chunks", "split_size")
     dim = u.net.dim(x, u.dim(2, 0), u.origin)
     size = u.net.shape(x)[dim]
@@ -241,7 +236,7 @@ def _chunk(u: Use) -> list[Tensor]:
     return [u.add("slice", x, dims=(dim,), start=(start,), stop=(stop,), step=(1,)) for start, stop in ends]
 
 
-def _expand(u: Use) -> Tensor:
+def expand(u: Use) -> Tensor:
     """x.expand_as(y), and x.expand(-1, -1, 8, 8), where -1 keeps a size."""
     x = u.x
     own = u.net.shape(x)
@@ -254,38 +249,19 @@ def _expand(u: Use) -> Tensor:
     return u.add("expand", x, shape=tuple(had if size == -1 else size for had, size in zip(own, sizes, strict=True)))
 
 
-def _rearrange(u: Use) -> Tensor:
+def rearrange(u: Use) -> Tensor:
     """einops: `rearrange(x, "b c f t -> b t (c f)")`; sizes of what is taken apart by name."""
-    x = u.x
-    sides = [_groups(side) for side in str(u.given(1, default="")).split("->")]
-    names = [[part for group in side for part in group] for side in sides]
-    if len(sides) != 2 or len(sides[0]) != u.net.rank(x) or sorted(names[0]) != sorted(names[1]):
-        raise at(u.line, f"{u.name} needs a pattern such as 'b c f t -> b t (c f)' that names every dim of its tensor.")
-    sizes: dict[str, Size] = {key: value for key, value in u.named.items() if isinstance(value, int)}
-    for group, size in zip(sides[0], u.net.shape(x), strict=True):
-        open_ = [part for part in group if part not in sizes]
-        known = product(sizes[part] for part in group if part in sizes)
-        if len(open_) > 1:
-            raise at(
-                u.line, f"{u.name} takes {' '.join(group)} apart; give the size of all but one, such as {open_[0]}=8."
-            )
-        sizes.update({part: size // known if size is not None and known else None for part in open_})
-    apart, together = names
-    if any(len(group) != 1 for group in sides[0]):
-        x = u.reshaped(x, tuple(sizes[part] for part in apart)).name
-    x = replace(u, name="permute").add("permute", x, order=tuple(apart.index(part) for part in together)).name
-    if any(len(group) != 1 for group in sides[1]):
-        x = u.reshaped(x, tuple(product(sizes[part] for part in group) for group in sides[1])).name
-    return Tensor(x)
+    x, sizes = u.x, {key: value for key, value in u.named.items() if isinstance(value, int)}
+    shape = u.net.shape(x)
+    where = f"line {u.line}: {u.name}"
+    parts, order, merged = rearrangement(str(u.given(1, default="")), shape, sizes, where)
+    if parts != shape:
+        x = u.reshaped(x, parts).name
+    made = replace(u, name="permute").add("permute", x, order=order)
+    return made if merged == tuple(parts[i] for i in order) else u.reshaped(made.name, merged)
 
 
-def _groups(side: str) -> list[list[str]]:
-    """The dims of one side of a pattern, each as the parts it is made of; `1` is made of none."""
-    found = re.findall(r"\(([^)]*)\)|(\S+)", side)
-    return [joined.split() if joined else [] if alone in {"", "1"} else [alone] for joined, alone in found]
-
-
-def _made(u: Use) -> Any:
+def made(u: Use) -> Any:
     """torch.randn(1, 1, 16000), tf.zeros((1, 100, 161, 1)): an example input, or a constant inside the network."""
     calls, sizes = u.calls, u.numbers(0)
     if not sizes or not all(map(is_whole, sizes)):
@@ -346,19 +322,4 @@ def _sliced(net: LayerGraph, x: str, dim: int, key: slice, line: int) -> str:
     return net.add("slice", [x], origin, dims=(dim,), start=(start,), stop=(stop,), step=(step,))
 
 
-OPERATIONS: dict[str, Callable[[Use], Any]] = by_name(
-    ("cat concat concatenate stack", _concat),
-    ("matmul bmm mm einsum", _product),
-    ("conv1d conv2d conv3d conv_transpose1d conv_transpose2d", _conv),
-    ("max min", _extreme),
-    ("pad", _pad),
-    ("view reshape", _view),
-    ("permute transpose", _permute),
-    ("squeeze", _squeeze),
-    ("unsqueeze expand_dims", _unsqueeze),
-    ("size", _size),
-    ("expand expand_as", _expand),
-    ("rearrange", _rearrange),
-    ("chunk split", _chunk),
-    ("randn rand zeros ones empty", _made),
-)
+OPERATORS: dict[str, Callable[[Use], Any]] = operators("code", sys.modules[__name__])

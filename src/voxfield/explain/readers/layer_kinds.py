@@ -23,6 +23,7 @@ from .build import spread
 from .code_values import number_of
 from .layer_call import LayerCall
 from .layers import LayerGraph, Origin, check_width, check_window, fill_reshape, is_whole, same_padding
+from .vocabulary import windows_of
 
 Family = Callable[[LayerCall], str]
 WIDE = {"nearest": "nearest", "linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
@@ -62,47 +63,41 @@ def add_layer(
 # convolutions and pools
 
 
-def windows_of(
-    c: LayerCall, dims: Sequence[int], kernel: Sequence[int], stride: int | Sequence[int] = 1
-) -> tuple[Window, ...]:
+def sliding(c: LayerCall, dims: Sequence[int], kernel: Sequence[int], stride: int | Sequence[int] = 1) -> list[Window]:
     """One window per axis; its padding is a word, or in torch numbers too."""
     rank, transposed = len(dims), "Transpose" in c.kind
     strides, dilation = c.sizes("strides", rank, stride), c.sizes("dilation_rate", rank, 1)
     numbers = c.torch and (transposed or not isinstance(c.get("padding"), str))
-    ends = c.sizes("padding", rank, 0) if numbers else (0,) * rank
+    ends = c.sizes("padding", rank, 0) if numbers else 0
     mode = "" if numbers else c.word("padding", "valid", "valid", "same", *([] if c.torch else ["causal"]))
     if c.torch and mode == "same" and max(strides) > 1:
         raise c.fail("torch has no padding='same' for strided convolutions.")
-    extra = c.sizes("output_padding", rank, 0) if transposed else (0,) * rank
-    found = []
-    for dim, k, step, d, end, more in zip(dims, kernel, strides, dilation, ends, extra, strict=True):
-        window = Window(k, step, d, end, end, more, c.flag("ceil_mode", False))
+    extra = c.sizes("output_padding", rank, 0) if transposed else 0
+    windows = windows_of(kernel, strides, dilation, ends, extra, c.flag("ceil_mode", False))
+    for i, window in enumerate(windows):
         check_window(window, c.origin.where)
+        before, after = window.pad_start, window.pad_end
         if mode == "causal":
-            window = replace(window, pad_start=(k - 1) * d)
+            before = window.reach - 1
         elif mode == "same":
-            before, after = same_padding(c.net, c.origin.where, c.shape[dim], window)
-            window = replace(window, pad_start=before, pad_end=after)
-        found.append(window)
-    return tuple(found)
+            before, after = same_padding(c.net, c.origin.where, c.shape[dims[i]], window)
+        windows[i] = replace(window, pad_start=before, pad_end=after)
+    return windows
 
 
 def cropped_windows(c: LayerCall, kernel: Sequence[int]) -> list[Window]:
     """Those of a transposed convolution of Keras, which crops its full output to a multiple of the stride."""
-    rank = len(kernel)
-    stride, dilation = c.sizes("strides", rank, 1), c.sizes("dilation_rate", rank, 1)
-    same = c.word("padding", "valid", "valid", "same") == "same"
+    rank, same = len(kernel), c.word("padding", "valid", "valid", "same") == "same"
     extra = c.sizes("output_padding", rank) if c.get("output_padding") is not None else None
-    windows = []
-    for i, (k, step, d) in enumerate(zip(kernel, stride, dilation, strict=True)):
-        reach = (k - 1) * d + 1
+    windows = windows_of(kernel, c.sizes("strides", rank, 1), c.sizes("dilation_rate", rank, 1))
+    for i, w in enumerate(windows):
         if extra is not None:
-            cut = (2 * (reach // 2) if same else 0) - extra[i]
+            cut = (2 * (w.reach // 2) if same else 0) - extra[i]
         else:
-            cut = reach - step if same else min(0, reach - step)
+            cut = w.reach - w.stride if same else min(0, w.reach - w.stride)
         before = max(0, cut) // 2
-        windows.append(Window(k, step, d, before, max(0, cut) - before, max(0, -cut)))
-        check_window(windows[-1], c.origin.where)
+        windows[i] = replace(w, pad_start=before, pad_end=max(0, cut) - before, output_padding=max(0, -cut))
+        check_window(windows[i], c.origin.where)
     return windows
 
 
@@ -132,7 +127,7 @@ def conv(c: LayerCall) -> str:
         c.expect("in_channels", channel)
     kernel = c.sizes("kernel_size", len(dims))
     cropped = "Transpose" in c.kind and not c.torch
-    windows = cropped_windows(c, kernel) if cropped else windows_of(c, dims, kernel)
+    windows = cropped_windows(c, kernel) if cropped else sliding(c, dims, kernel)
     x, mode = c.x, str(c.get("padding_mode", "zeros"))
     pads = [(w.pad_start, w.pad_end) for w in windows]
     if mode != "zeros" and any(map(any, pads)):  # copies of the input, which are an operator of their own
@@ -143,7 +138,7 @@ def conv(c: LayerCall) -> str:
 
 def depthwise(c: LayerCall) -> str:
     dims, channel = c.places()
-    windows = windows_of(c, dims, c.sizes("kernel_size", len(dims)))
+    windows = sliding(c, dims, c.sizes("kernel_size", len(dims)))
     channels = c.shape[channel]
     if channels is None:
         raise c.fail("its number of input channels is not known; give the shape with --input.")
@@ -156,7 +151,7 @@ def depthwise(c: LayerCall) -> str:
 def pool(c: LayerCall) -> str:
     dims, _ = c.places()
     kernel = c.sizes("pool_size", len(dims), None if c.torch else 2)
-    return c.add("pool", windows=windows_of(c, dims, kernel, kernel), dims=dims, function=c.kind[:3].lower())
+    return c.add("pool", windows=tuple(sliding(c, dims, kernel, kernel)), dims=dims, function=c.kind[:3].lower())
 
 
 def adaptive_pool(c: LayerCall) -> str:

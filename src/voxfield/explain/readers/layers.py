@@ -13,6 +13,7 @@ from math import prod
 from typing import Any, TypeGuard
 
 from ...errors import ExplainError
+from ..counts import kernel_values
 from ..graph import Axis, Graph, Op, Shape, Size, Window, product
 from ..shapes import output_shape, same_total, shape_text
 from .build import Builder, parted
@@ -213,9 +214,7 @@ class LayerGraph(Builder):
         for what, count in (("input channels", channels), ("filters", filters)):
             if count is not None and count % groups:
                 raise origin.fail(f"{count} {what} cannot be split into {groups} groups.")
-        weights: int | None = None
-        if channels is not None and filters is not None:
-            weights = channels // groups * filters * prod(w.kernel for w in windows)
+        weights = kernel_values(channels, filters, windows, groups)
         ends = (channels, filters) if transposed else (filters, channels)
         lengths = _lengths((ends[0] or 0, (ends[1] or 0) // groups, *(w.kernel for w in windows)), normed)
         return self.add(
@@ -238,7 +237,7 @@ class LayerGraph(Builder):
         dim = self.rank(x) - 1
         features = features if self.shape(x)[dim] is None else self.shape(x)[dim]
         check_width(units, "output features", origin)
-        weights = None if features is None else features * units
+        weights = kernel_values(features, units)
         params = 0 if weights is None else weights + units * bias + _lengths((units, features or 0), normed)
         return self.add("linear", [x], origin, channels=units, params=params, weight_values=weights, dims=(dim,))
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,15 @@ from typing import Any
 from ...errors import ExplainError, MissingExtraError
 from ..axes import settled_dims
 from ..graph import Graph, axes_of
-from . import aten_moves, onnx_layers, onnx_moves
-from .build import Const, OperatorGraph, Shape, operators, unknown_op
-from .onnx_node import Node, attribute
+from ..phrases import table
+from . import aten_layers, aten_moves, onnx_operators
+from .build import Call, Const, OperatorGraph, Shape, by_name, operators, unknown_op
 
 SPEECH_RATE_HZ = 16000
 RATE_NAME = re.compile(r"sr|fs|sample_?rate|sampling_?rate", re.IGNORECASE)
-OPERATORS: dict[str, Callable[[Node], None]] = operators("onnx", onnx_layers, onnx_moves, aten_moves)
+OPERATORS: dict[str, Callable[[Call], None]] = operators("onnx", onnx_operators, aten_layers, aten_moves)
+INPUTS, ATTRIBUTES = (table("operators")["in_torch"][key] for key in ("inputs", "attributes"))
+NAMES = by_name(*((names, called.split()) for names, called in INPUTS.items()))
 SHAPE_ONLY = frozenset({"Shape", "Size", "ConstantOfShape", "RandomNormalLike", "RandomUniformLike", "EyeLike"})
 Shapes = Sequence[int] | Sequence[Sequence[int]] | Mapping[str, Sequence[int]]
 
@@ -87,25 +91,37 @@ def read_node(
     builder: OperatorGraph, proto: Any, number: int, shapes: Mapping[str, Shape], constants: Mapping[str, Any]
 ) -> None:
     """Add what one ONNX node means to the builder."""
-    name = proto.name or f"{proto.op_type}_{number}"
-    inputs = [builder.values.get(n, Const(shapes.get(n, ()), (), 4)) if n else None for n in proto.input]
+    name, kind = proto.name or f"{proto.op_type}_{number}", proto.op_type
     outs = [(shapes[out], 4) if out in shapes else None for out in proto.output]
-    args = {str(i): value for i, value in enumerate(inputs)} | {a.name: attribute(a) for a in proto.attribute}
-    node = Node(
-        builder, name, proto.op_type, proto.op_type, args, outs, (name, True), inputs=inputs,
-        names=list(proto.input), constants=constants, named=True,
-    )  # fmt: skip
-    fixed = proto.op_type in SHAPE_ONLY or all(out in constants for out in proto.output)
+    args: dict[str, Any] = {}
+    for called, given in zip_longest(NAMES.get(kind, ()), proto.input):
+        value = builder.values.get(given, Const(shapes.get(given, ()), (), 4)) if given else None
+        if isinstance(value, Const) and given in constants:
+            value = replace(value, values=constants[given])
+        args[called or str(len(args))] = value
+    args |= {ATTRIBUTES.get(one.name, one.name): attribute(one) for one in proto.attribute}
+    node = Call(builder, name, kind, kind, args, outs, (name, True), named=True)
+    fixed = kind in SHAPE_ONLY or all(out in constants for out in proto.output)
     if node.live() and not fixed and outs[0] is None:
         raise ExplainError(
-            f"Node '{name}' ({proto.op_type}): the shape of its output '{proto.output[0]}' cannot be worked out from "
+            f"Node '{name}' ({kind}): the shape of its output '{proto.output[0]}' cannot be worked out from "
             "the input shapes, because it depends on the data. Give the model with fixed shapes."
         )
-    node.settle(OPERATORS.get(proto.op_type, unknown_op), fixed)
-    if proto.op_type in {"Constant", "ConstantOfShape"}:
+    node.settle(OPERATORS.get(kind, unknown_op), fixed)
+    if kind in {"Constant", "ConstantOfShape"}:
         node.results = [builder.values.get(out, Const(shapes.get(out, ()), (), 4)) for out in proto.output]
     for out, result in zip(proto.output, node.results, strict=False):
         builder.values[out] = result
+
+
+def attribute(a: Any) -> Any:
+    """The value of an attribute: numbers and texts; None for others."""
+    import onnx
+
+    value = onnx.helper.get_attribute_value(a) if a.type in {1, 2, 3, 6, 7, 8} else None
+    many = value if isinstance(value, list) else [value]
+    texts = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in many]
+    return texts if isinstance(value, list) else texts[0]
 
 
 def load(what: str | Path | bytes) -> tuple[Any, str]:
@@ -200,14 +216,11 @@ def input_shapes(
     """The size of every input: from the file, from what was given, 1 for open batches and for open sizes of states."""
     others = [v.name for v in inputs if v.name not in states]
     main = next((v.name for v in inputs if v.name in others and not _scalar(v)), next(iter(others), ""))
-    if given is None:
-        by_name: dict[str, Sequence[int]] = {}
-    elif isinstance(given, Mapping):
-        by_name = dict(given)
-    elif given and isinstance(given[0], int):
-        by_name = {main: given}  # type: ignore[dict-item]
+    if given is None or isinstance(given, Mapping):
+        by_name = dict(given or {})
     else:
-        by_name = dict(zip(others, given, strict=False))  # type: ignore[arg-type]
+        single = bool(given) and isinstance(given[0], int)
+        by_name = {main: given} if single else dict(zip(others, given, strict=False))  # type: ignore[dict-item, arg-type]
     known = {v.name for v in inputs}
     for name in by_name:
         if name not in known:
@@ -215,34 +228,28 @@ def input_shapes(
     symbols: dict[str, int] = {}
     found: dict[str, tuple[int, ...]] = {}
     for value in sorted(inputs, key=lambda v: v.name not in by_name):
-        dims = declared(value)
+        name, dims = value.name, declared(value)
         shown = f"[{', '.join(map(str, dims))}]"
-        if value.name in by_name:
-            shape = tuple(by_name[value.name])
+        if name in by_name:
+            shape = tuple(by_name[name])
             fits = len(shape) == len(dims) and all(isinstance(s, int) and s > 0 for s in shape)
             if not fits or any(isinstance(d, int) and 0 < d != s for d, s in zip(dims, shape, strict=True)):
                 raise ExplainError(
-                    f"{title}: input '{value.name}' has shape {shown}; the given shape {list(shape)} does not fit."
+                    f"{title}: input '{name}' has shape {shown}; the given shape {list(shape)} does not fit."
                 )
             symbols.update({d: s for d, s in zip(dims, shape, strict=True) if isinstance(d, str) and d != "?"})
-            found[value.name] = shape
-            continue
-        sizes: list[int] = []
-        for place, dim in enumerate(dims):
-            if isinstance(dim, int) and dim > 0:
-                sizes.append(dim)
-            elif dim in symbols:
-                sizes.append(symbols[str(dim)])
-            elif place == 0 or value.name in states:
-                sizes.append(1)
-            else:
-                likely = (str(d) if isinstance(d, int) and d > 0 else "1000" if i else "1" for i, d in enumerate(dims))
-                example = ",".join(likely)
+        else:
+            sizes = [d if isinstance(d, int) and d > 0 else symbols.get(str(d)) for d in dims]
+            if None in sizes[1:] and name not in states:
+                example = ",".join(
+                    str(d) if isinstance(d, int) and d > 0 else "1000" if i else "1" for i, d in enumerate(dims)
+                )
                 raise ExplainError(
-                    f"{title}: input '{value.name}' has open sizes, {shown}. Give its shape, batch included: "
+                    f"{title}: input '{name}' has open sizes, {shown}. Give its shape, batch included: "
                     f"--input {example}, for example."
                 )
-        found[value.name] = tuple(sizes)
+            shape = tuple(size or 1 for size in sizes)
+        found[name] = shape
     return found
 
 

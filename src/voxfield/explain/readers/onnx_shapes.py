@@ -89,12 +89,11 @@ def take(node: Any, found: Resolved, opsets: Sequence[Any]) -> None:
     found.nodes.append(node)
     if node.op_type == "Constant":
         for attribute in node.attribute:
+            kind = {"value_int": np.int64, "value_float": np.float32}.get(attribute.name.removesuffix("s"))
             if attribute.name == "value":
                 learn_constant(found, node.output[0], attribute.t)
-            elif attribute.name in {"value_int", "value_ints"}:
-                learn_value(found, node.output[0], np.array(list(attribute.ints) or attribute.i, np.int64))
-            elif attribute.name in {"value_float", "value_floats"}:
-                learn_value(found, node.output[0], np.array(list(attribute.floats) or attribute.f, np.float32))
+            elif kind is not None:
+                learn_value(found, node.output[0], np.array(onnx.helper.get_attribute_value(attribute), kind))
         return
     if node.op_type in {"Shape", "Size"} and node.input[0] in found.shapes:
         shape = found.shapes[node.input[0]]

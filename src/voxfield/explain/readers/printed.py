@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ...errors import ExplainError
 from ..shapes import shape_text
 from .code_values import snake_case
-from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS
+from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
 from .scan import balanced
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
@@ -21,8 +21,6 @@ _ROW = re.compile(
     re.M,
 )
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
-_QUIET = "ReLU ReLU6 SiLU ELU SELU LeakyReLU GELU Identity Dropout Dropout1d Dropout2d"
-QUIET = frozenset(_QUIET.split())
 
 
 def is_printed_module(text: str) -> bool:
@@ -81,15 +79,9 @@ def module_code(text: str) -> tuple[str, list[str]]:
 
 
 def _arguments(kind: str, inner: str) -> str:
-    """The printed settings as arguments; what only describes (`inplace`, `eps`) is kept out of the way."""
-    if kind in QUIET:
-        return ""
-    flat = " ".join(inner.split())
-    return re.sub(
-        r",?\s*(track_running_stats|momentum|eps|inplace|return_indices|count_include_pad)=[^,)]+",
-        "",
-        re.sub(r"\b(padding_mode|padding|mode)=([a-z_]+)", r"\1='\2'", flat),
-    ).strip(", ")
+    """The printed settings as arguments; those of functions of each value change no figure."""
+    flat = "" if LAYERS["torch"][kind].family is function_of else " ".join(inner.split())
+    return re.sub(r"\b(padding_mode|padding|mode)=([a-z_]+)", r"\1='\2'", flat)
 
 
 @dataclass(frozen=True)

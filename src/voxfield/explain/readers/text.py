@@ -19,11 +19,11 @@ Padding is none unless stated, and there is no bias without `b`.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from ...errors import ExplainError
 from ..graph import Axis, Graph, Size, Window
 from .layers import LayerGraph, Origin, check_window, positions_filled, same_padding
+from .vocabulary import windows_of
 
 NUMBERS = r"-?\d{1,9}(?:x-?\d{1,9})*"
 LAYER = re.compile(
@@ -117,12 +117,10 @@ def _layer(net: LayerGraph, x: str, match: re.Match[str], number: int, rank: int
         raise ExplainError(f"{where}: pooling is never transposed and has no filters and no groups.")
     if up and "mode" in flags:
         raise ExplainError(f"{where}: give the padding of a transposed convolution in numbers, such as p1.")
-    settings = zip(kernel, stride, dilation, output, strict=True)
-    bare = [Window(k, s, d, output_padding=o) for k, s, d, o in settings]
+    bare = windows_of(kernel, stride, dilation, extra=output)
     for window in bare:
         check_window(window, where)
-    pads = _padding(net, flags, bare, net.shape(x)[2:], where)
-    windows = tuple(replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(bare, pads, strict=True))
+    windows = tuple(windows_of(kernel, stride, dilation, _padding(net, flags, bare, net.shape(x)[2:], where), output))
     for window in windows:
         check_window(window, where)
     dims = tuple(range(2, 2 + rank))

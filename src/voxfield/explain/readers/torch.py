@@ -108,11 +108,8 @@ def by_recording(module: torch.nn.Module, shapes: Sequence[Sequence[int]], layou
         from .onnx import read_onnx
 
         names = [f"input_{i}" if i else "input" for i in range(len(shapes))]
-        device, dtype = kind_of(module)
-        inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
         content: Any = BytesIO()  # torch says that it wants a path
-        with evaluating(module), warnings.catch_warnings(), quiet("torch.onnx"):
-            warnings.simplefilter("ignore")
+        with traced(module, shapes, "torch.onnx") as inputs:
             torch.onnx.export(module, inputs, content, dynamo=False, opset_version=17, input_names=names)
         return read_onnx(content.getvalue(), input_shape=dict(zip(names, shapes, strict=True)), layout=layout)
     except Exception:  # whatever the reason, the message of the first attempt says more
@@ -133,11 +130,8 @@ def export(module: torch.nn.Module, shapes: Sequence[Sequence[int]]) -> Any:
     for shape in shapes:
         if any(not isinstance(size, int) or size < 1 for size in shape):
             raise ExplainError(f"An input shape needs whole sizes of at least 1, batch included; given: {list(shape)}.")
-    device, dtype = kind_of(module)
     try:
-        with evaluating(module), warnings.catch_warnings(), quiet("torch.fx.experimental.symbolic_shapes"):
-            warnings.simplefilter("ignore")
-            inputs = tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
+        with traced(module, shapes, "torch.fx.experimental.symbolic_shapes") as inputs:
             program = torch.export.export(module, inputs, strict=False)
             if any(writes_into_a_view(node) for node in program.graph.nodes):
                 program = program.run_decompositions({})
@@ -164,13 +158,15 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def quiet(name: str) -> Iterator[None]:
-    """Without a log of torch's and without what it prints: whole graphs, when a tracing fails."""
-    log = logging.getLogger(name)
+def traced(module: torch.nn.Module, shapes: Sequence[Sequence[int]], log_name: str) -> Iterator[tuple[Any, ...]]:
+    """Inputs for a tracing of the module, without what torch then warns of, logs and prints: whole graphs, where it
+    fails."""
+    (device, dtype), log = kind_of(module), logging.getLogger(log_name)
     before, log.disabled = log.disabled, True
+    silent = redirect_stdout(StringIO()), redirect_stderr(StringIO())
     try:
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            yield
+        with evaluating(module), warnings.catch_warnings(action="ignore"), silent[0], silent[1]:
+            yield tuple(torch.zeros(*shape, device=device, dtype=dtype) for shape in shapes)
     finally:
         log.disabled = before
 

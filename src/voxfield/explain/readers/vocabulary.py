@@ -1,14 +1,15 @@
-"""The moves and products that the readers of torch's operators and of ONNX share, on a `Call`."""
+"""What readers share: windows, and the moves and products of operators of torch and of ONNX, on a `Call`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 from ..graph import Window
-from ..shapes import label_sizes
-from .build import Call, Const, Live, Shape, Value, dim_of
+from ..shapes import label_sizes, rearrangement
+from .build import Call, Const, Live, Shape, Value, dim_of, spread
 
 
 def cut(c: Call, x: Live, dim: int, start: int, stop: int, step: int = 1) -> Live:
@@ -27,11 +28,32 @@ def copies(c: Call, x: Live, times: Sequence[int]) -> None:
     c.results = [x]
 
 
-def rearranged(c: Call, x: Live, parts: Shape, order: Sequence[int]) -> None:
-    """Split into `parts`, permuted, merged to the output's shape."""
-    y = c.emit("reshape", [x], parts)
+def taken(c: Call, x: Live, kind: str, reads: Sequence[tuple[int, int, int]], **settings: Any) -> None:
+    """A slice or one place of what is behind the writes that do not meet it: (dim, start, stop) of what it reads."""
+    behind = c.builder.untouched(x, reads)
+    if isinstance(behind, Const):
+        c.results = [Const(c.shape, (), behind.item_bytes)]
+    else:
+        c.emit(kind, [behind], **settings)
+
+
+def rearranged(c: Call, pattern: str, **sizes: int) -> None:
+    """The dims of the input taken apart, put in another order and merged, as a pattern of einops says it."""
+    apart, order, _ = rearrangement(pattern, c.first().shape, sizes, c.base)
+    parts = tuple(int(size or 1) for size in apart)
+    y = c.emit("reshape", [c.first()], parts)
     y = c.emit("permute", [y], tuple(parts[i] for i in order), order=tuple(order))
     c.emit("reshape", [y])
+
+
+def windows_of(
+    taps: Sequence[int], stride: Any = 1, dilation: Any = 1, pads: Any = 0, extra: Any = 0, ceil: bool = False
+) -> list[Window]:
+    """One window per dim; a single number stands for all of them, and one pad for both ends."""
+    strides, dilations, ends, more = (spread(value, len(taps)) for value in (stride, dilation, pads, extra))
+    pairs = [end if isinstance(end, tuple) else (end, end) for end in ends]
+    rows = zip(taps, strides, dilations, pairs, more, strict=True)
+    return [Window(k, step, d, before, after, o, ceil) for k, step, d, (before, after), o in rows]
 
 
 def convolved(c: Call, x: Live, weight: Const, windows: Sequence[Window], groups: int, transposed: bool) -> Live:

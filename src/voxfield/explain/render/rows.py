@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..clock import Frames, span_ms, time_first, unit_of
-from ..graph import Graph, Size
+from ..graph import Graph
 from ..numbers import in_bytes, plain, short, singular
 from ..phrases import PHRASES
 from ..report import AxisField, Figure, LayerReport, Report, Status
@@ -55,7 +55,12 @@ def input_lines(report: Report, graph: Graph, phrases: Phrases) -> list[Row]:
     rows = [(phrases["input"], stated if count == 1 else f"{count} x {stated}") for stated, count in lines.items()]
     if states:
         rows.append(("", f"+ {len(states)} {phrases['states']}"))
-    return [*rows, (phrases["output"], shape_line(report.output_shapes, graph, phrases))]
+    outputs = [shape for name, shape in report.output_shapes if name not in states]
+    if len(outputs) == len(report.output_shapes):
+        outputs = outputs[: max(1, len(outputs) - len(states))]  # the states come after the result
+    left = len(report.output_shapes) - len(outputs)
+    shown = ", ".join(map(shape_text, outputs)) + (f" + {left} {phrases['states']}" if left else "")
+    return [*rows, (phrases["output"], shown)]
 
 
 def dim_names(graph: Graph, name: str, phrases: Phrases) -> list[str]:
@@ -214,27 +219,15 @@ DULL = {
 }
 
 
-def window_texts(layer: LayerReport) -> tuple[str, str, str, str]:
-    """(kernel, stride, dilation, padding) of a layer, one number per axis."""
-    if not layer.windows:
-        return "", "", "", ""
-    pads = [str(w.pad_start) if w.pad_start == w.pad_end else f"{w.pad_start},{w.pad_end}" for w in layer.windows]
-    columns = [(str(w.kernel), str(w.stride), str(w.dilation), pad) for w, pad in zip(layer.windows, pads, strict=True)]
-    kernel, stride, dilation, padding = ("x".join(each) for each in zip(*columns, strict=True))
-    return kernel, stride, dilation, padding
-
-
 def layer_texts(layer: LayerReport, report: Report, axes: Sequence[str]) -> dict[str, str]:
     """Every cell of a layer's row by column."""
-    kernel, stride, dilation, padding = window_texts(layer)
-    open_weights = layer.name in report.costs.params.missing
+    windows, open_weights = layer.windows, layer.name in report.costs.params.missing
+    pads = [str(w.pad_start) if w.pad_start == w.pad_end else f"{w.pad_start},{w.pad_end}" for w in windows]
     cells = {
         "layer": layer.name,
         "kind": layer.kind + (f" g{layer.groups}" if layer.groups > 1 else ""),
-        "kernel": kernel,
-        "stride": stride,
-        "dilation": dilation,
-        "padding": padding,
+        **{key: "x".join(str(getattr(w, key)) for w in windows) for key in ("kernel", "stride", "dilation")},
+        "padding": "x".join(pads),
         "shape": shape_text(layer.out_shape),
         "params": "?" if open_weights else plain(layer.params),
         "macs": "?" if layer.macs.value is None else short(layer.macs.value),
@@ -259,14 +252,3 @@ def field_text(field: AxisField | None) -> str:
     if field.whole_input or field.unbounded_future:
         return "all"
     return "past" if field.unbounded_past else "?"
-
-
-def shape_line(shapes: Sequence[tuple[str, tuple[Size, ...]]], graph: Graph, phrases: Phrases) -> str:
-    """Shapes of all inputs or outputs in a row; states of a stream are only counted."""
-    states = {name for name, tensor in graph.tensors.items() if tensor.role == "state"}
-    plain_ones = [shape for name, shape in shapes if name not in states]
-    if states and len(shapes) == len(plain_ones):  # outputs: the states come after the result
-        plain_ones = plain_ones[: max(1, len(shapes) - len(states))]
-    stated = ", ".join(shape_text(shape) for shape in plain_ones)
-    left = len(shapes) - len(plain_ones)
-    return stated + (f" + {left} {phrases['states']}" if left else "")
