@@ -92,6 +92,13 @@ def train(
         )
         if said:
             log.say(said)
+        if state.step >= config.steps:
+            log.say(f"nothing is left to train: [train] steps = {config.steps}, of which {state.step} are made")
+        elif config.steps < config.decay_steps:
+            log.say(
+                f"the rate stays below {config.steps / config.decay_steps:.2g} of learning_rate, as decay_steps = "
+                f"{config.decay_steps} are more than steps = {config.steps}; set train.decay_steps to fewer"
+            )
         began = state.step
         deadline = math.inf if max_minutes is None else started + 60 * max_minutes
         try:
