@@ -44,7 +44,7 @@ def test_resumed_equals_uninterrupted(settings, tmp_path, more):
             assert torch.equal(tensor, found[part][name]), f"{part} {name}"
 
 
-def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch):
+def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch, capsys):
     recipe, steps = load_recipe(RECIPE, settings), []
 
     def losses(task, net, batch, original=EnhanceTask.losses):
@@ -57,6 +57,7 @@ def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         start(recipe, tmp_path / "run")
     assert checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")[1]["step"] == 3
+    assert "stopped after step 3 of 6; the same command with --resume" in capsys.readouterr().err
     start(recipe, tmp_path / "run", resume=True)
     assert len(steps) == 6
 

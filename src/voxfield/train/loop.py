@@ -112,6 +112,8 @@ def train(
             log.close()
         if processes.first:
             state.save(path)
+        if state.step < config.steps:
+            log.say(f"stopped after step {state.step} of {config.steps}; the same command with --resume goes on")
         processes.wait()  # torchrun stops all when one that has left did not end well
         if asked_to_stop:
             raise KeyboardInterrupt
