@@ -213,5 +213,7 @@ def test_jobs_are_files_or_words_and_wrong_ones_are_refused(corpus, here, tmp_pa
         assert run(["batch", str(path), *wrong]) == 2
         assert words in capsys.readouterr().err
     assert run(["batch", "polish", str(folder)]) == 2
+    assert run(["batch", "enhance", str(tmp_path / "none"), "-o", str(tmp_path / "new")]) == 2
+    assert "is no manifest" in capsys.readouterr().err and not (tmp_path / "new").exists()
     with pytest.raises(RecipeError, match="a job needs 'manifest"):
         load_job({"task": "enhance", "out": "x"})
