@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from voxfield.errors import CheckpointError, RecipeError, UnknownModelError
+from voxfield.errors import CheckpointError, OutputError, RecipeError, UnknownModelError
 from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import checkpoint, load_recipe, start
@@ -307,6 +307,12 @@ def test_a_run_is_never_overwritten(settings, tmp_path):
         start(recipe, tmp_path / "run")
     with pytest.raises(RecipeError, match="another network"):
         start(load_recipe(RECIPE, [*settings, "model.hidden=7"]), tmp_path / "run", resume=True)
+
+
+def test_a_folder_that_cannot_be_written_is_said(settings, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"the run's folder .*file cannot be written: File exists"):
+        start(load_recipe(RECIPE, settings), tmp_path / "file")
 
 
 def test_what_is_not_a_checkpoint_is_said(settings, tmp_path):

@@ -53,6 +53,7 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
+        OutputError: the folder cannot be written.
         RecipeError: the folder holds a run and `resume` is not set, or the other way round, or both ways to start are
             given. Whatever is raised once steps were made, they are saved first.
     """
