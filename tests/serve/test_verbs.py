@@ -253,6 +253,12 @@ def test_openapi_describes_every_verb(service):
     assert Refused.model_validate_json(caught.value.read()).error.code == "bad_request"
 
 
+def test_an_unknown_model_is_answered_by_those_that_clients_may_name(service):
+    for name, said in (("crn-tinny", r"here; did you mean crn-tiny\?"), ("net.onnx", "here; /v1/models lists those")):
+        with pytest.raises(ServiceError, match=f"no model is called '{name}' {said}"):
+            service.client.enhance(b"", model=name)
+
+
 @pytest.mark.parametrize("given", [5, None, np.zeros(3), io.StringIO("text")])
 def test_what_is_no_recording_is_not_sent(service, given):
     with pytest.raises(InputError, match="a recording is a path, the bytes of a file, or a binary file object"):
