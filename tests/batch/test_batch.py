@@ -48,6 +48,13 @@ def test_only_what_is_missing_or_changed_is_done_whatever_the_clock_says(corpus,
     assert counts(here(one))["already_done"] == 5
 
 
+def test_a_name_of_two_lines_is_found_again(corpus, job, here):
+    folder = corpus(1)
+    (folder / "000.wav").rename(folder / "two\nlines.wav")
+    one = job(folder)
+    assert counts(here(one))["done"] == counts(here(one))["already_done"] == 1
+
+
 def test_other_options_or_another_model_are_another_result(corpus, job, here, make_spectral_model, tmp_path):
     folder = corpus(2)
     here(job(folder))
@@ -206,5 +213,7 @@ def test_jobs_are_files_or_words_and_wrong_ones_are_refused(corpus, here, tmp_pa
         assert run(["batch", str(path), *wrong]) == 2
         assert words in capsys.readouterr().err
     assert run(["batch", "polish", str(folder)]) == 2
+    assert run(["batch", "enhance", str(tmp_path / "none"), "-o", str(tmp_path / "new")]) == 2
+    assert "is no manifest" in capsys.readouterr().err and not (tmp_path / "new").exists()
     with pytest.raises(RecipeError, match="a job needs 'manifest"):
         load_job({"task": "enhance", "out": "x"})

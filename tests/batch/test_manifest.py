@@ -1,8 +1,10 @@
 """Manifests: what each kind gives, and that a broken row is a row with a problem."""
 
 import json
+import os
 import re
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -92,6 +94,15 @@ def test_folders_are_walked_without_results_and_leftovers(tmp_path):
         (tmp_path / name).touch()
     found = list(rows(str(tmp_path), below=str(tmp_path / "out"), ending="enhance"))
     assert [row.name for row in found] == ["a.flac", "c_enhance.wav", "b/x.wav"]
+
+
+def test_a_name_that_is_not_utf8_is_one_row_of_the_stream(tmp_path, manifest):
+    for name in (b"caf\xe9.wav", "café.wav".encode()):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    found = {row.name: row.problem for row in rows(str(tmp_path))}
+    assert found.keys() == {"", "café.wav"} and r"caf\udce9.wav is not UTF-8" in found[""]
+    (row,) = rows(str(manifest([{"audio_filepath": "a.wav", "id": "\udce9"}])))
+    assert "not UTF-8" in row.problem
 
 
 def test_what_is_no_manifest(tmp_path):

@@ -246,7 +246,7 @@ def test_the_folder_of_a_conversion_is_a_model(tmp_path):
     assert run(words) == 0
     assert len(list((tmp_path / "o").rglob("*.wav"))) == 2
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UnknownModelError, match=r"no \.onnx file; convert with --onnx"):
+    with pytest.raises(UnknownModelError, match=r"no \.onnx file; `voxfield export` and `voxfield convert --onnx`"):
         resolve(tmp_path / "empty")
 
 

@@ -12,6 +12,7 @@ import pytest
 from service import MODEL, noise, wait_until
 
 import voxfield as vf
+from voxfield.cli.app import run
 from voxfield.serve import Client
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
@@ -73,6 +74,17 @@ def test_a_killed_worker_is_replaced(command, tmp_path):
         assert np.array_equal(made, vf.enhance(samples, 16000, model=MODEL).samples)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) in (0, -signal.SIGTERM) and not list(tmp_path.iterdir())
+
+
+def test_a_model_that_cannot_be_had_is_said_before_the_port_opens(tmp_path, capsys):
+    (tmp_path / "no.onnx").write_bytes(b"no network")
+    for words, said in (
+        (["--model", "nope", "--workers", "2"], "no model is called"),
+        (["--offer", str(tmp_path / "no.onnx")], "not an ONNX"),
+    ):
+        assert run(["serve", "--port", "0", *words]) in (1, 2)
+        found = capsys.readouterr().err
+        assert said in found and "http" not in found
 
 
 def test_what_looks_after_the_workers_loads_no_network_and_no_sound():

@@ -15,11 +15,13 @@ from embedders import exported
 from service import MODEL, noise, running, stored
 
 import voxfield as vf
+from voxfield.errors import InputError
 from voxfield.export import export_network
 from voxfield.export.onnx_file import export_parts
 from voxfield.models.code_histogram import CodeHistogram, CodeHistogramConfig
 from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.serve import ServiceError
+from voxfield.serve.refusal import Refused
 from voxfield.serve.verbs import VERBS
 from voxfield.tasks.book.speaker_book import SpeakerBook
 from voxfield.tasks.diarization.recording import diarize
@@ -225,6 +227,9 @@ def test_an_unknown_path_is_told_from_a_wrong_method(service):
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"{service.address}/v1/tokenize")
     assert caught.value.code == 404 and "/v1/tokens" in caught.value.read().decode()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{service.address}/v1/stream")
+    assert caught.value.code == 426 and "is a WebSocket" in caught.value.read().decode()
 
 
 def test_openapi_describes_every_verb(service):
@@ -241,6 +246,23 @@ def test_openapi_describes_every_verb(service):
         )
         assert set(post["requestBody"]["content"]) >= {"multipart/form-data"}
         assert {item["name"] for item in post["parameters"]} == set(verb.query.model_fields)
+        refused = post["responses"]["default"]["content"]["application/json"]["schema"]["$ref"]
+        assert set(post["responses"]) == {"200", "default"} and refused == "#/components/schemas/Refused"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{service.address}/v1/enhance?nonsense=1", b"")
+    assert Refused.model_validate_json(caught.value.read()).error.code == "bad_request"
+
+
+def test_an_unknown_model_is_answered_by_those_that_clients_may_name(service):
+    for name, said in (("crn-tinny", r"here; did you mean crn-tiny\?"), ("net.onnx", "here; /v1/models lists those")):
+        with pytest.raises(ServiceError, match=f"no model is called '{name}' {said}"):
+            service.client.enhance(b"", model=name)
+
+
+@pytest.mark.parametrize("given", [5, None, np.zeros(3), io.StringIO("text")])
+def test_what_is_no_recording_is_not_sent(service, given):
+    with pytest.raises(InputError, match="a recording is a path, the bytes of a file, or a binary file object"):
+        service.client.enhance(given)
 
 
 def test_models_and_health(service):

@@ -26,6 +26,12 @@ def test_an_enhanced_recording_in_a_list(tiny_spectral, speech):
     assert first in [second, first] and first != second and len({first, second}) == 2
 
 
+def test_what_runs_says_which_network_it_runs():
+    assert repr(vf.Stream("crn-tiny", 2, linked=True)).startswith("<Stream crn-tiny.v")
+    assert repr(vf.Enhancer("crn-tiny", 8000)).startswith("<Enhancer crn-tiny.v")
+    assert repr(vf.Separator("crn-separate", 8000)).startswith("<Separator crn-separate.v")
+
+
 def test_a_stream_is_copied_where_it_stands(tiny_spectral, tiny_free_batch, speech):
     samples = speech(1, 8000)
     for model in (tiny_spectral, tiny_free_batch):

@@ -48,6 +48,12 @@ def test_a_missing_recording_is_named(tmp_path):
         AudioBank([Clip(str(tmp_path / "none.wav"))], 16000, tmp_path)
 
 
+def test_a_recording_without_sound_is_named(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(0), 16000)
+    with pytest.raises(InputError, match=r"a\.wav holds no sound"):
+        AudioBank([Clip(str(tmp_path / "a.wav"))], 16000, tmp_path / "cache")
+
+
 def test_two_processes_decode_one_cache(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(30):

@@ -63,6 +63,10 @@ def test_missing_data_is_named(sounds, tmp_path):
         make_mixer(data, MixConfig(), 16000, 0, "train")
     with pytest.raises(RecipeError, match=r"data\.speech is empty"):
         open_banks(DataConfig(), 16000, "train")
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone" / "a.m4a").touch()
+    with pytest.raises(InputError, match=r"phone holds no speech .* files that end in \.wav"):
+        open_banks(DataConfig((str(tmp_path / "phone"),)), 16000, "train")
     wav = next((sounds / "speech").rglob("*.wav"))
     (tmp_path / "list.csv").write_text(f"path,dynamic_db\n{wav},12\n{wav},20\n")
     with pytest.raises(RecipeError, match=r"none of 1 recordings.*min_dynamic_db"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from voxfield.errors import CheckpointError, RecipeError
+from voxfield.errors import CheckpointError, OutputError, RecipeError, UnknownModelError
 from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import checkpoint, load_recipe, start
@@ -44,7 +44,7 @@ def test_resumed_equals_uninterrupted(settings, tmp_path, more):
             assert torch.equal(tensor, found[part][name]), f"{part} {name}"
 
 
-def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch):
+def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch, capsys):
     recipe, steps = load_recipe(RECIPE, settings), []
 
     def losses(task, net, batch, original=EnhanceTask.losses):
@@ -57,6 +57,7 @@ def test_a_stopped_run_is_saved_and_goes_on(settings, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         start(recipe, tmp_path / "run")
     assert checkpoint.load(tmp_path / "run" / "checkpoint.safetensors")[1]["step"] == 3
+    assert "stopped after step 3 of 6; the same command with --resume" in capsys.readouterr().err
     start(recipe, tmp_path / "run", resume=True)
     assert len(steps) == 6
 
@@ -76,7 +77,7 @@ def test_training_moves_the_weights_and_logs(settings, tmp_path):
 
 def test_checkpoint_to_a_file_that_users_run(settings, tmp_path):
     path = start(load_recipe(RECIPE, settings), tmp_path / "run")
-    card = export_checkpoint(path, tmp_path / "mine.onnx", "crn-mine.v1", {"pesq": 1.5})
+    card = export_checkpoint(str(path), str(tmp_path / "mine.onnx"), "crn-mine.v1", {"pesq": 1.5})
     assert load_engine(tmp_path / "mine.onnx").card == card
     assert card.measured["pesq"] == 1.5 and card.measured["training_steps"] == 6
     assert card.measured["hours_of_mixtures"] == round(6 * 2 * 0.8 / 3600, 1)
@@ -308,6 +309,12 @@ def test_a_run_is_never_overwritten(settings, tmp_path):
         start(load_recipe(RECIPE, [*settings, "model.hidden=7"]), tmp_path / "run", resume=True)
 
 
+def test_a_folder_that_cannot_be_written_is_said(settings, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"the run's folder .*file cannot be written: File exists"):
+        start(load_recipe(RECIPE, settings), tmp_path / "file")
+
+
 def test_what_is_not_a_checkpoint_is_said(settings, tmp_path):
     recipe = load_recipe(RECIPE, settings)
     with pytest.raises(CheckpointError, match="no checkpoint"):
@@ -315,3 +322,19 @@ def test_what_is_not_a_checkpoint_is_said(settings, tmp_path):
     (tmp_path / "text.safetensors").write_text("not tensors at all")
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         start(recipe, tmp_path / "run", init=tmp_path / "text.safetensors")
+    with pytest.raises(CheckpointError, match="is a folder; give a checkpoint in it"):
+        start(recipe, tmp_path / "run", init=tmp_path)
+    with pytest.raises(UnknownModelError, match=r"`voxfield export` makes an \.onnx file"):
+        load_engine(tmp_path / "text.safetensors")
+
+
+def test_a_device_that_is_not_there_is_said(settings, tmp_path):
+    with pytest.raises(RecipeError, match="device = 'gpu': torch has no such device"):
+        start(load_recipe(RECIPE, [*settings, "train.device=gpu"]), tmp_path / "run")
+
+
+def test_what_a_short_run_cannot_do_is_said(settings, tmp_path, capsys):
+    start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run")
+    assert "the rate stays below 0.5 of learning_rate" in capsys.readouterr().err
+    start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run", resume=True)
+    assert "nothing is left to train" in capsys.readouterr().err

@@ -33,6 +33,12 @@ def test_overrides():
         ("name.x=1", "is a value, not a table"),
         ("architecture='crm'", "no architecture 'crm'"),
         ("task='sing'", "no task 'sing'"),
+        ("train.steps=-1", "at least 0"),
+        ("train.workers=-1", "at least 0"),
+        ("train.learning_rate=-0.1", "at least 0"),
+        ("train.learning_rate=nan", "a number is needed"),
+        ("mix.duration_s=0", "more than 0 seconds"),
+        ("mix.snr_db=[20, -5]", "the lower number comes first"),
     ],
 )
 def test_mistakes_are_named(override, message):

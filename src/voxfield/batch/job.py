@@ -1,7 +1,7 @@
 """A job: what to do to which recordings, and where the results go. One TOML file, or the words of a command line."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from voxfield.audio import OutputFormat
 from voxfield.batch import storage
 from voxfield.batch.hashes import model_hash, short_hash
-from voxfield.batch.manifest import count_rows
+from voxfield.batch.manifest import Row, count_rows, rows
 from voxfield.batch.verbs import Verb, verb_named
 from voxfield.errors import RecipeError
 from voxfield.formats import result_suffix
@@ -82,6 +82,10 @@ class Job:
     def processes(self) -> int:
         """Processes of this machine."""
         return available_processors() if self.settings.jobs == "auto" else self.settings.jobs
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of the manifest; see `voxfield.batch.manifest.rows`."""
+        return rows(self.settings.manifest, below=self.place, ending=self.verb.ending)
 
     def count_rows(self) -> int | None:
         """How many rows the manifest has, where that can be told quickly."""

@@ -140,6 +140,7 @@ def _from_mapping(number: int, values: Any, base: str) -> Row:
         name = _safe(plain.removeprefix(f"{base}/") if base else plain)
         if offset_s is not None:
             name = f"{name.removesuffix(suffix)}-{offset_s:.3f}{f'-{duration_s:.3f}' if duration_s else ''}{suffix}"
+    _check_text(given + name)
     return Row(number, storage.joined(base, given), name, offset_s, duration_s)
 
 
@@ -161,6 +162,16 @@ def _seconds(values: dict[str, Any], key: str) -> float | None:
     if type(value) not in (int, float) or not 0 <= value < math.inf:
         raise ValueError(f"'{key}' must be a number of seconds of 0 or more, not {value!r}")
     return float(value) if value or key == "offset" else None
+
+
+def _check_text(name: str) -> None:
+    """Raises ValueError where a name holds bytes that are not UTF-8, which no ledger and no table can hold."""
+    if not name.isascii():
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = name.encode("utf-8", "backslashreplace").decode()
+            raise ValueError(f"the name {shown} is not UTF-8; rename it") from None
 
 
 def _safe(name: str) -> str:
@@ -205,6 +216,12 @@ def _folder(folder: str, below: str, ending: str) -> Iterator[Row]:
             if ending and stem.endswith(f"_{ending}") and stem.removesuffix(f"_{ending}") + suffix in there:
                 continue
             number += 1
-            yield Row(number, storage.joined(parent, name), storage.relative(storage.joined(parent, name), folder))
+            path = storage.joined(parent, name)
+            try:
+                _check_text(path)
+            except ValueError as error:
+                yield Row(number, "", "", problem=str(error))
+                continue
+            yield Row(number, path, storage.relative(path, folder))
     if not number:
         raise InputError(f"{folder} holds no recordings")

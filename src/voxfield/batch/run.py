@@ -45,6 +45,7 @@ def run_job(
         KeyboardInterrupt: after what was done so far was written down; the same call goes on with the rest.
     """
     job.mark  # noqa: B018  # a model that cannot be had is said before anything is written
+    next(job.rows(), None)  # and so is a manifest that cannot be read
     if not job.verb.ending:
         parts.arrow(parts.WRITING)
     tally = Tally()

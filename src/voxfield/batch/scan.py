@@ -8,7 +8,7 @@ from voxfield.batch import storage
 from voxfield.batch.hashes import row_key
 from voxfield.batch.job import Job
 from voxfield.batch.ledger import Entry, Ledger
-from voxfield.batch.manifest import Row, rows
+from voxfield.batch.manifest import Row
 from voxfield.batch.report import MANIFEST, Errors, Tally
 from voxfield.batch.work import FAILED, OUTPUT, WITHDRAWN, Todo, files_of
 
@@ -42,7 +42,7 @@ class Scan:
 
     def todo(self) -> Iterator[Todo]:
         """The rows to be done."""
-        manifest = rows(self._job.settings.manifest, below=self._out, ending=self._job.verb.ending)
+        manifest = self._job.rows()
         while chunk := list(islice(manifest, _CHUNK_ROWS)):
             self._tally.rows += len(chunk)
             self._signatures.clear()

@@ -33,18 +33,18 @@ Files = tuple[tuple[str, int], ...]  # name below `out` and bytes of each file; 
 
 
 def written(files: Files) -> str:
-    """Files in one text, a line each.
+    """Files in one text, a line each; the end of a line inside a name is a zero, which no name holds.
 
     >>> written((("a.wav", 3), ("b.wav", 4)))
     '3 a.wav\\n4 b.wav'
     """
-    return "\n".join(f"{size} {name}" for name, size in files)
+    return "\n".join(f"{size} {name}".replace("\n", "\0") for name, size in files)
 
 
 def files_of(text: str) -> Files:
     """The inverse of `written`."""
     lines = [line.partition(" ") for line in text.split("\n") if line]  # lists, as a million of these are read
-    return tuple([(name, int(size)) for size, _, name in lines])
+    return tuple([(name.replace("\0", "\n"), int(size)) for size, _, name in lines])
 
 
 class Todo(NamedTuple):

@@ -91,12 +91,19 @@ def lone_file(model: str | PathLike[str]) -> Path | None:
 
 def _file_of(path: Path) -> Path:
     """The one .onnx file of a folder, such as a conversion wrote; any other path as it is."""
+    if path.suffix == ".safetensors" and path.is_file():
+        raise UnknownModelError(
+            f"{path} holds weights, not a network that runs; `voxfield export` makes an .onnx file of a run's "
+            "checkpoint, `voxfield convert --onnx` of another program's"
+        )
     if not path.is_dir():
         return path
     found = sorted(path.glob("*.onnx"))
     if len(found) != 1:
         what = (
-            f"{len(found)} .onnx files; name one of them" if found else "no .onnx file; convert with --onnx to get one"
+            f"{len(found)} .onnx files; name one of them"
+            if found
+            else "no .onnx file; `voxfield export` and `voxfield convert --onnx` write one"
         )
         raise UnknownModelError(f"the folder {path} holds {what}")
     return found[0]

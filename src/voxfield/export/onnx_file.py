@@ -12,6 +12,7 @@ import dataclasses
 import io
 import warnings
 from collections.abc import Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from voxfield.errors import CheckpointError
 from voxfield.export.figures import card_figures
 from voxfield.export.half import round_to_half, stored_in_half
 from voxfield.export.reshapes import with_constant_reshapes
-from voxfield.files import written_whole
+from voxfield.files import path_of, written_whole
 from voxfield.models import architecture
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 from voxfield.ort import open_session
@@ -35,7 +36,12 @@ TOLERANCE = 1e-5  # largest difference allowed, relative to the largest output
 
 
 def export_checkpoint(
-    checkpoint: Path, out: Path, name: str, measured: Mapping[str, Any] | None = None, *, half: bool = False
+    checkpoint: str | PathLike[str],
+    out: str | PathLike[str],
+    name: str,
+    measured: Mapping[str, Any] | None = None,
+    *,
+    half: bool = False,
 ) -> Card:
     """Write the averaged weights of a training checkpoint as ONNX + card.
 
@@ -53,7 +59,7 @@ def export_checkpoint(
     from voxfield.train.recipe import from_dict
     from voxfield.train.state import seen
 
-    parts, about = storage.load(checkpoint)
+    parts, about = storage.load(path_of(checkpoint))
     recipe = from_dict(about["recipe"])
     net = architecture(recipe.architecture)[1](recipe.model)
     storage.restore(net, parts["ema"], str(checkpoint))
@@ -78,7 +84,7 @@ def export_checkpoint(
     )
 
 
-def export_parts(net: nn.Module, out: Path, about: Mapping[str, Any], *, half: bool = False) -> Card:
+def export_parts(net: nn.Module, out: str | PathLike[str], about: Mapping[str, Any], *, half: bool = False) -> Card:
     """Write a network, or each of the parts that its `parts()` names, as ONNX + card; the card of the first.
 
     Other parts than the first lie beside it, with the part's ending in file name and name.
@@ -86,7 +92,7 @@ def export_parts(net: nn.Module, out: Path, about: Mapping[str, Any], *, half: b
     cards = [
         export_network(
             part,
-            part_path(out, ending),
+            part_path(path_of(out), ending),
             {**about, **part_fields(part, ending, str(about["name"]), about)},
             half=half,
         )
@@ -118,16 +124,16 @@ def part_fields(part: Any, ending: str, name: str, about: Mapping[str, Any]) -> 
     }
 
 
-def export_network(net: nn.Module, out: Path, about: Mapping[str, Any], *, half: bool = False) -> Card:
+def export_network(net: nn.Module, out: str | PathLike[str], about: Mapping[str, Any], *, half: bool = False) -> Card:
     """Write any network with the streaming contract as ONNX + card, after parity was shown.
 
     Args:
         net: takes and gives what `about["interface"]` says.
-        out: the .onnx file to write.
+        out: path of the .onnx file to write.
         about: the card's fields but for states, parameters and costs, which are read from the network and its file.
         half: round the weights to 16 bits, in which they are stored; sums stay in single precision.
     """
-    net = copy.deepcopy(net).cpu().eval()
+    out, net = path_of(out), copy.deepcopy(net).cpu().eval()
     face: Interface = about["interface"]
     if half:
         round_to_half(net)

@@ -64,6 +64,9 @@ class Stream:
         self._flushed = False
         self._bare = False  # samples came as (N,), so they go back as (M,)
 
+    def __repr__(self) -> str:
+        return f"<Stream {self._stepper.engine.card.name}>"
+
     def warm_up(self, samples: Array) -> None:
         """Let the network get used to a sound, (C, N) or (N,), before the recording begins: whole hops of it change the
         state that the recording starts from, and give nothing.

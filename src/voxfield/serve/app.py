@@ -20,7 +20,7 @@ from voxfield.serve.connection import Connection
 from voxfield.serve.ending import end_gently
 from voxfield.serve.explaining import HTML, JSON, SVG, TEXT, TYPES, Question, answered, rendered
 from voxfield.serve.headers import SafeHeaders, wanted
-from voxfield.serve.refusal import RefusedError
+from voxfield.serve.refusal import Refused, RefusedError
 from voxfield.serve.rest import Job, wants_audio
 from voxfield.serve.settings import Settings
 from voxfield.serve.state import State
@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         openapi_url="/v1/openapi.json",
+        responses={"default": {"model": Refused, "description": "What was refused, and why."}},
     )
     app.add_middleware(SafeHeaders)
     _answer_errors(app)
@@ -108,6 +109,8 @@ def _add_unknown(app: FastAPI) -> None:
         if methods := there.get(request.url.path):
             allowed = ", ".join(sorted(methods))
             raise HTTPException(405, f"/v1/{name} takes {allowed}, not {request.method}", {"Allow": allowed})
+        if name == "stream":
+            raise HTTPException(426, "/v1/stream is a WebSocket", {"Upgrade": "websocket", "Connection": "Upgrade"})
         paths = ", ".join(sorted(path for path in there if path.startswith("/v1/")))
         raise HTTPException(404, f"there is no /v1/{name}; there are: {paths}")
 
@@ -117,7 +120,9 @@ def _add_health(app: FastAPI) -> None:
     async def _healthz() -> str:
         return "ok\n"
 
-    @app.get("/readyz", response_class=PlainTextResponse, summary="Can it take more?")
+    full: dict[int | str, dict[str, Any]] = {503: {"description": "Full.", "content": {"text/plain": {}}}}
+
+    @app.get("/readyz", response_class=PlainTextResponse, summary="Can it take more?", responses=full)
     async def _readyz(request: Request) -> Response:
         state = _state(request)
         return PlainTextResponse("full\n" if state.full else "ready\n", 503 if state.full else 200)

@@ -1,9 +1,10 @@
 """Which models a client may name: the published ones, and files that whoever runs the service has chosen."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from voxfield.cards import Card, cards, find
-from voxfield.errors import InputError
+from voxfield.errors import InputError, UnknownModelError
 from voxfield.protocols import Engine
 from voxfield.runtime import load_engine
 from voxfield.tasks.book.speaker_book import SpeakerBook
@@ -37,7 +38,15 @@ class Catalogue:
         Raises:
             UnknownModelError: nothing is called that; DownloadError where its file cannot be fetched.
         """
-        return self._own.get(name) or load_engine(find(name).name)
+        if name in self._own:
+            return self._own[name]
+        try:
+            card = find(name)
+        except UnknownModelError:
+            near = get_close_matches(name, [card.short_name for card in self.cards()], n=1)
+            offer = f"did you mean {near[0]}?" if near else "/v1/models lists those that are there"
+            raise UnknownModelError(f"no model is called '{name}' here; {offer}") from None
+        return load_engine(card.name)
 
     def engine_for(self, task: str, name: str | None) -> Engine | None:
         """The engine of a name, or one of the service's own for the task; None leaves the choice to the task."""

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from io import TextIOBase
 from os import PathLike
 from threading import Thread
 from typing import Any, BinaryIO
@@ -69,6 +70,7 @@ class Client:
             options: `model`, `limit_db`, `mix`, `mono`, `channels`, `raw`, as in docs/serve.md.
 
         Raises:
+            InputError: the recording is none of these.
             ServiceError: the service refused, and why.
         """
         return self._sound("enhance", recording, options)
@@ -203,8 +205,10 @@ def _opened(recording: Recording) -> Iterator[Iterator[bytes]]:
     elif isinstance(recording, str | PathLike):
         with path_of(recording).open("rb") as file:
             yield iter(lambda: file.read(_PIECE_BYTES), b"")
-    else:
+    elif hasattr(recording, "read") and not isinstance(recording, TextIOBase):
         yield iter(lambda: recording.read(_PIECE_BYTES), b"")
+    else:
+        raise InputError(f"a recording is a path, the bytes of a file, or a binary file object, not {recording!r:.80}")
 
 
 def _form(boundary: str, recordings: Mapping[str, Iterator[bytes]]) -> Iterator[bytes]:

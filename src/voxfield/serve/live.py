@@ -27,8 +27,9 @@ class SessionError(VoxfieldError):
 class LiveSession(Closing):
     """Sound in, enhanced sound or separate voices out, over one WebSocket.
 
-    What `feed` and `flush` return, put together, is aligned with what was fed. `feed` returns what has arrived so far
-    and never waits for the network.
+    What `feed` and `flush` return, put together, is aligned with what was fed, but for what a session of mode `live`
+    drops where it is fed faster than sound is heard; `counts` says how much. Mode `file` drops nothing. `feed` returns
+    what has arrived so far and never waits for the network.
 
     Args:
         address: of the WebSocket.

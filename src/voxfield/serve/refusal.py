@@ -1,5 +1,7 @@
 """What the service says when it refuses: one shape for HTTP and WebSocket."""
 
+from pydantic import BaseModel
+
 from voxfield.errors import (
     AudioError,
     CardError,
@@ -22,6 +24,19 @@ _CODES: tuple[tuple[type[Exception], str, int], ...] = (  # the first that fits
     (VoxfieldError, "failed", 500),
 )
 _CLOSES = {413: 1009, 429: 1013, 503: 1013}
+
+
+class Reason(BaseModel):
+    """A word for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Refused(BaseModel):
+    """The body of every answer but success."""
+
+    error: Reason
 
 
 class RefusedError(Exception):

@@ -26,7 +26,11 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
         settings: of the service.
         workers: processes that share the port, and the sessions.
         ready: is called with the address once the port is open.
+
+    Raises:
+        UnknownModelError, CardError, DownloadError, OutputError: a model of the settings cannot be had.
     """
+    _check_models(settings, load=workers == 1)
     with tempfile.TemporaryDirectory(prefix="voxfield-serve-") as folder:
         if workers > 1:
             os.environ[SHARED] = folder
@@ -43,6 +47,18 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
             Multiprocess(config, [port]).run()
         else:
             uvicorn.Server(config).run([port])
+
+
+def _check_models(settings: Settings, *, load: bool) -> None:
+    """Look at the models before the port opens; where this process runs them, they are loaded, and stay so."""
+    from voxfield.cards import resolve
+
+    for model in (settings.model, *settings.models):
+        resolve(model)
+    if load:
+        from voxfield.serve.catalogue import Catalogue
+
+        Catalogue(settings.model, settings.models)
 
 
 def shared(limits: Limits, workers: int) -> Limits:

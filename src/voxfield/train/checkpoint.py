@@ -42,7 +42,9 @@ def load(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except FileNotFoundError as error:
         raise CheckpointError(f"no checkpoint at {path}") from error
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
+        if Path(path).is_dir():
+            raise CheckpointError(f"{path} is a folder; give a checkpoint in it, such as best.safetensors") from error
         raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     if about is None or not all(":" in key for key in tensors):
         raise CheckpointError(

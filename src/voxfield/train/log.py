@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from voxfield.files import refused
+
 
 class Log:
     """Opened for appending; `quiet` writes nothing, for the processes that are not the first."""
@@ -18,9 +20,10 @@ class Log:
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        folder.mkdir(parents=True, exist_ok=True)
-        self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
-        self.board = SummaryWriter(str(folder))
+        with refused(f"the run's folder {folder} cannot be written"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
+            self.board = SummaryWriter(str(folder))
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         """One entry of a kind: `train`, `valid`."""

@@ -53,6 +53,7 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
+        OutputError: the folder cannot be written.
         RecipeError: the folder holds a run and `resume` is not set, or the other way round, or both ways to start are
             given. Whatever is raised once steps were made, they are saved first.
     """
@@ -92,6 +93,13 @@ def train(
         )
         if said:
             log.say(said)
+        if state.step >= config.steps:
+            log.say(f"nothing is left to train: [train] steps = {config.steps}, of which {state.step} are made")
+        elif config.steps < config.decay_steps:
+            log.say(
+                f"the rate stays below {config.steps / config.decay_steps:.2g} of learning_rate, as decay_steps = "
+                f"{config.decay_steps} are more than steps = {config.steps}; set train.decay_steps to fewer"
+            )
         began = state.step
         deadline = math.inf if max_minutes is None else started + 60 * max_minutes
         try:
@@ -105,6 +113,8 @@ def train(
             log.close()
         if processes.first:
             state.save(path)
+        if state.step < config.steps:
+            log.say(f"stopped after step {state.step} of {config.steps}; the same command with --resume goes on")
         processes.wait()  # torchrun stops all when one that has left did not end well
         if asked_to_stop:
             raise KeyboardInterrupt

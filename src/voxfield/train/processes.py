@@ -93,7 +93,12 @@ def joined(batch: int, device: torch.device) -> Iterator[Processes]:
 def chosen_device(setting: str) -> torch.device:
     """The device of the recipe; 'auto' is a GPU where there is one, each process its own."""
     if setting != "auto":
-        return torch.device(setting)
+        try:
+            return torch.empty(0, device=setting).device
+        except (RuntimeError, AssertionError) as error:
+            raise RecipeError(
+                f"[train] device = '{setting}': torch has no such device here; 'auto', 'cpu' or 'cuda:1' is needed"
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("cpu")

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
@@ -32,6 +32,13 @@ class DataConfig:
     valid_split: str = "valid"
     min_dynamic_db: float = 32.0  # speech with less between its loud and quiet frames is not a clean target
     cache: str = "runs/cache"  # decoded audio, made once
+
+
+LEAST = {  # of numbers in [train]
+    **dict.fromkeys(("batch", "epoch_steps", "validate_steps", "validate_items"), 1),
+    **dict.fromkeys(("steps", "learning_rate", "warmup_steps", "decay_steps", "weight_decay", "clip_norm"), 0),
+    **dict.fromkeys(("ema", "ema_late", "seed", "threads", "workers", "final_items", "checkpoint_minutes"), 0),
+}
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,9 @@ class TrainConfig:
     epoch_steps: int = 1000  # of the (epoch, index) that seeds each mixture
 
     def __post_init__(self) -> None:
-        for name in ("batch", "epoch_steps", "validate_steps", "validate_items"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"[train] {name} = {getattr(self, name)}: at least 1 is needed")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise RecipeError(f"[train] {name} = {getattr(self, name)}: at least {least} is needed")
 
 
 @dataclass(frozen=True)
@@ -123,4 +130,14 @@ def from_dict(table: Mapping[str, Any]) -> Recipe:
     }
     refuse_unknown(table, ["name", "task", "architecture", *parts], "the recipe")
     configs: dict[str, Any] = {name: build(config, table.get(name, {}), f"[{name}]") for name, config in parts.items()}
+    _check_mix(configs["mix"])
     return Recipe(table["name"], table["task"], table["architecture"], **configs)
+
+
+def _check_mix(mix: Any) -> None:
+    """Of any task: mixtures take time, and what is drawn between two numbers has the lower one first."""
+    if "duration_s" in vars(mix) and mix.duration_s <= 0:  # of images it is no key of the recipe
+        raise RecipeError(f"[mix] duration_s = {mix.duration_s:g}: more than 0 seconds are needed")
+    for name, kind in get_type_hints(type(mix)).items():
+        if kind == tuple[float, float] and list(pair := getattr(mix, name)) != sorted(pair):
+            raise RecipeError(f"[mix] {name} = {list(pair)}: the lower number comes first")

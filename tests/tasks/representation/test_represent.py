@@ -225,6 +225,7 @@ def test_from_a_pipe(model, speech, tmp_path, monkeypatch, capsys):
     content = (speech(1, 4000)[0] * 32767).astype("<i2").tobytes()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
     out = tmp_path / "p.npz"
-    assert run(["represent", "-", "--raw", "16000,1,s16le", "-o", str(out), "--model", str(model), "-q"]) == 0
+    assert run(["represent", "-", "--raw", "16000,1,s16le", "-o", str(out), "--model", str(model)]) == 0
+    assert "25 frames of layer " in capsys.readouterr().err
     with np.load(out) as found:
         assert found["features"].shape == (6, 25)

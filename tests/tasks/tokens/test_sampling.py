@@ -188,6 +188,8 @@ def test_the_command_writes_sounds_tokens_and_images(files, tmp_path, capsysbina
     [
         ({"seconds": 0}, "seconds must be above 0"),
         ({"seconds": float("nan")}, "seconds must be above 0"),
+        ({"seconds": "4"}, "seconds must be above 0 and at most 3600, not '4'"),
+        ({"temperature": "1"}, "temperature must lie between 0 and 100, not '1'"),
         ({"count": 0}, "count must be a whole number from 1"),
         ({"seed": -1}, "seed must be a whole number of 0 or more"),
         ({"seed": 1.5}, "seed must be a whole number"),

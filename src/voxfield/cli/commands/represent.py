@@ -82,5 +82,8 @@ def _represented(
     else:
         made, frames = frames_of(source, engine, layer, out)
     return Answer(
-        made.to_dict(), f"{made.audio_s:.1f} s, {made.details['count_frames']} frames {layer}", made.notes, made=frames
+        made.to_dict(),
+        f"{made.audio_s:.1f} s, {made.details['count_frames']} frames of layer {layer}",
+        made.notes,
+        made=frames,
     )

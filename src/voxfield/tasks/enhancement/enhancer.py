@@ -54,7 +54,10 @@ class Enhancer:
         self._bands = BandSplitter(*self._rates, channels, linked=link == "together")
         self._dry, self._beginning = SampleQueue(channels), SampleQueue(channels)
         self._cold_samples = round(warm_up_s * rate_hz)  # still to come before the network starts
-        self._channels = channels
+        self._channels, self._model = channels, engine.card.name
+
+    def __repr__(self) -> str:
+        return f"<Enhancer {self._model}>"
 
     def feed(self, samples: Array) -> Array:
         """What has become final of (C, N), or (N,) of one channel, as (C, M)."""

@@ -42,8 +42,11 @@ class Separator:
         self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources, noise=False)
         self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
-        self._channels = channels
+        self._channels, self._model = channels, engine.card.name
         self._power = np.zeros(2)  # of the mid so far, and of the channels
+
+    def __repr__(self) -> str:
+        return f"<Separator {self._model}>"
 
     @property
     def cancelled(self) -> bool:

@@ -39,8 +39,8 @@ class Draw:
     top_k: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature <= 100:
-            raise InputError(f"temperature must lie between 0 and 100, not {self.temperature}")
+        if not isinstance(self.temperature, int | float | np.number) or not 0 <= self.temperature <= 100:
+            raise InputError(f"temperature must lie between 0 and 100, not {self.temperature!r}")
         if self.top_k < 0:
             raise InputError(f"top_k must be 0, for all codes, or more, not {self.top_k}")
 
@@ -114,8 +114,8 @@ def sample_tokens(
     threads: int = 1,
 ) -> list[Tokens]:
     """The codes of new sounds, or images; see `sample`."""
-    if not 0 < seconds <= MOST_SECONDS:
-        raise InputError(f"seconds must be above 0 and at most {MOST_SECONDS:g}, not {seconds}")
+    if not isinstance(seconds, int | float | np.number) or not 0 < seconds <= MOST_SECONDS:
+        raise InputError(f"seconds must be above 0 and at most {MOST_SECONDS:g}, not {seconds!r}")
     if not isinstance(count, int) or not 1 <= count <= MOST_COUNT:
         raise InputError(f"count must be a whole number from 1 to {MOST_COUNT}, not {count!r}")
     if not isinstance(seed, int) or seed < 0:

@@ -43,6 +43,8 @@ class AudioBank:
             if not paths[path].exists():
                 decode(path, sample_rate_hz, paths[path])
         self.files = [paths[clip.path] for clip in clips]
+        if empty := [clip.path for index, clip in enumerate(self.clips) if not self.samples(index)]:
+            raise InputError(f"{empty[0]} holds no sound where it is to be cut; take it out of the training data")
         groups: dict[str, list[int]] = {}
         for index, clip in enumerate(self.clips):
             groups.setdefault(clip.group, []).append(index)

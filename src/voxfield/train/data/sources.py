@@ -54,6 +54,10 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
         found = (path for path in source.rglob("*") if path.suffix.lower() in suffixes)
         paths = sorted(path for path in found if not path.name.startswith("._"))  # which hold no sound
         clips = [Clip(str(path), _folder(path, source, level)) for path in paths]
+        if not clips:
+            raise InputError(
+                f"{source} holds no {kind} to train on: files that end in {', '.join(suffixes)} are needed"
+            )
     elif source.suffix in (".jsonl", ".csv") and source.exists():
         try:
             text = source.read_text(encoding="utf-8")
