@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from voxfield.errors import InputError
+from voxfield.errors import InputError, RecipeError
+from voxfield.models import network
 from voxfield.models.crn_band import BandCrn, BandCrnConfig
 from voxfield.nn.level import MovingLevel
 
@@ -56,3 +57,9 @@ def test_the_floor_of_the_level_keeps_silence_from_dividing_by_zero():
 def test_a_level_of_one_frame_is_refused():
     with pytest.raises(InputError, match="2 frames or more, not 1"):
         MovingLevel(1)
+
+
+@pytest.mark.parametrize(("changed", "message"), [({"channels": 0}, "hold no values"), ({"hidden": -3}, "negative")])
+def test_numbers_that_make_no_network_are_refused(changed, message):
+    with pytest.raises(RecipeError, match=f"makes no crn-band: .*{message}"):
+        network("crn-band", BandCrnConfig(**changed))

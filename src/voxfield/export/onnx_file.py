@@ -27,7 +27,7 @@ from voxfield.export.figures import card_figures
 from voxfield.export.half import round_to_half, stored_in_half
 from voxfield.export.reshapes import with_constant_reshapes
 from voxfield.files import path_of, written_whole
-from voxfield.models import architecture
+from voxfield.models import network
 from voxfield.nn.streaming import State, Streaming, flatten, initial, run, unflatten
 from voxfield.ort import open_session
 
@@ -61,7 +61,7 @@ def export_checkpoint(
 
     parts, about = storage.load(path_of(checkpoint))
     recipe = from_dict(about["recipe"])
-    net = architecture(recipe.architecture)[1](recipe.model)
+    net = network(recipe.architecture, recipe.model)
     storage.restore(net, parts["ema"], str(checkpoint))
     model, publication, hours = recipe.model, recipe.card, seen(about)[2]
     return export_parts(

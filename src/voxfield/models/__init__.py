@@ -1,6 +1,8 @@
 """One file a network. This is the only table from architecture names to classes."""
 
+import warnings
 from importlib import import_module
+from typing import Any
 
 from voxfield.errors import RecipeError
 
@@ -33,3 +35,21 @@ def architecture(name: str) -> tuple[type, type]:
     module, config, network = ARCHITECTURES[name]
     loaded = import_module(f"voxfield.models.{module}")
     return getattr(loaded, config), getattr(loaded, network)
+
+
+def network(name: str, config: Any) -> Any:
+    """The network of an architecture with the numbers of a configuration, weights drawn anew.
+
+    Raises:
+        RecipeError: no such architecture, or the numbers make no network.
+    """
+    made = architecture(name)[1]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, of layers without values
+            net = made(config)
+    except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise RecipeError(f"[model] makes no {name}: {str(error).splitlines()[0]}; change its numbers") from error
+    if empty := next((key for key, values in net.named_parameters() if not values.numel()), None):
+        raise RecipeError(f"[model] makes no {name}: {empty} would hold no values; change its numbers")
+    return net

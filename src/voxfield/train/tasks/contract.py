@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from voxfield.errors import RecipeError
-from voxfield.models import architecture
+from voxfield.models import network
 from voxfield.protocols import Array
 from voxfield.train.data.split import Banks, open_banks
 from voxfield.train.head import Head
@@ -90,8 +90,8 @@ class TrainingTask(ABC):
 
     def network(self) -> nn.Module:
         """A new network of the recipe's configuration, with weights from the current random state."""
-        network: nn.Module = architecture(self.recipe.architecture)[1](self.recipe.model)
-        return network
+        made: nn.Module = network(self.recipe.architecture, self.recipe.model)
+        return made
 
     def to(self, device: torch.device) -> None:
         """Put what the losses need on the device."""
