@@ -23,6 +23,16 @@ def test_overrides():
     assert recipe.train.device == "cpu" and recipe.train.learning_rate == 1.0
 
 
+def test_a_card_does_not_claim_data_that_was_not_used():
+    mine = ['data.speech=["home/me/talks"]', 'data.noise=["kitchen.csv"]']
+    card = load(RECIPES[0], mine).card
+    assert card.licence == "not stated"
+    assert {"talks, licence not stated", "kitchen.csv, licence not stated"} <= {*card.data}
+    assert not any("LibriSpeech" in one or "home" in one for one in card.data)
+    said = load(RECIPES[0], [*mine, 'card.data=["my talks, CC0"]']).card
+    assert said.data == ("my talks, CC0",) and said.licence == load(RECIPES[0]).card.licence
+
+
 @pytest.mark.parametrize(
     "override, message",
     [

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_type_hints
 from voxfield.errors import RecipeError
 from voxfield.models import architecture
 from voxfield.train.tasks.named import task_class
-from voxfield.values import build, override, read_tables, refuse_unknown
+from voxfield.values import build, override, parse_override, read_tables, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class DataConfig:
     cache: str = "runs/cache"  # decoded audio, made once
 
 
+SOURCES = ("speech", "noise", "rooms", "images")  # the keys of [data] that name recordings or images
 LEAST = {  # of numbers in [train]
     **dict.fromkeys(("batch", "epoch_steps", "validate_steps", "validate_items"), 1),
     **dict.fromkeys(("steps", "learning_rate", "warmup_steps", "decay_steps", "weight_decay", "clip_norm"), 0),
@@ -104,6 +105,8 @@ class Recipe:
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a TOML file with `table.key=value` overrides applied.
 
+    Where they name other training data and say nothing of the card, its data and licence are no longer the recipe's.
+
     Raises:
         RecipeError: no such file, broken TOML, an unknown key (the nearest valid one is named) or a value of a wrong
         type.
@@ -111,7 +114,17 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     table = read_tables(Path(path), "the recipe")
     for text in overrides:
         override(table, text)
+    keys = {parse_override(text)[0] for text in overrides}
+    if keys & {f"data.{kind}" for kind in SOURCES} and not any(key.split(".")[0] == "card" for key in keys):
+        _forget_data(table)
     return from_dict(table)
+
+
+def _forget_data(table: dict[str, Any]) -> None:
+    """Other recordings than the recipe's make its card untrue: what is known of them are their names."""
+    sources = [source for kind in SOURCES if isinstance(said := table["data"].get(kind), list) for source in said]
+    names = [f"{Path(str(source)).name}, licence not stated" for source in sources]
+    table["card"] = {**table.get("card", {}), "data": names, "licence": "not stated"}
 
 
 def from_dict(table: Mapping[str, Any]) -> Recipe:
