@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,12 @@ def test_a_model_that_cannot_be_had_is_said_before_the_port_opens(tmp_path, caps
         assert run(["serve", "--port", "0", *words]) in (1, 2)
         found = capsys.readouterr().err
         assert said in found and "http" not in found
+
+
+def test_a_port_that_is_taken_is_said_so(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert run(["serve", "--model", MODEL, "--port", str(taken.getsockname()[1])]) == 2
+    assert "choose another with --port" in capsys.readouterr().err
 
 
 def test_what_looks_after_the_workers_loads_no_network_and_no_sound():

@@ -3,6 +3,7 @@
 import gc
 import os
 import secrets
+import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
+from voxfield.errors import InputError
 from voxfield.serve.frame_socket import FrameSocket
 from voxfield.serve.settings import SHARED, Limits, Settings
 
@@ -29,8 +31,10 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
 
     Raises:
         UnknownModelError, CardError, DownloadError, OutputError: a model of the settings cannot be had.
+        InputError: nor can the port.
     """
     _check_models(settings, load=workers == 1)
+    _check_port(settings.host, settings.port)
     with tempfile.TemporaryDirectory(prefix="voxfield-serve-") as folder:
         if workers > 1:
             os.environ[SHARED] = folder
@@ -59,6 +63,15 @@ def _check_models(settings: Settings, *, load: bool) -> None:
         from voxfield.serve.catalogue import Catalogue
 
         Catalogue(settings.model, settings.models)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Look whether the port is free, of which uvicorn gives no more than a number."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"port {port} of {host} cannot be opened ({why}); choose another with --port") from error
 
 
 def shared(limits: Limits, workers: int) -> Limits:
