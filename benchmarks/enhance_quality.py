@@ -29,6 +29,7 @@ from voxfield.tasks.enhancement.recording import DEFAULT_MODEL, enhance
 from voxfield.tasks.evaluation.enhancement import RATE_HZ, SNR_EDGES_DB, mean, pairs, score_pair
 
 MEASURES = ("pesq", "estoi", "si_sdr_db")
+LARGEST_MODEL = "crn-large"
 QUIETER = 0.1  # 20 dB
 DIGITS = {"si_sdr_db": 2}  # of a score; the others have three
 
@@ -38,8 +39,8 @@ Process = Callable[[np.ndarray], np.ndarray]
 def systems(models: list[str], peers: bool) -> dict[str, Process]:
     """What turns noisy (N,) samples into enhanced ones, by name."""
     ours = {Path(model).name.removesuffix(".onnx"): partial(_ours, model=model) for model in models}
-    if DEFAULT_MODEL in models:
-        ours[f"{DEFAULT_MODEL} --warm-up 5"] = partial(_ours, model=DEFAULT_MODEL, warm_up_s=5)
+    for model in [model for model in (DEFAULT_MODEL, LARGEST_MODEL) if model in models]:
+        ours[f"{model} --warm-up 5"] = partial(_ours, model=model, warm_up_s=5)
     return ours | ({"RNNoise": rnnoise, "noisereduce": spectral_gate} if peers else {})
 
 
