@@ -199,3 +199,22 @@ def test_resnet50_is_the_published_size():
         graph = read_module(nets.resnet50(), (1, 3, 224, 224))
     report = analyse(graph)
     assert (report.costs.params.value, report.costs.macs.value) == (25_557_032, 4_089_184_256)
+
+
+class Unexported(nn.Module):
+    """Neither torch.export nor the recorder can follow it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(1, 4, 3)
+
+    def forward(self, x):
+        y = self.conv(x)
+        y = -y if float(y.sum()) > 1 else y
+        return torch.fft.fftn(y, s=(4, 8)).real
+
+
+def test_what_cannot_be_traced_is_refused_without_a_word_of_torch(capfd):
+    with pytest.raises(ExplainError, match="could not be traced"):
+        explain(Unexported(), input_shape=(1, 1, 20))
+    assert capfd.readouterr() == ("", "")

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import operator
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from io import BytesIO, StringIO
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -109,11 +111,30 @@ def by_recording(module: torch.nn.Module, shapes: Sequence[Sequence[int]], layou
 
         names = [f"input_{i}" if i else "input" for i in range(len(shapes))]
         content: Any = BytesIO()  # torch says that it wants a path
-        with traced(module, shapes, "torch.onnx") as inputs:
-            torch.onnx.export(module, inputs, content, dynamo=False, opset_version=17, input_names=names)
+        with traced(module, shapes, "torch.onnx") as inputs, unheard():
+            torch.onnx.export(module, inputs, content, dynamo=False, opset_version=17, input_names=names, verbose=False)
         return read_onnx(content.getvalue(), input_shape=dict(zip(names, shapes, strict=True)), layout=layout)
     except Exception:  # whatever the reason, the message of the first attempt says more
         return None
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """torch's recorder writes whole graphs where it fails, from C++: past Python's streams, to where nobody reads."""
+    with suppress(AttributeError):
+        torch._C._jit_set_onnx_log_output_stream("stderr")  # which is not held back until later
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def nested(input_shape: Shapes) -> list[Sequence[int]]:
