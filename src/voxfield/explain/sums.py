@@ -1,41 +1,39 @@
-"""What is said of parameters, multiply-accumulates and padding: sums and formulas with their numbers in."""
+"""Paragraphs that are sums and formulas with their numbers in: parameters, multiply-accumulates, what groups save,
+padding, depth, widths and frequency bins."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
 
 from .analysis import propagate
 from .counts import GATES, recurrent_weights
 from .graph import Op
-from .numbers import in_row, plain, short
+from .numbers import in_row, plain, ratio_text, short
 from .path import Step, power_of
 from .report import AxisField
 
 if TYPE_CHECKING:
     from .wording import Writer
 
-MOST_FORMULAS = 6
+MOST_FORMULAS, LONGEST_LIST = 6, 12
 
 
-def params_sentences(writer: Writer) -> list[str]:
+def params(writer: Writer) -> list[str]:
     """The largest shares of the parameters, each as it comes about."""
     total = writer.report.costs.params
     if total.value is None:
         return []
     owners = [(op, op.params) for op in writer.graph.ops if op.params]
     listed = _largest(writer, owners, lambda op, n: plain(n) + _weights(writer, op), plain)
-    kinds = {op.kind for op, _ in owners}
-    rules = [writer.say("params_rule")] if kinds != {"rnn"} else []
-    return [
-        writer.say("params_sum", total=total.value, listed=listed),
-        *rules,
-        writer.say("params_rnn") if "rnn" in kinds else "",
-    ]
+    recurrent = [op.kind == "rnn" for op, _ in owners]
+    rules = [writer.say("params_rule")] * (not all(recurrent)) + [writer.say("params_rnn")] * any(recurrent)
+    return [writer.say("params_sum", total=total.value, listed=listed), *rules]
 
 
-def macs_sentences(writer: Writer) -> list[str]:
+def macs(writer: Writer) -> list[str]:
     """The largest shares of the multiply-accumulates, each as it comes about; per position where sizes are open."""
     total = writer.report.costs.macs
     costs = [(op, writer.report.layer(op.name).macs.value) for op in writer.graph.ops]
@@ -104,29 +102,52 @@ def _times(writer: Writer, op: Op, macs: int) -> str:
     return f" = {in_row([*parts, macs // prod(parts)], ' x ')}"
 
 
-def grouped_sentence(writer: Writer, op: Op) -> str:
+def separable(writer: Writer) -> list[str]:
+    """The first depthwise layer that a 1 x 1 convolution follows, against one standard convolution."""
+    convs = [op for op in writer.graph.ops if op.kind == "conv"]
+    for op, point in pairwise(convs):
+        (channels, between), filters = writer.graph.widths(op), writer.graph.widths(point)[1]
+        taps = prod(w.kernel for w in op.windows)
+        if channels is None or op.groups != channels or channels == 1 or taps == 1:
+            continue
+        if point.groups != 1 or prod(w.kernel for w in point.windows) != 1:
+            continue
+        if filters is None or between != channels:
+            break
+        costs = [writer.report.layer(one.name).macs.value for one in (op, point)]
+        key = "separable_each" if None in costs else "separable"
+        costs = [taps * channels, channels * filters] if None in costs else costs  # of one position
+        cost, standard = sum(int(c or 0) for c in costs), int(costs[0] or 0) * filters
+        stated = {"filters": filters, "taps": taps, "channels": channels, "power": power_of(op.windows)}
+        stated |= {"cost": short(cost), "standard": short(standard), "ratio": ratio_text(cost / standard)}
+        return [writer.say(key, depthwise=op.name, pointwise=point.name, **stated)]
+    grouped = next((op for op in convs if op.groups > 1), None)
+    return [_grouped(writer, grouped)] if grouped and "separable" in writer.asked else []
+
+
+def _grouped(writer: Writer, op: Op) -> str:
     """A convolution in groups against one that is not."""
-    (inside, filters), taps = writer.graph.widths(op), prod(w.kernel for w in op.windows)
-    if not inside or not filters or op.groups < 2:
+    (inside, filters), groups = writer.graph.widths(op), op.groups
+    if not inside or not filters:
         return ""
-    cost, groups = taps * inside // op.groups * filters, op.groups
+    cost = prod(w.kernel for w in op.windows) * inside // groups * filters
     stated = {"layer": op.name, "groups": groups, "each": inside // groups, "channels": inside, "filters": filters}
-    return writer.say("grouped", cost=cost, standard=cost * groups, power=power_of(op.windows), **stated)
+    return writer.say("grouped", cost=cost, standard=cost * groups, **stated)
 
 
-def padding_sentences(writer: Writer) -> list[str]:
+def padding(writer: Writer) -> list[str]:
     """What the padding of each layer does along each axis."""
     laid = [op for op in writer.graph.ops if op.kind == "pad"]
     found = []
     for field in writer.fields:
         steps = [s for s in writer.walks[field.axis].longest if s.op.kind in {"conv", "pool"} and s.window.reach > 1]
-        alike: dict[tuple[str, ...], list[Step]] = {}
+        alike: dict[tuple[int, int, int], list[Step]] = {}
         for step in steps:
             w = step.window
             if laid and not w.pad_start and not w.pad_end:
                 continue  # a layer before it may have padded for it
-            alike.setdefault((str(w.reach), str(w.pad_start), str(w.pad_end)), []).append(step)
-        found += [_padded(writer, field, alike_steps) for alike_steps in list(alike.values())[:MOST_FORMULAS]]
+            alike.setdefault((w.reach, w.pad_start, w.pad_end), []).append(step)
+        found += [_padded(writer, field, group) for group in list(alike.values())[:MOST_FORMULAS]]
         source = next((one for one in writer.sources if one[1].name == field.axis), None)
         seen = propagate(writer.graph, *source) if source and laid else {}
         for op in laid:
@@ -139,6 +160,7 @@ def padding_sentences(writer: Writer) -> list[str]:
 
 
 def _padded(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
+    """What the same padding in front of the same kernel does, in all layers that have it."""
     w = steps[0].window
     need, total = w.reach - 1, w.pad_start + w.pad_end
     stated = {**writer.named(field), "layers": writer.listed([s.op.name for s in steps]), "need": need}
@@ -149,3 +171,34 @@ def _padded(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
     if w.pad_start >= need:
         return writer.say("pad_causal" if total == need else "pad_causal_more", **stated)
     return writer.say("pad_even" if total == need else "pad_less" if total < need else "pad_more", **stated)
+
+
+def depth(writer: Writer) -> list[str]:
+    """How field and hop grow from layer to layer."""
+    found = []
+    for field in writer.fields:
+        names = {step.op.name for step in writer.walks[field.axis].longest}
+        seen = [
+            one
+            for layer in writer.report.layers
+            if layer.name in names
+            for one in layer.fields
+            if (one.axis, one.input) == (field.axis, field.input) and one.rf and one.hop
+        ]
+        if 1 < len(seen) <= LONGEST_LIST:
+            rows = {"fields": in_row(one.rf for one in seen), "hops": in_row(one.hop for one in seen)}
+            found.append(writer.say("depth_grows", count=len(seen), **rows, **writer.named(field)))
+    return [*found, writer.say("depth_choice")] if found else []
+
+
+def powers(writer: Writer) -> list[str]:
+    """Why widths are powers of two, and which of these are no multiple of 8."""
+    made = [(op.name, writer.graph.widths(op)[1]) for op in writer.graph.ops if op.kind in {"conv", "conv_transpose"}]
+    odd = [f"{name} ({width})" for name, width in made if width and width % 8]
+    return [writer.say("powers_rule"), *([writer.say("powers_odd", layers=writer.listed(odd))] if odd else [])]
+
+
+def bins(writer: Writer) -> list[str]:
+    """Where a number of frequency bins comes from."""
+    size = next((f.in_size for f in writer.fields if f.axis == "freq" and f.in_size and f.in_size % 2), None)
+    return [] if size is None else [writer.say("bins_rule", bins=size, window=2 * (size - 1), ms=(size - 1) / 8)]

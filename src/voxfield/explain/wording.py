@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby, pairwise
+from itertools import groupby
 from math import prod
 from typing import Any
 
@@ -17,18 +17,17 @@ from ..errors import ExplainError
 from .analysis import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
 from .graph import Graph, Window
-from .numbers import in_bytes, in_row, plain, ratio_text, short, singular
-from .path import Walk, power_of, walk
+from .numbers import in_bytes, in_row, plain, ratio_text, singular
+from .path import Walk, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report, Status
 from .shapes import conv_size, transposed_size
-from .sums import MOST_FORMULAS, grouped_sentence, macs_sentences, padding_sentences, params_sentences
+from .sums import LONGEST_LIST, MOST_FORMULAS, bins, depth, macs, padding, params, powers, separable
 from .to_paste import cbam_sentences
 from .whatif import edited
 from .zh import translated
 
 MOST_NAMES = 5
-LONGEST_LIST = 12
 EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 NEARLY_CONSTANT = 1.5
 
@@ -67,7 +66,8 @@ def words(
     found = []
     open_ = [name for f in writer.fields if f.status is Status.PARTIAL for name in f.missing]
     for key in dict.fromkeys([*asked, *usual]):
-        sentences = [one for one in getattr(writer, key)() if one] or [writer.say("unanswered")] * (key in asked)
+        said = ELSEWHERE[key](writer) if key in ELSEWHERE else getattr(writer, key)()
+        sentences = [one for one in said if one] or [writer.say("unanswered")] * (key in asked)
         if open_ and sentences and key in OF_FIELDS:
             sentences.append(writer.say("without", names=writer.listed(open_)))
         if sentences:
@@ -77,6 +77,17 @@ def words(
     return tuple(found)
 
 
+ELSEWHERE = {  # paragraphs that are written in other files
+    "cbam": lambda writer: cbam_sentences(writer, "cbam"),
+    "cbam_block": lambda writer: cbam_sentences(writer, "cbam-resnet"),
+    "params": params,
+    "macs": macs,
+    "separable": separable,
+    "padding": padding,
+    "depth": depth,
+    "powers": powers,
+    "bins": bins,
+}
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
 FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end
 FIXES |= dict.fromkeys(("softmax", "attention"), "fix_attention")
@@ -144,41 +155,18 @@ class Writer:
 
     def kernel(self) -> list[str]:
         found = [stated for field in self.fields for stated in self._kernel_along(field)]
-        return [*found, self._points()] if "kernel" in self.asked else found
+        return [*found, self._points()] if found else []
 
     def _points(self) -> str:
-        """What kernels of 1 are for, where others stand beside them."""
-        convs = [op for op in self.graph.ops if op.kind == "conv" and op.groups == 1]
-        points = [op for op in convs if all(w.kernel == 1 for w in op.windows)]
-        if not points or len(points) == len(convs):
+        """What kernels of 1 are for, where there is nothing else or where the question is about kernels."""
+        convs = [op for op in self.graph.ops if op.kind == "conv"]
+        points = [op for op in convs if op.groups == 1 and all(w.kernel == 1 for w in op.windows)]
+        alone = len(points) == len(convs) and any(field.rf == 1 for field in self.fields)
+        if not points or not (alone or "kernel" in self.asked):
             return ""
         widths = {op.name: self.graph.widths(op) for op in points}
         named = [f"{name} ({inside} -> {outside})" for name, (inside, outside) in widths.items() if inside and outside]
         return self.say("kernel_points", layers=self.listed(named or [*widths]))
-
-    def depth(self) -> list[str]:
-        """How field and hop grow from layer to layer."""
-        found = []
-        for field in self.fields:
-            names = {step.op.name for step in self.walks[field.axis].longest}
-            seen = [
-                one
-                for layer in self.report.layers
-                if layer.name in names
-                for one in layer.fields
-                if (one.axis, one.input) == (field.axis, field.input) and one.rf and one.hop
-            ]
-            if 1 < len(seen) <= LONGEST_LIST:
-                rows = {"fields": in_row(one.rf for one in seen), "hops": in_row(one.hop for one in seen)}
-                found.append(self.say("depth_grows", count=len(seen), **rows, **self.named(field)))
-        return [*found, self.say("depth_choice")] if found else []
-
-    def bins(self) -> list[str]:
-        """Where a number of frequency bins comes from."""
-        sizes = [f.in_size for f in self.fields if f.axis == "freq" and f.in_size and f.in_size % 2]
-        return [self.say("bins_rule", bins=size, window=2 * (size - 1), ms=(size - 1) / 8) for size in sizes if size][
-            :1
-        ]
 
     def _kernel_along(self, field: AxisField) -> list[str]:
         blocked = (*field.whole_input, *field.unbounded_future)
@@ -209,10 +197,7 @@ class Writer:
         path = self.walks[field.axis]
         wide = [step for step in path.longest if step.share]
         if local == 1 and not wide:
-            convs = [op for op in self.graph.ops if op.kind == "conv"]
-            points = convs and all(w.kernel == 1 for op in convs for w in op.windows)
-            mixing = self.say("kernel_point") if points and all(op.groups == 1 for op in convs) else ""
-            return self.say("kernel_one", **self.named(field)) + mixing if path.longest else ""
+            return self.say("kernel_one", **self.named(field)) if path.longest else ""
         stated = {**self.named(field), "rf": local, "ms": self.ms(field, local, self.frames)}
         stated["field"] = self.say(called)
         if not wide:
@@ -280,16 +265,6 @@ class Writer:
         tight = min(strided, key=lambda s: Fraction(s.window.reach, s.window.stride))
         w = tight.window
         return self.say("stride_overlap", layer=tight.op.name, kernel=w.kernel, stride=w.stride)
-
-    # attention blocks
-
-    def cbam(self) -> list[str]:
-        """What CBAM blocks behind the convolutions would change, tried on the graph."""
-        return cbam_sentences(self, "cbam")
-
-    def cbam_block(self) -> list[str]:
-        """The same for residual blocks with CBAM, and where they go."""
-        return cbam_sentences(self, "cbam-resnet")
 
     # how large is the output
 
@@ -368,23 +343,6 @@ class Writer:
             return ""
         return self.say("filters_up", filters=in_row(widths), sizes=in_row(sizes, " -> "), axis=self.phrases[axis])
 
-    # sums: parameters, multiply-accumulates, padding
-
-    def params(self) -> list[str]:
-        return params_sentences(self)
-
-    def macs(self) -> list[str]:
-        return macs_sentences(self)
-
-    def padding(self) -> list[str]:
-        return padding_sentences(self)
-
-    def powers(self) -> list[str]:
-        """Why widths are powers of two, and which of these are no multiple of 8."""
-        widths = [(op.name, self.graph.widths(op)[1]) for op in self.graph.ops if op.kind in {"conv", "conv_transpose"}]
-        odd = [f"{name} ({width})" for name, width in widths if width and width % 8]
-        return [self.say("powers_rule"), self.say("powers_odd", layers=self.listed(odd)) if odd else ""]
-
     def _filters_frame(self, rows: Sequence[tuple[int, LayerReport]], other: str) -> list[str]:
         values = [layer.values_per_frame.value for _, layer in rows]
         first = next(f for f in self.fields if f.axis == other)
@@ -416,27 +374,6 @@ class Writer:
         most = max(counted, key=lambda layer: layer.macs.value or 0)
         share = f"{100 * float(most.macs.value or 0) / float(total):.0f} %"
         return self.say("filters_cost", layer=most.name, share=share, params=most.params)
-
-    def separable(self) -> list[str]:
-        """The first depthwise layer that a 1 x 1 convolution follows, against one standard convolution."""
-        for op, point in pairwise(op for op in self.graph.ops if op.kind == "conv"):
-            (channels, between), filters = self.graph.widths(op), self.graph.widths(point)[1]
-            taps = prod(w.kernel for w in op.windows)
-            if channels is None or op.groups != channels or channels == 1 or taps == 1:
-                continue
-            if point.groups != 1 or prod(w.kernel for w in point.windows) != 1:
-                continue
-            if filters is None or between != channels:
-                break
-            costs = [self.report.layer(one.name).macs.value for one in (op, point)]
-            key = "separable_each" if None in costs else "separable"
-            costs = [taps * channels, channels * filters] if None in costs else costs  # of one position
-            cost, standard = sum(int(c or 0) for c in costs), int(costs[0] or 0) * filters
-            stated = {"filters": filters, "taps": taps, "channels": channels, "power": power_of(op.windows)}
-            stated |= {"cost": short(cost), "standard": short(standard), "ratio": ratio_text(cost / standard)}
-            return [self.say(key, depthwise=op.name, pointwise=point.name, **stated)]
-        grouped = next((op for op in self.graph.ops if op.kind == "conv" and op.groups > 1), None)
-        return [] if grouped is None or "separable" not in self.asked else [grouped_sentence(self, grouped)]
 
     # latency and streaming
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 
 from ...errors import ExplainError
+from ..phrases import table
 
 _ARROW = re.compile(r"\s*(?:[-=]+>|[→⟶➔➜⇒])\s*")
 _SIZES = r"\d+(?:\s*[x×*]\s*\d+)*"
+_WORDS = table("kinds")["words"]
 _SAID = re.compile(
     r"(?P<up>\b(?:de|transposed?[\s-]*|up)(?=conv)|反(?=卷积)|转置)"
     r"|(?P<pool>(?:max|avg|average|mean)?[\s_-]?pool(?:ing)?(?:[123]-?d)?|(?:最大|平均)?池化)"
+    rf"|(?:\bk|{_WORDS['kernel']})\s*[=:为]?\s*(?P<kernel>{_SIZES})"
+    rf"|(?:\bs|{_WORDS['stride']})\s*[=:为]?\s*(?P<stride>{_SIZES})"
+    rf"|(?:\bp|{_WORDS['padding']})\s*[=:为]?\s*(?P<padding>{_SIZES}|same\b)"
+    rf"|(?:\bd|{_WORDS['dilation']})\s*[=:为]?\s*(?P<dilation>{_SIZES})"
+    rf"|(?P<filters>\d+)\s*个?(?:{_WORDS['filters']})|[@-](?P<width>\d+)"
     r"|(?P<conv>conv(?:olution(?:al)?)?(?P<rank>[123]-?d)?|卷积)"
-    rf"|(?:\bs|strides?|步长|步幅)\s*[=:为]?\s*(?P<stride>{_SIZES})"
-    rf"|(?:\bp|padding|pad|补零|填充)\s*[=:为]?\s*(?P<padding>{_SIZES}|same\b)"
-    rf"|(?:\bd|dilation|dilated|膨胀率?|空洞率?)\s*[=:为]?\s*(?P<dilation>{_SIZES})"
-    r"|(?P<filters>\d+)\s*(?:filters|channels|ch\b|个?通道|个?滤波器)|[@-](?P<width>\d+)"
-    rf"|(?:\b(?:k|kernel)(?:[_ ]?size)?|卷积核)\s*[=:为]?\s*(?P<kernel>{_SIZES})"
     r"|(?P<square>\d+(?:\s*[x×*]\s*\d+)+)|(?P<bare>\d+)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
 )
 _FILLING = re.compile(r"[\s,;()\[\]，、；（）+]|\b(?:layers?|with|of|and|size)\b|层|的", re.IGNORECASE)
 _QUESTION = re.compile(

@@ -91,11 +91,11 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         ExplainError: there is no network in it; what is missing is named.
     """
     text, told = in_torch_or_keras(cleaned(text))
-    graph, wanted, samples = _network(text, input_shape, layout)
+    graph, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
     if rate is None and not notes and samples:
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
-    return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), wanted, rate)
+    return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), topic, rate)
 
 
 def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, tuple[str, ...], bool]:
