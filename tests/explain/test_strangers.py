@@ -938,6 +938,8 @@ SUMMARY = "Layer (type)  Output Shape  Param #\n=======\nconv1d (Conv1D)  (None,
         ("[(512, 3x10, 5)] 感受野", "no network in"),
         ("1000000000 dilated conv layers of kernel 3, dilation doubling each layer", "layers in the sentence"),
         ("100*3/1000", "multiply to more than"),
+        (f"conv kernel 3 repeated {'9' * 5000} times", "more than 1000 digits"),
+        ("9999*(3) " * 1000, "More than 2000 layers"),
     ],
 )
 def test_mangled_text_is_an_error_in_words(paste, message):
@@ -978,3 +980,8 @@ def test_layers_of_other_programs_are_read_by_the_names_of_torch_and_keras(paste
     field = found.report.fields[-1]
     assert (field.rf, field.hop, found.report.costs.params.value) == (rf, hop, params)
     assert any(translated(note, "zh") != note and "read as" in note for note in found.graph.notes)
+
+
+def test_long_stretches_of_space_cost_no_more_than_one():
+    answers = said(f"why kernel{' ' * 50_000}3 and stride 2?")
+    assert "3 taps make a receptive field of 3 samples" in answers["kernel"]

@@ -24,11 +24,11 @@ _FILLING = re.compile(  # what else may stand in a question that names no networ
     re.IGNORECASE | re.ASCII,
 )
 _GIVEN_AFTER = re.compile(  # a number that a sentence gives: `kernel size 3`, `步长为2`, `64 filters`
-    r"[ \t]*(?:大小|尺寸|长度|sizes?|width|率|数)?[ \t]*(?:分别|依次|均|都)?(?:设置|设)?"
-    r"(?:为|是|=|:|of|is|are)?[ \t]*[\[({]?[ \t]*\d",
+    r" ?(?:大小|尺寸|长度|sizes?|width|率|数)? ?(?:分别|依次|均|都)?(?:设置|设)?"
+    r"(?:为|是|=|:|of|is|are)? ?[\[({]? ?\d",
     re.IGNORECASE,
 )
-_GIVEN_BEFORE = re.compile(r"\d\)?[ \t]*(?:个|input|output|in|out)?[ \t]*$", re.IGNORECASE)
+_GIVEN_BEFORE = re.compile(r"\d\)? ?(?:个|input|output|in|out)? ?$", re.IGNORECASE)
 _SETTINGS = {"kernel", "stride", "filters", "padding"}
 _REASONS = re.compile(
     r"为什么|为何|为啥|作用|含义|意思|解释|区别|\b(?:why|whence|mean\w*|purpose|explain|difference)\b", re.I | re.ASCII
@@ -58,7 +58,7 @@ def topics(prose: str) -> tuple[str, ...]:
     >>> topics("ECAPA-TDNN receptive field"), topics("kernel size 7, stride 2: which output size?")
     (('kernel',), ('size',))
     """
-    words = prose.replace("_", " ")
+    words = re.sub(r"[ \t]+", " ", prose.replace("_", " "))
     found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
     for match in _TOPIC.finditer(words):
         key = str(match.lastgroup)

@@ -22,6 +22,7 @@ from .snippet import looks_like_code, python_of, read_snippet, remark_note
 from .text import read_text
 
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LONG_SPACE, _LONG_NUMBER = re.compile(r" {100,}"), re.compile(r"\d{1000}")  # no code and no prose has such
 _NOTHING = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
 _NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
@@ -166,7 +167,9 @@ def cleaned(text: str) -> str:
     if re.search(r"&(nbsp|gt|lt|quot|amp|#39);", text):
         text = html.unescape(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").expandtabs(4)
-    text = _NOTHING.sub("", _SPACES.sub(" ", text))
+    text = _LONG_SPACE.sub(" " * 100, _NOTHING.sub("", _SPACES.sub(" ", text)))
+    if _LONG_NUMBER.search(text):
+        raise ExplainError("The text holds a number of more than 1000 digits; it is not the size of a layer.")
     lines = ["" if line.strip().startswith(("```", "~~~")) else _PROMPT.sub("", line) for line in text.split("\n")]
     numbers = [_NUMBERED.match(line) for line in lines if line.strip()]
     counted = [int(match[1]) for match in numbers if match]

@@ -83,7 +83,7 @@ _ROW = re.compile(r"\d+(?:\s*[,、]\s*\d+){2,}")
 _UP = re.compile(r"解码|decoder|转置|transposed|deconv|反卷积", re.IGNORECASE)
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
 _NETWORK = re.compile(  # the name of a network: EfficientNet, U-Net, VGG16, DCCRN
-    r"\b(?:[A-Za-z]*[A-Za-z]-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
+    r"\b(?:[A-Za-z]+-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
     re.ASCII,
 )
 _SIZED = re.compile(r"\b(filters?|kernels?) of (?:size|shape|width|length)s?\b", re.IGNORECASE)

@@ -54,7 +54,7 @@ def _expanded(text: str) -> str:
     """The text with layers in parentheses written as often as they come; as it is where that would be too many."""
     while match := GROUP.search(text):
         times, layers = int(match[1]), match[2].strip()
-        if times * len(layers) > LONGEST_TEXT:
+        if len(text) + times * len(layers) > LONGEST_TEXT:
             break
         text = f"{text[: match.start()]}{' '.join([layers] * times)}{text[match.end() :]}"
     return text
