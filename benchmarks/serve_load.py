@@ -26,11 +26,12 @@ import time
 import urllib.request
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from halts import watched
 from table import table
 from uvloop import run
 
@@ -188,6 +189,10 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     before = Spent.by(service)
     turns_before, steps_before = steps(port)
     sent = late_client = 0
+    halts = None
+    watching = ExitStack()
+    with suppress(PermissionError):
+        halts = watching.enter_context(watched())
     while sent < count * int(seconds / FRAME_S):  # one session after the other, evenly over a frame
         passed = (time.perf_counter() - before.at_s) / FRAME_S * count
         due = min(int(passed) + 1, count * int(seconds / FRAME_S))
@@ -196,6 +201,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
             sessions[number % count].send()
         sent = due
         await asyncio.sleep(0.001)
+    watching.close()
     spent = Spent.by(service) - before
     turns, taken = (now - then for now, then in zip(steps(port), (turns_before, steps_before), strict=True))
     most_kb = memory_kb(service)
@@ -219,6 +225,8 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
         "sessions_without": missed.count(0),
         "dropped_samples": sum(session.dropped for session in sessions),
         "late_client_frames": late_client,
+        "halts": "" if halts is None else len(halts),
+        "longest_halt_ms": round(1000 * max((lasted for _, lasted in halts or ()), default=0), 1),
         "sessions_a_step": round(turns / taken, 1),
         "cpu_s_service": round(spent.service_s, 1),
         "cpu_s_its_event_loops": round(spent.loops_s, 1),

@@ -94,6 +94,11 @@ def test_a_port_that_is_taken_is_said_so(capsys):
     assert "choose another with --port" in capsys.readouterr().err
 
 
+def test_a_book_that_is_not_there_is_said_before_the_port_opens(tmp_path, capsys):
+    assert run(["serve", "--model", MODEL, "--port", "0", "--book", str(tmp_path / "voices.db")]) == 2
+    assert "voices.db" in capsys.readouterr().err
+
+
 def test_what_looks_after_the_workers_loads_no_network_and_no_sound():
     program = "import sys, voxfield.serve.server; print({'numpy', 'onnxruntime', 'fastapi'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"

@@ -22,6 +22,11 @@ def test_a_bank_of_some_recordings_reads_what_another_decoded(sounds, tmp_path, 
     assert np.abs(some.clip(0) - expected).max() < 1e-4
 
 
+def test_the_channels_of_a_recording_are_its_mean_as_the_verbs_take_it(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.tile([0.5, 0.25], (1600, 1)), 16000)
+    assert AudioBank([Clip(str(tmp_path / "a.wav"))], 16000, tmp_path).clip(0) == pytest.approx(0.375, abs=1e-3)
+
+
 def test_a_changed_recording_and_another_rate_are_decoded_anew(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.full(1600, 0.5), 16000)

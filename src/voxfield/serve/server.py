@@ -31,9 +31,9 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
 
     Raises:
         UnknownModelError, CardError, DownloadError, OutputError: a model of the settings cannot be had.
-        InputError: nor can the port.
+        InputError: nor can the port, or the book of speakers.
     """
-    _check_models(settings, load=workers == 1)
+    _check_files(settings, load=workers == 1)
     _check_port(settings.host, settings.port)
     with tempfile.TemporaryDirectory(prefix="voxfield-serve-") as folder:
         if workers > 1:
@@ -53,9 +53,13 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
             uvicorn.Server(config).run([port])
 
 
-def _check_models(settings: Settings, *, load: bool) -> None:
-    """Look at the models before the port opens; where this process runs them, they are loaded, and stay so."""
+def _check_files(settings: Settings, *, load: bool) -> None:
+    """Look at models and book before the port opens; where this process runs the models, they are loaded, and stay so."""
     from voxfield.cards import resolve
+    from voxfield.tasks import SpeakerBook
+
+    if settings.book:
+        SpeakerBook(settings.book).made()
 
     for model in (settings.model, *settings.models):
         resolve(model)

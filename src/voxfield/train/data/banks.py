@@ -20,6 +20,7 @@ import soxr
 from voxfield.errors import InputError
 from voxfield.files import written_whole
 from voxfield.protocols import Array
+from voxfield.samples import Downmix
 from voxfield.train.data.sources import Clip
 
 
@@ -90,12 +91,12 @@ def stamp(path: str | Path, made: int) -> str:
 
 
 def decode(recording: str, sample_rate_hz: int, out: Path) -> None:
-    """Write the first channel of a recording as 16-bit samples at a rate."""
+    """Write the channels of a recording as one, as `voxfield.samples.Downmix` does, in 16-bit samples at a rate."""
     try:
         audio, rate_hz = soundfile.read(recording, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise InputError(f"cannot read {recording}: {error}") from error
-    audio = audio[:, 0]
+    audio = Downmix().feed(audio.T)
     if rate_hz != sample_rate_hz:
         audio = soxr.resample(audio, rate_hz, sample_rate_hz)
     with written_whole(out) as partial:
