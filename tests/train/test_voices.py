@@ -48,6 +48,14 @@ def mixer(speech, tmp_path):
     return make
 
 
+def test_pauses_between_utterances_are_as_long_as_asked(mixer):
+    silent = [
+        (np.abs(mixer(duration_s=6.0, speed=(1.0, 1.0), pause_s=s).mix(0, 0)[1]) == 0).mean()
+        for s in [(0.1,) * 2, (1.5,) * 2]
+    ]
+    assert silent[0] < 0.1 and silent[1] > 0.25
+
+
 @pytest.mark.parametrize("sources", [2, 3])
 def test_items_repeat_and_add_up(mixer, sources):
     made = mixer(sources=sources)

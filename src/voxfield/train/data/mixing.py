@@ -28,6 +28,7 @@ class MixConfig:
     duration_s: float = 3.0
     snr_db: tuple[float, float] = (-9.0, 20.0)  # speech over noise, each on its active frames
     level_dbfs: tuple[float, float] = (-45.0, -5.0)  # active level of the mixture, lowered where it would clip
+    pause_s: tuple[float, float] = (0.1, 0.8)  # between the utterances of a speaker
     second_noise: float = 0.3  # another noise, of another label, up to 10 dB weaker
     babble: float = 0.08  # talk of three to six other speakers instead of the first noise
     reverberation: float = 0.3  # the target keeps the room: noise is removed, not reverberation
@@ -113,7 +114,7 @@ class Mixer:
             return self.speech.clip(first, int(rng.integers(spare + 1)), samples)
         audio = self.speech.clip(first)
         while len(audio) < samples:
-            pause = np.zeros(int(rng.uniform(0.1, 0.8) * self.sample_rate_hz), np.float32)
+            pause = np.zeros(int(rng.uniform(*self.config.pause_s) * self.sample_rate_hz), np.float32)
             audio = np.concatenate([audio, pause, self.speech.clip(clips[int(rng.integers(len(clips)))])])
         start = int(rng.integers(len(audio) - samples + 1))
         return audio[start : start + samples]

@@ -25,6 +25,7 @@ class VoicesConfig:
     duration_s: float = 3.0
     apart_db: tuple[float, float] = (0.0, 5.0)  # level of the loudest voice over each other one, active frames
     level_dbfs: tuple[float, float] = (-40.0, -15.0)  # active level of the mixture, lowered where it would clip
+    pause_s: tuple[float, float] = (0.1, 0.8)  # between the utterances of a speaker, where one does not fill the item
     noise: float = 0.25  # noise behind the voices, which is no voice's
     snr_db: tuple[float, float] = (5.0, 25.0)  # voices over noise
     room: float = 0.25  # one room for all voices, another place in it for each where the bank has one; targets keep it
@@ -58,7 +59,8 @@ class VoiceMixer:
             )
         self.config, self.noise, self.rooms, self.seed = config, noise, rooms, seed
         self.samples = round(config.duration_s * sample_rate_hz)
-        longer = MixConfig(duration_s=config.duration_s * max(config.speed), equaliser=config.equaliser, band_limit=0)
+        longer_s = config.duration_s * max(config.speed)
+        longer = MixConfig(longer_s, pause_s=config.pause_s, equaliser=config.equaliser, band_limit=0)
         self.talk = Mixer(longer, speech, noise, None, sample_rate_hz, seed)
 
     def mix(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
