@@ -54,7 +54,7 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
 
 
 def _check_files(settings: Settings, *, load: bool) -> None:
-    """Look at models and book before the port opens; where this process runs the models, they are loaded, and stay so."""
+    """Look at models and book before the port opens; where this process runs the models, they stay loaded."""
     from voxfield.cards import resolve
     from voxfield.tasks import SpeakerBook
 

@@ -11,6 +11,7 @@ from voxfield.samples import block_of, cancel
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.separation.overlap_add import OverlapAdd, bounded
 from voxfield.tasks.separation.source_scale import SourceScale
+from voxfield.tasks.separation.speaker_tracker import MOST_SPEAKERS, SpeakerTracker
 from voxfield.tasks.separation.stereo_image import StereoImage
 from voxfield.tasks.work import Model, engine_for
 
@@ -39,6 +40,8 @@ class Separator:
         self._sources, self._keep_noise = face.sources, keep_noise
         self._voices: OverlapAdd | _StreamedVoices
         self._voices = _StreamedVoices(engine) if face.streaming else OverlapAdd(engine)
+        tracked = not face.streaming and 1 < face.sources <= MOST_SPEAKERS
+        self._tracker = SpeakerTracker(face.sources, face.sample_rate_hz) if tracked else None
         self._bands = BandSplitter(face.sample_rate_hz, rate_hz, 1, owners=[0] * face.sources, noise=False)
         self._image = StereoImage(channels, face.sources, rate_hz, keep_noise=keep_noise)
         self._recording = SampleQueue(channels)
@@ -85,6 +88,8 @@ class Separator:
         first = self._place(self._bands.up((yield from self._fed(self._bands.down_rest()[0]))))
         if isinstance(self._voices, OverlapAdd):
             voices = self._voices.flush()
+            if self._tracker is not None:
+                voices = np.concatenate([self._tracker.feed(voices), self._tracker.flush()], axis=1)
         else:
             voices = yield from self._voices.flushing()
         rest = self._place(self._bands.up(voices, last=True))
@@ -93,7 +98,8 @@ class Separator:
     def _fed(self, samples: Array) -> Turns:
         """Voices (S, M) that have become final, at the network's rate."""
         if isinstance(self._voices, OverlapAdd):
-            return self._voices.feed(samples)
+            voices = self._voices.feed(samples)
+            return voices if self._tracker is None else self._tracker.feed(voices)
         return (yield from self._voices.feeding(samples))
 
     def _place(self, voices: Array) -> Array:
