@@ -6,7 +6,7 @@ direction of his or her windows, and the order of the outputs, window by window,
 most like their speakers, with a cost for each change (Viterbi's algorithm). Either follows from the other, so they are
 found in turns, as in k-means. Where the order changes, the outputs are faded over at the quietest moment.
 
-Memory is that of a minute, whatever the duration.
+Memory is that of half a minute, whatever the duration.
 """
 
 from itertools import permutations
@@ -20,7 +20,7 @@ from voxfield.protocols import Array
 from voxfield.tasks.speakers.embedding import embedding_engine, unit, vectors_of
 
 MOST_SPEAKERS = 4  # 24 orders
-BLOCK_WINDOWS, LATER_WINDOWS = 240, 40  # decided at once, and how many of them again with what follows
+BLOCK_WINDOWS, LATER_WINDOWS = 120, 40
 LEAST_WINDOWS = 37  # in all; ten seconds, which a network sees whole, say too little of the speakers
 WINDOW_FRAMES, HOP_FRAMES = 100, 25  # of 10 ms
 CHANGE = 0.15  # of the order, what it costs: a window that is wholly of one speaker gains the cosine of its likeness
@@ -28,7 +28,7 @@ LEAST_LEVEL = 0.02  # energy of a window, of the mean, from which on it says som
 LEAST_SHARE = 0.07  # of the energy, what the second output holds where two speak; of one speaker, 0 to .04 was measured
 FADE_S = 0.01
 _SEEDS, _ROUNDS = 8, 10
-_BATCH = 32
+_BATCH = 16  # windows
 
 Orders = npt.NDArray[np.intp]
 
@@ -97,14 +97,9 @@ class SpeakerTracker:
     def _decided(self, count: int, final: int) -> Array:
         """Decide on so many windows; the voices as far as the first of them, so many, have become final."""
         starts = HOP_FRAMES * np.arange(count)
-        new = [
-            self._kind.finished(self._features[source, :, start : start + WINDOW_FRAMES])
-            for start in starts[len(self._vectors) :]
-            for source in range(len(self._streams))
-        ]
-        made = [vectors_of(self._engine, np.stack(new[at : at + _BATCH])) for at in range(0, len(new), _BATCH)]
-        vectors = unit(np.concatenate(made)).reshape(-1, *self._vectors.shape[1:])
-        vectors = np.concatenate([self._vectors, vectors])
+        new = starts[len(self._vectors) :]
+        made = [self._embedded(new[at : at + _BATCH]) for at in range(0, count - len(self._vectors), _BATCH)]
+        vectors = np.concatenate([self._vectors, *made])
         sums = np.cumsum(np.pad(self._energy, ((0, 0), (1, 0))), axis=1)
         orders = self._speakers.orders(vectors, (sums[:, starts + WINDOW_FRAMES] - sums[:, starts]).T, final)
         if not self._window:
@@ -115,6 +110,16 @@ class SpeakerTracker:
         self._energy = self._energy[:, final * HOP_FRAMES :].copy()
         self._window += final
         return given
+
+    def _embedded(self, starts: npt.NDArray[np.intp]) -> Array:
+        """Vectors (T, S, D) of the windows that begin with these frames."""
+        windows = [
+            self._kind.finished(features[:, start : start + WINDOW_FRAMES])
+            for start in starts
+            for features in self._features
+        ]
+        vectors: Array = unit(vectors_of(self._engine, np.stack(windows))).reshape(-1, *self._vectors.shape[1:])
+        return vectors
 
     def _placed(self, orders: Orders) -> Array:
         """The voices up to where the window after these may change their order."""
