@@ -157,11 +157,6 @@ class PipeSink(Sink):
         """Append (C, N) and pass it on."""
         self._write(self._resampler.feed(samples))
 
-    def notes(self) -> list[str]:
-        """What the user should know about the output."""
-        clipped = self.clipped_samples
-        return [f"{clipped} samples were beyond full scale and were clipped"] if clipped else []
-
     def _write(self, samples: Array) -> None:
         if not self._form.encoding.startswith("f"):
             self.clipped_samples += int((np.abs(samples) > 1).sum())

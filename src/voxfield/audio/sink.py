@@ -30,6 +30,8 @@ class Sink(Protocol):
 
     def notes(self) -> list[str]:
         """What the user should know about the output: what was clipped, not kept, or stored otherwise."""
+        clipped = self.clipped_samples
+        return [f"{clipped} samples were beyond full scale and were clipped"] if clipped else []
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +121,7 @@ class FileSink(Sink):
         found = [*self.target.notes, *self._writer.notes]
         if self._extras:
             found.append(f"{', '.join(self._extras)} of the recording: not kept")
-        if self.clipped_samples:
-            found.append(f"{self.clipped_samples} samples were beyond full scale and were clipped")
-        return found
+        return [*found, *super().notes()]
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -88,10 +88,9 @@ def _answer_errors(app: FastAPI) -> None:
         return JSONResponse(RefusedError(422, "bad_request", words).to_dict(), 422)
 
     async def http(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        words = str(error.detail) if isinstance(error, HTTPException) else "failed"
-        headers = error.headers if isinstance(error, HTTPException) else None
-        return JSONResponse(RefusedError(status, "http", words).to_dict(), status, headers)
+        assert isinstance(error, HTTPException)  # it is called for these alone
+        refusal = RefusedError(error.status_code, "http", str(error.detail))
+        return JSONResponse(refusal.to_dict(), error.status_code, error.headers)
 
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(VoxfieldError, refused)

@@ -155,10 +155,6 @@ class Nowhere(Sink):
     def commit(self) -> None:
         """Nothing is left to do."""
 
-    def notes(self) -> list[str]:
-        """Nothing was done to the samples."""
-        return []
-
 
 def wants_audio(verb: Verb, accept: str) -> bool:
     """Whether the header Accept asks for sound: the first type in it that there is decides.
