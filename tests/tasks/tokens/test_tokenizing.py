@@ -14,6 +14,7 @@ from voxfield.audio import open_source
 from voxfield.cli.app import run
 from voxfield.errors import InputError, OutputError, UnknownModelError
 from voxfield.export.onnx_file import export_parts
+from voxfield.features import phases
 from voxfield.features.fourier import stft
 from voxfield.features.framing import whole
 from voxfield.features.log_mel import LogMel
@@ -136,6 +137,28 @@ def test_griffin_lim_finds_phases_and_given_ones_are_better():
     none, some = (error_db(griffin_lim(magnitudes, len(samples), iterations=count)) for count in (0, 32))
     given = error_db(griffin_lim(magnitudes, len(samples), phases_of=samples, iterations=0))
     assert none > -12 and some < none - 4 and given < -100
+    longer = np.concatenate([samples, samples])  # as a recording at another rate may be by a sample
+    assert np.array_equal(
+        griffin_lim(magnitudes, len(samples), phases_of=longer, iterations=0),
+        griffin_lim(magnitudes, len(samples), phases_of=samples, iterations=0),
+    )
+
+
+def test_momentum_finds_better_phases(monkeypatch):
+    samples = sound(1)
+    magnitudes = np.hypot(*stft(samples[None])[0])
+    errors = []
+    for momentum in (0.0, phases.MOMENTUM):
+        monkeypatch.setattr(phases, "MOMENTUM", momentum)
+        errors.append(np.linalg.norm(np.hypot(*stft(griffin_lim(magnitudes, len(samples))[None])[0]) - magnitudes))
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_level_is_bounded_as_what_a_network_takes(tmp_path):
+    features = LogMel(bands=2)
+    bands = np.array([[0.0, -200.0], [-10.0, -60.0]], np.float32)  # none counts below -80
+    assert features.level_db(bands) == pytest.approx((0 - 80 - 10 - 60) / 4)
+    assert features.finished(bands).mean() == pytest.approx(0, abs=1e-6)
 
 
 def test_magnitudes_have_the_bands_they_were_made_of():
