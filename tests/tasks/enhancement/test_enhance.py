@@ -124,6 +124,7 @@ def test_the_band_above_follows_the_gain_below(rate_hz, gain):
 def test_gains_do_not_depend_on_chunks_and_stay_constant_in_memory(low_hz, full_hz, noise):
     rng = np.random.default_rng(0)
     before = rng.standard_normal((2, low_hz), np.float32)
+    before[:, low_hz // 2 : low_hz * 5 // 8] = 0  # where nothing is heard, the gain stays what it was
     after = before * np.repeat(rng.random(16), low_hz // 16).astype(np.float32)
     above = rng.standard_normal((2, full_hz), np.float32)
     results = []
@@ -140,6 +141,27 @@ def test_gains_do_not_depend_on_chunks_and_stay_constant_in_memory(low_hz, full_
     assert np.array_equal(*results) and results[0].shape == above.shape
     ratios = np.abs(results[0]).mean(1) / np.abs(above).mean(1)
     assert (ratios > 0.05).all() and (ratios < 1).all()
+
+
+@pytest.mark.parametrize("count", [1, 767, 768, 769, 7680])
+def test_the_band_above_is_as_long_as_the_recording(count):
+    gain = BandGain([0], 1, 16000, 48000, linked=False, noise=True)
+    gain.feed_full(np.ones((1, count), np.float32))
+    gain.feed(*np.ones((2, 1, count // 3), np.float32))
+    gain.flush()
+    assert len(gain) == count  # a frame is 768 samples
+
+
+def test_gains_above_come_at_their_moment_however_long_it_took():
+    """Frames of the two bands are of 15.5 and 16 ms here: after eight seconds their numbers differ by 15."""
+    low_hz, full_hz, rng = 1030, 2000, np.random.default_rng(0)
+    gain = BandGain([0], 1, low_hz, full_hz, linked=False, noise=False)
+    before = rng.standard_normal((1, 16 * low_hz), np.float32)
+    gain.feed_full(rng.standard_normal((1, 16 * full_hz), np.float32))
+    gain.feed(before, before * (np.arange(16 * low_hz) < 8 * low_hz))
+    gain.flush()
+    levels = np.abs(gain.pop(len(gain))).reshape(160, -1).mean(1)  # of 0.1 s
+    assert levels[:79].min() > 0.1 and levels[81:].max() < 1e-3
 
 
 def test_mono_is_the_mean_of_the_channels(tiny_spectral, speech):
