@@ -109,6 +109,34 @@ def test_feed_refuses(tiny_spectral, samples, message):
         Stream(OnnxEngine(tiny_spectral)).feed(samples)
 
 
+def test_a_broken_sample_is_named_by_its_place_in_the_recording(tiny_spectral):
+    stream = Stream(tiny_spectral)
+    stream.feed(np.zeros(1000, np.float32))
+    with pytest.raises(InputError, match="sample 1001 is not a finite number"):
+        stream.feed([0.0, np.nan])
+
+
+def test_no_step_is_larger_than_was_allowed(tiny_spectral):
+    engine = load_engine(tiny_spectral)
+
+    class Counting:
+        card, free_batch, initial_state = engine.card, engine.free_batch, engine.initial_state
+
+        def step(self, block, state):
+            hops.append(block.shape[-1])
+            return engine.step(block, state)
+
+    hops: list[int] = []
+    Stream(Counting(), max_block_hops=2).feed(np.zeros(10 * 256, np.float32))
+    assert hops == [2] * 5
+
+
+def test_channels_share_no_gain_where_a_network_gives_several_sources(speech):
+    samples = speech(2, 4096)
+    linked, alone = (run("crn-separate", samples, [], linked=linked) for linked in (True, False))
+    assert np.array_equal(linked, alone)
+
+
 def test_a_stream_is_warmed_up_before_it_begins(tiny_spectral, speech):
     stream = Stream(tiny_spectral)
     stream.warm_up(speech(1, 4000))

@@ -148,7 +148,6 @@ class PipeSink(Sink):
     """
 
     def __init__(self, stream: IO[bytes], form: WavFormat, *, raw: bool = False, rate_hz: int | None = None) -> None:
-        self.clipped_samples = 0
         self._stream, self._form, self._raw = stream, form, raw
         self._begun = False
         self._resampler = Resampler(rate_hz or form.rate_hz, form.rate_hz, form.channels)

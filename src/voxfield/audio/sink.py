@@ -20,7 +20,7 @@ from voxfield.protocols import Array
 class Sink(Protocol):
     """Takes blocks of (C, N); `commit` makes them last, leaving without it undoes them."""
 
-    clipped_samples: int
+    clipped_samples = 0  # so far, of those that were beyond full scale
 
     def write(self, samples: Array) -> None:
         """Append (C, N)."""
@@ -81,7 +81,7 @@ class FileSink(Sink):
         expected_samples: int | None = None,
     ) -> None:
         self.path, self.target = path, target
-        self.clipped_samples, self.committed = 0, False
+        self.committed = False
         self._counts_clipped = target.subtype not in ("FLOAT", "DOUBLE", "pcm_f32le")
         self._extras = () if target.container else stored.extras
         self._resampler = Resampler(rate_hz, target.rate_hz, target.channels)

@@ -147,8 +147,6 @@ class Job:
 class Nowhere(Sink):
     """A sink for who wants to know, and not to have."""
 
-    clipped_samples = 0
-
     def write(self, samples: Array) -> None:
         """Forget (C, N)."""
 

@@ -214,11 +214,7 @@ def clock(time_s: int, padded: bool = False) -> str:
 
 
 def signed(number: str) -> str:
-    """A number with a minus sign instead of a hyphen.
-
-    >>> signed("-3.0") == "\N{MINUS SIGN}3.0"
-    True
-    """
+    """A number in words with a minus sign instead of a hyphen."""
     return number.replace("-", "\N{MINUS SIGN}")
 
 
