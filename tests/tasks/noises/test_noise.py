@@ -19,7 +19,7 @@ from voxfield.runtime import load_engine
 from voxfield.tasks.enhancement.keeping import Keeper
 from voxfield.tasks.enhancement.recording import EnhanceOptions, enhance_file
 from voxfield.tasks.noises.kinds import KindStream, NoiseKinds
-from voxfield.tasks.noises.timeline import noise
+from voxfield.tasks.noises.timeline import Noise, Stretch, noise
 from voxfield.train.noise_kinds import calibrate, fit, kind_of, segments, tokens_of
 
 RATE_HZ = 16000
@@ -132,6 +132,18 @@ def test_every_second_has_a_step_whatever_the_length(models, kinds, count):
     found = named(models, hiss(count / RATE_HZ))
     assert len(found.steps) == -(-count // kinds.step_samples)
     assert not count or found.steps[-1].end_s == pytest.approx(count / RATE_HZ)
+
+
+def test_the_ratio_of_a_stretch_is_that_of_its_seconds_with_speech():
+    steps = (Stretch(0, 1, "rain", 0.9, -20, None), Stretch(1, 2, "rain", 0.7, -20, 10.0))
+    (stretch,) = Noise(steps, ()).stretches
+    assert (stretch.end_s, stretch.share, stretch.level_dbfs, stretch.snr_db) == pytest.approx((2, 0.8, -20, 10))
+
+
+def test_an_offset_is_no_noise(models):
+    steps = noise(hiss(3) + np.float32(0.3), RATE_HZ, model="crn-tiny", tokenizer=models[0], kinds=models[1]).steps
+    plain = noise(hiss(3), RATE_HZ, model="crn-tiny", tokenizer=models[0], kinds=models[1]).steps
+    assert steps[1].level_dbfs == pytest.approx(plain[1].level_dbfs, abs=2)
 
 
 def test_silence_is_quiet(models):

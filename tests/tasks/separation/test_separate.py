@@ -15,6 +15,7 @@ from voxfield.cards import example_card, samples
 from voxfield.errors import InputError
 from voxfield.metrics.separation import count_swaps
 from voxfield.tasks.separation.activity import ActivityMeter
+from voxfield.tasks.separation.overlap_add import bounded
 from voxfield.tasks.separation.recording import separate, separate_into, separating_engine
 from voxfield.tasks.separation.separator import Separator
 from voxfield.tasks.separation.source_order import best_order
@@ -227,6 +228,31 @@ def test_a_network_that_streams_gives_voices_as_they_come(rate):
     assert np.abs(np.concatenate([*parts, again.flush()], 2) - whole).max() < 1e-5
     rest = recording - whole.sum(0)
     assert 10 * np.log10(np.square(rest).mean() / np.square(recording).mean()) < (-30 if rate == 8000 else -20)
+
+
+def test_voices_may_be_as_loud_as_the_recording_and_no_louder():
+    voices = np.float32([[0.5, -2.0], [1.0, 0.0]])
+    assert bounded(voices, np.float32([2.5, 0])) is voices  # a file of floats may go beyond full scale
+    assert np.array_equal(bounded(voices, np.float32([0.1, 0])), voices / 2)
+
+
+class Rising(Clipper):
+    """Gives the recording as its first voice, four times as loud from the second second on."""
+
+    def step(self, block, state):
+        (seen,) = state or (0,)
+        voice = block[0, 0] * np.where(seen + np.arange(block.shape[-1]) < RATE, 0.5, 2.0)
+        return np.stack([voice, 0 * voice])[None].astype(np.float32), (seen + block.shape[-1],)
+
+
+def test_the_scale_of_streamed_voices_follows_slowly_and_without_steps():
+    """What a network gives is brought to the recording's scale by all of the past 20 seconds."""
+    recording = np.full(2 * RATE, 0.01, np.float32)
+    ratio = separate(recording, RATE, model=Rising()).voices[0, 0] / recording
+    assert ratio[: RATE - 100] == pytest.approx(1, abs=0.01)
+    later = ratio[RATE + 100 :]
+    assert later[0] > 3 and later[-1] < 0.7 * later[0]
+    assert np.abs(np.diff(later)).max() < 0.01
 
 
 @pytest.mark.parametrize("network", [lambda: Splitter((500, -0.01), shuffle=False), lambda: Clipper()])

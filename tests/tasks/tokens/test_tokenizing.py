@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.runtime import load_engine
 from voxfield.tasks.tokens import bands
 from voxfield.tasks.tokens import recording as tokenizing
+from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.image import image_of, tokenize_image
 from voxfield.tasks.tokens.recording import detokenize, tokenize, tokenize_to
 from voxfield.tasks.tokens.token_file import load_tokens, save_tokens
@@ -126,6 +128,12 @@ def test_the_level_is_kept_beside_the_codes(halves):
     assert loud.level_db - quiet.level_db == pytest.approx(20, abs=1e-3)
 
 
+def test_what_would_clip_is_turned_down(halves):
+    tokens = tokenize(sound(1), RATE_HZ, model=halves[0])
+    made = detokenize(replace(tokens, level_db=tokens.level_db + 60), model=halves[1], iterations=1)
+    assert np.abs(made.samples).max() == pytest.approx(1) and "turned down by" in made.notes[-1]
+
+
 def test_griffin_lim_finds_phases_and_given_ones_are_better():
     samples = sound(2)
     magnitudes = np.hypot(*stft(samples[None])[0])
@@ -159,6 +167,9 @@ def test_a_level_is_bounded_as_what_a_network_takes(tmp_path):
     bands = np.array([[0.0, -200.0], [-10.0, -60.0]], np.float32)  # none counts below -80
     assert features.level_db(bands) == pytest.approx((0 - 80 - 10 - 60) / 4)
     assert features.finished(bands).mean() == pytest.approx(0, abs=1e-6)
+    with WaitingBands(features) as waiting:
+        waiting.add(bands)
+        assert waiting.level_db() == pytest.approx(features.level_db(bands))
 
 
 def test_magnitudes_have_the_bands_they_were_made_of():
