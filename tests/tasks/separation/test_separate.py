@@ -15,10 +15,10 @@ from voxfield.cards import example_card, samples
 from voxfield.errors import InputError
 from voxfield.metrics.separation import count_swaps
 from voxfield.tasks.separation.activity import ActivityMeter
-from voxfield.tasks.separation.overlap_add import bounded
+from voxfield.tasks.separation.overlap_add import bounded, separated
 from voxfield.tasks.separation.recording import separate, separate_into, separating_engine
 from voxfield.tasks.separation.separator import Separator
-from voxfield.tasks.separation.source_order import best_order
+from voxfield.tasks.separation.source_order import SourceOrder, best_order
 
 RATE = 8000
 DEEP = butter(6, 900, "low", fs=RATE, output="sos")
@@ -228,6 +228,28 @@ def test_a_network_that_streams_gives_voices_as_they_come(rate):
     assert np.abs(np.concatenate([*parts, again.flush()], 2) - whole).max() < 1e-5
     rest = recording - whole.sum(0)
     assert 10 * np.log10(np.square(rest).mean() / np.square(recording).mean()) < (-30 if rate == 8000 else -20)
+
+
+def test_where_a_shared_pause_says_next_to_nothing_the_sound_of_the_voices_decides():
+    """However loud either is: the low voice was quiet before and is loud now."""
+    rng = np.random.default_rng(0)
+    low, high = (sosfiltfilt(band, rng.standard_normal(4 * RATE)).astype(np.float32) for band in (LOW, HIGH))
+    order = SourceOrder(2)
+    order.learn(np.stack([1e-2 * low, 1e2 * high]))
+    pause = rng.standard_normal((2, 800)).astype(np.float32)
+    shared = pause + 30 * pause.mean(0)  # as like one way as the other, but for a little
+    assert order.continued(shared, shared, np.stack([1e-2 * high, 1e2 * low])) == (1, 0) and order.doubtful == 1
+    assert order.continued(pause, pause[::-1], np.stack([low, high])) == (1, 0) and order.doubtful == 1
+
+
+def test_a_network_hears_every_recording_at_one_level():
+    engine = Splitter(shuffle=False)
+    for gain in (1e-3, 1.0, 30.0):
+        heard = []
+        engine.step = lambda block, state, heard=heard: heard.append(block) or (np.concatenate([block, block], 1), ())
+        made = separated(engine, gain * np.sin(np.arange(4000, dtype=np.float32)))
+        assert np.square(heard[0]).mean() == pytest.approx(1, rel=1e-3)
+        assert np.square(made[0]).mean() == pytest.approx(gain**2 / 2, rel=1e-2)
 
 
 def test_voices_may_be_as_loud_as_the_recording_and_no_louder():

@@ -128,6 +128,11 @@ def test_the_level_is_kept_beside_the_codes(halves):
     assert loud.level_db - quiet.level_db == pytest.approx(20, abs=1e-3)
 
 
+def test_a_recording_of_another_rate_sounds_to_its_end(halves):
+    made = detokenize(tokenize(sound(2)[::2].copy(), 8000, model=halves[0]), model=halves[1], iterations=1).samples
+    assert made.shape == (1, 16_000) and np.abs(made[0, 12_000:]).mean() > 0.3 * np.abs(made[0, :12_000]).mean()
+
+
 def test_what_would_clip_is_turned_down(halves):
     tokens = tokenize(sound(1), RATE_HZ, model=halves[0])
     made = detokenize(replace(tokens, level_db=tokens.level_db + 60), model=halves[1], iterations=1)
