@@ -293,6 +293,19 @@ def test_the_raw_output_needs_what_the_network_takes(rate, channels):
         separate(np.zeros(900, np.float32), RATE, model=Splitter(), raw_output=True, speakers="auto")
 
 
+def test_outputs_of_the_enhanced_recording_are_told_by_their_loudness(voices):
+    """A network may give them in another order; and what is hardly more than rounding is nobody."""
+    loud, soft = voices[:, : 20 * RATE]
+    meters = [ActivityMeter(2, RATE) for _ in range(3)]
+    for meter, outputs in zip(meters, ((loud, soft), (loud, soft), (soft, loud)), strict=True):
+        meter.feed(np.stack(outputs))
+    recorded, enhanced, swapped = meters
+    assert recorded.judge(enhanced).spreads == recorded.judge(swapped).spreads == recorded.judge().spreads
+    faint = ActivityMeter(2, RATE)
+    faint.feed(1e-6 * voices[:, : 20 * RATE] / voices.std())
+    assert faint.judge().believed == ()
+
+
 def test_activity_of_short_and_silent_pieces():
     meter = ActivityMeter(2, RATE)
     assert meter.judge().believed == ()
@@ -309,6 +322,8 @@ def test_bad_arguments():
         separate(np.zeros(9, np.float32), RATE, model=Splitter(), noise="hide")
     with pytest.raises(InputError, match="1 or more"):
         separate(np.zeros(9, np.float32), RATE, model=Splitter(), speakers=0)
+    with pytest.raises(InputError, match="no published model separates 7 voices, but 2"):
+        separate(np.zeros(9, np.float32), RATE, speakers=7)
 
 
 class Memory:
