@@ -296,9 +296,10 @@ def test_the_raw_output_needs_what_the_network_takes(rate, channels):
 def test_outputs_of_the_enhanced_recording_are_told_by_their_loudness(voices):
     """A network may give them in another order; and what is hardly more than rounding is nobody."""
     loud, soft = voices[:, : 20 * RATE]
-    meters = [ActivityMeter(2, RATE) for _ in range(3)]
-    for meter, outputs in zip(meters, ((loud, soft), (loud, soft), (soft, loud)), strict=True):
-        meter.feed(np.stack(outputs))
+    outputs = np.stack([soft, loud, 0.1 * loud])  # two voices, and an echo of one
+    meters = [ActivityMeter(3, RATE) for _ in range(3)]
+    for meter, given in zip(meters, (outputs, outputs, outputs[[1, 2, 0]]), strict=True):
+        meter.feed(given)
     recorded, enhanced, swapped = meters
     assert recorded.judge(enhanced).spreads == recorded.judge(swapped).spreads == recorded.judge().spreads
     faint = ActivityMeter(2, RATE)

@@ -20,6 +20,7 @@ from voxfield.export import export_network
 from voxfield.nn.fbank import FilterBank
 from voxfield.tasks.speakers import embedding
 from voxfield.tasks.speakers.embedding_file import save_embeddings
+from voxfield.tasks.speakers.pauses import outside_pauses
 from voxfield.tasks.speakers.speech_meter import SpeechMeter
 from voxfield.tasks.speakers.verification import compared
 
@@ -110,6 +111,12 @@ def test_a_long_pause_does_not_move_the_vector(noise_db, speech, monkeypatch):
         paused = vf.embed(np.concatenate(parts, axis=1), 16000)
         assert embedding.cosine(whole.vector, paused.vector) > 0.85  # with the pauses 0.4
         assert paused.speech.seconds > 4 and not paused.speech.silent
+
+
+def test_a_pause_keeps_a_margin_beside_speech_alone():
+    levels = np.repeat([-90.0, -20.0, -90.0, -20.0, -90.0], [12, 10, 12, 10, 12])
+    kept = outside_pauses(levels, 0.1).nonzero()[0].tolist()
+    assert kept == [*range(10, 24), *range(32, 46)]  # 0.2 s at each side of speech, none at either end
 
 
 def test_channels_that_cancel_are_not_silence(model, speech):
