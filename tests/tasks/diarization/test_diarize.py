@@ -234,6 +234,8 @@ def test_speech_is_detected_piece_by_piece_as_in_one(conversation, monkeypatch):
             row[start:end] = True
     assert (frames[0] != frames[1]).mean() < 0.03
     assert all(start >= before for (_, before), (start, _) in pairwise(found))
+    assert all(any(start < stop and begin < end for start, end in found) for stop, begin in short.pauses)
+    assert short.pauses == sorted(short.pauses) and len(short.pauses) == pytest.approx(len(parts.pauses), abs=3)
 
 
 def test_two_readers_are_told_apart(conversation, engine):

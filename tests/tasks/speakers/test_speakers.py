@@ -203,6 +203,16 @@ def test_the_meter_measures_how_much_is_speech(seconds, share, speech):
     assert meters[0].judge() == meters[1].judge()
     assert meters[0].judge().seconds == pytest.approx(share * seconds, rel=0.25)
     assert SpeechMeter(16000).judge().silent
+    off_centre = SpeechMeter(16000)
+    off_centre.feed(samples + np.float32(0.3))
+    assert off_centre.judge().seconds == pytest.approx(meters[0].judge().seconds, abs=0.1)  # an offset is no sound
+
+
+def test_a_burst_counts_to_the_frame():
+    meter, samples = SpeechMeter(16000), np.zeros(32_000, np.float32)
+    samples[8000:16_000] = 0.1 * np.random.default_rng(0).standard_normal(8000)
+    meter.feed(samples)
+    assert meter.judge().seconds == pytest.approx(0.5)
 
 
 @pytest.fixture(scope="module")
