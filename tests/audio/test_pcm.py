@@ -1,6 +1,7 @@
 """Samples survive the way through bytes, wav headers and pipes exactly."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -56,6 +57,14 @@ def test_an_open_end_is_said_in_the_header():
     header = write_header(form)
     assert header[40:44] == UNKNOWN.to_bytes(4, "little")
     assert read_header(io.BytesIO(header).read) == form
+
+
+def test_sizes_of_a_header_are_those_of_what_follows_them():
+    header = write_header(WavFormat(16000, 1, "s16le", 50))
+    assert [int.from_bytes(header[at : at + 4], "little") for at in (4, 40)] == [len(header) + 100 - 8, 100]
+    sizes = [5 * 10**9 + 80, 5 * 10**9, 25 * 10**8]  # in RF64, of the stream and of its sound, and samples
+    wide = b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<IQQQI", 28, *sizes, 0) + header[12:40] + b"\xff" * 4
+    assert read_header(io.BytesIO(wide).read) == WavFormat(16000, 1, "s16le", 25 * 10**8)
 
 
 def test_chunks_before_and_after_the_sound_are_skipped(speech):

@@ -154,6 +154,7 @@ def test_verify_scores_and_decides_only_with_a_threshold(model, speech):
     assert -1 <= other.score < same.score
     assert vf.verify(a, a, 16000, model=model, threshold=0.9).same is True
     assert vf.verify(a, b, 16000, model=model, threshold=1).same is False
+    assert vf.verify(a, b, 16000, model=model, threshold=other.score).same is True  # from the threshold on
     silent = vf.verify(a, 0 * a, 16000, model=model, threshold=0.5)
     assert silent.score is None and silent.same is None
     assert silent.notes[-1].startswith("second recording: the recording is silent")
