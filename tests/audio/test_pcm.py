@@ -103,7 +103,10 @@ def test_raw_samples_arrive_as_they_come():
 
     source = open_pipe(Drip(bytes(range(40))), RawFormat(8000, 2))
     blocks = list(source.blocks())
-    assert sum(block.shape[1] for block in blocks) == 10 and len(blocks) > 5
+    assert sum(block.shape[1] for block in blocks) == 10 and len(blocks) > 5 and source.notes() == []
+    halved = open_pipe(Drip(bytes(range(42))), RawFormat(8000, 2))
+    assert sum(block.shape[1] for block in halved.blocks()) == 10
+    assert halved.notes() == ["the stream was cut short after 10 samples"]
 
 
 def test_other_formats_are_read_once_they_are_whole(speech):
