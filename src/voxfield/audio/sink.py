@@ -20,7 +20,7 @@ from voxfield.protocols import Array
 class Sink(Protocol):
     """Takes blocks of (C, N); `commit` makes them last, leaving without it undoes them."""
 
-    clipped_samples = 0  # so far, of those that were beyond full scale
+    clipped_samples: int = 0  # so far, of those that were beyond full scale
 
     def write(self, samples: Array) -> None:
         """Append (C, N)."""
