@@ -165,6 +165,16 @@ def test_bitrates_of_an_mp3_at_the_rates_of_speech(tmp_path, rate_hz, bitrate_kb
         assert source.bitrate is not None and source.bitrate.kbps == pytest.approx(bitrate_kbps, rel=0.05)
 
 
+@pytest.mark.parametrize("suffix", [".mp3", ".ogg"])
+def test_long_tags_are_no_sound(tmp_path, suffix):
+    bitrates = []
+    for count in (1, 50_000):
+        save(tmp_path / f"a{count}{suffix}", smooth_noise(1, 9000), 16_000, Stored(tags={"comment": count * "x"}))
+        with open_source(tmp_path / f"a{count}{suffix}") as source:
+            bitrates.append(source.bitrate.kbps)
+    assert bitrates[0] == bitrates[1]
+
+
 def test_the_bitrate_of_sound_in_memory_is_kept_by_its_description(tmp_path, recordings):
     noise = (0.1 * np.random.default_rng(0).standard_normal((2, 96_000))).astype(np.float32)
     save(tmp_path / "a.mp3", noise, 48_000, wanted=OutputFormat(bitrate_kbps=256))

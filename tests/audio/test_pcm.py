@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from voxfield.audio import PipeSink, PipeSource, RawFormat, open_pipe
+from voxfield.audio import PipeSink, PipeSource, RawFormat, Stored, open_pipe, save
 from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
 from voxfield.audio.wav import UNKNOWN, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError
@@ -107,6 +107,16 @@ def test_raw_samples_arrive_as_they_come():
     halved = open_pipe(Drip(bytes(range(42))), RawFormat(8000, 2))
     assert sum(block.shape[1] for block in halved.blocks()) == 10
     assert halved.notes() == ["the stream was cut short after 10 samples"]
+    told = open_pipe(Drip(write_header(WavFormat(8000, 2, "s16le", 9)) + bytes(36) + b"JUNKJUNK"))
+    assert sum(block.shape[1] for block in told.blocks()) == 9 and told.notes() == []
+
+
+@pytest.mark.parametrize(("subtype", "bits"), [("PCM_U8", 8), ("PCM_16", 16), ("PCM_24", 24)])
+def test_integers_in_files_are_the_nearest(tmp_path, subtype, bits):
+    steps = np.array([[-2.75, -0.25, 0.25, 0.75, 6.6]], np.float32)
+    save(tmp_path / "a.wav", steps * np.float32(2.0 ** (1 - bits)), 16000, Stored(format="WAV", subtype=subtype))
+    written = sf.read(tmp_path / "a.wav", dtype="float64")[0] * 2.0 ** (bits - 1)
+    assert written.tolist() == [-3, 0, 0, 1, 7]
 
 
 def test_other_formats_are_read_once_they_are_whole(speech):

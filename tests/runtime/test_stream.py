@@ -8,6 +8,7 @@ import pytest
 from voxfield import cards
 from voxfield.errors import InputError
 from voxfield.runtime import OnnxEngine, Stream, load_engine
+from voxfield.runtime.linked import Linked
 
 MODELS = ("tiny_spectral", "tiny_free_batch", "tiny_samples", "tiny_separator")
 
@@ -178,6 +179,23 @@ def test_linked_channels_streamed_equal_offline(tiny_spectral, speech):
     assert np.abs(run(engine, samples, [100, 101, 3000], linked=True) - whole).max() <= 1e-6
     assert np.abs(run(engine, samples, [], linked=True, max_block_hops=1) - whole).max() <= 1e-6
     assert np.abs(run(engine, samples, []) - whole).max() > 1e-4
+
+
+def test_linked_channels_whose_mixture_vanishes_are_not_blown_up():
+    class Hisses:
+        """A network that does not mask: it gives as much wherever there is next to nothing."""
+
+        def initial_state(self, batch):
+            return ()
+
+        def step(self, block, state):
+            return np.ones_like(block), state
+
+    linked = Linked(Hisses(), 2)
+    block = 1e-3 * np.random.default_rng(0).standard_normal((2, 2, 5, 3)).astype(np.float32)
+    given, _ = linked.step(block, linked.initial_state())
+    before, after = (np.hypot(part[:, 0], part[:, 1]) for part in (block, given))
+    assert np.allclose(after, 4 * before, rtol=1e-3)
 
 
 def test_flush_gives_the_shape_that_feed_gave(engine, speech):
