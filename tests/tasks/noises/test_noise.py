@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from scipy.signal import resample_poly
 
 from voxfield.cli.app import run
 from voxfield.errors import InputError
@@ -176,8 +177,8 @@ class _Nothing:
         return np.zeros_like(self.held)
 
 
-def kept(kinds, samples, names, blocks=37):
-    keeper = Keeper(_Nothing(), kinds, names, RATE_HZ)
+def kept(kinds, samples, names, blocks=37, rate_hz=RATE_HZ):
+    keeper = Keeper(_Nothing(), kinds, names, rate_hz)
     made = [keeper.feed(part[None]) for part in np.array_split(samples, blocks)]
     return np.concatenate([*made, keeper.flush()], axis=1)[0], keeper
 
@@ -192,6 +193,9 @@ def test_kept_noise_is_the_recording_to_the_sample(kinds):
     assert 7 <= float(keeper.notes()[0].split()[3]) <= 11
     again, _ = kept(kinds, samples, ["hiss"], 5)
     np.testing.assert_allclose(again, made, atol=1e-6)
+    fast, _ = kept(kinds, resample_poly(samples, 2, 1), ["hiss"], rate_hz=2 * RATE_HZ)
+    assert (fast[::2] != 0).tolist()[: 4 * RATE_HZ] == (made != 0).tolist()[: 4 * RATE_HZ]
+    assert not fast[16 * RATE_HZ : 20 * RATE_HZ].any() and fast[-2 * RATE_HZ :].any()
 
 
 @pytest.mark.parametrize("count", [0, 5, 9000, 40000])

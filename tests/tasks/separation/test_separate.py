@@ -19,6 +19,7 @@ from voxfield.tasks.separation.overlap_add import bounded, separated
 from voxfield.tasks.separation.recording import separate, separate_into, separating_engine
 from voxfield.tasks.separation.separator import Separator
 from voxfield.tasks.separation.source_order import SourceOrder, best_order
+from voxfield.tasks.separation.stereo_image import StereoImage
 
 RATE = 8000
 DEEP = butter(6, 900, "low", fs=RATE, output="sos")
@@ -133,6 +134,17 @@ def test_keeping_the_noise_adds_up_in_every_channel(voices):
     recording = np.stack([voices[0], voices[1]])[:, : 12 * RATE]
     made = separate(recording, RATE, model=Splitter((0.3, 0.7)), noise="keep")
     assert np.abs(made.voices.sum(0) - recording).max() < 1e-4
+
+
+def test_what_only_the_noise_has_at_the_side_goes_with_it():
+    """A band in which the mid is no voice's goes to none, however the channels differ there."""
+    voice, noise = talk(4, LOW, 0, pauses=False), talk(4, HIGH, 1, pauses=False)
+    recording, voices = np.stack([voice + noise, voice]), np.stack([voice, 1e-4 * noise])
+    image = StereoImage(2, 2, RATE, keep_noise=False)
+    made = np.concatenate([image.feed(recording, voices), image.flush()], axis=2)
+    assert np.square(made).mean(2).min(1).max() == pytest.approx(np.square(voice).mean(), rel=0.1)
+    sides = (made - made.mean(1, keepdims=True))[..., RATE:-RATE]
+    assert np.square(sides).mean() < 1e-2 * np.square(noise).mean()
 
 
 def test_silence_gives_silence_without_asking_the_network():
