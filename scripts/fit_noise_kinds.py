@@ -42,7 +42,7 @@ def main() -> None:
     recipe = tomllib.loads(given.recipe.read_text(encoding="utf-8"))
     tokenizer, enhancer = load_engine(given.tokenizer), load_engine(given.enhancer)
     face = tokenizer.card.interface
-    features = LogMel(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.window_samples)
+    features = LogMel.of(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.hop_samples)
     config = CodeHistogramConfig(
         labels=(*recipe["kinds"], "other"),
         bands=features.bands,

@@ -37,6 +37,11 @@ SUFFIXES = frozenset(SOUND_FILES) | frozenset(CONTAINERS) | frozenset(READ_ONLY)
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
+def suffix_of(format: str) -> str:
+    """The suffix of a format that a user names, such as `flac` or `.FLAC`; empty where none is named."""
+    return f".{format.lower().lstrip('.')}" if format else ""
+
+
 def result_suffix(suffix: str) -> str:
     """What a result is called that is stored as its recording is, as far as that can be written.
 

@@ -190,7 +190,7 @@ def test_too_many_channels_for_a_format(tmp_path, speech):
 
 
 def test_clipped_samples_are_counted(tmp_path):
-    with open_source(np.array([0.5, 1.5, -2.0], np.float32), 16000) as source:
+    with open_source(np.array([0.5, 1.5, -2.0, -1.0], np.float32), 16000) as source:
         sink = file_sink(tmp_path / "b.wav", source)
         with sink:
             for block in source.blocks():

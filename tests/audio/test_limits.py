@@ -119,6 +119,12 @@ def test_a_short_wav_stays_wav(tmp_path, speech):
     assert sf.info(tmp_path / "b.wav").format == "WAV"
 
 
+def test_how_long_a_wav_becomes_goes_by_its_own_rate(tmp_path, speech, monkeypatch):
+    monkeypatch.setattr(sound_writer, "LIMIT_BYTES", 10_000)
+    assert save(tmp_path / "b.wav", speech(1, 9000), 16000, wanted=OutputFormat(rate_hz=8000)) == []
+    assert sf.info(tmp_path / "b.wav").format == "WAV"
+
+
 @pytest.mark.parametrize("announced", [0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0x7FFFFFDB, 0xFFFFFFFF, 0xFFFFFFDB])
 def test_a_live_stream_whose_header_cannot_know_the_end_is_not_called_cut(speech, announced, tmp_path):
     header = write_header(WavFormat(16000, 1, "s16le", None))

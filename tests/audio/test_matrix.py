@@ -155,6 +155,26 @@ def test_bitrates_are_kept_and_can_be_chosen(tmp_path, suffix, bitrate_kbps, cha
         assert source.bitrate.constant == (suffix == ".mp3")
 
 
+@pytest.mark.parametrize(("rate_hz", "bitrate_kbps"), [(8_000, 24), (16_000, 64)])
+def test_bitrates_of_an_mp3_at_the_rates_of_speech(tmp_path, rate_hz, bitrate_kbps):
+    """At these rates an mp3 has frames of half the length, and other bounds."""
+    noise = (0.1 * np.random.default_rng(0).standard_normal((1, 2 * rate_hz))).astype(np.float32)
+    save(tmp_path / "a.mp3", noise, rate_hz, wanted=OutputFormat(bitrate_kbps=bitrate_kbps))
+    assert (tmp_path / "a.mp3").stat().st_size * 8 / 2 / 1000 == pytest.approx(bitrate_kbps, rel=0.15)
+    with open_source(tmp_path / "a.mp3") as source:
+        assert source.bitrate is not None and source.bitrate.kbps == pytest.approx(bitrate_kbps, rel=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".ogg"])
+def test_long_tags_are_no_sound(tmp_path, suffix):
+    bitrates = []
+    for count in (1, 50_000):
+        save(tmp_path / f"a{count}{suffix}", smooth_noise(1, 9000), 16_000, Stored(tags={"comment": count * "x"}))
+        with open_source(tmp_path / f"a{count}{suffix}") as source:
+            bitrates.append(source.bitrate.kbps)
+    assert bitrates[0] == bitrates[1]
+
+
 def test_the_bitrate_of_sound_in_memory_is_kept_by_its_description(tmp_path, recordings):
     noise = (0.1 * np.random.default_rng(0).standard_normal((2, 96_000))).astype(np.float32)
     save(tmp_path / "a.mp3", noise, 48_000, wanted=OutputFormat(bitrate_kbps=256))

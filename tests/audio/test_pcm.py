@@ -1,12 +1,13 @@
 """Samples survive the way through bytes, wav headers and pipes exactly."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-from voxfield.audio import PipeSink, PipeSource, RawFormat, open_pipe
+from voxfield.audio import PipeSink, PipeSource, RawFormat, Stored, open_pipe, save
 from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
 from voxfield.audio.wav import UNKNOWN, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError
@@ -58,6 +59,14 @@ def test_an_open_end_is_said_in_the_header():
     assert read_header(io.BytesIO(header).read) == form
 
 
+def test_sizes_of_a_header_are_those_of_what_follows_them():
+    header = write_header(WavFormat(16000, 1, "s16le", 50))
+    assert [int.from_bytes(header[at : at + 4], "little") for at in (4, 40)] == [len(header) + 100 - 8, 100]
+    sizes = [5 * 10**9 + 80, 5 * 10**9, 25 * 10**8]  # in RF64, of the stream and of its sound, and samples
+    wide = b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<IQQQI", 28, *sizes, 0) + header[12:40] + b"\xff" * 4
+    assert read_header(io.BytesIO(wide).read) == WavFormat(16000, 1, "s16le", 25 * 10**8)
+
+
 def test_chunks_before_and_after_the_sound_are_skipped(speech):
     header = write_header(WavFormat(16000, 1, "s16le", 50))
     stream = header[:36] + b"LIST\x03\x00\x00\x00abc\x00" + header[36:] + encode(speech(1, 50), "s16le") + b"JUNKJUNK"
@@ -94,7 +103,20 @@ def test_raw_samples_arrive_as_they_come():
 
     source = open_pipe(Drip(bytes(range(40))), RawFormat(8000, 2))
     blocks = list(source.blocks())
-    assert sum(block.shape[1] for block in blocks) == 10 and len(blocks) > 5
+    assert sum(block.shape[1] for block in blocks) == 10 and len(blocks) > 5 and source.notes() == []
+    halved = open_pipe(Drip(bytes(range(42))), RawFormat(8000, 2))
+    assert sum(block.shape[1] for block in halved.blocks()) == 10
+    assert halved.notes() == ["the stream was cut short after 10 samples"]
+    told = open_pipe(Drip(write_header(WavFormat(8000, 2, "s16le", 9)) + bytes(36) + b"JUNKJUNK"))
+    assert sum(block.shape[1] for block in told.blocks()) == 9 and told.notes() == []
+
+
+@pytest.mark.parametrize(("subtype", "bits"), [("PCM_U8", 8), ("PCM_16", 16), ("PCM_24", 24)])
+def test_integers_in_files_are_the_nearest(tmp_path, subtype, bits):
+    steps = np.array([[-2.75, -0.25, 0.25, 0.75, 6.6]], np.float32)
+    save(tmp_path / "a.wav", steps * np.float32(2.0 ** (1 - bits)), 16000, Stored(format="WAV", subtype=subtype))
+    written = sf.read(tmp_path / "a.wav", dtype="float64")[0] * 2.0 ** (bits - 1)
+    assert written.tolist() == [-3, 0, 0, 1, 7]
 
 
 def test_other_formats_are_read_once_they_are_whole(speech):

@@ -13,6 +13,8 @@ import torch
 from voxfield.cli.app import run
 from voxfield.errors import CheckpointError, InputError, OutputError
 from voxfield.export.convert import convert_checkpoint, load
+from voxfield.export.convert.program import configured
+from voxfield.models.conv_tasnet import ConvTasNetConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
 import plain_tasnet
@@ -38,6 +40,12 @@ def converted(tmp_path, tensors, program="asteroid", overrides=(), **settings):
 def test_norms_under_both_of_their_names(tmp_path, stored, ours):
     config = converted(tmp_path, asteroid(2), norm_type=stored).config
     assert (config.norm, config.first_norm) == (ours, ours)
+
+
+def test_what_the_user_says_comes_before_what_the_file_says():
+    known, habits = {"norm": "global", "blocks": 3}, {"norm": "channel", "repeats": 2}
+    config, assumed = configured(ConvTasNetConfig, known, habits, ["norm=frame"])
+    assert (config.norm, config.blocks, config.repeats) == ("frame", 3, 2) and assumed == ("repeats=2",)
 
 
 @torch.no_grad()

@@ -46,6 +46,7 @@ PLAIN = {"speechbrain": speechbrain, "taoruijie": taoruijie}
 @pytest.mark.parametrize("count", [401, 16_000, 50_001])
 def test_equal_to_the_definition(name, count, speech):
     samples, kind = speech(1, count)[0], features_named(name, 80, 16000)
+    samples[9_000:12_000] *= 1e-5  # as good as silence, further below the rest than the range of decibels
     stream = FeatureStream(kind)
     got = kind.finished(np.concatenate([stream.feed(samples), stream.flush()], axis=1))
     wanted = PLAIN[name](torch.from_numpy(samples).double()).numpy()

@@ -9,6 +9,7 @@ from voxfield.export.convert.tan_wang import CONFIG
 from voxfield.export.onnx_file import example_block, parity, to_onnx
 from voxfield.models.crn import CrnConfig, CrnEnhancer
 from voxfield.models.crn_band import BandCrn, BandCrnConfig
+from voxfield.models.linear_probe import LinearProbe, LinearProbeConfig
 
 NETWORKS = {
     "crn": lambda: CrnEnhancer(CrnConfig(filters=(2, 3, 4, 5, 6))),
@@ -34,6 +35,22 @@ def test_onnx_equals_torch(network):
     face = network.interface()
     content, names = to_onnx(network, face)
     assert parity(network, content, names, face) <= 1e-5
+
+
+def test_a_file_that_mixes_the_channels_of_a_batch_is_found_out():
+    """Channels of a recording are a batch where the file takes any."""
+
+    class Mixes(LinearProbe):
+        def forward(self, embedding):
+            return super().forward(embedding) - embedding.mean() + embedding[:1].mean()
+
+    config = LinearProbeConfig(("a", "b"), embedding=4)
+    face, net = LinearProbe(config).interface(), Mixes(config).eval()
+    content, names = to_onnx(net, face)
+    assert parity(net, content, names, face) <= 1e-5
+    alone = LinearProbe(config).eval()
+    alone.load_state_dict(net.state_dict())
+    assert parity(alone, content, names, face) > 1e-3
 
 
 @torch.no_grad()

@@ -31,6 +31,7 @@ def test_each_kind_of_error_by_hand():
     assert diarization_errors(TRUTH[:2], [Turn(0, 12, "1"), Turn(12, 20, "2")]) == DiarizationErrors(0, 0, 2, 20)
     assert diarization_errors(TRUTH[:2], [Turn(0, 12, "1"), Turn(12, 20, "2")], collar_s=0.5).confusion_s == 1.5
     assert diarization_errors(TRUTH, renamed[:2], overlap=False) == DiarizationErrors(2, 0, 0, 20)
+    assert diarization_errors(TRUTH, [*renamed, Turn(30, 33, "3")], overlap=False) == DiarizationErrors(0, 3, 0, 20)
 
 
 def test_nothing_said_and_nothing_found():

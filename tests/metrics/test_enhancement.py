@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from voxfield import errors
 from voxfield.audio import read
 from voxfield.errors import InputError, MissingExtraError
+from voxfield.metrics import enhancement
 from voxfield.metrics.enhancement import estoi, measurable, pesq_wb, scores, si_sdr_db, stoi
 
 CLEAN = Path(__file__).parents[2] / "examples" / "clean" / "rain.wav"
@@ -54,6 +56,31 @@ def test_more_noise_scores_less(name):
     noise = rng.standard_normal(len(target)).astype(np.float32)
     found = [scores(target + gain * noise, target, [name])[name] for gain in (0.001, 0.01, 0.1)]
     assert found == sorted(found, reverse=True) and found[0] > found[2]
+
+
+@pytest.mark.parametrize("name", ["pesq", "stoi", "estoi"])
+def test_the_packages_are_asked_with_the_clean_recording_as_the_reference(name):
+    """Neither score is symmetric, and each has a form for another band or of another paper."""
+    package = pytest.importorskip("pesq" if name == "pesq" else "pystoi")
+    clean = read(CLEAN, rate_hz=16000)[0, :48000]
+    noisy = clean + 0.02 * np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
+    own = {
+        "pesq": lambda: package.pesq(16000, clean, noisy, "wb"),
+        "stoi": lambda: package.stoi(clean, noisy, 16000),
+        "estoi": lambda: package.stoi(clean, noisy, 16000, extended=True),
+    }
+    assert scores(noisy, clean, [name])[name] == pytest.approx(own[name](), rel=1e-6)
+
+
+def test_dnsmos_hears_the_recording_at_its_own_level(monkeypatch):
+    """Its package refuses samples beyond full scale, so those alone are turned down."""
+    heard, told = [], {"ovrl_mos": 1.0, "sig_mos": 2.0, "bak_mos": 3.0}
+    package = SimpleNamespace(run=lambda samples, rate_hz: heard.append(samples) or told)
+    monkeypatch.setattr(enhancement, "needed", lambda *_: package)
+    quiet, loud = np.float32([0.1, -0.2]), np.float32([0.5, -2.0])
+    for samples in (quiet, loud):
+        assert enhancement.dnsmos(samples) == {"dnsmos": 1.0, "dnsmos_speech": 2.0, "dnsmos_noise": 3.0}
+    assert np.array_equal(heard[0], quiet) and np.array_equal(heard[1], loud / 2)
 
 
 def test_too_little_speech_is_undefined(speech):

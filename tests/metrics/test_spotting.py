@@ -10,6 +10,8 @@ def test_overlap():
 def test_one_interval_is_matched_once_and_by_the_nearest():
     assert spots([(0, 1)], [(0, 1), (0.1, 1)]) == Spots(1, 1, 0)
     assert spots([(0, 1), (1, 2)], [(0.4, 1.4), (0.9, 2)]) == Spots(1, 1, 1)
+    assert spots([(0, 10), (0, 6)], [(0, 9), (4, 10)]) == Spots(1, 1, 1)  # the largest overlap first, 0.9
+    assert spots([(0, 1)], [(0, 2)]) == Spots(1, 0, 0) and spots([(0, 1)], [(0, 2.01)]) == Spots(0, 1, 1)
     assert spots([], []) == Spots(0, 0, 0) and spots([], []).f1 == 1
 
 

@@ -47,6 +47,12 @@ def test_perfect_and_reversed_scores():
     assert equal_errors(np.array([1.0, 2, 3, 4]), targets).rate == 1
 
 
+def test_where_both_errors_are_one_rate_and_where_targets_are_frequent():
+    scores, targets = np.arange(4.0), np.array([0, 1, 0, 1])
+    assert equal_errors(scores, targets) == (0.5, 1.0)  # not the next score, at which misses are no fewer
+    assert min_dcf(np.zeros(4), targets, target_rate=0.9) == pytest.approx(1)  # relative to accepting everybody
+
+
 def test_cllr_of_known_values():
     targets = np.array([1, 1, 0, 0])
     assert cllr(np.zeros(4), targets) == 1

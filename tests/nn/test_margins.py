@@ -79,6 +79,21 @@ def test_a_margin_makes_the_true_speaker_less_likely(projection):
     assert (harder <= plain + 1e-5).all() and (name == "softmax" or (harder < plain).any())
 
 
+@torch.no_grad()
+def test_rivals_come_nearer_in_proportion_to_the_margin():
+    layer, x, labels = ArcMargin(24, 17, rivals=5), torch.randn(50, 24), torch.randint(17, (50,))
+    plain = layer.scale * layer.cosines(x)
+    assert torch.allclose(layer(x, labels, 0.0), plain, atol=1e-4)
+    others = torch.nn.functional.one_hot(labels, 17) == 0
+    some, more = ((layer(x, labels, margin) - plain)[others].sum() for margin in (0.1, 0.2))
+    assert 1.8 * some < more < 2.2 * some
+
+
+@torch.no_grad()
+def test_an_embedding_next_to_zero_has_no_direction():
+    assert ArcMargin(24, 17).cosines(1e-9 * torch.randn(50, 24)).abs().max() < 0.01
+
+
 def test_the_margin_grows_as_in_wespeaker():
     steps = {0: 0, 949: 0, 950: 0, 975: 0.03172097587793454, 1000: 0.058410850202626555, 1200: 0.16443442069061304,
              1500: 0.19552256018545466, 1949: 0.19979861386741438, 1950: 0.2, 7499: 0.2}  # fmt: skip

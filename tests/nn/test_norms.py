@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from voxfield.errors import InputError
+from voxfield.nn.level import MovingLevel
 from voxfield.nn.norms import KINDS, CumulativeNorm, norm_layer
 
 EPS = 1e-8
@@ -87,6 +88,11 @@ def test_silence_is_no_trouble(kind):
     layer = norm_layer(kind, 4).eval()
     y = layer(torch.zeros(1, 4, 6))
     assert torch.isfinite(y[0] if isinstance(y, tuple) else y).all()
+
+
+def test_the_level_of_silence_is_above_zero():
+    level, _ = MovingLevel(3)(torch.zeros(1, 1, 5))
+    assert (level > 0).all()
 
 
 def test_an_unknown_norm_is_refused_with_the_known_ones():

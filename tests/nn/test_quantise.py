@@ -94,6 +94,34 @@ def test_dead_entries_are_moved_to_vectors_of_the_batch():
     assert torch.equal(book.entries, before)
 
 
+def test_moved_entries_count_as_much_as_the_mean():
+    """And what is hardly used is told by a share of the mean, however many vectors a batch holds."""
+    torch.manual_seed(0)
+    book, x = Codebook(16, 4, decay=0.0, kmeans=False), torch.randn(1, 4, 640)
+    book.entries[3] = x[..., :2] = 30.0  # an entry of 2 vectors, where the mean is 40
+    book(x)
+    assert book.counts.min() >= 4
+    torch.testing.assert_close(book.sums / book.counts[:, None], book.entries, rtol=1e-3, atol=1e-3)
+
+
+def test_what_a_gradient_moves_does_not_feel_the_commitment():
+    x, gradients = torch.randn(1, 3, 20), []
+    for commitment in (0.0, 5.0):
+        torch.manual_seed(0)
+        book = Codebook(4, 3, update="gradient", commitment=commitment, kmeans=False)
+        book(x).loss.backward()
+        gradients.append(book.entries.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_directions_keep_their_length():
+    torch.manual_seed(0)
+    book = Codebook(8, 4, similarity="cosine", kmeans=False, revive_below=0)
+    for _ in range(3):
+        torch.testing.assert_close(book.entries.norm(dim=1), torch.ones(8))
+        book(5 * torch.randn(1, 4, 64))
+
+
 @pytest.mark.parametrize("update", ["ema", "gradient"])
 @pytest.mark.parametrize("codes", [1, 16])
 def test_all_equal_input_and_a_codebook_of_one_entry(codes, update):
@@ -113,6 +141,9 @@ def test_kmeans_finds_clusters_and_fills_empty_ones():
     means = kmeans(vectors, 6)
     assert torch.cdist(torch.tensor([[-3.0, -3], [0, 0], [4, 4]]), means).min(1).values.max() < 0.2
     assert kmeans(vectors[:2], 5).isfinite().all()
+    means = kmeans(vectors, 3)
+    nearest = torch.cdist(vectors, means).argmin(1)
+    torch.testing.assert_close(torch.stack([vectors[nearest == one].mean(0) for one in range(3)]), means)
 
 
 def test_the_gradient_passes_straight_through():

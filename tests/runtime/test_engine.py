@@ -1,12 +1,20 @@
 """Model files that are not what they should be are refused with a CardError that says why."""
 
+import os
+import pickle
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 
-from voxfield.cards import METADATA_KEY, Card
+from voxfield.cards import METADATA_KEY, Card, find
 from voxfield.errors import CardError, InputError
 from voxfield.runtime import OnnxEngine, load_engine
+from voxfield.runtime import engine as runtime_engine
+
+FOUR = onnx.TensorShapeProto.Dimension(dim_value=4)
 
 
 def altered(source, target, change):
@@ -80,6 +88,47 @@ def test_a_card_that_does_not_hold_is_refused(tmp_path, tiny_spectral, old, new,
     path = altered(tiny_spectral, tmp_path / "m.onnx", lambda text: text.replace(old, new, 1))
     with pytest.raises(CardError, match=message):
         OnnxEngine(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda graph: graph.output.pop(), "has no output 'next.past'"),
+        (lambda graph: graph.input[0].type.tensor_type.shape.dim[3].CopyFrom(FOUR), "it must be free"),
+    ],
+    ids=["output", "time"],
+)
+def test_a_graph_that_is_not_its_cards_is_refused(tmp_path, tiny_spectral, change, message):
+    model = onnx.load(tiny_spectral)
+    change(model.graph)
+    onnx.save(model, tmp_path / "m.onnx")
+    with pytest.raises(CardError, match=message):
+        OnnxEngine(tmp_path / "m.onnx")
+
+
+def test_a_file_that_was_replaced_is_loaded_anew(tmp_path, tiny_spectral):
+    """Also by one of the same size; and other threads make another engine."""
+    path = tmp_path / "m.onnx"
+    for at, name in enumerate(("tiny-spectral.v1", "tiny-spectral.v2"), start=1):
+        altered(tiny_spectral, path, lambda text, name=name: text.replace("tiny-spectral.v1", name))
+        os.utime(path, (at, at))
+        assert load_engine(path).card.name == name
+    assert load_engine(path) is load_engine(path) is not load_engine(path, threads=2)
+
+
+def test_another_process_finds_the_file_from_wherever_it_works(tmp_path, tiny_spectral, monkeypatch):
+    shutil.copy(tiny_spectral, tmp_path / "m.onnx")
+    monkeypatch.chdir(tmp_path)
+    pickled = pickle.dumps(OnnxEngine("m.onnx"))
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickled).card.name == "tiny-spectral.v1"
+
+
+def test_a_registry_that_names_another_file_is_said(monkeypatch):
+    crn = find("crn-tiny")
+    monkeypatch.setattr(runtime_engine, "find", lambda name: replace(crn, name="crn-huge.v1"))
+    with pytest.raises(CardError, match=r"crn-huge\.v1 of the registry is a file with the card 'crn-tiny"):
+        load_engine("crn-huge")
 
 
 def test_missing_files_and_threads_are_named(tmp_path, tiny_spectral):

@@ -8,6 +8,7 @@ import pytest
 from voxfield import cards
 from voxfield.errors import InputError
 from voxfield.runtime import OnnxEngine, Stream, load_engine
+from voxfield.runtime.linked import Linked
 
 MODELS = ("tiny_spectral", "tiny_free_batch", "tiny_samples", "tiny_separator")
 
@@ -109,10 +110,38 @@ def test_feed_refuses(tiny_spectral, samples, message):
         Stream(OnnxEngine(tiny_spectral)).feed(samples)
 
 
+def test_a_broken_sample_is_named_by_its_place_in_the_recording(tiny_spectral):
+    stream = Stream(tiny_spectral)
+    stream.feed(np.zeros(1000, np.float32))
+    with pytest.raises(InputError, match="sample 1001 is not a finite number"):
+        stream.feed([0.0, np.nan])
+
+
+def test_no_step_is_larger_than_was_allowed(tiny_spectral):
+    engine = load_engine(tiny_spectral)
+
+    class Counting:
+        card, free_batch, initial_state = engine.card, engine.free_batch, engine.initial_state
+
+        def step(self, block, state):
+            hops.append(block.shape[-1])
+            return engine.step(block, state)
+
+    hops: list[int] = []
+    Stream(Counting(), max_block_hops=2).feed(np.zeros(10 * 256, np.float32))
+    assert hops == [2] * 5
+
+
+def test_channels_share_no_gain_where_a_network_gives_several_sources(speech):
+    samples = speech(2, 4096)
+    linked, alone = (run("crn-separate", samples, [], linked=linked) for linked in (True, False))
+    assert np.array_equal(linked, alone)
+
+
 def test_a_stream_is_warmed_up_before_it_begins(tiny_spectral, speech):
     stream = Stream(tiny_spectral)
     stream.warm_up(speech(1, 4000))
-    stream.feed(np.zeros(100, np.float32))
+    assert not stream.feed(np.zeros(1000, np.float32)).any()  # nothing of that sound is in the recording
     with pytest.raises(InputError, match="before its first samples"):
         stream.warm_up(np.zeros(100, np.float32))
 
@@ -150,6 +179,23 @@ def test_linked_channels_streamed_equal_offline(tiny_spectral, speech):
     assert np.abs(run(engine, samples, [100, 101, 3000], linked=True) - whole).max() <= 1e-6
     assert np.abs(run(engine, samples, [], linked=True, max_block_hops=1) - whole).max() <= 1e-6
     assert np.abs(run(engine, samples, []) - whole).max() > 1e-4
+
+
+def test_linked_channels_whose_mixture_vanishes_are_not_blown_up():
+    class Hisses:
+        """A network that does not mask: it gives as much wherever there is next to nothing."""
+
+        def initial_state(self, batch):
+            return ()
+
+        def step(self, block, state):
+            return np.ones_like(block), state
+
+    linked = Linked(Hisses(), 2)
+    block = 1e-3 * np.random.default_rng(0).standard_normal((2, 2, 5, 3)).astype(np.float32)
+    given, _ = linked.step(block, linked.initial_state())
+    before, after = (np.hypot(part[:, 0], part[:, 1]) for part in (block, given))
+    assert np.allclose(after, 4 * before, rtol=1e-3)
 
 
 def test_flush_gives_the_shape_that_feed_gave(engine, speech):

@@ -81,7 +81,7 @@ def test_a_crop_is_of_the_class_it_names(bank):
             assert any(np.correlate(whole, samples, "valid").max() >= 0.999 * (samples @ samples) for whole in wholes)
     steady = np.sin(2 * np.pi * 500 * np.arange(32000) / 16000).astype(np.float32)
     crops.sounds.talk = lambda rng, speaker, samples=0: steady[: samples or 8000]
-    slow = crops.talk(np.random.default_rng(0), 0, 0.8)
+    slow = crops.sounds.talk_at(np.random.default_rng(0), 0, 0.8)
     assert len(slow) == 8000 and np.abs(np.fft.rfft(slow)).argmax() == 200  # of 2 Hz: 400 Hz
 
 

@@ -148,7 +148,6 @@ class PipeSink(Sink):
     """
 
     def __init__(self, stream: IO[bytes], form: WavFormat, *, raw: bool = False, rate_hz: int | None = None) -> None:
-        self.clipped_samples = 0
         self._stream, self._form, self._raw = stream, form, raw
         self._begun = False
         self._resampler = Resampler(rate_hz or form.rate_hz, form.rate_hz, form.channels)
@@ -156,11 +155,6 @@ class PipeSink(Sink):
     def write(self, samples: Array) -> None:
         """Append (C, N) and pass it on."""
         self._write(self._resampler.feed(samples))
-
-    def notes(self) -> list[str]:
-        """What the user should know about the output."""
-        clipped = self.clipped_samples
-        return [f"{clipped} samples were beyond full scale and were clipped"] if clipped else []
 
     def _write(self, samples: Array) -> None:
         if not self._form.encoding.startswith("f"):

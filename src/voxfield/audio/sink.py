@@ -20,7 +20,7 @@ from voxfield.protocols import Array
 class Sink(Protocol):
     """Takes blocks of (C, N); `commit` makes them last, leaving without it undoes them."""
 
-    clipped_samples: int
+    clipped_samples: int = 0  # so far, of those that were beyond full scale
 
     def write(self, samples: Array) -> None:
         """Append (C, N)."""
@@ -30,6 +30,8 @@ class Sink(Protocol):
 
     def notes(self) -> list[str]:
         """What the user should know about the output: what was clipped, not kept, or stored otherwise."""
+        clipped = self.clipped_samples
+        return [f"{clipped} samples were beyond full scale and were clipped"] if clipped else []
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +81,7 @@ class FileSink(Sink):
         expected_samples: int | None = None,
     ) -> None:
         self.path, self.target = path, target
-        self.clipped_samples, self.committed = 0, False
+        self.committed = False
         self._counts_clipped = target.subtype not in ("FLOAT", "DOUBLE", "pcm_f32le")
         self._extras = () if target.container else stored.extras
         self._resampler = Resampler(rate_hz, target.rate_hz, target.channels)
@@ -119,9 +121,7 @@ class FileSink(Sink):
         found = [*self.target.notes, *self._writer.notes]
         if self._extras:
             found.append(f"{', '.join(self._extras)} of the recording: not kept")
-        if self.clipped_samples:
-            found.append(f"{self.clipped_samples} samples were beyond full scale and were clipped")
-        return found
+        return [*found, *super().notes()]
 
     def __exit__(self, *_: object) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -41,11 +42,8 @@ class FileSource(Source):
         self.format, self.subtype = file.format, file.subtype
         self.tags = {key: value for key, value in file.copy_metadata().items() if value and key != "software"}
         seconds = file.frames / file.samplerate
-        if isinstance(given, Path):
-            with given.open("rb") as raw:
-                self.bitrate, self.extras = bitrate_of(raw, self.subtype, log, seconds), extras_of(raw)
-        else:
-            self.bitrate, self.extras = bitrate_of(given, self.subtype, log, seconds), extras_of(given)
+        with given.open("rb") if isinstance(given, Path) else nullcontext(given) as raw:
+            self.bitrate, self.extras = bitrate_of(raw, self.subtype, log, seconds), extras_of(raw)
         self._cut = re.search(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", log)
         self._damage = ""
 

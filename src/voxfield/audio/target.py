@@ -9,7 +9,7 @@ import soundfile as sf
 from voxfield.audio.limits import check_rate
 from voxfield.audio.stored import Bitrate, Stored
 from voxfield.errors import InputError, OutputError
-from voxfield.formats import CONTAINERS, SOUND_FILES
+from voxfield.formats import CONTAINERS, SOUND_FILES, suffix_of
 
 _NEAREST = {  # subtype of the recording -> what to store it as, best first, where the other format has its own set
     "DOUBLE": ("DOUBLE", "FLOAT", "PCM_24"),
@@ -69,7 +69,7 @@ class OutputFormat:
     @property
     def suffix(self) -> str:
         """The format as a suffix, or nothing."""
-        return f".{self.format.lower().lstrip('.')}" if self.format else ""
+        return suffix_of(self.format)
 
 
 AS_RECORDED = OutputFormat()

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from voxfield.cli.choices import Choices
 from voxfield.cli.inputs import PIPE, Input
-from voxfield.cli.jobs import attempted, in_turn, print_line, processes_of, say
+from voxfield.cli.jobs import attempted, in_turn, print_line, processes_of, say, with_notes
 from voxfield.cli.openers import open_input
 from voxfield.cli.printable import visible
 from voxfield.pool import Lost
@@ -75,8 +75,7 @@ def _say(item: Input, result: Answer | Lost, choices: Choices, to: IO[str] | Non
     if isinstance(result, Lost):
         say(f"voxfield: {item.path}: {result.reason}")
     elif not choices.quiet and (to is not None or not choices.as_json):
-        for words in (*f"{item.path}  {result.words}".splitlines(), *(f"  note: {note}" for note in result.notes)):
-            print(visible(words), file=to or sys.stdout, flush=True)
+        print(visible(with_notes(f"{item.path}  {result.words}", result.notes)), file=to or sys.stdout, flush=True)
 
 
 def _opened(path: Path, *, work: Callable[["Source", Path], Answer], raw: str | None) -> Answer:

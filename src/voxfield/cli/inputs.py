@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from voxfield.errors import InputError
-from voxfield.formats import CONTAINERS, SOUND_FILES, SUFFIXES, result_suffix
+from voxfield.formats import CONTAINERS, SOUND_FILES, SUFFIXES, result_suffix, suffix_of
 
 PIPE = Path("-")
 _LONGEST_NAME_BYTES = 255
@@ -70,8 +70,7 @@ def plan(inputs: Sequence[Input], out: str | None, task: str, format: str = "") 
         InputError: two results would have one name, a result would replace a recording, or several would share a
             pipe or a file.
     """
-    suffix = f".{format.lower().lstrip('.')}" if format else ""
-    outputs = [_output(item, out, task, suffix, alone=len(inputs) == 1) for item in inputs]
+    outputs = [_output(item, out, task, suffix_of(format), alone=len(inputs) == 1) for item in inputs]
     if PIPE in outputs and len(inputs) > 1:
         raise InputError("standard output takes the result of one input; name a folder with -o FOLDER")
     taken: dict[Path, Path] = {}
@@ -100,7 +99,7 @@ def check_format(out: str | None, format: str) -> None:
         InputError: it does.
     """
     suffix = Path(out or "").suffix.lower()
-    if format and suffix in (*SOUND_FILES, *CONTAINERS) and suffix != f".{format.lower().lstrip('.')}":
+    if format and suffix in (*SOUND_FILES, *CONTAINERS) and suffix != suffix_of(format):
         raise InputError(f"-o {out} and --format {format} contradict one another; leave one out")
 
 

@@ -7,7 +7,7 @@ error. Several processes share the jobs where there are enough of them; messages
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -156,15 +156,18 @@ def _say(job: Job, result: dict[str, Any] | Lost, choices: Choices) -> None:
         speed = ""
         if "audio_s" in result:
             speed = f"  {result['audio_s']:.1f} s in {result['seconds']:.2f} s (RTF {result['real_time_factor']:.4f})"
-        say(f"{name}{speed}")
-        for note in result.get("notes", ()):
-            say(f"  note: {note}")
+        say(with_notes(f"{name}{speed}", result.get("notes", ())))
 
 
 def print_line(names: Mapping[str, str], result: Mapping[str, Any] | Lost) -> None:
     """One line of JSON: what an item is called, and what was made of it or why there is nothing."""
     said = {"status": "failed", "error": result.reason} if isinstance(result, Lost) else result
     print(json.dumps({**names, **said}), flush=True)  # in ASCII: a file name may be in no encoding at all
+
+
+def with_notes(words: str, notes: Iterable[str]) -> str:
+    """What is said of a result, and each note on a line below."""
+    return "\n".join([words, *(f"  note: {note}" for note in notes)])
 
 
 def say(text: str) -> None:

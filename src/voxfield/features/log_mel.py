@@ -26,6 +26,11 @@ class LogMel(CentredMel):
     low_hz: float = 20.0
     window: str = "sqrt-hann"
 
+    @classmethod
+    def of(cls, sample_rate_hz: int, bands: int, window_samples: int, hop_samples: int) -> "LogMel":
+        """So many bands of windows that are transformed as they are, nothing filled up."""
+        return cls(sample_rate_hz, bands, window_samples, window_samples, hop_samples)
+
     def level_db(self, features: Array) -> float:
         """Mean over bands and frames of features (bands, T) in dB, bounded below as `finished` does it."""
         return float(_bounded(features).mean()) if features.size else float(10 * np.log10(LEAST_POWER))

@@ -118,9 +118,7 @@ class Sphere(_Centres):
 
     def forward(self, x: Tensor, labels: Tensor, margin: float = 1 / 6) -> Tensor:
         cosines = self.cosines(x).clamp(-1, 1)
-        quarter = (
-            (4 * cosines.detach().acos() / math.pi).floor().clamp(max=3)
-        )  # of the half circle; phi falls all along
+        quarter = (4 * cosines.detach().acos() / math.pi).floor().clamp(max=3)  # of the half circle; phi falls along it
         fourfold = 8 * cosines.pow(4) - 8 * cosines.square() + 1
         phi = (1 - 2 * (quarter % 2)) * fourfold - 2 * quarter
         logits = cosines + margin * _one_hot(labels, cosines) * (phi - cosines)

@@ -20,7 +20,7 @@ from voxfield.serve.connection import Connection
 from voxfield.serve.ending import end_gently
 from voxfield.serve.explaining import HTML, JSON, SVG, TEXT, TYPES, Question, answered, rendered
 from voxfield.serve.headers import SafeHeaders, wanted
-from voxfield.serve.refusal import Refused, RefusedError
+from voxfield.serve.refusal import Refused, RefusedError, in_words
 from voxfield.serve.rest import Job, wants_audio
 from voxfield.serve.settings import Settings
 from voxfield.serve.state import State
@@ -72,26 +72,25 @@ def _state(request: Request) -> State:
 def _admit(request: Request) -> State:
     """The state, for a request that may ask."""
     state = _state(request)
-    state.gate.check_page(request.headers)
-    state.gate.key(request.headers)
+    state.gate.admit(request.headers)
     return state
+
+
+def _told(refusal: RefusedError) -> Response:
+    return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
 
 
 def _answer_errors(app: FastAPI) -> None:
     async def refused(request: Request, error: Exception) -> Response:
-        refusal = _state(request).refusal(error)
-        return JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)
+        return _told(_state(request).refusal(error))
 
     async def invalid(request: Request, error: Exception) -> Response:
         found: Any = error.errors() if isinstance(error, RequestValidationError | ValidationError) else []
-        words = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in found[:4])
-        return JSONResponse(RefusedError(422, "bad_request", words).to_dict(), 422)
+        return _told(RefusedError(422, "bad_request", in_words(found)))
 
     async def http(request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        words = str(error.detail) if isinstance(error, HTTPException) else "failed"
-        headers = error.headers if isinstance(error, HTTPException) else None
-        return JSONResponse(RefusedError(status, "http", words).to_dict(), status, headers)
+        assert isinstance(error, HTTPException)  # it is called for these alone
+        return _told(RefusedError(error.status_code, "http", str(error.detail), error.headers))
 
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(VoxfieldError, refused)
@@ -146,8 +145,7 @@ def _add_information(app: FastAPI) -> None:
     @app.post("/v1/ticket", summary="A ticket that opens one WebSocket: /v1/stream?ticket=...")
     async def _ticket(request: Request) -> dict[str, Any]:
         state = _state(request)
-        state.gate.check_page(request.headers)
-        key = state.gate.key(request.headers)
+        key = state.gate.admit(request.headers)
         return {"ticket": state.gate.tickets.issue(key), "expires_s": state.settings.ticket_s}
 
     @app.post(
@@ -218,7 +216,7 @@ class Running(Response):
             refusal = self._state.refusal(error)
             if begun:  # too late for a status: an answer that breaks off is what tells the client
                 return
-            await JSONResponse(refusal.to_dict(), refusal.status, refusal.headers)(scope, receive, send)
+            await _told(refusal)(scope, receive, send)
 
 
 def _body(verb: Verb) -> dict[str, Any]:

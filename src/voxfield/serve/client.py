@@ -85,7 +85,8 @@ class Client:
 
     def separate(self, recording: Recording, **options: Any) -> Array:
         """The voices of a recording, (S, C, N) float32; options `model`, `speakers`, `noise`, `raw`."""
-        content = self._content(recording)
+        with _opened(recording) as parts:
+            content = b"".join(parts)
         sound = self._sound("separate", content, options)
         with open_source(content) as source:
             channels = source.channels
@@ -182,11 +183,6 @@ class Client:
 
     def _headers(self) -> dict[str, str]:
         return {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
-
-    @staticmethod
-    def _content(recording: Recording) -> bytes:
-        with _opened(recording) as parts:
-            return b"".join(parts)
 
 
 def _send(connection: http.client.HTTPConnection, body: Iterator[bytes]) -> None:

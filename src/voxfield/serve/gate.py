@@ -32,33 +32,13 @@ class Gate:
         self._any_host = not settings.local and not settings.origins
         self.tickets = Tickets(settings.ticket_key, settings.ticket_s, settings.shared)
 
-    def check_page(self, headers: Mapping[str, str]) -> None:
-        """Return where the request comes from no browser, from the service's own page, or from one that is allowed.
-
-        Raises:
-            RefusedError: it does not.
-        """
-        host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname
-        if not self._any_host and name not in self._hosts:
-            raise RefusedError(
-                403, "bad_host", f"this service is not called '{name}'; name it with --origin if it is meant to be"
-            )
-        origin = headers.get("origin")
-        if origin is None or origin in self._origins:
-            return
-        own = urlsplit(origin)
-        if own.netloc != host or own.scheme not in ("http", "https"):
-            raise RefusedError(
-                403, "bad_origin", f"pages of {origin} may not use this service; allow them with --origin"
-            )
-
-    def key(self, headers: Mapping[str, str], ticket: str | None = None) -> str:
+    def admit(self, headers: Mapping[str, str], ticket: str | None = None) -> str:
         """The name of the key that the request was made with, which is counted and never logged.
 
         Raises:
-            RefusedError: a token is needed and none, or a wrong one, was given.
+            RefusedError: a page of others asks, or a token is needed and none, or a wrong one, was given.
         """
+        self._check_page(headers)
         if ticket is not None:
             return self.tickets.spend(ticket)
         if not self._tokens:
@@ -74,6 +54,23 @@ class Gate:
         if (found := self._tokens.get(_digest(token.strip()))) is None:
             raise RefusedError(401, "bad_token", "this token is not known here", {"WWW-Authenticate": "Bearer"})
         return found
+
+    def _check_page(self, headers: Mapping[str, str]) -> None:
+        """Return where the request comes from no browser, from the service's own page, or from one that is allowed."""
+        host = headers.get("host", "")
+        name = urlsplit(f"//{host}").hostname
+        if not self._any_host and name not in self._hosts:
+            raise RefusedError(
+                403, "bad_host", f"this service is not called '{name}'; name it with --origin if it is meant to be"
+            )
+        origin = headers.get("origin")
+        if origin is None or origin in self._origins:
+            return
+        own = urlsplit(origin)
+        if own.netloc != host or own.scheme not in ("http", "https"):
+            raise RefusedError(
+                403, "bad_origin", f"pages of {origin} may not use this service; allow them with --origin"
+            )
 
 
 class Tickets:
@@ -104,7 +101,8 @@ class Tickets:
         if not hmac.compare_digest(signature.encode(), self._sign(body).encode()):
             raise RefusedError(401, "bad_ticket", "this ticket was not issued here")
         key_name, rest = body.split(".", 1)
-        end_s, nonce = float(rest.rpartition(".")[0]), rest.rpartition(".")[2]
+        end, _, nonce = rest.rpartition(".")
+        end_s = float(end)
         if end_s < time.time() or not self._first_use(nonce, end_s):
             raise RefusedError(
                 401, "bad_ticket", "this ticket was used before, or is over; ask for another at /v1/ticket"

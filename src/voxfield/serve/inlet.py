@@ -31,13 +31,11 @@ class Inlet:
         self._room = asyncio.Event()
         self._room.set()
         self._stuck = False
-        self.count_bytes = 0
 
     async def put(self, data: bytes) -> None:
         """Append, once there is room."""
         await self._room.wait()
         with self._changed:
-            self.count_bytes += len(data)
             if self._held_bytes < MOST_BYTES and not self._left_bytes:
                 self._parts.append(data)
                 self._held_bytes += len(data)
@@ -87,10 +85,8 @@ class Inlet:
             if self._spilled is not None:
                 self._spilled.close()
             self._spilled, self._read_at, self._written_bytes = None, 0, 0
-            self._over, self._error = (
-                True,
-                self._error or RefusedError(400, "closed", "the work on this upload is over"),
-            )
+            self._over = True
+            self._error = self._error or RefusedError(400, "closed", "the work on this upload is over")
             self._changed.notify_all()
 
     @property

@@ -7,8 +7,6 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
-import numpy as np
-
 from voxfield.audio.pcm import decode, encode
 from voxfield.errors import VoxfieldError, needed
 from voxfield.files import Closing
@@ -128,9 +126,7 @@ class LiveSession(Closing):
             raise SessionError(item["code"], item["message"])
 
     def _decoded(self, parts: list[bytes]) -> Array:
-        data = b"".join(parts)
-        count = self._given_channels
-        return decode(data, self._format, count) if data else np.zeros((count, 0), np.float32)
+        return decode(b"".join(parts), self._format, self._given_channels)
 
     def _receive(self) -> None:
         from websockets.exceptions import ConnectionClosed

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from voxfield.audio.limits import check_layout
 from voxfield.errors import AudioError
-from voxfield.serve.refusal import RefusedError
+from voxfield.serve.refusal import RefusedError, in_words
 
 MOST_TEXT_CHARACTERS = 4096
 _OF_ENHANCE = {"limit_db", "mix", "link"}
@@ -80,5 +80,4 @@ def _json(text: str) -> Any:
 
 
 def _in_words(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'it'}: {item['msg']}" for item in found[:4])
+    return in_words(error.errors(include_url=False, include_input=False, include_context=False))

@@ -1,5 +1,8 @@
 """What the service says when it refuses: one shape for HTTP and WebSocket."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pydantic import BaseModel
 
 from voxfield.errors import (
@@ -48,7 +51,7 @@ class RefusedError(Exception):
         message: a sentence for people: what was given, what is needed, what to do.
     """
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
         self.headers = headers or {}
@@ -71,3 +74,8 @@ def refusal_of(error: Exception) -> RefusedError:
         if isinstance(error, kind):
             return RefusedError(status, code, str(error))
     return RefusedError(500, "internal", "something went wrong inside the service; its log says what")
+
+
+def in_words(found: Sequence[Any]) -> str:
+    """What pydantic found wrong, for people: the first four, each after the name of its field."""
+    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'it'}: {item['msg']}" for item in found[:4])

@@ -147,17 +147,11 @@ class Job:
 class Nowhere(Sink):
     """A sink for who wants to know, and not to have."""
 
-    clipped_samples = 0
-
     def write(self, samples: Array) -> None:
         """Forget (C, N)."""
 
     def commit(self) -> None:
         """Nothing is left to do."""
-
-    def notes(self) -> list[str]:
-        """Nothing was done to the samples."""
-        return []
 
 
 def wants_audio(verb: Verb, accept: str) -> bool:
@@ -167,6 +161,6 @@ def wants_audio(verb: Verb, accept: str) -> bool:
         RefusedError: none of its types is there.
     """
     sound = ("audio/wav", "audio/x-wav", "audio/wave", "audio/*") if verb.audio else ()
-    offers = {"*/*": bool(verb.audio), "": bool(verb.audio), "application/json": False, "application/*": False}
+    offers = {"*/*": bool(verb.audio), "application/json": False, "application/*": False}
     types = "audio/wav or application/json" if verb.audio else "application/json"
     return wanted(accept, offers | dict.fromkeys(sound, True), f"{verb.name} gives {types}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -42,8 +41,7 @@ class State:
         self.explaining = ThreadPoolExecutor(1, thread_name_prefix="voxfield-explain")
         self.ending = False
         self._jobs = 0
-        self._keys: Counter[str] = Counter()
-        self._open: dict[Open, str] = {}
+        self._open: dict[Open, str] = {}  # session -> name of its key
         self._watching = asyncio.create_task(self._watch())
 
     @property
@@ -59,15 +57,13 @@ class State:
             RefusedError: it may not begin.
         """
         limits = self.settings.limits
-        self.gate.check_page(headers)
-        key = self.gate.key(headers, ticket)
+        key = self.gate.admit(headers, ticket)
         if self.full:
             raise RefusedError(
                 503, "full", f"{limits.sessions} sessions are all this service takes; try again later", _LATER
             )
-        if self._keys[key] >= limits.sessions_a_key:
+        if list(self._open.values()).count(key) >= limits.sessions_a_key:
             raise RefusedError(429, "too_many", f"{limits.sessions_a_key} sessions are open with this token; close one")
-        self._keys[key] += 1
         self._open[connection] = key
         self.metrics.sessions.set(len(self._open))
         try:
@@ -75,9 +71,6 @@ class State:
         finally:
             del self._open[connection]
             self.metrics.sessions.set(len(self._open))
-            self._keys[key] -= 1
-            if not self._keys[key]:
-                del self._keys[key]
 
     @contextmanager
     def working(self) -> Iterator[None]:

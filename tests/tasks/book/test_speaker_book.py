@@ -61,11 +61,11 @@ def cosine(a, b):
 
 def test_unknown_is_an_answer_and_the_margin_is_over_the_second_nearest(book):
     axes = np.eye(80, dtype=np.float32)
-    enroll_vectors(book, {"Anna": axes[0], "Ben": axes[1]})
+    enroll_vectors(book, {"Anna": axes[0], "Ben": axes[1], "Cleo": axes[2]})
     vector = axes[0] + 0.5 * axes[1]
     found = book.identify_vector(vector, threshold=0.8)
     assert found.name == "Anna" and found.margin == pytest.approx(found.score - 0.5 / np.sqrt(1.25), abs=1e-6)
-    assert [name for name, _ in found.nearest] == ["Anna", "Ben"]
+    assert [name for name, _ in found.nearest] == ["Anna", "Ben", "Cleo"]
     assert book.identify_vector(vector, threshold=0.9).name is None
     assert book.identify_vector(0 * vector, threshold=-1).score is None
     for wrong in (vector[:3], vector[None], vector * np.nan):

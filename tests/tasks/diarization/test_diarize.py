@@ -20,8 +20,9 @@ from voxfield.cli.app import run
 from voxfield.errors import AudioError, InputError, OutputError
 from voxfield.export import export_network
 from voxfield.metrics.diarization import Turn, diarization_errors
+from voxfield.tasks.diarization import clustering
 from voxfield.tasks.diarization.clustering import clustered
-from voxfield.tasks.diarization.recording import Diarized, SpeakerCount
+from voxfield.tasks.diarization.recording import Diarized, SpeakerCount, _names
 from voxfield.tasks.diarization.rttm import read_rttm, save_rttm
 from voxfield.tasks.diarization.turns import speaker_turns
 from voxfield.tasks.speakers.embedding import unit
@@ -163,6 +164,31 @@ def test_many_windows_are_clustered_in_bounded_memory_and_time(monkeypatch):
     assert same_partition(clustered(vectors)[0], truth)
 
 
+def test_who_speaks_only_at_the_end_of_a_long_recording_is_found(monkeypatch):
+    monkeypatch.setattr(clustering, "MOST_NODES", 60)
+    rng = np.random.default_rng(0)
+    vectors = unit(np.repeat(np.eye(16), [80, 40] + [0] * 14, axis=0) + 0.05 * rng.standard_normal((120, 16)))
+    found, centres = clustered(vectors.astype(np.float32))
+    assert len(centres) == 2 and len(set(found[:80])) == len(set(found[80:])) == 1
+
+
+def test_a_short_turn_goes_to_the_neighbour_it_is_more_like():
+    """Three speakers; in the middle somebody is nearest for a moment, and the one who comes after is next."""
+    windows = Windows(np.array([[0, 210]]), np.zeros(3, int), np.array([[0, 100], [100, 110], [110, 210]]), None,
+                      np.zeros((0, 2), int))  # fmt: skip
+    scores = np.array([[0.9, 0.0, 0.1], [0.1, 0.9, 0.5], [0.1, 0.0, 0.9]])
+    assert [(round(end, 2), one) for _, end, one in speaker_turns(windows, scores)] == [(1.0, 0), (2.1, 2)]
+
+
+def test_of_two_speakers_alike_the_nearer_one_gets_the_name():
+    scores = {0: 0.9, 1: 0.6}
+    book = SimpleNamespace(
+        identify_vector=lambda one, threshold: SimpleNamespace(name="anna", score=scores[int(one[0])])
+    )
+    vectors = {one: np.array([one]) for one in scores}
+    assert _names(vectors, book, None) == {0: "anna", 1: "speaker1"}
+
+
 def test_turns_follow_the_windows():
     spans = np.array([(0, 150), (75, 225), (150, 300), (225, 375), (500, 520)])
     regions, pauses = np.array([(0, 375), (500, 520)]), np.array([(100, 120), (205, 225), (216, 220)])
@@ -208,6 +234,8 @@ def test_speech_is_detected_piece_by_piece_as_in_one(conversation, monkeypatch):
             row[start:end] = True
     assert (frames[0] != frames[1]).mean() < 0.03
     assert all(start >= before for (_, before), (start, _) in pairwise(found))
+    assert all(any(start < stop and begin < end for start, end in found) for stop, begin in short.pauses)
+    assert short.pauses == sorted(short.pauses) and len(short.pauses) == pytest.approx(len(parts.pauses), abs=3)
 
 
 def test_two_readers_are_told_apart(conversation, engine):

@@ -8,12 +8,14 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voxfield.audio import resample
 from voxfield.cards import example_card
 from voxfield.errors import InputError, UnknownModelError
 from voxfield.metrics.enhancement import si_sdr_db
 from voxfield.runtime import Stream, load_engine
 from voxfield.tasks import EnhanceOptions, Enhancer, enhance, enhance_file
 from voxfield.tasks.band_gain import BandGain
+from voxfield.tasks.band_splitter import BandSplitter
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 RATES = (8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000, 192000)
@@ -124,6 +126,7 @@ def test_the_band_above_follows_the_gain_below(rate_hz, gain):
 def test_gains_do_not_depend_on_chunks_and_stay_constant_in_memory(low_hz, full_hz, noise):
     rng = np.random.default_rng(0)
     before = rng.standard_normal((2, low_hz), np.float32)
+    before[:, low_hz // 2 : low_hz * 5 // 8] = 0  # where nothing is heard, the gain stays what it was
     after = before * np.repeat(rng.random(16), low_hz // 16).astype(np.float32)
     above = rng.standard_normal((2, full_hz), np.float32)
     results = []
@@ -142,10 +145,59 @@ def test_gains_do_not_depend_on_chunks_and_stay_constant_in_memory(low_hz, full_
     assert (ratios > 0.05).all() and (ratios < 1).all()
 
 
+def test_the_band_above_goes_by_its_own_channel_or_by_all_that_are_linked():
+    """A quiet channel that the network lets through is let through above as well, beside a loud one or a silent one."""
+    noise = np.random.default_rng(0).standard_normal((2, 48000)).astype(np.float32)
+    for loudness, linked in (((1.0, 0.01), False), ((0.0, 0.5), True)):
+        samples = noise * np.float32(loudness)[:, None]
+        bands = BandSplitter(16000, 48000, 2, linked=linked, noise=False)
+        low = np.concatenate([bands.down(samples), bands.down_rest()], axis=1)
+        made = bands.up(0.5 * low if linked else low, last=True)[1, 12000:36000]
+        above = [np.abs(np.fft.rfft(part))[9000:].mean() for part in (made, samples[1, 12000:36000])]
+        assert above[0] / above[1] == pytest.approx(0.5 if linked else 1, rel=0.05)
+
+
+def test_channels_that_are_enhanced_together_share_the_gain_above_as_well(tiny_spectral, speech):
+    rng, rate_hz = np.random.default_rng(0), 48000
+    spectrum = np.fft.rfft(rng.standard_normal(rate_hz))
+    spectrum[:10_000] = 0
+    below = resample(speech(2, 16000), 16000, rate_hz)
+    below[1] *= np.linspace(0, 1, rate_hz, dtype=np.float32)  # alone, the second channel would have another gain
+    samples = below + np.outer([0.05, 0.02], np.fft.irfft(spectrum)).astype(np.float32)
+    differences = []
+    for link in ("together", "independent"):
+        made = enhance(samples, rate_hz, model=tiny_spectral, channels=link).samples[:, rate_hz // 2 : -rate_hz // 8]
+        first, second = np.fft.rfft(made)[:, round(10_500 / rate_hz * made.shape[1]) :]
+        differences.append(np.linalg.norm(second - 0.4 * first) / np.linalg.norm(second))
+    assert differences[0] < 0.02 < differences[1]
+
+
+@pytest.mark.parametrize("count", [1, 767, 768, 769, 7680])
+def test_the_band_above_is_as_long_as_the_recording(count):
+    gain = BandGain([0], 1, 16000, 48000, linked=False, noise=True)
+    gain.feed_full(np.ones((1, count), np.float32))
+    gain.feed(*np.ones((2, 1, count // 3), np.float32))
+    gain.flush()
+    assert len(gain) == count  # a frame is 768 samples
+
+
+def test_gains_above_come_at_their_moment_however_long_it_took():
+    """Frames of the two bands are of 15.5 and 16 ms here: after eight seconds their numbers differ by 15."""
+    low_hz, full_hz, rng = 1030, 2000, np.random.default_rng(0)
+    gain = BandGain([0], 1, low_hz, full_hz, linked=False, noise=False)
+    before = rng.standard_normal((1, 16 * low_hz), np.float32)
+    gain.feed_full(rng.standard_normal((1, 16 * full_hz), np.float32))
+    gain.feed(before, before * (np.arange(16 * low_hz) < 8 * low_hz))
+    gain.flush()
+    levels = np.abs(gain.pop(len(gain))).reshape(160, -1).mean(1)  # of 0.1 s
+    assert levels[:79].min() > 0.1 and levels[81:].max() < 1e-3
+
+
 def test_mono_is_the_mean_of_the_channels(tiny_spectral, speech):
     both = speech(2, 5000)
     expected = enhance(both.mean(axis=0, keepdims=True), 16000, model=tiny_spectral).samples
-    assert np.allclose(enhance(both, 16000, model=tiny_spectral, mono=True).samples, expected, atol=1e-6)
+    enhanced = enhance(both, 16000, model=tiny_spectral, mono=True)
+    assert np.allclose(enhanced.samples, expected, atol=1e-6) and not enhanced.notes  # the network hears all there is
 
 
 def test_level_does_not_change_where_the_samples_lie(tiny_spectral, speech, tmp_path):

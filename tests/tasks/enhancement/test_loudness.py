@@ -71,6 +71,12 @@ def test_the_same_as_pyloudnorm(speech, rate_hz):
     assert measured(samples, rate_hz).lufs == pytest.approx(reference, abs=0.05)
 
 
+def test_blocks_overlap_by_three_quarters():
+    """Of a burst of 0.4 s, blocks that begin 0.1 s apart hold 0.5, 0.75, 1, 0.75, 0.5 and 0.25 of the power."""
+    burst = np.pad(tone(-20, 0.4), ((0, 0), (9600, 19_200)))
+    assert measured(burst).lufs == pytest.approx(measured(tone(-20, 4)).lufs + 10 * np.log10(0.625), abs=0.1)
+
+
 def test_how_it_is_fed_does_not_matter(speech):
     samples = speech(2, 100_000)
     whole, cut = measured(samples, 16000), measured(samples, 16000, cuts=[1, 5, 1604, 40_000, 99_999])

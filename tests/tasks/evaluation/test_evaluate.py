@@ -8,8 +8,9 @@ import soundfile
 
 from voxfield.cli.app import run
 from voxfield.errors import InputError
-from voxfield.tasks.evaluation.enhancement import mean, pairs, score_pair
+from voxfield.tasks.evaluation.enhancement import EnhancementScoring, mean, pairs, score_pair
 from voxfield.tasks.evaluation.scoring import evaluate
+from voxfield.tasks.evaluation.separation import score_voices
 
 
 @pytest.fixture
@@ -45,6 +46,18 @@ def test_summary_by_snr(folders, tiny_spectral):
     found = evaluate(*folders, str(tiny_spectral), ["si_sdr_db"])
     assert found.summary["recordings"] == 3 == sum(row["recordings"] for row in found.summary["by_snr"])
     assert found.model == "tiny-spectral.v1" and not found.failed
+
+
+def test_an_edge_of_the_snr_belongs_to_the_range_above():
+    row = {"snr_db": 5.0, "noisy": {"si_sdr_db": 1.0}, "enhanced": {"si_sdr_db": 2.0}}
+    (part,) = EnhancementScoring(None, ["si_sdr_db"]).summary([row])["by_snr"]
+    assert (part["from_db"], part["to_db"]) == (5, 10)
+
+
+def test_voices_are_scored_in_their_best_order(voice):
+    pytest.importorskip("pystoi")
+    voices = np.stack([voice("anna"), voice("ben", 1)])
+    assert score_voices(voices.sum(0), voices[::-1], voices, 16000, ["stoi"])["stoi"] > 0.99
 
 
 def test_a_bad_recording_is_a_row(folders, tiny_spectral, capsys):

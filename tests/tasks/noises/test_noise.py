@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 import torch
+from scipy.signal import resample_poly
 
 from voxfield.cli.app import run
 from voxfield.errors import InputError
@@ -19,7 +20,7 @@ from voxfield.runtime import load_engine
 from voxfield.tasks.enhancement.keeping import Keeper
 from voxfield.tasks.enhancement.recording import EnhanceOptions, enhance_file
 from voxfield.tasks.noises.kinds import KindStream, NoiseKinds
-from voxfield.tasks.noises.timeline import noise
+from voxfield.tasks.noises.timeline import Noise, Stretch, noise
 from voxfield.train.noise_kinds import calibrate, fit, kind_of, segments, tokens_of
 
 RATE_HZ = 16000
@@ -134,6 +135,18 @@ def test_every_second_has_a_step_whatever_the_length(models, kinds, count):
     assert not count or found.steps[-1].end_s == pytest.approx(count / RATE_HZ)
 
 
+def test_the_ratio_of_a_stretch_is_that_of_its_seconds_with_speech():
+    steps = (Stretch(0, 1, "rain", 0.9, -20, None), Stretch(1, 2, "rain", 0.7, -20, 10.0))
+    (stretch,) = Noise(steps, ()).stretches
+    assert (stretch.end_s, stretch.share, stretch.level_dbfs, stretch.snr_db) == pytest.approx((2, 0.8, -20, 10))
+
+
+def test_an_offset_is_no_noise(models):
+    steps = noise(hiss(3) + np.float32(0.3), RATE_HZ, model="crn-tiny", tokenizer=models[0], kinds=models[1]).steps
+    plain = noise(hiss(3), RATE_HZ, model="crn-tiny", tokenizer=models[0], kinds=models[1]).steps
+    assert steps[1].level_dbfs == pytest.approx(plain[1].level_dbfs, abs=2)
+
+
 def test_silence_is_quiet(models):
     found = named(models, np.zeros(40000, np.float32))
     assert {step.kind for step in found.steps} == {"quiet"} and found.steps[0].level_dbfs == -120
@@ -164,8 +177,8 @@ class _Nothing:
         return np.zeros_like(self.held)
 
 
-def kept(kinds, samples, names, blocks=37):
-    keeper = Keeper(_Nothing(), kinds, names, RATE_HZ)
+def kept(kinds, samples, names, blocks=37, rate_hz=RATE_HZ):
+    keeper = Keeper(_Nothing(), kinds, names, rate_hz)
     made = [keeper.feed(part[None]) for part in np.array_split(samples, blocks)]
     return np.concatenate([*made, keeper.flush()], axis=1)[0], keeper
 
@@ -180,6 +193,9 @@ def test_kept_noise_is_the_recording_to_the_sample(kinds):
     assert 7 <= float(keeper.notes()[0].split()[3]) <= 11
     again, _ = kept(kinds, samples, ["hiss"], 5)
     np.testing.assert_allclose(again, made, atol=1e-6)
+    fast, _ = kept(kinds, resample_poly(samples, 2, 1), ["hiss"], rate_hz=2 * RATE_HZ)
+    assert (fast[::2] != 0).tolist()[: 4 * RATE_HZ] == (made != 0).tolist()[: 4 * RATE_HZ]
+    assert not fast[16 * RATE_HZ : 20 * RATE_HZ].any() and fast[-2 * RATE_HZ :].any()
 
 
 @pytest.mark.parametrize("count", [0, 5, 9000, 40000])

@@ -15,9 +15,11 @@ from voxfield.cards import example_card, samples
 from voxfield.errors import InputError
 from voxfield.metrics.separation import count_swaps
 from voxfield.tasks.separation.activity import ActivityMeter
+from voxfield.tasks.separation.overlap_add import bounded, separated
 from voxfield.tasks.separation.recording import separate, separate_into, separating_engine
 from voxfield.tasks.separation.separator import Separator
-from voxfield.tasks.separation.source_order import best_order
+from voxfield.tasks.separation.source_order import SourceOrder, best_order
+from voxfield.tasks.separation.stereo_image import StereoImage
 
 RATE = 8000
 DEEP = butter(6, 900, "low", fs=RATE, output="sos")
@@ -134,6 +136,17 @@ def test_keeping_the_noise_adds_up_in_every_channel(voices):
     assert np.abs(made.voices.sum(0) - recording).max() < 1e-4
 
 
+def test_what_only_the_noise_has_at_the_side_goes_with_it():
+    """A band in which the mid is no voice's goes to none, however the channels differ there."""
+    voice, noise = talk(4, LOW, 0, pauses=False), talk(4, HIGH, 1, pauses=False)
+    recording, voices = np.stack([voice + noise, voice]), np.stack([voice, 1e-4 * noise])
+    image = StereoImage(2, 2, RATE, keep_noise=False)
+    made = np.concatenate([image.feed(recording, voices), image.flush()], axis=2)
+    assert np.square(made).mean(2).min(1).max() == pytest.approx(np.square(voice).mean(), rel=0.1)
+    sides = (made - made.mean(1, keepdims=True))[..., RATE:-RATE]
+    assert np.square(sides).mean() < 1e-2 * np.square(noise).mean()
+
+
 def test_silence_gives_silence_without_asking_the_network():
     engine = Splitter()
     made = separate(np.zeros(600 * RATE, np.float32), RATE, model=engine, speakers="auto")
@@ -229,6 +242,53 @@ def test_a_network_that_streams_gives_voices_as_they_come(rate):
     assert 10 * np.log10(np.square(rest).mean() / np.square(recording).mean()) < (-30 if rate == 8000 else -20)
 
 
+def test_where_a_shared_pause_says_next_to_nothing_the_sound_of_the_voices_decides():
+    """However loud either is: the low voice was quiet before and is loud now."""
+    rng = np.random.default_rng(0)
+    low, high = (sosfiltfilt(band, rng.standard_normal(4 * RATE)).astype(np.float32) for band in (LOW, HIGH))
+    order = SourceOrder(2)
+    order.learn(np.stack([1e-2 * low, 1e2 * high]))
+    pause = rng.standard_normal((2, 800)).astype(np.float32)
+    shared = pause + 30 * pause.mean(0)  # as like one way as the other, but for a little
+    assert order.continued(shared, shared, np.stack([1e-2 * high, 1e2 * low])) == (1, 0) and order.doubtful == 1
+    assert order.continued(pause, pause[::-1], np.stack([low, high])) == (1, 0) and order.doubtful == 1
+
+
+def test_a_network_hears_every_recording_at_one_level():
+    engine = Splitter(shuffle=False)
+    for gain in (1e-3, 1.0, 30.0):
+        heard = []
+        engine.step = lambda block, state, heard=heard: heard.append(block) or (np.concatenate([block, block], 1), ())
+        made = separated(engine, gain * np.sin(np.arange(4000, dtype=np.float32)))
+        assert np.square(heard[0]).mean() == pytest.approx(1, rel=1e-3)
+        assert np.square(made[0]).mean() == pytest.approx(gain**2 / 2, rel=1e-2)
+
+
+def test_voices_may_be_as_loud_as_the_recording_and_no_louder():
+    voices = np.float32([[0.5, -2.0], [1.0, 0.0]])
+    assert bounded(voices, np.float32([2.5, 0])) is voices  # a file of floats may go beyond full scale
+    assert np.array_equal(bounded(voices, np.float32([0.1, 0])), voices / 2)
+
+
+class Rising(Clipper):
+    """Gives the recording as its first voice, four times as loud from the second second on."""
+
+    def step(self, block, state):
+        (seen,) = state or (0,)
+        voice = block[0, 0] * np.where(seen + np.arange(block.shape[-1]) < RATE, 0.5, 2.0)
+        return np.stack([voice, 0 * voice])[None].astype(np.float32), (seen + block.shape[-1],)
+
+
+def test_the_scale_of_streamed_voices_follows_slowly_and_without_steps():
+    """What a network gives is brought to the recording's scale by all of the past 20 seconds."""
+    recording = np.full(2 * RATE, 0.01, np.float32)
+    ratio = separate(recording, RATE, model=Rising()).voices[0, 0] / recording
+    assert ratio[: RATE - 100] == pytest.approx(1, abs=0.01)
+    later = ratio[RATE + 100 :]
+    assert later[0] > 3 and later[-1] < 0.7 * later[0]
+    assert np.abs(np.diff(later)).max() < 0.01
+
+
 @pytest.mark.parametrize("network", [lambda: Splitter((500, -0.01), shuffle=False), lambda: Clipper()])
 def test_the_raw_output_is_what_the_network_gives(voices, network):
     recording = voices.sum(0)[: 25 * RATE + 3]
@@ -243,6 +303,20 @@ def test_the_raw_output_needs_what_the_network_takes(rate, channels):
         separate(np.zeros((channels, 900), np.float32), rate, model=Splitter(), raw_output=True)
     with pytest.raises(InputError, match="leave out --speakers auto"):
         separate(np.zeros(900, np.float32), RATE, model=Splitter(), raw_output=True, speakers="auto")
+
+
+def test_outputs_of_the_enhanced_recording_are_told_by_their_loudness(voices):
+    """A network may give them in another order; and what is hardly more than rounding is nobody."""
+    loud, soft = voices[:, : 20 * RATE]
+    outputs = np.stack([soft, loud, 0.1 * loud])  # two voices, and an echo of one
+    meters = [ActivityMeter(3, RATE) for _ in range(3)]
+    for meter, given in zip(meters, (outputs, outputs, outputs[[1, 2, 0]]), strict=True):
+        meter.feed(given)
+    recorded, enhanced, swapped = meters
+    assert recorded.judge(enhanced).spreads == recorded.judge(swapped).spreads == recorded.judge().spreads
+    faint = ActivityMeter(2, RATE)
+    faint.feed(1e-6 * voices[:, : 20 * RATE] / voices.std())
+    assert faint.judge().believed == ()
 
 
 def test_activity_of_short_and_silent_pieces():
@@ -261,6 +335,8 @@ def test_bad_arguments():
         separate(np.zeros(9, np.float32), RATE, model=Splitter(), noise="hide")
     with pytest.raises(InputError, match="1 or more"):
         separate(np.zeros(9, np.float32), RATE, model=Splitter(), speakers=0)
+    with pytest.raises(InputError, match="no published model separates 7 voices, but 2"):
+        separate(np.zeros(9, np.float32), RATE, speakers=7)
 
 
 class Memory:

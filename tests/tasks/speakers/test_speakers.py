@@ -20,6 +20,7 @@ from voxfield.export import export_network
 from voxfield.nn.fbank import FilterBank
 from voxfield.tasks.speakers import embedding
 from voxfield.tasks.speakers.embedding_file import save_embeddings
+from voxfield.tasks.speakers.pauses import outside_pauses
 from voxfield.tasks.speakers.speech_meter import SpeechMeter
 from voxfield.tasks.speakers.verification import compared
 
@@ -112,6 +113,12 @@ def test_a_long_pause_does_not_move_the_vector(noise_db, speech, monkeypatch):
         assert paused.speech.seconds > 4 and not paused.speech.silent
 
 
+def test_a_pause_keeps_a_margin_beside_speech_alone():
+    levels = np.repeat([-90.0, -20.0, -90.0, -20.0, -90.0], [12, 10, 12, 10, 12])
+    kept = outside_pauses(levels, 0.1).nonzero()[0].tolist()
+    assert kept == [*range(10, 24), *range(32, 46)]  # 0.2 s at each side of speech, none at either end
+
+
 def test_channels_that_cancel_are_not_silence(model, speech):
     samples = speech(1, 48_000)
     turned = vf.embed(np.concatenate([samples, -samples]), 16000, model=model)
@@ -147,6 +154,7 @@ def test_verify_scores_and_decides_only_with_a_threshold(model, speech):
     assert -1 <= other.score < same.score
     assert vf.verify(a, a, 16000, model=model, threshold=0.9).same is True
     assert vf.verify(a, b, 16000, model=model, threshold=1).same is False
+    assert vf.verify(a, b, 16000, model=model, threshold=other.score).same is True  # from the threshold on
     silent = vf.verify(a, 0 * a, 16000, model=model, threshold=0.5)
     assert silent.score is None and silent.same is None
     assert silent.notes[-1].startswith("second recording: the recording is silent")
@@ -196,6 +204,16 @@ def test_the_meter_measures_how_much_is_speech(seconds, share, speech):
     assert meters[0].judge() == meters[1].judge()
     assert meters[0].judge().seconds == pytest.approx(share * seconds, rel=0.25)
     assert SpeechMeter(16000).judge().silent
+    off_centre = SpeechMeter(16000)
+    off_centre.feed(samples + np.float32(0.3))
+    assert off_centre.judge().seconds == pytest.approx(meters[0].judge().seconds, abs=0.1)  # an offset is no sound
+
+
+def test_a_burst_counts_to_the_frame():
+    meter, samples = SpeechMeter(16000), np.zeros(32_000, np.float32)
+    samples[8000:16_000] = 0.1 * np.random.default_rng(0).standard_normal(8000)
+    meter.feed(samples)
+    assert meter.judge().seconds == pytest.approx(0.5)
 
 
 @pytest.fixture(scope="module")

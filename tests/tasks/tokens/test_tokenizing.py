@@ -3,6 +3,7 @@
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from voxfield.audio import open_source
 from voxfield.cli.app import run
 from voxfield.errors import InputError, OutputError, UnknownModelError
 from voxfield.export.onnx_file import export_parts
+from voxfield.features import phases
 from voxfield.features.fourier import stft
 from voxfield.features.framing import whole
 from voxfield.features.log_mel import LogMel
@@ -22,6 +24,7 @@ from voxfield.models.vqvae2 import Vqvae2, Vqvae2Config
 from voxfield.runtime import load_engine
 from voxfield.tasks.tokens import bands
 from voxfield.tasks.tokens import recording as tokenizing
+from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.image import image_of, tokenize_image
 from voxfield.tasks.tokens.recording import detokenize, tokenize, tokenize_to
 from voxfield.tasks.tokens.token_file import load_tokens, save_tokens
@@ -125,6 +128,17 @@ def test_the_level_is_kept_beside_the_codes(halves):
     assert loud.level_db - quiet.level_db == pytest.approx(20, abs=1e-3)
 
 
+def test_a_recording_of_another_rate_sounds_to_its_end(halves):
+    made = detokenize(tokenize(sound(2)[::2].copy(), 8000, model=halves[0]), model=halves[1], iterations=1).samples
+    assert made.shape == (1, 16_000) and np.abs(made[0, 12_000:]).mean() > 0.3 * np.abs(made[0, :12_000]).mean()
+
+
+def test_what_would_clip_is_turned_down(halves):
+    tokens = tokenize(sound(1), RATE_HZ, model=halves[0])
+    made = detokenize(replace(tokens, level_db=tokens.level_db + 60), model=halves[1], iterations=1)
+    assert np.abs(made.samples).max() == pytest.approx(1) and "turned down by" in made.notes[-1]
+
+
 def test_griffin_lim_finds_phases_and_given_ones_are_better():
     samples = sound(2)
     magnitudes = np.hypot(*stft(samples[None])[0])
@@ -136,6 +150,31 @@ def test_griffin_lim_finds_phases_and_given_ones_are_better():
     none, some = (error_db(griffin_lim(magnitudes, len(samples), iterations=count)) for count in (0, 32))
     given = error_db(griffin_lim(magnitudes, len(samples), phases_of=samples, iterations=0))
     assert none > -12 and some < none - 4 and given < -100
+    longer = np.concatenate([samples, samples])  # as a recording at another rate may be by a sample
+    assert np.array_equal(
+        griffin_lim(magnitudes, len(samples), phases_of=longer, iterations=0),
+        griffin_lim(magnitudes, len(samples), phases_of=samples, iterations=0),
+    )
+
+
+def test_momentum_finds_better_phases(monkeypatch):
+    samples = sound(1)
+    magnitudes = np.hypot(*stft(samples[None])[0])
+    errors = []
+    for momentum in (0.0, phases.MOMENTUM):
+        monkeypatch.setattr(phases, "MOMENTUM", momentum)
+        errors.append(np.linalg.norm(np.hypot(*stft(griffin_lim(magnitudes, len(samples))[None])[0]) - magnitudes))
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_a_level_is_bounded_as_what_a_network_takes(tmp_path):
+    features = LogMel(bands=2)
+    bands = np.array([[0.0, -200.0], [-10.0, -60.0]], np.float32)  # none counts below -80
+    assert features.level_db(bands) == pytest.approx((0 - 80 - 10 - 60) / 4)
+    assert features.finished(bands).mean() == pytest.approx(0, abs=1e-6)
+    with WaitingBands(features) as waiting:
+        waiting.add(bands)
+        assert waiting.level_db() == pytest.approx(features.level_db(bands))
 
 
 def test_magnitudes_have_the_bands_they_were_made_of():

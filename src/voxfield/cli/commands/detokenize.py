@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from voxfield.cli.choices import Choices
-from voxfield.cli.jobs import say
+from voxfield.cli.jobs import say, with_notes
 from voxfield.cli.options import sharing
 from voxfield.cli.rebuilt import check_place, write
 
@@ -48,4 +48,4 @@ def command(
     if choices.as_json:
         print(json.dumps({"input": str(tokens), "output": str(out), "status": "done", "notes": notes}))
     if not choices.quiet:
-        say("\n".join([f"{tokens} -> {out}", *(f"  note: {note}" for note in notes)]))
+        say(with_notes(f"{tokens} -> {out}", notes))

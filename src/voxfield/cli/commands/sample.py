@@ -8,7 +8,7 @@ import typer
 
 from voxfield.cli.choices import Choices
 from voxfield.cli.inputs import PIPE
-from voxfield.cli.jobs import say
+from voxfield.cli.jobs import say, with_notes
 from voxfield.cli.options import sharing
 from voxfield.cli.rebuilt import check_place, write
 from voxfield.errors import InputError
@@ -76,4 +76,4 @@ def command(
         if choices.as_json:
             print(json.dumps({"output": str(path), "status": "done", "bits": tokens.bits, "notes": notes}))
         if not choices.quiet:
-            say("\n".join([str(path), *(f"  note: {note}" for note in notes)]))
+            say(with_notes(str(path), notes))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from voxfield.cli.jobs import with_notes
 from voxfield.cli.options import Book, Offline, OneJson, SpeakerModel, Threads
 from voxfield.cli.printable import visible
 
@@ -52,9 +53,7 @@ def command(
         return
     print(visible(f"threshold {chosen.threshold:.3f}, kept in {speakers.path}"))
     print(f"false accepts: {_percent(chosen.false_accepts)}; trials of two speakers: {chosen.different}")
-    print(f"misses: {_percent(chosen.misses)}; trials of one speaker: {chosen.same}")
-    for note in chosen.notes:
-        print(f"  note: {note}")
+    print(with_notes(f"misses: {_percent(chosen.misses)}; trials of one speaker: {chosen.same}", chosen.notes))
 
 
 def _percent(rate: "Rate") -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voxfield.cli.inputs import PIPE
+from voxfield.cli.jobs import with_notes
 from voxfield.cli.openers import open_input
 from voxfield.cli.options import Offline, OneJson, SpeakerModel, Threads
 from voxfield.cli.printable import visible
@@ -52,9 +53,8 @@ def command(
         return
     print(_in_words(found))
     for path, one in ((first, found.first), (second, found.second)):
-        print(visible(f"{path}: {one.duration_s:.1f} s, {one.speech.seconds:.1f} s of speech"))
-        for note in one.notes:
-            print(f"  note: {note}")
+        words = f"{path}: {one.duration_s:.1f} s, {one.speech.seconds:.1f} s of speech"
+        print(visible(with_notes(words, one.notes)))
 
 
 def _in_words(found: "Verified") -> str:

@@ -252,10 +252,8 @@ class SpeakerBook:
         """
         check_wanted(wanted)  # both before the work is done
         self.check_model()
-        if trials is None:
-            chosen = choose_threshold(*scores_of_samples(self.samples()), wanted)
-        else:
-            chosen = choose_threshold(*scores_of_trials(trials, self.engine), wanted)
+        scored = scores_of_samples(self.samples()) if trials is None else scores_of_trials(trials, self.engine)
+        chosen = choose_threshold(*scored, wanted)
         self.set_threshold(chosen.threshold, chosen.to_dict() | {"from": "samples" if trials is None else "trials"})
         return chosen
 

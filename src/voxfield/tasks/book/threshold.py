@@ -14,7 +14,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.book.book_file import Sample
 from voxfield.tasks.book.identification import direction
 from voxfield.tasks.speakers.embedding import cosine, embed_source
-from voxfield.tasks.speakers.trials import Trial
+from voxfield.tasks.speakers.trials import Trial, recordings_in
 
 FEW_SAME = 30  # trials of one speaker, below which the rate of misses is little more than a guess
 _DEVIATIONS = 1.96  # a normal value lies within them 95 % of the time
@@ -150,13 +150,12 @@ def scores_of_trials(trials: Sequence[Trial], engine: Engine) -> tuple[np.ndarra
     if not all(isinstance(trial, Trial) for trial in trials):
         raise InputError("trials are objects of voxfield.tasks.speakers.trials, as `read_trials` gives them")
     vectors: dict[Path, Array] = {}
-    for path in (path for trial in trials for path in (trial.first, trial.second)):
-        if path not in vectors:
-            with open_source(path) as source:
-                made, _ = embed_source(source, engine)
-            if made.speech.silent:
-                raise InputError(f"the recording {path} is silent; take it out of the trials")
-            vectors[path] = made.vector
+    for path in recordings_in(trials):
+        with open_source(path) as source:
+            made, _ = embed_source(source, engine)
+        if made.speech.silent:
+            raise InputError(f"the recording {path} is silent; take it out of the trials")
+        vectors[path] = made.vector
     scores = [cosine(vectors[trial.first], vectors[trial.second]) for trial in trials]
     return np.array(scores), np.array([trial.same for trial in trials])
 

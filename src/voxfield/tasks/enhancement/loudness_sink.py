@@ -32,7 +32,6 @@ class LoudnessSink(Sink):
         self._part = PartFile(sink.path, overwrite=True)
         self._aside = self._part.path.open("wb")
         self._done = ""
-        self.clipped_samples = 0
 
     def write(self, samples: Array) -> None:
         """Append (C, N)."""

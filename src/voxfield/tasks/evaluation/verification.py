@@ -14,7 +14,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.evaluation.det_plot import draw_det
 from voxfield.tasks.speakers.calibration import Calibration, fit
 from voxfield.tasks.speakers.embedding import Embedded, embed_source, embedding_engine, unit
-from voxfield.tasks.speakers.trials import Trial, read_trials
+from voxfield.tasks.speakers.trials import Trial, read_trials, recordings_in
 
 MEASURES = ("eer", "min_dcf", "cllr")
 TARGET_RATE = 0.01  # of the detection cost: how often a speaker is who he claims to be
@@ -66,8 +66,7 @@ class VerificationScoring:
             raise InputError(f"trials say themselves who speaks; leave out {truth}")
         self._lists = trial_lists(given)
         fitted = [] if self._calibrate is None else trial_lists(self._calibrate).values()
-        trials = [trial for trials in (*self._lists.values(), *fitted) for trial in trials]
-        for path in {path: None for trial in trials for path in (trial.first, trial.second)}:
+        for path in recordings_in(trial for trials in (*self._lists.values(), *fitted) for trial in trials):
             yield str(path), (path,)
 
     def score(self, *paths: Path) -> dict[str, Any]:
@@ -187,7 +186,7 @@ def against_cohort(trials: Sequence[Trial], made: Mapping[Path, Embedded], cohor
     """Scores (N,) of vectors less the cohort's mean, `centred`, and those normalised against the cohort, `AS-norm`."""
     mean = cohort.mean(0)
     others = unit(cohort - mean)
-    paths = list({path: None for trial in trials for path in (trial.first, trial.second)})
+    paths = recordings_in(trials)
     vectors = unit(unit(np.stack([made[path].vector for path in paths])) - mean)
     means, spreads = cohort_statistics(vectors @ others.T)
     place = {path: at for at, path in enumerate(paths)}

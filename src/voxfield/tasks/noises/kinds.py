@@ -57,8 +57,7 @@ class NoiseKinds:
                 f"{here.name} names the codes of another network than {there.name}; use those made together"
             )
         face, config = there.interface, here.config
-        window = face.window_samples
-        self.features = LogMel(face.sample_rate_hz, int(face.input.shape[0]), window, window, face.hop_samples)
+        self.features = LogMel.of(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.hop_samples)
         labels, other = config.get("labels"), config.get("other")
         least, frames = config.get("least_share"), config.get("segment_frames")
         if (
@@ -90,9 +89,7 @@ class NoiseKinds:
 
     def shares(self, features: Array) -> Array:
         """(K,) share of each label in features (bands, T) in dB; fewer frames than a segment are repeated."""
-        missing = self.segment_frames - features.shape[1]
-        if missing > 0:
-            features = np.tile(features, (1, -(-self.segment_frames // features.shape[1])))[:, : self.segment_frames]
+        features = features[:, np.arange(self.segment_frames) % features.shape[1]]
         tokens, _ = self._tokenizer.step(np.ascontiguousarray(self.features.finished(features)[None]), ())
         shares: Array = finite(self._kinds, np.exp(self._kinds.step(tokens, ())[0][0]))
         return shares

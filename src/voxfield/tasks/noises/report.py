@@ -48,9 +48,5 @@ def _section(noise: Noise, duration_s: float) -> str:
 
 def _row(stretch: Stretch) -> list[str]:
     times, ratio = f"{stretch.start_s:.1f} to {stretch.end_s:.1f}", stretch.snr_db
-    level, snr = _signed(stretch.level_dbfs), "no speech" if ratio is None else _signed(ratio)
-    return [times, stretch.kind, f"{100 * stretch.share:.0f} %", level, snr]
-
-
-def _signed(value: float) -> str:
-    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+    level, snr = f"{stretch.level_dbfs:.1f}", "no speech" if ratio is None else f"{ratio:.1f}"
+    return [times, stretch.kind, f"{100 * stretch.share:.0f} %", plots.signed(level), plots.signed(snr)]

@@ -14,6 +14,7 @@ import soundfile as sf
 from voxfield.audio import resample
 from voxfield.protocols import Array
 from voxfield.samples import Downmix
+from voxfield.tasks.report.plots import signed
 from voxfield.webpage import data_url
 
 _MP3_HZ = (8000, 16000, 32000, 44100, 48000)  # what every browser plays; higher rates are brought down
@@ -61,7 +62,7 @@ def controls(names: Sequence[str], gains_db: Sequence[float], played_s: float, d
 
 
 def _gain(gain_db: float) -> str:
-    return f"{gain_db:+.1f} dB".replace("-", "\N{MINUS SIGN}") if abs(gain_db) >= 0.05 else "0 dB"
+    return signed(f"{gain_db:+.1f} dB") if abs(gain_db) >= 0.05 else "0 dB"
 
 
 def letter(number: int) -> str:

@@ -82,7 +82,7 @@ def level_curves(curves: Sequence[tuple[str, str, Sequence[float]]], duration_s:
         for name, kind, _ in curves
     )
     said = f"Level over time of {', '.join(name for name, _, _ in curves)}"
-    ticks = [(1 - below / FLOOR_DB, _signed(-below)) for below in range(0, FLOOR_DB + 1, 20)]
+    ticks = [(1 - below / FLOOR_DB, signed(f"{-below}")) for below in range(0, FLOOR_DB + 1, 20)]
     return f'<p>{keys}</p><div class="levels">{_plot(inner, said, duration_s, "Level (dBFS)", ticks)}</div>'
 
 
@@ -146,7 +146,7 @@ def colour_scale() -> str:
         if place % 17 == 0
     )
     marks = "".join(
-        f'<text x="{100 * (1 - below / RANGE_DB):.2f}%" y="2.3em">{_signed(-below)}</text>'
+        f'<text x="{100 * (1 - below / RANGE_DB):.2f}%" y="2.3em">{signed(f"{-below}")}</text>'
         for below in range(0, round(RANGE_DB) + 1, 10)
     )
     return (
@@ -213,8 +213,9 @@ def clock(time_s: int, padded: bool = False) -> str:
     return f"{time_s // 60:0{2 if padded else 1}d}:{time_s % 60:02d}"
 
 
-def _signed(value: int) -> str:
-    return f"{value}".replace("-", "\N{MINUS SIGN}")
+def signed(number: str) -> str:
+    """A number in words with a minus sign instead of a hyphen."""
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def _points(frames_db: Sequence[float]) -> str:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from voxfield.audio import Given, Resampler, Source, open_source
 from voxfield.errors import InputError
-from voxfield.features import FeatureStream, features_named
+from voxfield.features import Features, FeatureStream, features_named
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.speakers.pauses import outside_pauses
-from voxfield.tasks.speakers.speech_meter import RANGE_DB, LevelMeter, Speech, SpeechMeter, levels_of
+from voxfield.tasks.speakers.speech_meter import RANGE_DB, FrameMoments, Speech, SpeechMeter, levels_of
 from voxfield.tasks.speakers.speech_probe import sounds_like_noise
 from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
 
@@ -118,8 +118,18 @@ def embedding_engine(model: Model | None = None, *, threads: int = 1) -> Engine:
             f"{engine.card.name} turns {face.input.kind} into {face.output.kind}; speakers need a network that turns "
             "features into an embedding"
         )
-    features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
+    features_for(engine)
     return engine
+
+
+def features_for(engine: Engine) -> Features:
+    """The features that a network takes.
+
+    Raises:
+        InputError: they are not built in.
+    """
+    face = engine.card.interface
+    return features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
 
 
 def vectors_of(engine: Engine, features: Array) -> Array:
@@ -167,10 +177,10 @@ class _Pieces:
         self.rate_hz = face.sample_rate_hz
         self.padded = False
         self._engine, self._least = engine, face.least_steps
-        self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
-        self._features, self._meter = FeatureStream(self._kind), LevelMeter(self._kind.hop_samples)
+        self._kind = features_for(engine)
+        self._features, self._meter = FeatureStream(self._kind), FrameMoments(self._kind.hop_samples)
         self._waiting: list[Array] = []
-        self._levels: list[np.ndarray] = [np.zeros((2, 0), np.float32)]  # of `LevelMeter`
+        self._moments: list[np.ndarray] = [np.zeros((2, 0), np.float32)]
         self._count_samples = self._frames = 0
         self._found: list[tuple[float, int, Array]] = []  # level of the loudest frame, frames and vector of each piece
 
@@ -182,13 +192,13 @@ class _Pieces:
     def feed(self, samples: Array) -> None:
         """Take (N,)."""
         self._count_samples += len(samples)
-        self._levels.append(self._meter.feed(samples))
+        self._moments.append(self._meter.feed(samples))
         self._wait(self._features.feed(samples))
         if self._frames >= 2 * PIECE_FRAMES:
-            ready, levels = np.concatenate(self._waiting, axis=1), np.concatenate(self._levels, axis=1)
+            ready, moments = np.concatenate(self._waiting, axis=1), np.concatenate(self._moments, axis=1)
             self._waiting, self._frames = [ready[:, PIECE_FRAMES:]], ready.shape[1] - PIECE_FRAMES
-            self._levels = [levels[:, PIECE_FRAMES:]]
-            self._embed(ready[:, :PIECE_FRAMES], levels_of(levels[:, :PIECE_FRAMES]))
+            self._moments = [moments[:, PIECE_FRAMES:]]
+            self._embed(ready[:, :PIECE_FRAMES], levels_of(moments[:, :PIECE_FRAMES]))
 
     def finish(self) -> Array:
         """The vector (D,). What is too short for the network is padded with silence."""
@@ -198,7 +208,7 @@ class _Pieces:
             missing = kind.frame_samples + (self._least - 1) * kind.hop_samples - self._count_samples
             self._wait(self._features.feed(np.zeros(max(missing, 0), np.float32)))
         self._wait(self._features.flush())
-        self._embed(np.concatenate(self._waiting, axis=1), levels_of(np.concatenate(self._levels, axis=1)))
+        self._embed(np.concatenate(self._waiting, axis=1), levels_of(np.concatenate(self._moments, axis=1)))
         if len(self._found) == 1:
             return self._found[0][2]  # the network's own
         least_db = max(level_db for level_db, _, _ in self._found) - RANGE_DB

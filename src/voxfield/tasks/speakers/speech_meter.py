@@ -33,7 +33,7 @@ class Speech:
     range_db: float = 0.0
 
 
-class LevelMeter:
+class FrameMoments:
     """Samples (N,) piece by piece as the mean of each frame and the power about it, for `levels_of`.
 
     Args:
@@ -55,7 +55,7 @@ class LevelMeter:
 
 
 def levels_of(frames: np.ndarray) -> np.ndarray:
-    """Levels (T,) in dB relative to full scale of what `LevelMeter` gave; an offset of all of them is no sound.
+    """Levels (T,) in dB relative to full scale of what `FrameMoments` gave; an offset of all of them is no sound.
 
     >>> levels_of(np.array([[0.25, 0.25, 0.25], [0.0, 1e-4, 0.01]])).tolist()
     [-120.0, -40.0, -20.0]
@@ -71,7 +71,7 @@ class SpeechMeter:
     def __init__(self, rate_hz: int) -> None:
         frame_samples = max(1, round(_FRAME_S * rate_hz))
         self._frame_s = frame_samples / rate_hz
-        self._meter = LevelMeter(frame_samples)
+        self._meter = FrameMoments(frame_samples)
         self._frames: list[np.ndarray] = [np.zeros((2, 0), np.float32)]
 
     def feed(self, samples: Array) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from voxfield.audio import Resampler
-from voxfield.features import FeatureStream, features_named
+from voxfield.features import FeatureStream
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.speakers.embedding import unit, vectors_of
+from voxfield.tasks.speakers.embedding import features_for, unit, vectors_of
 from voxfield.tasks.speakers.speech_detector import SpeechDetector
 from voxfield.tasks.speakers.speech_probe import LEAST, probe_for
 
@@ -63,7 +63,7 @@ class SpeechWindows:
     def __init__(self, engine: Engine, rate_hz: int, watch: Callable[[Array], None] | None = None) -> None:
         face = engine.card.interface
         self._engine, self._detector = engine, SpeechDetector(watch)
-        self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
+        self._kind = features_for(engine)
         self._window_frames = max(face.least_steps, WINDOW_FRAMES)
         self._detected = Resampler(rate_hz, self._detector.rate_hz)
         self._featured = Resampler(rate_hz, face.sample_rate_hz)

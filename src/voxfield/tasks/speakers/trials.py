@@ -1,7 +1,7 @@
 """Trials of speaker verification: pairs of recordings of which it is known whether one speaker is in both."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,10 +28,15 @@ def read_trials(paths: Sequence[Path]) -> list[Trial]:
     found = [trial for path in paths for trial in _read(path)]
     if not found:
         raise InputError(f"there are no trials in {', '.join(map(str, paths))}; a line reads: 1 a.wav b.wav")
-    for recording in {path: None for trial in found for path in (trial.first, trial.second)}:
+    for recording in recordings_in(found):
         if not recording.exists():
             raise InputError(f"the recording {recording} of the trials is not there")
     return found
+
+
+def recordings_in(trials: Iterable[Trial]) -> list[Path]:
+    """Each recording of the trials once, in order."""
+    return list({path: None for trial in trials for path in (trial.first, trial.second)})
 
 
 def _read(path: Path) -> list[Trial]:

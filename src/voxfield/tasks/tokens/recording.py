@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxfield.audio import Given, Resampler, Source, open_source, read, resample
-from voxfield.cards import Interface, find
+from voxfield.cards import find
 from voxfield.errors import CardError, InputError
 from voxfield.features.framing import FeatureStream
 from voxfield.features.log_mel import LogMel
@@ -115,7 +115,7 @@ def _tokenized(
 ) -> Work:
     """Give `take` all but the codes of a recording, their steps, and the codes (C, T) piece by piece."""
     clock, face = Clock(), engine.card.interface
-    kind = _features(face, int(face.input.shape[0]), face.hop_samples)
+    kind = LogMel.of(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.hop_samples)
     resampler, stream = Resampler(source.rate_hz, face.sample_rate_hz), FeatureStream(kind)
     with WaitingBands(kind, beside) as waiting:
         for block in blocks_of(source, mono=True, progress=progress):
@@ -176,7 +176,7 @@ def detokenize(
             f"{tokens.frames} frames make {-(-tokens.frames // a_step)} steps of tokens, and there are {steps}: "
             "some were cut off or added"
         )
-    kind = _features(face, bands.shape[0], face.hop_samples // a_step)
+    kind = LogMel.of(face.sample_rate_hz, bands.shape[0], face.window_samples, face.hop_samples // a_step)
     bands = kind.restored(bands[:, : tokens.frames], tokens.level_db)
     count = round(tokens.count_samples * face.sample_rate_hz / tokens.rate_hz)
     given = None if phase is None else read(phase, phase_rate, rate_hz=face.sample_rate_hz, mono=True)[0]
@@ -253,10 +253,6 @@ def weights_of(engine: Engine) -> str:
     if not isinstance(weights, str) or not engine.card.interface.codes:
         raise CardError(f"the card of {engine.card.name} does not say whose codes they are; export the model again")
     return weights
-
-
-def _features(face: Interface, bands: int, hop_samples: int) -> LogMel:
-    return LogMel(face.sample_rate_hz, bands, face.window_samples, face.window_samples, hop_samples)
 
 
 def _in_pieces(

@@ -6,7 +6,6 @@ As with mixtures, item i of epoch e is always the same crop: every choice comes 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,11 +24,7 @@ class CropConfig:
 
     duration_s: float = 3.0
     shortest_s: float = 2.0  # each batch is cut to a duration between this one and the longest
-    speeds: tuple[float, ...] = (
-        1.0,
-        0.9,
-        1.1,
-    )  # of each speaker, as classes of their own: another speed, another voice
+    speeds: tuple[float, ...] = (1.0, 0.9, 1.1)  # of each speaker, as classes of their own: another voice
     balance: float = 0.5  # speakers are drawn by their seconds of speech to this power; 0 draws all alike
     noise: float = 0.4
     snr_db: tuple[float, float] = (0.0, 20.0)  # speech over noise, each on its active frames
@@ -89,19 +84,13 @@ class SpeakerCrops:
         config = self.config
         speaker = min(int(np.searchsorted(self.shares, rng.random(), "right")), len(self.shares) - 1)
         which = int(rng.integers(len(config.speeds)))
-        speech = self.sounds.shape(rng, self.talk(rng, speaker, config.speeds[which]), room=True)
+        speech = self.sounds.shape(rng, self.sounds.talk_at(rng, speaker, config.speeds[which]), room=True)
         kind = rng.random()
         if kind < config.babble:
             speech = _behind(speech, self.sounds.babble(rng), rng.uniform(*config.babble_snr_db))
         elif kind < config.babble + config.noise and self.sounds.noise is not None:
             speech = _behind(speech, self.sounds.noise_clip(rng), rng.uniform(*config.snr_db))
         return speech.astype(np.float32), np.array(which * len(self.shares) + speaker)
-
-    def talk(self, rng: np.random.Generator, speaker: int, speed: float) -> Array:
-        """(N,) speech of one speaker at a speed."""
-        if speed == 1:
-            return self.sounds.talk(rng, speaker)
-        return self.sounds.at_speed(self.sounds.talk(rng, speaker, math.ceil(self.samples * speed) + 16), speed)
 
 
 class SpeakerSets:

@@ -123,7 +123,12 @@ class Mixer:
         """(N,) speech of one speaker, sometimes faster or slower and so higher or lower."""
         if not _chance(rng, self.config.speech_speed):
             return self.talk(rng, speaker)
-        speed = float(np.exp(rng.uniform(-0.13, 0.13)))
+        return self.talk_at(rng, speaker, float(np.exp(rng.uniform(-0.13, 0.13))))
+
+    def talk_at(self, rng: Generator, speaker: int, speed: float) -> np.ndarray:
+        """(N,) speech of one speaker at `speed` times its speed."""
+        if speed == 1:
+            return self.talk(rng, speaker)
         return self.at_speed(self.talk(rng, speaker, math.ceil(self.samples * speed) + 16), speed)
 
     def noise_at_large(self, rng: Generator) -> np.ndarray:
@@ -224,17 +229,20 @@ def roll_off(rng: Generator, audio: np.ndarray, rate_hz: int) -> np.ndarray:
 
 def envelope(audio: np.ndarray) -> np.ndarray:
     """(N,) how loud a sound is from one 20 ms frame to the next, joined by straight lines."""
-    frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    levels = np.sqrt(np.square(frames).mean(1)) + SILENT
+    levels = np.sqrt(np.square(_frames(audio)).mean(1)) + SILENT
     curve: np.ndarray = np.interp(np.arange(len(audio)), (np.arange(len(levels)) + 0.5) * FRAME_SAMPLES, levels)
     return curve
 
 
 def active_level(audio: np.ndarray) -> float:
     """Root-mean-square of the frames that are within 30 dB of the loudest one; 0 for silence."""
-    frames = audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    power = np.square(frames, dtype=np.float64).mean(1)
+    power = np.square(_frames(audio), dtype=np.float64).mean(1)
     return float(np.sqrt(power[power >= power.max() * 1e-3].mean())) if power.size else 0.0
+
+
+def _frames(audio: np.ndarray) -> np.ndarray:
+    """(T, FRAME_SAMPLES) of the sound (N,); what does not fill a frame is left out."""
+    return audio[: len(audio) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
 
 
 def _chance(rng: Generator, probability: float) -> bool:

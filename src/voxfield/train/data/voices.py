@@ -1,4 +1,4 @@
-"""Mixtures of several speakers made on the fly, and the same from folders of ready-made mixtures.
+"""Mixtures of several speakers made on the fly.
 
 As with noisy speech, item i of epoch e is always the same mixture: every choice comes from one generator seeded by
 (seed, epoch, index).

@@ -1,7 +1,7 @@
 """Losses of enhancement, each a plain function of (estimate, target) in samples or magnitudes, one value an item.
 
-`loudness_difference` follows the ideas of ITU-T P.862 (loudness on a Bark scale, masking, more weight on what was added
-than on what is missing) and `intelligibility_loss` those of ESTOI (Jensen & Taal 2016), in forms that have gradients.
+`LoudnessDifference` follows the ideas of ITU-T P.862 (loudness on a Bark scale, masking, more weight on what was added
+than on what is missing) and `Unintelligibility` those of ESTOI (Jensen & Taal 2016), in forms that have gradients.
 They stand for the measures; they are not the measures, which are in `voxfield.metrics`.
 """
 
@@ -22,12 +22,17 @@ def si_sdr_db(estimate: Tensor, target: Tensor, ceiling_db: float = 40.0) -> Ten
     scale = (estimate * target).sum(-1, keepdim=True) / (target.square().sum(-1, keepdim=True) + EPS)
     wanted = (scale * target).square().sum(-1)
     error = (estimate - scale * target).square().sum(-1)
-    return 10 * torch.log10((wanted + EPS) / (error + 10 ** (-ceiling_db / 10) * wanted + EPS))
+    return _bounded_db(wanted, error, ceiling_db)
 
 
 def snr_db(estimate: Tensor, target: Tensor, ceiling_db: float = 40.0) -> Tensor:
     """Signal-to-noise ratio in dB, (..., N) -> (...), softly bounded by `ceiling_db`; a wrong level counts as noise."""
     wanted, error = target.square().sum(-1), (estimate - target).square().sum(-1)
+    return _bounded_db(wanted, error, ceiling_db)
+
+
+def _bounded_db(wanted: Tensor, error: Tensor, ceiling_db: float) -> Tensor:
+    """Ratio of two powers in dB, softly bounded above."""
     return 10 * torch.log10((wanted + EPS) / (error + 10 ** (-ceiling_db / 10) * wanted + EPS))
 
 

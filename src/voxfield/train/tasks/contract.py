@@ -117,6 +117,11 @@ class TrainingTask(ABC):
         return torch.autocast(device.type, torch.bfloat16, enabled=in_bfloat16(self.recipe.train.bfloat16, device))
 
 
+def batch_of_one(net: nn.Module, array: Array) -> Tensor:
+    """An array (...) as a batch (1, ...) on the device of the network."""
+    return torch.from_numpy(array)[None].to(next(net.parameters()).device)
+
+
 def mean_scores(task: TrainingTask, rows: Sequence[Scores]) -> Scores:
     """Means over mixtures, each over those that have the score; `score` to choose by, and its worst tenth."""
     names = dict.fromkeys(name for row in rows for name in row)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from voxfield.errors import RecipeError
@@ -15,7 +14,7 @@ from voxfield.protocols import Array
 from voxfield.train.data.images import CutConfig, Cuts, ImageBank
 from voxfield.train.data.split import images_of
 from voxfield.train.recipe import Recipe
-from voxfield.train.tasks.contract import Scores, TrainingTask
+from voxfield.train.tasks.contract import Scores, TrainingTask, batch_of_one
 from voxfield.train.tasks.tokens import rebuilding
 
 
@@ -54,7 +53,7 @@ class ImagesTask(TrainingTask):
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Nearness of a rebuilt cut of the size that the network is exported for."""
-        x = torch.from_numpy(mixture[0])[None].to(next(net.parameters()).device)
+        x = batch_of_one(net, mixture[0])
         made, wanted = (_from_0_to_1(one) for one in (net(x)[0].cpu().numpy(), mixture[0]))
         return {"psnr_db": min(psnr_db(made, wanted), 100.0)}
 

@@ -17,7 +17,7 @@ from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.code_maps import split
 from voxfield.tasks.work import engine_for
-from voxfield.train.tasks.contract import Scores, TrainingTask
+from voxfield.train.tasks.contract import Scores, TrainingTask, batch_of_one
 from voxfield.train.tasks.tokens import TokensMix, TokensMixer
 
 
@@ -76,9 +76,7 @@ class PriorTask(TrainingTask):
             )
         shared = {name.name: getattr(mix, name.name) for name in fields(mix) if name.name != "tokenizer"}
         pieces = TokensMix(speech=0, both=0, **shared)
-        features = LogMel(
-            face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.window_samples, face.hop_samples
-        )
+        features = LogMel.of(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.hop_samples)
         sounds = TokensMixer(pieces, self.banks(split), features, seed)
         return PriorMixer(sounds, tokenizer, model.columns, hinted)
 
@@ -93,7 +91,7 @@ class PriorTask(TrainingTask):
     @torch.no_grad()
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Bits for each code."""
-        tokens = torch.from_numpy(mixture[0])[None].to(next(net.parameters()).device)
+        tokens = batch_of_one(net, mixture[0])
         return {"bits_per_code": float(bits_per_code(net(tokens)[0], tokens[:, -self.recipe.model.columns :]))}
 
     def how_scored(self) -> str:

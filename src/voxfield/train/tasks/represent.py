@@ -22,7 +22,7 @@ from voxfield.train.losses.contrastive import (
     draw_negatives,
     draw_others,
 )
-from voxfield.train.tasks.contract import Scores, TrainingTask
+from voxfield.train.tasks.contract import Scores, TrainingTask, batch_of_one
 
 LOSSES = {"binary": binary_loss, "choice": choice_loss}
 
@@ -92,8 +92,7 @@ class RepresentTask(TrainingTask):
     @torch.no_grad()
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Loss and accuracy, against negatives that are always the same."""
-        device = next(net.parameters()).device
-        scores = self._scores(net, torch.from_numpy(mixture[0])[None].to(device), seed=0)
+        scores = self._scores(net, batch_of_one(net, mixture[0]), seed=0)
         return {
             "binary_loss": float(binary_loss(scores)),
             "choice_loss": float(choice_loss(scores)),

@@ -156,8 +156,7 @@ class SpotTask(TrainingTask):
         return "intervals found, invented and missed a video, at an overlap of half; score: their F1"
 
     def choose_by(self, scores: Mapping[str, float]) -> float:
-        total = 2 * scores["found"] + scores["invented"] + scores["missed"]
-        return 2 * scores["found"] / total if total else 1.0
+        return Spots._make(scores[name] for name in Spots._fields).f1
 
     def _clips(self, which: str) -> list[FlowClip]:
         return flow_clips(self._parts[which], self.recipe.mix.lasts_s, self.recipe.data.cache)

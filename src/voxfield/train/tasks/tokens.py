@@ -6,20 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from voxfield.errors import RecipeError
 from voxfield.features.framing import whole
 from voxfield.features.log_mel import UNIT_DB, LogMel
-from voxfield.models.vqvae2 import Vqvae2Config
 from voxfield.nn.quantise import use
 from voxfield.protocols import Array
 from voxfield.train.data.mixing import SILENT, MixConfig, Mixer, active_level, roll_off
 from voxfield.train.data.split import Banks
 from voxfield.train.recipe import Recipe
-from voxfield.train.tasks.contract import Scores, TrainingTask
+from voxfield.train.tasks.contract import Scores, TrainingTask, batch_of_one
 
 LEVELS = ("top", "bottom", "third", "fourth")
 
@@ -100,7 +98,8 @@ class TokensTask(TrainingTask):
 
     def make_mixer(self, mix: TokensMix, seed: int, split: str) -> TokensMixer:
         model = self.recipe.model
-        return TokensMixer(mix, self.banks(split), features_of(model), seed)
+        features = LogMel.of(model.sample_rate_hz, model.bands, model.window_samples, model.hop_samples)
+        return TokensMixer(mix, self.banks(split), features, seed)
 
     def validation_mix(self) -> TokensMix:
         return replace(
@@ -112,7 +111,7 @@ class TokensTask(TrainingTask):
 
     def score(self, net: nn.Module, mixture: Sequence[Array]) -> Scores:
         """Root-mean-square error of the rebuilt bands in dB."""
-        x = torch.from_numpy(mixture[0])[None].to(next(net.parameters()).device)
+        x = batch_of_one(net, mixture[0])
         return {"error_db": float((net(x) - x).square().mean().sqrt()) * UNIT_DB}
 
     def how_scored(self) -> str:
@@ -145,11 +144,6 @@ def code_use(codes: Sequence[Tensor], count: int) -> dict[str, Tensor]:
         used, perplexity = use(of_level, count)
         found |= {f"used_{name}": used.float(), f"perplexity_{name}": perplexity.float()}
     return found
-
-
-def features_of(model: Vqvae2Config) -> LogMel:
-    """The features that a network of log-mel bands takes."""
-    return LogMel(model.sample_rate_hz, model.bands, model.window_samples, model.window_samples, model.hop_samples)
 
 
 def _at_level(audio: Array, reference: Array, level_db: float) -> Array:
