@@ -66,7 +66,17 @@ def test_a_file_object_that_cannot_be_sought(tmp_path, speech):
     assert load(Pipe())[0].shape == (1, 500)
 
 
+@pytest.mark.parametrize(("mode", "message"), [("rb", "is closed"), ("wb", "is not open for reading")])
+def test_a_file_object_that_gives_nothing(tmp_path, mode, message):
+    with (tmp_path / "a.wav").open("xb"), (tmp_path / "a.wav").open(mode) as file:
+        if mode == "rb":
+            file.close()
+        with pytest.raises(InputError, match=message):
+            open_source(file)
+
+
 def test_arrays(speech):
+    assert load(np.ma.masked_array([0.25, -1e9]), 8000)[0].tolist() == [[0.25, 0.0]]
     assert load(speech(1, 10)[0], 8000)[0].shape == (1, 10)
     assert load(np.array([[16384, -32768]], np.int16), 8000)[0].tolist() == [[0.5, -1.0]]
 

@@ -14,6 +14,7 @@ from voxfield.audio.media import MediaSource
 from voxfield.audio.sound_file import FileSource
 from voxfield.audio.source import ArraySource, Source
 from voxfield.errors import AudioError, InputError, MissingExtraError
+from voxfield.files import home_spelt
 
 HEAD_BYTES = 12  # of a file, which tell what it is
 Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray | Source
@@ -38,7 +39,7 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
     if isinstance(given, list | tuple) and given and all(isinstance(one, str | PathLike) for one in given):
         raise InputError(f"{len(given)} paths are given; call it once for each recording")
     if isinstance(given, list | tuple) or hasattr(given, "__array__"):  # a torch tensor has it
-        raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples, numpy.float32)")
+        raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples)")
     if rate_hz is not None:
         raise InputError("a rate is given for arrays only; a file carries its own")
     if isinstance(given, Source):
@@ -47,9 +48,9 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
         path = fspath(given)
         if not path:
             raise InputError("the path is empty; name a recording")
-        return open_file(Path(os.fsdecode(path)).expanduser())
+        return open_file(home_spelt(os.fsdecode(path)))
     if isinstance(given, bytes | bytearray | memoryview):
-        return open_file(io.BytesIO(given), "the bytes given")
+        return open_file(io.BytesIO(given), "the data given")
     if hasattr(given, "read"):
         return open_file(_seekable(given), str(getattr(given, "name", "file object")))
     raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
@@ -116,8 +117,11 @@ def _seekable(file: Any) -> BinaryIO:
         raise InputError("a file object must be opened in binary mode, such as open(path, 'rb')")
     try:
         if file.seekable():
+            file.read(0)  # raises where it is not open for reading
             file.seek(0, io.SEEK_CUR)
             return file  # type: ignore[no-any-return]
     except AttributeError:
         pass
+    except ValueError as error:
+        raise InputError(f"the file object is {'closed' if file.closed else 'not open for reading'}") from error
     return io.BytesIO(file.read())

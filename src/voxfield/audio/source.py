@@ -86,8 +86,9 @@ class Source(Closing, ABC):
         found = []
         if self._mended_samples:
             at_s = self._first_mended / self.rate_hz
+            samples = "sample" if self._mended_samples == 1 else "samples"
             found.append(
-                f"{self._mended_samples} samples that are not numbers or out of all bounds were replaced by zeros, "
+                f"{self._mended_samples} {samples} not finite or out of all bounds, replaced by zeros, "
                 f"the first at sample {self._first_mended} ({at_s:.3f} s)"
             )
         if self.read_samples >= self.rate_hz:  # a moment may be half a swing
@@ -131,6 +132,7 @@ class ArraySource(Source):
     """Samples that are in memory already, (N,) or (C, N)."""
 
     def __init__(self, samples: np.ndarray, rate_hz: int) -> None:
+        samples = np.asarray(samples)  # of a matrix or a masked array what it holds
         samples = samples[None] if samples.ndim == 1 else samples
         if samples.ndim != 2:
             raise AudioError(f"samples must be (N,) or (C, N), not {samples.shape}")

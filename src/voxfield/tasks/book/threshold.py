@@ -15,6 +15,7 @@ from voxfield.tasks.book.book_file import Sample
 from voxfield.tasks.book.identification import direction
 from voxfield.tasks.speakers.embedding import cosine, embed_source
 from voxfield.tasks.speakers.trials import Trial
+from voxfield.values import is_number
 
 FEW_SAME = 30  # trials of one speaker, below which the rate of misses is little more than a guess
 _DEVIATIONS = 1.96  # a normal value lies within them 95 % of the time
@@ -109,8 +110,7 @@ def check_wanted(wanted: object) -> None:
     Raises:
         InputError: it is not.
     """
-    number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
-    if not number or not 0 < wanted < 1:  # type: ignore[operator]
+    if not is_number(wanted) or not 0 < wanted < 1:
         raise InputError(f"the wished rate of false accepts lies between 0 and 1, such as 0.01; not {wanted!r}")
 
 

@@ -22,6 +22,7 @@ from voxfield.tasks.separation.raw_output import RawOutput
 from voxfield.tasks.separation.separator import Separator
 from voxfield.tasks.separation.source_counter import SourceCounter
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
+from voxfield.values import is_whole
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
@@ -223,7 +224,7 @@ def separating_engine(
         InputError: no number of speakers, none published for it, or a model for another number or another task.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if speakers not in (None, AUTO) and (not isinstance(speakers, int) or isinstance(speakers, bool) or speakers < 1):
+    if speakers not in (None, AUTO) and not (is_whole(speakers) and speakers >= 1):
         raise InputError(f"speakers must be a whole number of 1 or more, or 'auto', not {speakers!r}")
     if model is None:
         published = [card for card in cards() if card.task == "separate" and card.interface.streaming >= streaming]

@@ -25,6 +25,7 @@ from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.code_maps import Codes
 from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, refuse_kind, write_tokens
 from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
+from voxfield.values import is_whole
 
 DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
 _PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
@@ -207,8 +208,8 @@ def check_iterations(iterations: int) -> None:
     Raises:
         InputError: they cannot.
     """
-    if not 0 <= iterations <= 1000:
-        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
+    if not is_whole(iterations) or not 0 <= iterations <= 1000:
+        raise InputError(f"iterations must be a whole number between 0 and 1000, not {iterations!r}")
 
 
 def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) -> Engine:

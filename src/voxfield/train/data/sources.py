@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
+from voxfield.files import home_spelt
 from voxfield.formats import IMAGES, SOUND_FILES
 
 
@@ -46,7 +47,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
     Raises:
         InputError: nothing there, or a row that cannot be read (named by its line).
     """
-    source = Path(source).expanduser()
+    source = home_spelt(source)
     if (source / "wav.scp").exists():
         clips = _of_kaldi(source)
     elif source.is_dir():
