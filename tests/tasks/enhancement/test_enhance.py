@@ -266,3 +266,16 @@ def test_channels_that_are_none(tiny_spectral, tiny_separator, channels):
     for made in (partial(Enhancer, tiny_spectral), partial(Separator, tiny_separator)):
         with pytest.raises(InputError, match="channels"):
             made(16000, channels)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "least_ms", "most_ms"), [(8000, 185, 191), (22050, 64, 96), (44100, 64, 96), (48000, 64, 96)]
+)
+def test_what_resampling_holds_back(rate_hz, least_ms, most_ms):
+    """As docs/streaming.md says."""
+    enhancer, piece = Enhancer("crn-tiny", rate_hz), np.zeros((1, rate_hz // 1000), np.float32)
+    held, most = 0, 0
+    for number in range(600):
+        held += piece.shape[1] - enhancer.feed(piece).shape[1]
+        most = max(most, held) if number > 300 else 0
+    assert least_ms <= 1000 * most / rate_hz - 32 <= most_ms

@@ -53,4 +53,4 @@ def _row(stretch: Stretch) -> list[str]:
 
 
 def _signed(value: float) -> str:
-    return f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:z.1f}".replace("-", "\N{MINUS SIGN}")

@@ -149,7 +149,7 @@ def _levels_table(rows: Sequence[tuple[str, Levels]]) -> str:
 
 
 def _dbfs(level: float) -> str:
-    return "silent" if level <= QUIET_DB else f"{level:.1f}".replace("-", "\N{MINUS SIGN}")
+    return "silent" if level <= QUIET_DB else f"{level:z.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 _STYLE = """
