@@ -4,6 +4,7 @@ The temporary file is locked while its process lives, so a later run knows what 
 """
 
 import os
+import reprlib
 import secrets
 import time
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def path_of(given: object) -> Path:
         InputError: it is no name, or an empty one.
     """
     if not isinstance(given, str | os.PathLike):
-        raise InputError(f"a file is named by a str or a path, not by {given!r}")
+        raise InputError(f"a file is named by a str or a path, not by {reprlib.repr(given)}")
     if not (name := os.fsdecode(given)):
         raise InputError("the path is empty; name a file")
     return home_spelt(name)

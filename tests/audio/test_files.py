@@ -141,6 +141,14 @@ def test_samples_that_are_no_numbers_become_zeros_and_are_noted(tmp_path, speech
     assert note.startswith("3 samples") and "at sample 3000 (0.188 s)" in note
 
 
+def test_integers_that_were_made_floats_are_noticed(speech):
+    samples = speech(1, 4000)
+    for scale, noted in [(32768, True), (1, False)]:
+        with open_source(samples * np.float32(scale), 16000) as source:
+            list(source.blocks())
+        assert any("above full scale" in note for note in source.notes()) is noted
+
+
 def test_a_file_cut_short_gives_what_is_there_and_a_note(tmp_path, speech):
     sf.write(tmp_path / "a.wav", speech(1, 5000).T, 16000)
     content = (tmp_path / "a.wav").read_bytes()

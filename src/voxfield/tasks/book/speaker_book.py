@@ -142,8 +142,10 @@ class SpeakerBook:
             vector = np.asarray(vector, np.float32)
         except (TypeError, ValueError) as error:
             raise InputError(f"a vector of {size} numbers is needed: {error}") from error
-        if vector.shape != (size,) or not np.isfinite(vector).all():
+        if vector.shape != (size,):
             raise InputError(f"a vector of {size} numbers is needed, not an array of shape {vector.shape}")
+        if not np.isfinite(vector).all():
+            raise InputError(f"a vector of {size} numbers is needed, but one of these is NaN or infinite")
         gallery, least = self._gallery(threshold)
         return self._identified(gallery, vector, least, speech)
 

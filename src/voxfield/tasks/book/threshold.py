@@ -86,6 +86,7 @@ def choose_threshold(scores: np.ndarray, same: np.ndarray, wanted: float = 0.01)
         InputError: the rate is none, or trials of one speaker or of two are missing.
     """
     check_wanted(wanted)
+    wanted = float(wanted)
     equal = equal_errors(scores, same).rate  # checks the scores as well
     scores, one = np.asarray(scores, np.float64), np.asarray(same).astype(bool)
     others = np.sort(scores[~one])[::-1]

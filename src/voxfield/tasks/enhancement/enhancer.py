@@ -18,8 +18,8 @@ LONGEST_WARM_UP_S = 60
 class Enhancer:
     """`feed` and `flush` of samples at the recording's own rate; what comes out is aligned with what went in.
 
-    Resampling, where it is needed, holds back 65 to 95 ms from 22.05 to 48 kHz, and up to 190 ms at other rates, besides
-    the network's own latency.
+    Resampling, where it is needed, holds back 65 to 95 ms from 22.05 to 48 kHz, and up to 190 ms at other rates,
+    besides the network's own latency.
 
     Args:
         engine: an enhancing network, or its name or file.
