@@ -52,6 +52,15 @@ def in_text(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def text_of(path: Path) -> str:
+    """What a text file of a user says, without the mark that editors of Windows put before UTF-8.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    return path.read_text(encoding="utf-8-sig")
+
+
 def reason_of(error: Exception) -> str:
     """Why the system refused, without number and name of the file, or what another error says."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)

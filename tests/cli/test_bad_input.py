@@ -553,3 +553,18 @@ def test_names_that_are_no_utf_8(tmp_path, speech, monkeypatch):
         assert run(words) == 0
     assert run(["embed", name, "-o", "e.parquet"]) == 0
     assert parquet.read_table("e.parquet")["name"].to_pylist() == [r"r\udce9sum\udce9.wav"]
+
+
+def test_lists_that_an_editor_of_windows_wrote(enhance, tmp_path, speech):
+    write(tmp_path / "x.wav", speech(1, 32000))
+    (tmp_path / "list.txt").write_text("x.wav\r\n", encoding="utf-8-sig")
+    assert enhance("@list.txt")[0] == 0
+    (tmp_path / "trials.txt").write_text("1 x.wav x.wav\r\n0 x.wav x_enhance.wav\r\n", encoding="utf-8-sig")
+    assert run(["evaluate", "trials.txt"]) == 0
+    (tmp_path / "rows.jsonl").write_text('{"path": "x.wav"}\r\n', encoding="utf-8-sig")
+    assert run(["batch", "enhance", "rows.jsonl", "-o", "made", "--model", "crn-tiny"]) == 0
+
+
+def test_an_address_is_not_opened(enhance):
+    code, error, _ = enhance("https://example.com/a.wav")
+    assert code == 1 and "addresses are not opened; download it first" in error

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shlex
 from os import PathLike, fspath
 from pathlib import Path
@@ -102,7 +103,9 @@ def _head(path: Path) -> bytes:
                 return head
         raise AudioError(f"{path} is empty: 0 bytes; copy or record it again")
     except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist") from error
+        address = re.match(r"(?!file:)[a-z0-9]{2,}:/", str(path))  # Path makes one slash of two
+        hint = ", and addresses are not opened; download it first, or use `voxfield batch`" if address else ""
+        raise AudioError(f"{path} does not exist{hint}") from error
     except AudioError:
         raise
     except ValueError as error:  # a zero byte in the name

@@ -52,7 +52,7 @@ def find(name: str, registry: Path = REGISTRY) -> Card:
     if matches:
         return max(matches, key=lambda card: _natural(card.tag))
     names = sorted({card.name for card in published} | {card.short_name for card in published})
-    near = difflib.get_close_matches(name, names, n=3)
+    near = difflib.get_close_matches(name.lower(), names, n=3)
     offer = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names) or 'none so far'}."
     raise UnknownModelError(f"no model is called '{name}'; {offer} A model of your own is a file that ends in .onnx")
 

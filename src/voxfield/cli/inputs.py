@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from voxfield.errors import InputError
-from voxfield.files import followed, home_spelt, reason_of
+from voxfield.files import followed, home_spelt, reason_of, text_of
 from voxfield.formats import CONTAINERS, SOUND_FILES, SUFFIXES, result_suffix
 
 PIPE = Path("-")
@@ -174,7 +174,7 @@ def _originals(files: Sequence[Path], root: Path, task: str, results: Path | Non
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the list {path} cannot be read: {reason_of(error)}") from error
     lines = [line.strip() for line in text.splitlines()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxfield.errors import InputError
-from voxfield.files import reason_of
+from voxfield.files import reason_of, text_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_trials(paths: Sequence[Path]) -> list[Trial]:
 
 def _read(path: Path) -> list[Trial]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the trials {path} cannot be read: {reason_of(error)}") from error
     return [
