@@ -5,7 +5,7 @@ Everything goes through `Separator` block by block, so a recording of ten hours 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Separated:
     def save(
         self, folder: str | PathLike[str], stem: str = "", suffix: str = "", *, overwrite: bool = False
     ) -> list[Path]:
-        """Write `{stem}_speaker1.wav` ... into a folder, stored as the recording was; the paths.
+        """Write `{stem}_speaker1.wav` ... into a folder, stored as the recording was, raw output as floats; the paths.
 
         Raises:
             OutputError: a file exists and may not be overwritten, or cannot be written.
@@ -120,7 +120,10 @@ def separate(
             notes.append(_ALONE)
         elif speakers == AUTO:
             voices = voices[list(activity.believed)]
-        return Separated(voices, source.rate_hz, engine.card.name, activity, tuple(notes), source.stored)
+        stored = source.stored
+        if raw_output:  # at any scale, so samples of 32 bits with any value
+            stored = replace(stored, name=f"{Path(stored.name).stem}.wav", format="", subtype="FLOAT")
+        return Separated(voices, source.rate_hz, engine.card.name, activity, tuple(notes), stored)
 
 
 def separate_into(
