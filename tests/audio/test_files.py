@@ -75,6 +75,20 @@ def test_a_file_object_that_gives_nothing(tmp_path, mode, message):
             open_source(file)
 
 
+def test_a_file_object_at_its_end_and_one_of_samples(tmp_path, speech):
+    file = io.BytesIO()
+    sf.write(file, speech(1, 500).T, 8000, format="WAV")
+    with pytest.raises(AudioError, match=r"nothing to read: it is at its end; seek\(0\) goes back"):
+        open_source(file)
+    file.seek(0)
+    assert load(file)[0].shape == (1, 500)
+    with pytest.raises(AudioError, match=r"the data given has nothing to read$"):
+        open_source(b"")
+    (tmp_path / "a.wav").write_bytes(file.getvalue())
+    with sf.SoundFile(tmp_path / "a.wav") as sound, pytest.raises(InputError, match="a SoundFile does not"):
+        open_source(sound)
+
+
 def test_arrays(speech):
     assert load(np.ma.masked_array([0.25, -1e9]), 8000)[0].tolist() == [[0.25, 0.0]]
     assert load(speech(1, 10)[0], 8000)[0].shape == (1, 10)
@@ -101,6 +115,7 @@ def test_arrays(speech):
         (np.zeros(5, bool), 8000, "bool holds no samples"),
         ("a.wav", 8000, "carries its own"),
         (7, None, "not int"),
+        (range(5), 8000, "a recording is a path, bytes, a binary file object or an array, not range"),
         (io.StringIO("x"), None, "binary"),
     ],
     ids=[
@@ -121,6 +136,7 @@ def test_arrays(speech):
         "bool",
         "rate-of-a-file",
         "int",
+        "range",
         "text",
     ],
 )

@@ -41,6 +41,8 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
         raise InputError(f"{len(given)} paths are given; call it once for each recording")
     if isinstance(given, list | tuple) or hasattr(given, "__array__"):  # a torch tensor has it
         raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples)")
+    if not isinstance(given, Source | str | PathLike | bytes | bytearray | memoryview) and not hasattr(given, "read"):
+        raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
     if rate_hz is not None:
         raise InputError("a rate is given for arrays only; a file carries its own")
     if isinstance(given, Source):
@@ -52,9 +54,8 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
         return open_file(home_spelt(os.fsdecode(path)))
     if isinstance(given, bytes | bytearray | memoryview):
         return open_file(io.BytesIO(given), "the data given")
-    if hasattr(given, "read"):
-        return open_file(_seekable(given), str(getattr(given, "name", "file object")))
-    raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
+    name = getattr(given, "name", None)  # of a temporary file a number
+    return open_file(_seekable(given), name if isinstance(name, str) else "the file object")
 
 
 def open_file(given: Path | BinaryIO, name: str = "") -> Source:
@@ -65,6 +66,8 @@ def open_file(given: Path | BinaryIO, name: str = "") -> Source:
         here = given.tell()
         head = given.read(HEAD_BYTES)
         given.seek(here)
+        if not head:
+            raise AudioError(f"{name} has nothing to read{': it is at its end; seek(0) goes back' if here else ''}")
     if not is_container(head):
         return FileSource(given, name)
     try:
@@ -119,12 +122,14 @@ def _seekable(file: Any) -> BinaryIO:
     if isinstance(file, io.TextIOBase):
         raise InputError("a file object must be opened in binary mode, such as open(path, 'rb')")
     try:
-        if file.seekable():
-            file.read(0)  # raises where it is not open for reading
+        seekable = file.seekable()
+        content = file.read(0 if seekable else -1)
+        if seekable:
             file.seek(0, io.SEEK_CUR)
-            return file  # type: ignore[no-any-return]
-    except AttributeError:
-        pass
+    except AttributeError:  # it can be read and no more
+        seekable, content = False, file.read()
     except ValueError as error:
         raise InputError(f"the file object is {'closed' if file.closed else 'not open for reading'}") from error
-    return io.BytesIO(file.read())
+    if not isinstance(content, bytes):
+        raise InputError(f"a file object gives bytes, as open(path, 'rb') does, and a {type(file).__name__} does not")
+    return file if seekable else io.BytesIO(content)
