@@ -162,10 +162,15 @@ def separate_into(
     if alone is not None and len(activity.believed) == 1:
         sinks = [alone]
         notes.append(_ALONE)
-    for number, sink in enumerate(sinks):
-        if speakers != AUTO or len(sinks) == 1 or number in activity.believed:
-            sink.commit()
-            notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
+    given = [
+        (number, sink)
+        for number, sink in enumerate(sinks)
+        if speakers != AUTO or len(sinks) == 1 or number in activity.believed
+    ]
+    for _, sink in reversed(given):  # the first voice last: where it is there, all are, for --skip-existing
+        sink.commit()
+    for number, sink in given:
+        notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
     details = {
         "speakers": len(activity.believed),
         "confidence": activity.confidence,
