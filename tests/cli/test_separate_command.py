@@ -130,7 +130,9 @@ def test_only_what_was_written_is_listed_not_what_an_earlier_run_left(model, tmp
     for name in (path, earlier):
         sf.write(name, np.zeros(16000), 16000)
     assert run(["separate", str(path), "--model", model, "--speakers", "auto", "--overwrite", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["outputs"] == [] and earlier.exists()
+    row = json.loads(capsys.readouterr().out)
+    assert row["outputs"] == [] and earlier.exists()
+    assert row["notes"][-1] == "quiet_speaker2.wav is of an earlier run, and was left"
 
 
 def test_silence_with_speakers_auto_leaves_no_voice(model, tmp_path, capsys):
