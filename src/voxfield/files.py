@@ -4,6 +4,7 @@ The temporary file is locked while its process lives, so a later run knows what 
 """
 
 import os
+import reprlib
 import secrets
 import time
 from collections.abc import Iterator
@@ -23,11 +24,46 @@ def path_of(given: object) -> Path:
     """What a caller gave as the name of a file or folder, `~` spelt out.
 
     Raises:
-        InputError: it is no name.
+        InputError: it is no name, or an empty one.
     """
     if not isinstance(given, str | os.PathLike):
-        raise InputError(f"a file is named by a str or a path, not by {given!r}")
-    return Path(os.fsdecode(given)).expanduser()
+        raise InputError(f"a file is named by a str or a path, not by {reprlib.repr(given)}")
+    if not (name := os.fsdecode(given)):
+        raise InputError("the path is empty; name a file")
+    return home_spelt(name)
+
+
+def home_spelt(path: str | os.PathLike[str]) -> Path:
+    """The path with `~` at its beginning spelt out, or as it is where nobody has that home."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111  Path.expanduser raises RuntimeError there
+
+
+def followed(path: Path) -> Path:
+    """Where a path leads, absolute and without links; links that lead in a circle stay."""
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError there
+
+
+def in_text(name: str) -> str:
+    r"""The name of a file as UTF-8 can hold it: bytes of another encoding as escapes.
+
+    >>> print(in_text("r\udce9sum\udce9.wav"))
+    r\udce9sum\udce9.wav
+    """
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def text_of(path: Path) -> str:
+    """What a text file of a user says, without the mark that editors of Windows put before UTF-8.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    return path.read_text(encoding="utf-8-sig")
+
+
+def reason_of(error: Exception) -> str:
+    """Why the system refused, without number and name of the file, or what another error says."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 @contextmanager
@@ -53,7 +89,7 @@ def refused(words: str) -> Iterator[None]:
     except (OutputError, BrokenPipeError):
         raise
     except OSError as error:
-        raise OutputError(f"{words}: {error.strerror or error}") from error
+        raise OutputError(f"{words}: {reason_of(error)}") from error
 
 
 class Closing:
@@ -84,14 +120,14 @@ class PartFile:
         if "\0" in str(target):
             raise OutputError(f"{str(target)!r} cannot be the name of a file: it holds a zero byte")
         self.target, self._overwrite, self._left = target, overwrite, False
-        self._check_free()
+        refuse_existing(target, overwrite)
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
         try:
             with refused(f"{target} cannot be written"):
-                target.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(target.parent)
                 self._lock = self.path.open("xb")
             _locked(self._lock)
-            _remove_abandoned(target.parent.resolve())
+            _remove_abandoned(followed(target.parent))
         except BaseException:  # an interrupt as well
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
@@ -103,7 +139,7 @@ class PartFile:
         Raises:
             OutputError: something took the name in the meantime, or it cannot be renamed.
         """
-        self._check_free()
+        refuse_existing(self.target, self._overwrite)
         self._lock.close()
         with refused(f"{self.target} cannot be written"):
             self.path.replace(self.target)
@@ -127,7 +163,7 @@ class PartFile:
             with self.path.open("ab") as file:
                 file.write(bytes(_PROBE_BYTES))
         except OSError as error:
-            return error.strerror or str(error)
+            return reason_of(error)
         return ""
 
     def __enter__(self) -> Self:
@@ -136,26 +172,28 @@ class PartFile:
     def __exit__(self, *_: object) -> None:
         self.discard()
 
-    def _check_free(self) -> None:
-        with refused(f"{self.target} cannot be written"):
-            if self.target.is_dir():
-                raise OutputError(f"{self.target} is a folder, not a file to write")
-            exists = self.target.exists()
-        if exists and not self.target.is_file():
-            raise OutputError(
-                f"{self.target} is no ordinary file and is never replaced; to write to a pipe, redirect -o - to it"
-            )
-        refuse_existing(self.target, self._overwrite)
-
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Return when nothing is there, or may be replaced.
+    """Return when nothing is there, or a file that may be replaced.
 
     Raises:
-        OutputError: something is there.
+        OutputError: something is there, or the system does not say.
     """
-    if path.exists() and not overwrite:
+    with refused(f"{path} cannot be written"):
+        exists, folder, file = path.exists(), path.is_dir(), path.is_file()
+    if folder:
+        raise OutputError(f"{path} is a folder, not a file to write")
+    if exists and not file:
+        raise OutputError(f"{path} is no ordinary file and is never replaced; to write to a pipe, redirect -o - to it")
+    if exists and not overwrite:
         raise OutputError(f"{path} exists already; allow it to be replaced with --overwrite (overwrite=True)")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(error.errno, f"{folder} is no folder") from error
 
 
 @cache  # once a folder and process

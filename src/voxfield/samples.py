@@ -109,11 +109,11 @@ def block_of(given: object, channels: int) -> Array:
     Raises:
         InputError: another shape, or no numbers.
     """
-    if isinstance(given, np.ndarray) and given.dtype == np.float32 and given.ndim == 2 and len(given) == channels:
+    if type(given) is np.ndarray and given.dtype == np.float32 and given.ndim == 2 and len(given) == channels:
         return given
     try:
         samples = to_float(np.asarray(given))
-    except ValueError as error:  # rows of different lengths, or an AudioError
+    except (ValueError, RuntimeError) as error:  # rows of different lengths, a tensor with a gradient, an AudioError
         raise error if isinstance(error, InputError) else InputError(f"these are no samples: {error}") from error
     block = samples[None] if samples.ndim == 1 else samples
     if block.ndim != 2 or block.shape[0] != channels:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import numbers
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from voxfield.errors import RecipeError
 
@@ -99,6 +100,24 @@ def _converted(kind: Any, value: Any) -> Any:
     return float(value) if kind is float else value
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a real number, of Python or of NumPy, and no bool.
+
+    >>> is_number(0.5), is_number(float("nan")), is_number("0.5"), is_number(True)
+    (True, True, False, False)
+    """
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number, of Python or of NumPy, and no bool.
+
+    >>> is_whole(2), is_whole(2.0), is_whole(True)
+    (True, False, False)
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def refuse_unknown(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     """Raises RecipeError at the first key that is not among the known ones."""
     for key in table:
@@ -138,7 +157,7 @@ def read_tables(path: Path, what: str) -> dict[str, Any]:
         RecipeError: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RecipeError(f"cannot read {what} {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -66,7 +66,31 @@ def test_a_file_object_that_cannot_be_sought(tmp_path, speech):
     assert load(Pipe())[0].shape == (1, 500)
 
 
+@pytest.mark.parametrize(("mode", "message"), [("rb", "is closed"), ("wb", "is not open for reading")])
+def test_a_file_object_that_gives_nothing(tmp_path, mode, message):
+    with (tmp_path / "a.wav").open("xb"), (tmp_path / "a.wav").open(mode) as file:
+        if mode == "rb":
+            file.close()
+        with pytest.raises(InputError, match=message):
+            open_source(file)
+
+
+def test_a_file_object_at_its_end_and_one_of_samples(tmp_path, speech):
+    file = io.BytesIO()
+    sf.write(file, speech(1, 500).T, 8000, format="WAV")
+    with pytest.raises(AudioError, match=r"nothing to read: it is at its end; seek\(0\) goes back"):
+        open_source(file)
+    file.seek(0)
+    assert load(file)[0].shape == (1, 500)
+    with pytest.raises(AudioError, match=r"the data given has nothing to read$"):
+        open_source(b"")
+    (tmp_path / "a.wav").write_bytes(file.getvalue())
+    with sf.SoundFile(tmp_path / "a.wav") as sound, pytest.raises(InputError, match="a SoundFile does not"):
+        open_source(sound)
+
+
 def test_arrays(speech):
+    assert load(np.ma.masked_array([0.25, -1e9]), 8000)[0].tolist() == [[0.25, 0.0]]
     assert load(speech(1, 10)[0], 8000)[0].shape == (1, 10)
     assert load(np.array([[16384, -32768]], np.int16), 8000)[0].tolist() == [[0.5, -1.0]]
 
@@ -91,6 +115,7 @@ def test_arrays(speech):
         (np.zeros(5, bool), 8000, "bool holds no samples"),
         ("a.wav", 8000, "carries its own"),
         (7, None, "not int"),
+        (range(5), 8000, "a recording is a path, bytes, a binary file object or an array, not range"),
         (io.StringIO("x"), None, "binary"),
     ],
     ids=[
@@ -111,6 +136,7 @@ def test_arrays(speech):
         "bool",
         "rate-of-a-file",
         "int",
+        "range",
         "text",
     ],
 )
@@ -129,6 +155,14 @@ def test_samples_that_are_no_numbers_become_zeros_and_are_noted(tmp_path, speech
     assert np.array_equal(np.delete(read, [3000, 3001, 4000], 1), np.delete(samples, [3000, 3001, 4000], 1))
     (note,) = source.notes()
     assert note.startswith("3 samples") and "at sample 3000 (0.188 s)" in note
+
+
+def test_integers_that_were_made_floats_are_noticed(speech):
+    samples = speech(1, 4000)
+    for scale, noted in [(32768, True), (1, False)]:
+        with open_source(samples * np.float32(scale), 16000) as source:
+            list(source.blocks())
+        assert any("above full scale" in note for note in source.notes()) is noted
 
 
 def test_a_file_cut_short_gives_what_is_there_and_a_note(tmp_path, speech):

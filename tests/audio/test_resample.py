@@ -40,6 +40,15 @@ def test_equal_rates_pass_untouched(speech):
     assert resampler.feed(samples) is samples and resampler.flush().shape == (2, 0)
 
 
+def test_a_recording_ends_once(speech):
+    resampler = Resampler(16000, 8000)
+    resampler.feed(speech(1, 1000))
+    resampler.flush()
+    for go_on in (lambda: resampler.feed(speech(1, 10)), resampler.flush):
+        with pytest.raises(InputError, match="flushed"):
+            go_on()
+
+
 @pytest.mark.parametrize("rates", [(0, 16000), (16000, 0), (1, 16000), (16000, 10**12), (float("nan"), 16000)], ids=str)
 def test_rates_out_of_bounds_are_refused_before_anything_is_allocated(rates):
     with pytest.raises(InputError, match="from 1000 to 768000 Hz can be used"):

@@ -51,7 +51,8 @@ def test_what_may_not_be_replaced(tmp_path):
         ("a.txt", False, "exists already"),
         ("pipe", True, "no ordinary file and is never replaced"),
         ("folder", True, "is a folder"),
-        ("a.txt/b", True, "cannot be written"),
+        ("folder", False, "is a folder"),
+        ("a.txt/b", True, "a.txt is no folder"),
         ("x" * 300, True, "cannot be written: File name too long"),
     ]:
         with pytest.raises(OutputError, match=message), written_whole(tmp_path / name, overwrite=overwrite):

@@ -149,6 +149,8 @@ def test_names_find_their_file(shelf):
 def test_unknown_names_offer_the_nearest(shelf):
     with pytest.raises(UnknownModelError, match="did you mean crn-doc"):
         find("crn-dox", shelf / "models.toml")
+    with pytest.raises(UnknownModelError, match="did you mean crn-doc"):
+        find("CRN-DOC", shelf / "models.toml")
     with pytest.raises(UnknownModelError, match=r"known are crn-doc, crn-doc\.v10"):
         find("whisper", shelf / "models.toml")
     with pytest.raises(UnknownModelError, match="does not exist"):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pyarrow.parquet as parquet
 import pytest
 import soundfile as sf
 
@@ -499,3 +500,71 @@ def test_wrong_usage_exits_2(enhance, tmp_path, speech, words, message):
         write(tmp_path / name, speech(1, 2000))
     code, error, left = enhance(*words)
     assert code == 2 and message in error and left == []
+
+
+def test_an_empty_name_is_not_the_current_folder(enhance, tmp_path, speech):
+    write(tmp_path / "x.wav", speech(1, 2000))
+    for words in ([""], ["x.wav", ""], ["x.wav", "-o", ""]):
+        code, error, left = enhance(*words)
+        assert code == 2 and "is empty; name a file" in error and left == []
+
+
+@pytest.mark.parametrize(
+    "words", [["circle.wav"], ["@circle.wav"], ["circle.wav/x.wav"], ["~nobody-of-this-name/x.wav"]], ids=str
+)
+def test_links_in_a_circle_and_the_home_of_nobody(enhance, tmp_path, words):
+    (tmp_path / "circle.wav").symlink_to("circle.wav")
+    code, error, left = enhance(*words)
+    assert code in (1, 2) and words[0].lstrip("@") in error and "Traceback" not in error and left == []
+
+
+def test_home_is_spelt_out_in_every_path(tmp_path, speech, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "x.wav", speech(1, 2000))
+    assert run(["embed", "~/x.wav", "--out=~/made/x.npz"]) == 0
+    assert run(["verify", "~/x.wav", "~/x.wav"]) == 0
+    assert (tmp_path / "made" / "x.npz").exists()
+
+
+def test_a_current_folder_that_is_gone(enhance, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    code, error, _ = enhance("x.wav")
+    assert code == 1 and error == "voxfield: the current folder: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["enhance", "-"], ["verify", "-", "x.wav"], ["explain", "-"], ["speakers", "import", "-"]],
+    ids=lambda words: words[0],
+)
+def test_standard_input_that_is_closed(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", None)
+    assert run(words) == 2 and "is closed; name a file" in capsys.readouterr().err
+
+
+def test_names_that_are_no_utf_8(tmp_path, speech, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(b"r\xe9sum\xe9.wav")
+    write(tmp_path / "x.wav", speech(1, 16000)).rename(name)
+    for words in (["diarize", name, "-o", "x.rttm"], ["represent", name, "-o", "r.parquet"]):
+        assert run(words) == 0
+    assert run(["embed", name, "-o", "e.parquet"]) == 0
+    assert parquet.read_table("e.parquet")["name"].to_pylist() == [r"r\udce9sum\udce9.wav"]
+
+
+def test_lists_that_an_editor_of_windows_wrote(enhance, tmp_path, speech):
+    write(tmp_path / "x.wav", speech(1, 32000))
+    (tmp_path / "list.txt").write_text("x.wav\r\n", encoding="utf-8-sig")
+    assert enhance("@list.txt")[0] == 0
+    (tmp_path / "trials.txt").write_text("1 x.wav x.wav\r\n0 x.wav x_enhance.wav\r\n", encoding="utf-8-sig")
+    assert run(["evaluate", "trials.txt"]) == 0
+    (tmp_path / "rows.jsonl").write_text('{"path": "x.wav"}\r\n', encoding="utf-8-sig")
+    assert run(["batch", "enhance", "rows.jsonl", "-o", "made", "--model", "crn-tiny"]) == 0
+
+
+def test_an_address_is_not_opened(enhance):
+    code, error, _ = enhance("https://example.com/a.wav")
+    assert code == 1 and "addresses are not opened; download it first" in error

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from voxfield.audio import FileSink
 from voxfield.cli.app import run
+from voxfield.errors import OutputError
 from voxfield.runtime import load_engine
 
 
@@ -128,7 +130,9 @@ def test_only_what_was_written_is_listed_not_what_an_earlier_run_left(model, tmp
     for name in (path, earlier):
         sf.write(name, np.zeros(16000), 16000)
     assert run(["separate", str(path), "--model", model, "--speakers", "auto", "--overwrite", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["outputs"] == [] and earlier.exists()
+    row = json.loads(capsys.readouterr().out)
+    assert row["outputs"] == [] and earlier.exists()
+    assert row["notes"][-1] == "quiet_speaker2.wav is of an earlier run, and was left"
 
 
 def test_silence_with_speakers_auto_leaves_no_voice(model, tmp_path, capsys):
@@ -159,3 +163,19 @@ def test_the_report_is_one_page_that_loads_nothing(recording, model, tmp_path):
     assert "http" not in text.replace("http-equiv", "")
     assert run([*words, "--overwrite"]) == 0
     assert run([*words[:-1], str(tmp_path / "page.pdf")]) == 2
+
+
+def test_a_disk_full_at_the_second_voice_leaves_no_first_to_be_skipped(recording, model, tmp_path, monkeypatch):
+    commit = FileSink.commit
+
+    def refuse(sink):
+        if "speaker2" in sink.path.name:
+            raise OutputError(f"{sink.path} could not be written to its end: No space left on device")
+        commit(sink)
+
+    words = ["separate", str(recording), "-o", str(tmp_path / "out"), "--model", model, "--skip-existing"]
+    monkeypatch.setattr(FileSink, "commit", refuse)
+    assert run(words) == 1
+    monkeypatch.undo()
+    assert run(words) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["talk_speaker1.wav", "talk_speaker2.wav"]

@@ -64,7 +64,7 @@ def test_a_folder_of_pictures_is_read_in_the_order_of_its_numbers(tmp_path):
         cv2.imwrite(str(tmp_path / f"img{number}.png"), np.full((40, 40), 10 * number, np.uint8))
     with open_video(tmp_path, 25) as video:
         assert [int(frame.grey[0, 0]) for frame in video.frames()] == [10, 20, 90, 100]
-    with pytest.raises(InputError, match="frames a second must be given"):
+    with pytest.raises(InputError, match="frames a second must be given: --fps"):
         open_video(tmp_path)
     (tmp_path / "img11.png").write_bytes(b"")
     with open_video(tmp_path, 25) as video, pytest.raises(InputError, match=r"img11\.png is not a picture"):

@@ -1,8 +1,7 @@
 """What a recording may say about itself before anything is allocated for it."""
 
-import numpy as np
-
 from voxfield.errors import AudioError, InputError
+from voxfield.values import is_number, is_whole
 
 LEAST_HZ, MOST_HZ = 1_000, 768_000
 MOST_CHANNELS = 256
@@ -15,7 +14,7 @@ def check_rate(name: str, rate_hz: object) -> None:
     Raises:
         InputError: it is no number; AudioError where it is one out of bounds, which the message says.
     """
-    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | float | np.integer | np.floating):
+    if not is_number(rate_hz):
         raise InputError(f"the sample rate of {name} must be a number of Hz, not {rate_hz!r}")
     if not (LEAST_HZ <= rate_hz <= MOST_HZ and rate_hz == int(rate_hz)):  # false for NaN as well
         raise AudioError(
@@ -30,7 +29,7 @@ def check_layout(name: str, rate_hz: float, channels: int) -> None:
         InputError: one of them is no number; AudioError where it is out of bounds, which the message says.
     """
     check_rate(name, rate_hz)
-    if isinstance(channels, bool) or not isinstance(channels, int | np.integer):
+    if not is_whole(channels):
         raise InputError(f"the channels of {name} must be a whole number, not {channels!r}")
     if not 1 <= channels <= MOST_CHANNELS:
         raise AudioError(f"{name} has {channels} channels; 1 to {MOST_CHANNELS} can be used")

@@ -12,6 +12,7 @@ from voxfield.audio.media import load_av, open_container
 from voxfield.audio.stored import Stored
 from voxfield.audio.target import Target
 from voxfield.errors import OutputError
+from voxfield.formats import CONTAINERS
 from voxfield.protocols import Array
 
 _ENCODERS = {"opus": "libopus"}
@@ -39,7 +40,8 @@ class MediaWriter:
     """
 
     def __init__(self, path: Path, target: Target, stored: Stored) -> None:
-        self._av = load_av(f"writing {target.format}")
+        suffix = next(suffix for suffix, format in CONTAINERS.items() if format == target.format)
+        self._av = load_av(f"writing {suffix}")
         self.notes: list[str] = []
         self._target = target
         self._written = 0

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shlex
 from os import PathLike, fspath
 from pathlib import Path
@@ -14,6 +15,7 @@ from voxfield.audio.media import MediaSource
 from voxfield.audio.sound_file import FileSource
 from voxfield.audio.source import ArraySource, Source
 from voxfield.errors import AudioError, InputError, MissingExtraError
+from voxfield.files import home_spelt
 
 HEAD_BYTES = 12  # of a file, which tell what it is
 Given = str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | np.ndarray | Source
@@ -38,7 +40,9 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
     if isinstance(given, list | tuple) and given and all(isinstance(one, str | PathLike) for one in given):
         raise InputError(f"{len(given)} paths are given; call it once for each recording")
     if isinstance(given, list | tuple) or hasattr(given, "__array__"):  # a torch tensor has it
-        raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples, numpy.float32)")
+        raise InputError(f"a {type(given).__name__} is no array; pass numpy.asarray(samples)")
+    if not isinstance(given, Source | str | PathLike | bytes | bytearray | memoryview) and not hasattr(given, "read"):
+        raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
     if rate_hz is not None:
         raise InputError("a rate is given for arrays only; a file carries its own")
     if isinstance(given, Source):
@@ -47,12 +51,11 @@ def open_source(given: Given, rate_hz: int | None = None) -> Source:
         path = fspath(given)
         if not path:
             raise InputError("the path is empty; name a recording")
-        return open_file(Path(os.fsdecode(path)).expanduser())
+        return open_file(home_spelt(os.fsdecode(path)))
     if isinstance(given, bytes | bytearray | memoryview):
-        return open_file(io.BytesIO(given), "the bytes given")
-    if hasattr(given, "read"):
-        return open_file(_seekable(given), str(getattr(given, "name", "file object")))
-    raise InputError(f"a recording is a path, bytes, a binary file object or an array, not {type(given).__name__}")
+        return open_file(io.BytesIO(given), "the data given")
+    name = getattr(given, "name", None)  # of a temporary file a number
+    return open_file(_seekable(given), name if isinstance(name, str) else "the file object")
 
 
 def open_file(given: Path | BinaryIO, name: str = "") -> Source:
@@ -63,6 +66,8 @@ def open_file(given: Path | BinaryIO, name: str = "") -> Source:
         here = given.tell()
         head = given.read(HEAD_BYTES)
         given.seek(here)
+        if not head:
+            raise AudioError(f"{name} has nothing to read{': it is at its end; seek(0) goes back' if here else ''}")
     if not is_container(head):
         return FileSource(given, name)
     try:
@@ -101,7 +106,9 @@ def _head(path: Path) -> bytes:
                 return head
         raise AudioError(f"{path} is empty: 0 bytes; copy or record it again")
     except FileNotFoundError as error:
-        raise AudioError(f"{path} does not exist") from error
+        address = re.match(r"(?!file:)[a-z0-9]{2,}:/", str(path))  # Path makes one slash of two
+        hint = ", and addresses are not opened; download it first, or use `voxfield batch`" if address else ""
+        raise AudioError(f"{path} does not exist{hint}") from error
     except AudioError:
         raise
     except ValueError as error:  # a zero byte in the name
@@ -115,9 +122,14 @@ def _seekable(file: Any) -> BinaryIO:
     if isinstance(file, io.TextIOBase):
         raise InputError("a file object must be opened in binary mode, such as open(path, 'rb')")
     try:
-        if file.seekable():
+        seekable = file.seekable()
+        content = file.read(0 if seekable else -1)
+        if seekable:
             file.seek(0, io.SEEK_CUR)
-            return file  # type: ignore[no-any-return]
-    except AttributeError:
-        pass
-    return io.BytesIO(file.read())
+    except AttributeError:  # it can be read and no more
+        seekable, content = False, file.read()
+    except ValueError as error:
+        raise InputError(f"the file object is {'closed' if file.closed else 'not open for reading'}") from error
+    if not isinstance(content, bytes):
+        raise InputError(f"a file object gives bytes, as open(path, 'rb') does, and a {type(file).__name__} does not")
+    return file if seekable else io.BytesIO(content)

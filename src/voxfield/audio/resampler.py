@@ -23,7 +23,7 @@ class Resampler:
         check_rate("the result of resampling", target_hz)
         if channels < 1:
             raise InputError(f"resampling needs 1 channel or more, not {channels}")
-        self._channels = channels
+        self._channels, self._ended = channels, False
         same = source_hz == target_hz
         self._stream = None if same else soxr.ResampleStream(source_hz, target_hz, channels, dtype="float32")
 
@@ -38,6 +38,9 @@ class Resampler:
 
     def _push(self, samples: Array, *, last: bool) -> Array:
         assert self._stream is not None
+        if self._ended:
+            raise InputError("this recording was flushed, and ended with that; begin anew for the next one")
+        self._ended = last
         frames = np.ascontiguousarray(samples.T, np.float32)
         return np.ascontiguousarray(self._stream.resample_chunk(frames, last=last).reshape(-1, self._channels).T)
 

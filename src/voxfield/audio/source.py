@@ -14,7 +14,7 @@ from voxfield.audio.stored import Bitrate, Stored
 from voxfield.errors import AudioError
 from voxfield.files import Closing
 from voxfield.protocols import Array
-from voxfield.samples import Downmix, to_float
+from voxfield.samples import Downmix, power_db, to_float
 
 LARGEST = 1e6  # what lies beyond this many times full scale is no sound, and its square overflows
 BLOCK_SAMPLES = 1 << 14
@@ -86,9 +86,16 @@ class Source(Closing, ABC):
         found = []
         if self._mended_samples:
             at_s = self._first_mended / self.rate_hz
+            samples = "sample" if self._mended_samples == 1 else "samples"
             found.append(
-                f"{self._mended_samples} samples that are not numbers or out of all bounds were replaced by zeros, "
+                f"{self._mended_samples} {samples} not finite or out of all bounds, replaced by zeros, "
                 f"the first at sample {self._first_mended} ({at_s:.3f} s)"
+            )
+        power = float(self._squares.max()) / max(self.read_samples, 1)
+        if power > 1:
+            found.append(
+                f"its level is {power_db(power):.0f} dB above full scale, which is 1; divide what was 16-bit integers "
+                "by 32768"
             )
         if self.read_samples >= self.rate_hz:  # a moment may be half a swing
             means, squares = self._sum / self.read_samples, self._squares / self.read_samples
@@ -131,6 +138,7 @@ class ArraySource(Source):
     """Samples that are in memory already, (N,) or (C, N)."""
 
     def __init__(self, samples: np.ndarray, rate_hz: int) -> None:
+        samples = np.asarray(samples)  # of a matrix or a masked array what it holds
         samples = samples[None] if samples.ndim == 1 else samples
         if samples.ndim != 2:
             raise AudioError(f"samples must be (N,) or (C, N), not {samples.shape}")

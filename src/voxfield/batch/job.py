@@ -13,6 +13,7 @@ from voxfield.batch.hashes import model_hash, short_hash
 from voxfield.batch.manifest import Row, count_rows, rows
 from voxfield.batch.verbs import Verb, verb_named
 from voxfield.errors import RecipeError
+from voxfield.files import home_spelt
 from voxfield.formats import result_suffix
 from voxfield.pool import available_processors
 from voxfield.protocols import Engine
@@ -70,13 +71,13 @@ class Job:
     @property
     def state(self) -> Path:
         """Folder of the ledger and the report."""
-        return Path(self.settings.state or self.settings.out).expanduser()
+        return home_spelt(self.settings.state or self.settings.out)
 
     @property
     def place(self) -> str:
         """Folder or URL of the results, without a slash at its end."""
         out = self.settings.out.rstrip("/") or "/"
-        return out if storage.is_url(out) else str(Path(out).expanduser())
+        return out if storage.is_url(out) else str(home_spelt(out))
 
     @property
     def processes(self) -> int:

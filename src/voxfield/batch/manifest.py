@@ -96,7 +96,7 @@ def _lines(manifest: str, parse: Any) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                yield parse(number, line.decode("utf-8"), base)
+                yield parse(number, line.decode("utf-8-sig"), base)
             except (ValueError, TypeError, RecursionError) as error:
                 yield Row(number, "", "", problem=f"the row cannot be read: {error}")
 

@@ -24,6 +24,7 @@ from voxfield.batch.local_engine import outcomes, started
 from voxfield.batch.recorder import in_part
 from voxfield.batch.work import Outcome, Todo
 from voxfield.errors import InputError, VoxfieldError, needed
+from voxfield.files import followed
 
 FOLDER = "ray"
 _SHARE = 64  # a block is at most this share of the rows before it, so that all actors get some early
@@ -38,7 +39,7 @@ def work_on_ray(job: Job, todo: Iterable[Todo], run: int) -> Generator[Outcome, 
         MissingExtraError: Ray is not installed.
         VoxfieldError: the cluster cannot be reached, or gave up.
     """
-    folder = job.state.resolve() / FOLDER
+    folder = followed(job.state) / FOLDER
     shutil.rmtree(folder / "todo", ignore_errors=True)
     count = _write_blocks(folder / "todo", todo)
     if not count:

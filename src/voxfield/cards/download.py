@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 from voxfield.cards.card import FileRecord
 from voxfield.cards.integrity import check
 from voxfield.errors import DownloadError, IntegrityError, OutputError
+from voxfield.files import home_spelt
 
 CACHE, OFFLINE = "VOXFIELD_CACHE", "VOXFIELD_OFFLINE"  # environment variables
 CHUNK_BYTES = 1 << 16
@@ -28,7 +29,7 @@ Shown = Callable[[int], None]  # called with the bytes that are there
 def cache_folder() -> Path:
     """Where downloaded weights are kept: `VOXFIELD_CACHE`, or the place that the system has for caches."""
     if chosen := os.environ.get(CACHE):
-        return Path(chosen).expanduser()
+        return home_spelt(chosen)
     from platformdirs import user_cache_path
 
     return user_cache_path("voxfield", appauthor=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from voxfield.cards.card import Card
 from voxfield.cards.integrity import verify
 from voxfield.errors import CardError, UnknownModelError
+from voxfield.files import home_spelt
 
 REGISTRY = Path(__file__).with_name("models.toml")
 WEIGHTS = Path(__file__).with_name("weights")
@@ -51,7 +52,7 @@ def find(name: str, registry: Path = REGISTRY) -> Card:
     if matches:
         return max(matches, key=lambda card: _natural(card.tag))
     names = sorted({card.name for card in published} | {card.short_name for card in published})
-    near = difflib.get_close_matches(name, names, n=3)
+    near = difflib.get_close_matches(name.lower(), names, n=3)
     offer = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names) or 'none so far'}."
     raise UnknownModelError(f"no model is called '{name}'; {offer} A model of your own is a file that ends in .onnx")
 
@@ -81,10 +82,10 @@ def lone_file(model: str | PathLike[str]) -> Path | None:
     if not isinstance(model, PathLike) and not text.endswith(".onnx") and not {"/", "\\"} & set(text):
         return None
     try:
-        path = _file_of(Path(text).expanduser())
+        path = _file_of(home_spelt(text))
         if path.is_file():
             return path
-    except (OSError, RuntimeError, ValueError):  # too long, or the home of nobody
+    except (OSError, ValueError):  # too long, or a zero byte
         path = Path(text)
     raise UnknownModelError(f"the model file {path} does not exist; `voxfield models` lists names that work")
 

@@ -3,6 +3,8 @@
 import errno
 import os
 import sys
+from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +13,7 @@ from voxfield.cli.discovery import command, installed
 from voxfield.cli.helpful import Command, Commands
 from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, InputError, RecipeError, UnknownModelError, VoxfieldError
+from voxfield.files import home_spelt, reason_of
 
 EXAMPLES = """Examples:
 
@@ -23,6 +26,7 @@ voxfield explain "10/5 8/4 4/2 4/2 4/2" --rate 16000
 voxfield models crn-small
 """
 _NO_MORE = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EDQUOT)
+_HERE = "the current folder"  # what an error without a name is of: it was removed
 WRONG_USAGE = (InputError, ExplainError, UnknownModelError, RecipeError)
 
 
@@ -43,7 +47,8 @@ def run(arguments: list[str]) -> int:
         return 1
     except OSError as error:  # what the system refuses where nothing else says so
         unnamed = error.filename is None and error.errno in _NO_MORE
-        words = f"standard output cannot be written: {error.strerror}" if unnamed else str(error)
+        words = "standard output cannot be written" if unnamed else str(error.filename or _HERE)
+        words = f"{words}: {reason_of(error)}"
         print(f"voxfield: {visible(words)}", file=sys.stderr)
         if unnamed:  # what Python still holds for it is given up without a word
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,8 +75,18 @@ def build(names: tuple[str, ...]) -> typer.Typer:
         if isinstance(made, typer.Typer):  # a group of commands
             app.add_typer(made, name=name)
         else:
-            app.command(name, cls=Command)(made)
+            app.command(name, cls=Command)(_with_homes(made))
     return app
+
+
+def _with_homes(made: Any) -> Any:
+    """The command, to whom `~` at the beginning of a path is spelt out, as shells do not everywhere."""
+
+    @wraps(made)
+    def command(**given: Any) -> None:
+        made(**{name: home_spelt(value) if isinstance(value, Path) else value for name, value in given.items()})
+
+    return command
 
 
 def _root(

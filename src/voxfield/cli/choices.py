@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxfield.cli.inputs import PIPE, HasPath
-from voxfield.cli.openers import is_fifo
+from voxfield.cli.openers import CLOSED, is_fifo
 from voxfield.errors import InputError
 
 
@@ -41,7 +41,7 @@ def check(choices: Choices, items: Sequence[HasPath], outputs: Iterable[Path] = 
     if choices.overwrite and choices.skip_existing:
         raise InputError("--overwrite and --skip-existing contradict one another; choose one")
     if (piped_in and sys.stdin is None) or (piped_out and sys.stdout is None):
-        raise InputError("the standard stream that '-' stands for is closed; name a file")
+        raise InputError(CLOSED)
     if piped_out and choices.as_json:
         raise InputError("--json and a result on standard output would mix; name a file with -o")
     if piped_out and sys.stdout.isatty():

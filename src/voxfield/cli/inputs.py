@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from voxfield.errors import InputError
+from voxfield.files import followed, home_spelt, reason_of, text_of
 from voxfield.formats import CONTAINERS, SOUND_FILES, SUFFIXES, result_suffix, suffix_of
 
 PIPE = Path("-")
@@ -48,13 +49,13 @@ def expand(
     `{stem}_{task}` where its original is there as well. Of a folder the files of these suffixes are taken.
 
     Raises:
-        InputError: nothing was given, or a list cannot be read.
+        InputError: nothing was given, an empty name, or a list that cannot be read.
     """
-    results = Path(out).expanduser().resolve() if out not in (None, "-") else None
+    results = followed(home_spelt(out)) if out not in (None, "-") else None
     found: dict[Path, Input] = {}
     for word in words:
         for item in _expand(word, task, results, (), suffixes):
-            found.setdefault(item.path if item.path == PIPE else item.path.resolve(), item)
+            found.setdefault(item.path if item.path == PIPE else followed(item.path), item)
     if not found:
         raise InputError("no input was given")
     return list(found.values())
@@ -70,15 +71,17 @@ def plan(inputs: Sequence[Input], out: str | None, task: str, format: str = "") 
         InputError: two results would have one name, a result would replace a recording, or several would share a
             pipe or a file.
     """
+    if out == "":
+        raise InputError("the name after -o is empty; name a file or a folder")
     outputs = [_output(item, out, task, suffix_of(format), alone=len(inputs) == 1) for item in inputs]
     if PIPE in outputs and len(inputs) > 1:
         raise InputError("standard output takes the result of one input; name a folder with -o FOLDER")
     taken: dict[Path, Path] = {}
-    originals = {item.path.resolve() for item in inputs if item.path != PIPE}
+    originals = {followed(item.path) for item in inputs if item.path != PIPE}
     for item, output in zip(inputs, outputs, strict=True):
         if output == PIPE:
             continue
-        place = output.resolve()
+        place = followed(output)
         if place in taken:
             raise InputError(
                 f"{taken[place]} and {item.path} would both become {output}; "
@@ -106,15 +109,17 @@ def check_format(out: str | None, format: str) -> None:
 def _expand(
     word: str, task: str, results: Path | None, lists: tuple[Path, ...], suffixes: Collection[str]
 ) -> Iterator[Input]:
-    path = Path(word).expanduser()
+    path = home_spelt(word)
+    if not word:
+        raise InputError("the name of an input is empty; name a file or a folder")
     if word == "-":
         yield Input(PIPE, Path(f"stdin_{task}.wav"))
     elif word.startswith("@") and not exists(path):
-        listed = Path(word[1:]).expanduser()
-        if listed.resolve() in lists:
+        listed = home_spelt(word[1:])
+        if followed(listed) in lists:
             raise InputError(f"the list {listed} names itself, directly or through another list")
         for line in _lines(listed):
-            yield from _expand(line, task, results, (*lists, listed.resolve()), suffixes)
+            yield from _expand(line, task, results, (*lists, followed(listed)), suffixes)
     elif exists(path) and path.is_dir():
         shut: list[Input] = []
         files = sorted(_walk(path, shut, suffixes))
@@ -159,18 +164,18 @@ def exists(path: Path) -> bool:
 
 def _originals(files: Sequence[Path], root: Path, task: str, results: Path | None) -> Iterator[Input]:
     there = set(files)
-    apart = results is not None and root.resolve() in results.parents  # a folder for results inside the one searched
+    apart = results is not None and followed(root) in results.parents  # a folder for results inside the one searched
     for path in files:
         original = path.with_name(path.stem.removesuffix(f"_{task}") + path.suffix)
-        if (original == path or original not in there) and not (apart and results in path.resolve().parents):
+        if (original == path or original not in there) and not (apart and results in followed(path).parents):
             yield Input(path, path.relative_to(root))
 
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the list {path} cannot be read: {error}") from error
+        raise InputError(f"the list {path} cannot be read: {reason_of(error)}") from error
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -185,7 +190,7 @@ def _output(item: Input, out: str | None, task: str, suffix: str, *, alone: bool
         name = _fitting(relative.stem, f"_{task}{suffix or result_suffix(relative.suffix)}")
     if out is None:
         return item.path.with_name(name)
-    target = Path(out).expanduser()
+    target = home_spelt(out)
     is_folder = out.endswith(("/", "\\")) or (exists(target) and target.is_dir())
     if alone and target.suffix != "" and not is_folder and len(relative.parts) == 1:
         return target

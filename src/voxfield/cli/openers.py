@@ -2,12 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from voxfield.cli.inputs import PIPE
+from voxfield.errors import InputError
 
 if TYPE_CHECKING:
     from voxfield.audio import FileSink, OutputFormat, PipeSink, Source
+
+CLOSED = "the standard stream that '-' stands for is closed; name a file"
 
 
 def open_input(path: Path, raw: str | None = None) -> "Source":
@@ -16,10 +19,21 @@ def open_input(path: Path, raw: str | None = None) -> "Source":
 
     layout = RawFormat.parse(raw) if raw else None
     if path == PIPE:
-        return open_pipe(sys.stdin.buffer, layout)
+        return open_pipe(standard_input().buffer, layout)
     if is_fifo(path):
         return open_pipe(path.open("rb"), layout)
     return open_source(path)
+
+
+def standard_input() -> TextIO:
+    """Where `-` reads from.
+
+    Raises:
+        InputError: it is closed.
+    """
+    if sys.stdin is None:
+        raise InputError(CLOSED)
+    return sys.stdin
 
 
 def is_fifo(path: Path) -> bool:

@@ -19,6 +19,7 @@ from voxfield.errors import InputError, needed
 from voxfield.protocols import Array
 
 SILENT = 1e-10  # mean square under which a recording counts as silence
+_STOI_LEAST_SAMPLES = 6144  # 384 ms, which it looks at together
 FLOOR_DB = -100.0  # SI-SDR of an estimate that holds nothing of the target; a mean over recordings stays a number
 
 
@@ -138,6 +139,8 @@ def centred(samples: Any) -> Any:
 def _stoi(estimate: Array, target: Array, extended: bool) -> float:
     estimate, target = _checked(estimate, target)
     module = needed("pystoi", "metrics", "STOI")
+    if len(target) < _STOI_LEAST_SAMPLES:  # the package fails on less than a frame
+        return math.nan
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         value = float(module.stoi(target, estimate, 16000, extended=extended))

@@ -171,7 +171,9 @@ def open_video(path: str | PathLike[str], rate_hz: float | None = None) -> Video
     path = path_of(path)
     if path.is_dir():
         if rate_hz is None:
-            raise InputError(f"{path} is a folder; of pictures the frames a second must be given")
+            raise InputError(
+                f"{path} is a folder; of pictures the frames a second must be given: --fps 30 (rate_hz=30)"
+            )
         return Pictures(path, rate_hz)
     if rate_hz is not None:
         raise InputError("frames a second are given for a folder of pictures only; a video carries its own")

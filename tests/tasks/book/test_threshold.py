@@ -109,3 +109,8 @@ def test_lists_that_are_none(text, message, tmp_path):
         read_trials([tmp_path / "t.txt"])
     with pytest.raises(InputError, match=r"none\.txt cannot be read"):
         read_trials([tmp_path / "none.txt"])
+
+
+def test_a_wish_of_numpy_is_kept_as_json_knows_it():
+    chosen = choose_threshold(np.linspace(-0.5, 0.9, 40), np.arange(40) >= 20, np.float32(0.05))
+    assert type(chosen.wanted) is float

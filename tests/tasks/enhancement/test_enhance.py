@@ -1,5 +1,6 @@
 """What a user asks for: any rate, any channels, any length; the band above the network's; limits and mixes."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from voxfield.cards import example_card
 from voxfield.errors import InputError, UnknownModelError
 from voxfield.metrics.enhancement import si_sdr_db
 from voxfield.runtime import Stream, load_engine
-from voxfield.tasks import EnhanceOptions, Enhancer, enhance, enhance_file
+from voxfield.tasks import EnhanceOptions, Enhancer, Separator, enhance, enhance_file
 from voxfield.tasks.band_gain import BandGain
 from voxfield.tasks.band_splitter import BandSplitter
 
@@ -286,3 +287,47 @@ def test_arguments_of_another_kind_are_named(tiny_spectral, tmp_path):
     ):
         with pytest.raises(InputError, match=r"must be a number|named by a str or a path|options are"):
             call()
+
+
+def test_numbers_of_numpy_are_numbers(tiny_spectral, speech):
+    samples = speech(1, 4000)
+    given = {"mix": np.float32(0.5), "limit_db": np.int64(10), "warm_up_s": np.float32(0.25), "loudness": np.int64(-16)}
+    plain = {"mix": 0.5, "limit_db": 10, "warm_up_s": 0.25, "loudness": -16}
+    made = enhance(samples, np.int32(16000), model=tiny_spectral, **given)
+    assert np.array_equal(made.samples, enhance(samples, 16000, model=tiny_spectral, **plain).samples)
+    assert Enhancer(tiny_spectral, np.int64(8000), np.int64(2)).feed(np.zeros((2, 9), np.float32)).shape[0] == 2
+
+
+@pytest.mark.parametrize("keep", ["rain", "rain,birds", None, [1]], ids=str)
+def test_kinds_to_keep_come_in_a_list(tiny_spectral, keep):
+    with pytest.raises(InputError, match=r"a list of names, such as \['rain', 'birds'\], not"):
+        enhance(np.zeros(100), 16000, model=tiny_spectral, keep=keep)
+
+
+@pytest.mark.parametrize("rate_hz", [16000, 44100])
+def test_an_enhancer_is_for_one_recording(tiny_spectral, speech, rate_hz):
+    enhancer = Enhancer(tiny_spectral, rate_hz)
+    enhancer.feed(speech(1, 2000))
+    enhancer.flush()
+    with pytest.raises(InputError, match="flushed"):
+        enhancer.feed(speech(1, 2000))
+
+
+@pytest.mark.parametrize("channels", [0, 257, 1.0, "1", True], ids=str)
+def test_channels_that_are_none(tiny_spectral, tiny_separator, channels):
+    for made in (partial(Enhancer, tiny_spectral), partial(Separator, tiny_separator)):
+        with pytest.raises(InputError, match="channels"):
+            made(16000, channels)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "least_ms", "most_ms"), [(8000, 185, 191), (22050, 64, 96), (44100, 64, 96), (48000, 64, 96)]
+)
+def test_what_resampling_holds_back(rate_hz, least_ms, most_ms):
+    """As docs/streaming.md says."""
+    enhancer, piece = Enhancer("crn-tiny", rate_hz), np.zeros((1, rate_hz // 1000), np.float32)
+    held, most = 0, 0
+    for number in range(600):
+        held += piece.shape[1] - enhancer.feed(piece).shape[1]
+        most = max(most, held) if number > 300 else 0
+    assert least_ms <= 1000 * most / rate_hz - 32 <= most_ms

@@ -1,7 +1,9 @@
 """What noise was there when: names, levels and ratios, unknown noise, kept noise, and models that do not belong."""
 
 import json
+import re
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from scipy.signal import resample_poly
 
 from voxfield.cli.app import run
+from voxfield.cli.commands.noise import _lines
 from voxfield.errors import InputError
 from voxfield.export import export_network
 from voxfield.export.onnx_file import export_parts
@@ -23,6 +26,7 @@ from voxfield.tasks.noises.kinds import KindStream, NoiseKinds
 from voxfield.tasks.noises.timeline import Noise, Stretch, noise
 from voxfield.train.noise_kinds import calibrate, fit, kind_of, segments, tokens_of
 
+ROOT = Path(__file__).resolve().parents[3]
 RATE_HZ = 16000
 ABOUT = {"summary": "for a test", "licence": "none", "data": (), "config": {}}
 
@@ -253,3 +257,18 @@ def test_the_command(models, tmp_path, capsys):
 def test_patterns_of_labels():
     table = {"rain": ["rain", "rain_*"], "horn": ["*_horn"]}
     assert [kind_of(label, table) for label in ("rain_on_tent", "car_horn", "train")] == ["rain", "horn", "other"]
+
+
+def test_a_ratio_of_nothing_has_no_sign():
+    step = Stretch(0.0, 1.0, "rain", 0.9, -30.0, -0.04)
+    assert _lines(Noise((step,), ()))[0].endswith("SNR 0 dB")
+
+
+def test_the_page_says_what_is_heard_in_the_examples():
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| .+ \| (\w+ [\d.]+.*) \|$", (ROOT / "docs" / "tokens.md").read_text(), re.MULTILINE
+    )
+    assert len(rows) == 5
+    for name, said in rows:
+        kinds = noise(ROOT / "examples" / name).kinds
+        assert said == ", ".join(f"{kind} {seconds:.1f}" for kind, seconds in kinds.items()), name

@@ -297,6 +297,15 @@ def test_the_raw_output_is_what_the_network_gives(voices, network):
     assert made.shape == (2, 1, len(recording)) and np.abs(made[:, 0] - wanted).max() < 1e-5 * np.abs(wanted).max()
 
 
+def test_the_raw_output_is_saved_as_it_is(tmp_path):
+    sf.write(tmp_path / "a.flac", np.full(900, 0.5), RATE)
+    made = separate(tmp_path / "a.flac", model=Splitter(), raw_output=True)
+    made.voices[0] *= 100
+    paths = made.save(tmp_path / "out")
+    assert [path.name for path in paths] == ["a_speaker1.wav", "a_speaker2.wav"]
+    assert np.array_equal(sf.read(paths[0], dtype="float32")[0], made.voices[0, 0])
+
+
 @pytest.mark.parametrize(("rate", "channels"), [(16000, 1), (RATE, 2)])
 def test_the_raw_output_needs_what_the_network_takes(rate, channels):
     with pytest.raises(InputError, match=f"takes one channel at {RATE} Hz, not {channels} at {rate} Hz"):

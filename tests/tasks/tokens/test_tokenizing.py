@@ -316,3 +316,18 @@ def test_tokens_of_one_code(tmp_path):
     tokens = tokenize(sound(1), RATE_HZ, model=halves[0])
     assert tokens.bits == 0 and tokens.use() == (1, 1) and load_engine(halves[0]).card.measured["bits_per_second"] == 0
     assert detokenize(tokens, model=halves[1]).samples.shape == (1, RATE_HZ)
+
+
+def test_what_was_rebuilt_is_saved_and_short_phases_are_said(halves, tmp_path):
+    made = detokenize(tokenize(sound(2, RATE_HZ), RATE_HZ, model=halves[0]), model=halves[1], iterations=1)
+    assert sf.info(made.save(tmp_path / "a.wav")).frames == made.samples.shape[1]
+    tokens = tokenize(sound(2, RATE_HZ), RATE_HZ, model=halves[0])
+    for seconds, said in [(2, 0), (1, 1)]:
+        notes = detokenize(tokens, model=halves[1], phase=sound(seconds, RATE_HZ), phase_rate=RATE_HZ).notes
+        assert sum("ends after 1.0 of 2.0 s" in note for note in notes) == said
+
+
+def test_what_is_no_file_of_tokens_or_image():
+    for call in (detokenize, tokenize_image):
+        with pytest.raises(InputError, match="a file is named by a str or a path, not by array"):
+            call(np.zeros(3))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from voxfield.cli.openers import standard_input
 from voxfield.cli.options import Offline
 from voxfield.cli.printable import visible
 from voxfield.errors import ExplainError, OutputError
@@ -81,7 +82,7 @@ def command(
         print(f"running {what.rpartition(':')[0]}", file=sys.stderr)
     with said_in(lang):
         found = report_on(
-            sys.stdin.read() if what == "-" else what,
+            standard_input().read() if what == "-" else what,
             rate_hz=rate,
             input_shape=shapes_of(input_shape),
             layout=layout,

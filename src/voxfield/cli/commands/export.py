@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from voxfield.errors import InputError
+from voxfield.files import reason_of, text_of
 
 
 def command(
@@ -39,9 +40,9 @@ def command(
 
 def _scores(path: Path) -> dict[str, Any]:
     try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
+        scores = json.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"the scores {path} cannot be read: {error}") from error
+        raise InputError(f"the scores {path} cannot be read: {reason_of(error)}") from error
     if not isinstance(scores, dict):
         raise InputError(f"{path} holds no scores; give what `voxfield evaluate --json` prints")
     return scores

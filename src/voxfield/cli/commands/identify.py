@@ -62,6 +62,6 @@ def _words(found: "Identified") -> str:
     if found.score is None:
         return "unknown: there is no voice in it"
     if found.name is None:
-        return f"unknown: {found.nearest[0][0]} is nearest, with {found.score:.2f} of {found.threshold:.2f}"
+        return f"unknown: {found.nearest[0][0]} is nearest, with {found.score:z.2f} of {found.threshold:.2f}"
     above = "" if found.margin is None else f", {found.margin:.2f} above {found.nearest[1][0]}"
-    return f"{found.name} (score {found.score:.2f}{above})"
+    return f"{found.name} (score {found.score:z.2f}{above})"

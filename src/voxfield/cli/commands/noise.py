@@ -80,7 +80,7 @@ def _lines(found: "Noise") -> list[str]:
     """A line for each stretch, for people."""
     lines = []
     for stretch in found.stretches:
-        ratio = "no speech" if stretch.snr_db is None else f"SNR {stretch.snr_db:.0f} dB"
+        ratio = "no speech" if stretch.snr_db is None else f"SNR {stretch.snr_db:z.0f} dB"
         sure = "" if stretch.kind in ("quiet", "unknown") else f" ({100 * stretch.share:.0f} %)"
         times = f"{stretch.start_s:7.1f} to {stretch.end_s:.1f} s"
         lines.append(f"{times:22} {stretch.kind + sure:26} {stretch.level_dbfs:6.1f} dBFS  {ratio}")

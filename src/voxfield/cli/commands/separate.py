@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voxfield.cli.choices import Choices, check
-from voxfield.cli.inputs import PIPE, Job, check_format, expand, plan
+from voxfield.cli.inputs import PIPE, Job, check_format, exists, expand, plan
 from voxfield.cli.jobs import Report, run_jobs
 from voxfield.cli.openers import open_input, open_output
 from voxfield.cli.options import Bitrate, Format, Inputs, Rate, model_for, number_or_auto, sharing
@@ -114,7 +114,13 @@ def _separated(
         }
         line = finish(done, choices, comparison, f"{job.path.name} separated", facts)
         written = {sink.path for sink in [*sinks, alone] if isinstance(sink, FileSink) and sink.committed}
-        return line | {"outputs": [str(path) for path in paths if path in written]} if paths else line
+        if not paths:
+            return line
+        older = [
+            f"{path.name} is of an earlier run, and was left" for path in paths if path not in written and exists(path)
+        ]
+        outputs = [str(path) for path in paths if path in written]
+        return line | {"notes": [*line["notes"], *older], "outputs": outputs}
 
 
 def _planned(inputs: list[str], out: str | None, format: str) -> list[Job]:

@@ -9,6 +9,7 @@ import typer
 from voxfield.cli.completion import models_for
 from voxfield.cli.options import Offline
 from voxfield.errors import InputError, MissingExtraError
+from voxfield.files import reason_of, text_of
 
 
 def command(
@@ -67,9 +68,9 @@ def command(
 
 def _tokens(path: Path) -> tuple[str, ...]:
     try:
-        tokens = tuple(path.read_text(encoding="utf-8").split())
+        tokens = tuple(text_of(path).split())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the token file {path} cannot be read: {error}") from error
+        raise InputError(f"the token file {path} cannot be read: {reason_of(error)}") from error
     if not tokens:
         raise InputError(f"the token file {path} holds no token; write one a line, 16 characters or more each")
     return tokens

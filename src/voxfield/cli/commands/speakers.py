@@ -1,7 +1,6 @@
 """`voxfield speakers`: look at the speaker book and keep it in order."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ import typer
 
 from voxfield.cli.helpful import Command, Commands
 from voxfield.cli.inputs import PIPE
+from voxfield.cli.openers import standard_input
 from voxfield.cli.options import Book, Overwrite
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError
@@ -111,7 +111,7 @@ def _book(path: Path | None) -> "SpeakerBook":
 
 def _from_pipe() -> str:
     try:
-        return sys.stdin.buffer.read().decode("utf-8-sig")
+        return standard_input().buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"standard input is not the JSON of `voxfield speakers export`: {error}") from error
 

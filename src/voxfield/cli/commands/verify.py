@@ -61,9 +61,9 @@ def _in_words(found: "Verified") -> str:
     if found.score is None:
         return "score: none, as a recording is silent"
     if found.same is None:
-        return f"score: {found.score:.3f}; no decision without --threshold"
+        return f"score: {found.score:z.3f}; no decision without --threshold"
     answer = "the same speaker" if found.same else "different speakers"
     if found.probability is None:
-        return f"score: {found.score:.3f}; {answer} at {found.threshold:g}"
+        return f"score: {found.score:z.3f}; {answer} at {found.threshold:g}"
     by = "" if found.threshold is None else f" at {found.threshold:g}"
     return f"score: {found.score:.3f}; {answer}{by}; probability of one speaker {100 * found.probability:.1f} %"

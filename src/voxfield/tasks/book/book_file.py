@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from voxfield.errors import InputError, OutputError
+from voxfield.files import followed
 from voxfield.protocols import Array
 
 APPLICATION_ID = 0x566F7842  # in the header of every book
@@ -225,7 +226,7 @@ def _translated(path: Path, kind: type[InputError] | type[OutputError], done: st
 
 def _connect(path: Path, *, change: bool) -> sqlite3.Connection:
     """A connection that runs nothing that the file may hold."""
-    place, options = path.resolve(), "mode=rw"
+    place, options = followed(path), "mode=rw"
     if not change and not (os.access(place, os.W_OK) and os.access(place.parent, os.W_OK)):
         log = place.with_name(f"{place.name}-wal")
         waiting = log.exists() and log.stat().st_size > 0

@@ -17,7 +17,7 @@ import numpy as np
 from voxfield.audio import Given, open_source
 from voxfield.cards import cards
 from voxfield.errors import InputError
-from voxfield.files import path_of, written_whole
+from voxfield.files import home_spelt, path_of, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.book.book_file import Made, Rows, Sample, reading, writing
 from voxfield.tasks.book.book_json import LONGEST_TEXT, from_json, read_export, to_json
@@ -31,6 +31,7 @@ from voxfield.tasks.speakers.speech_meter import Speech
 from voxfield.tasks.speakers.trials import Trial
 from voxfield.tasks.speakers.verification import as_threshold
 from voxfield.tasks.work import Model
+from voxfield.values import is_whole
 
 SAME_SAMPLE = 0.99999  # cosine from which on two vectors are of one recording
 MANY_STRANGERS = 0.05  # of whom so large a share may get a name, it is said how to do better
@@ -141,8 +142,10 @@ class SpeakerBook:
             vector = np.asarray(vector, np.float32)
         except (TypeError, ValueError) as error:
             raise InputError(f"a vector of {size} numbers is needed: {error}") from error
-        if vector.shape != (size,) or not np.isfinite(vector).all():
+        if vector.shape != (size,):
             raise InputError(f"a vector of {size} numbers is needed, not an array of shape {vector.shape}")
+        if not np.isfinite(vector).all():
+            raise InputError(f"a vector of {size} numbers is needed, but one of these is NaN or infinite")
         gallery, least = self._gallery(threshold)
         return self._identified(gallery, vector, least, speech)
 
@@ -214,10 +217,10 @@ class SpeakerBook:
             InputError: there is no such speaker or sample.
         """
         name = clean_name(name)
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int)):
+        if number is not None and not is_whole(number):
             raise InputError(f"a sample is named by its number, which `voxfield speakers show` says, not by {number!r}")
         with self._changing() as rows:
-            gone = rows.remove(name, number)
+            gone = rows.remove(name, None if number is None else int(number))
             if not gone:
                 raise self._nobody(name) if number is None else InputError(f"{name} has no sample {number}")
         return gone
@@ -370,7 +373,7 @@ class SpeakerBook:
 def default_book() -> Path:
     """The file that `VOXFIELD_BOOK` names, or speakers.book where the system keeps data of its users."""
     if chosen := os.environ.get(BOOK):
-        return Path(chosen).expanduser()
+        return home_spelt(chosen)
     from platformdirs import user_data_path
 
     return user_data_path("voxfield", appauthor=False) / "speakers.book"

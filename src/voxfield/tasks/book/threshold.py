@@ -15,6 +15,7 @@ from voxfield.tasks.book.book_file import Sample
 from voxfield.tasks.book.identification import direction
 from voxfield.tasks.speakers.embedding import cosine, embed_source
 from voxfield.tasks.speakers.trials import Trial, recordings_in
+from voxfield.values import is_number
 
 FEW_SAME = 30  # trials of one speaker, below which the rate of misses is little more than a guess
 _DEVIATIONS = 1.96  # a normal value lies within them 95 % of the time
@@ -85,6 +86,7 @@ def choose_threshold(scores: np.ndarray, same: np.ndarray, wanted: float = 0.01)
         InputError: the rate is none, or trials of one speaker or of two are missing.
     """
     check_wanted(wanted)
+    wanted = float(wanted)
     equal = equal_errors(scores, same).rate  # checks the scores as well
     scores, one = np.asarray(scores, np.float64), np.asarray(same).astype(bool)
     others = np.sort(scores[~one])[::-1]
@@ -109,8 +111,7 @@ def check_wanted(wanted: object) -> None:
     Raises:
         InputError: it is not.
     """
-    number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
-    if not number or not 0 < wanted < 1:  # type: ignore[operator]
+    if not is_number(wanted) or not 0 < wanted < 1:
         raise InputError(f"the wished rate of false accepts lies between 0 and 1, such as 0.01; not {wanted!r}")
 
 

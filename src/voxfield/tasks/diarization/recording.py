@@ -24,6 +24,7 @@ from voxfield.tasks.diarization.turns import speaker_turns
 from voxfield.tasks.speakers.embedding import embedding_engine
 from voxfield.tasks.speakers.speech_windows import SpeechWindows, Windows, of_speech
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, blocks_of
+from voxfield.values import is_whole
 
 AUTO = "auto"
 MOST_SPEAKERS = 10
@@ -44,7 +45,7 @@ class SpeakerCount:
 
     def __post_init__(self) -> None:
         for bound in (self.least, self.most):
-            if not isinstance(bound, int | np.integer) or isinstance(bound, bool) or bound < 1:
+            if not is_whole(bound) or bound < 1:
                 raise InputError(f"the number of speakers is a whole number of 1 or more, or 'auto', not {bound!r}")
         if self.least > self.most:
             raise InputError(f"there cannot be {self.least} speakers or more and {self.most} or fewer")

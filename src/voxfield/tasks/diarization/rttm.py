@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from voxfield.errors import InputError
-from voxfield.files import written_whole
+from voxfield.files import in_text, reason_of, text_of, written_whole
 from voxfield.metrics.diarization import Turn
 
 SUFFIX = ".rttm"
@@ -46,9 +46,9 @@ def read_rttm(path: Path) -> dict[str, list[Turn]]:
     found: dict[str, list[Turn]] = {}
     for one in paths:
         try:
-            lines = one.read_text(encoding="utf-8-sig").splitlines()
+            lines = text_of(one).splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{one} cannot be read: {error}") from error
+            raise InputError(f"{one} cannot be read: {reason_of(error)}") from error
         for number, line in enumerate(lines, start=1):
             fields = line.split()
             if not fields or fields[0].startswith(";"):
@@ -75,4 +75,4 @@ def _turn(fields: Sequence[str], where: str) -> Turn:
 
 
 def _field(name: str) -> str:
-    return re.sub(r"\s+", "_", name.strip()) or "unnamed"
+    return re.sub(r"\s+", "_", in_text(name.strip())) or "unnamed"

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from voxfield.audio import SampleQueue
+from voxfield.audio import SampleQueue, check_layout
 from voxfield.errors import InputError
 from voxfield.protocols import Array
 from voxfield.runtime import Stream, Turns, run
 from voxfield.samples import block_of
 from voxfield.tasks.band_splitter import BandSplitter
 from voxfield.tasks.work import Model, engine_for
+from voxfield.values import is_number
 
 CHANNELS = ("together", "independent")
 LONGEST_WARM_UP_S = 60
@@ -17,7 +18,8 @@ LONGEST_WARM_UP_S = 60
 class Enhancer:
     """`feed` and `flush` of samples at the recording's own rate; what comes out is aligned with what went in.
 
-    Resampling, where it is needed, holds back some 50 to 100 ms besides the network's own latency.
+    Resampling, where it is needed, holds back 65 to 95 ms from 22.05 to 48 kHz, and up to 190 ms at other rates,
+    besides the network's own latency.
 
     Args:
         engine: an enhancing network, or its name or file.
@@ -47,13 +49,15 @@ class Enhancer:
     ) -> None:
         check_link(link)
         check_warm_up(warm_up_s)
+        check_layout("the recording", rate_hz, channels)
+        rate_hz, channels = int(rate_hz), int(channels)  # which may be NumPy's
         engine = engine_for(engine, "enhance")
         self._wet = wet_share(limit_db, mix)
         self._stream = Stream(engine, channels, linked=link == "together")
         self._rates = engine.card.interface.sample_rate_hz, rate_hz
         self._bands = BandSplitter(*self._rates, channels, linked=link == "together")
         self._dry, self._beginning = SampleQueue(channels), SampleQueue(channels)
-        self._cold_samples = round(warm_up_s * rate_hz)  # still to come before the network starts
+        self._cold_samples = round(float(warm_up_s) * rate_hz)  # still to come before the network starts
         self._channels, self._model = channels, engine.card.name
 
     def __repr__(self) -> str:
@@ -116,14 +120,14 @@ def wet_share(limit_db: float | None, mix: float) -> float:
         InputError: a limit below 0 dB, or a mix outside 0 to 1.
     """
     for name, value in (("mix", mix), ("attenuation limit", 0 if limit_db is None else limit_db)):
-        if not isinstance(value, int | float):
+        if not is_number(value):
             raise InputError(f"the {name} must be a number, not {value!r}")
     if not 0 <= mix <= 1:
         raise InputError(f"the mix must lie between 0 (as recorded) and 1 (enhanced), not {mix}")
     if limit_db is not None and not limit_db >= 0:
         raise InputError(f"the attenuation limit must be 0 dB or more, not {limit_db}")
-    floor = 0.0 if limit_db is None else 10.0 ** (-limit_db / 20)
-    return float(mix * (1 - floor))
+    floor = 0.0 if limit_db is None else 10.0 ** (-float(limit_db) / 20)
+    return float(mix) * (1 - floor)
 
 
 def check_warm_up(warm_up_s: float) -> None:
@@ -132,8 +136,7 @@ def check_warm_up(warm_up_s: float) -> None:
     Raises:
         InputError: it has not.
     """
-    number = isinstance(warm_up_s, int | float) and not isinstance(warm_up_s, bool)
-    if not number or not 0 <= warm_up_s <= LONGEST_WARM_UP_S:
+    if not is_number(warm_up_s) or not 0 <= warm_up_s <= LONGEST_WARM_UP_S:
         raise InputError(f"the warm-up must last between 0 and {LONGEST_WARM_UP_S} seconds, not {warm_up_s!r}")
 
 

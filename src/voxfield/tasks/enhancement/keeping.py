@@ -14,6 +14,16 @@ from voxfield.tasks.work import Processor
 KEPT_FROM = 0.5  # share of the kept kinds from which on a step is kept
 
 
+def check_keep(names: object) -> None:
+    """Return when these are names in a list.
+
+    Raises:
+        InputError: they are not, such as one name by itself.
+    """
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"the kinds of noise to keep are a list of names, such as ['rain', 'birds'], not {names!r}")
+
+
 class Keeper:
     """`feed` and `flush` as those of the enhancer that it is around; what comes out is some two seconds later.
 

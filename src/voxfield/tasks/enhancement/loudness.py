@@ -7,6 +7,7 @@ import numpy as np
 from voxfield.audio import Resampler
 from voxfield.errors import InputError
 from voxfield.protocols import Array
+from voxfield.values import is_number
 
 KEEP = "keep"
 CEILING_DBTP = -1.0  # true peak that a gain must not exceed, as EBU R 128 asks
@@ -121,8 +122,7 @@ def check_loudness(loudness: float | str) -> None:
     Raises:
         InputError: neither `keep` nor a number from -70 to 0.
     """
-    number = isinstance(loudness, int | float) and not isinstance(loudness, bool)
-    if loudness != KEEP and not (number and _GATE_LUFS <= float(loudness) <= 0):
+    if loudness != KEEP and not (is_number(loudness) and _GATE_LUFS <= loudness <= 0):
         raise InputError(f"the loudness is '{KEEP}', or a number of LUFS from -70 to 0 such as -23, not {loudness!r}")
 
 

@@ -17,7 +17,7 @@ from voxfield.files import path_of
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.band_splitter import band_notes
 from voxfield.tasks.enhancement.enhancer import Enhancer, check_link, check_warm_up, wet_share
-from voxfield.tasks.enhancement.keeping import Keeper
+from voxfield.tasks.enhancement.keeping import Keeper, check_keep
 from voxfield.tasks.enhancement.loudness import KEEP, brought_to, check_loudness
 from voxfield.tasks.enhancement.loudness_sink import LoudnessSink
 from voxfield.tasks.noises.kinds import KINDS, TOKENIZER, NoiseKinds
@@ -45,6 +45,7 @@ class EnhanceOptions:
         check_link(self.channels)
         check_loudness(self.loudness)
         check_warm_up(self.warm_up_s)
+        check_keep(self.keep)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +117,7 @@ def enhance(
     ((1, 4800), 48000)
     """
     engine = engine_for(model, "enhance", threads=threads)
+    check_keep(keep)
     options = EnhanceOptions(limit_db, mix, mono, channels, loudness, tuple(keep), warm_up_s=warm_up_s)
     with open_source(recording, rate) as source:
         enhancer = _enhancer(source, engine, options)

@@ -67,7 +67,7 @@ class EnhancementScoring:
                 label,
                 str(part["recordings"]),
                 side,
-                *(f"{part[side][name]:.3f}" if name in part[side] else "-" for name in names),
+                *(f"{part[side][name]:z.3f}" if name in part[side] else "-" for name in names),
             ]
             for label, part in [*parts, ("all", summary)]
             for side in SIDES

@@ -14,6 +14,7 @@ from voxfield.features.log_mel import LogMel
 from voxfield.protocols import Array
 from voxfield.samples import Downmix
 from voxfield.tasks.work import Model, engine_for, finite
+from voxfield.values import is_number
 
 TOKENIZER, KINDS = "noise-vqvae", "noise-kinds"
 UNKNOWN = "unknown"
@@ -47,8 +48,8 @@ class NoiseKinds:
         threads: int = 1,
         least_share: float | None = None,
     ) -> None:
-        if least_share is not None and not 0 <= least_share <= 1:
-            raise InputError(f"least_share must lie between 0 and 1, not {least_share:g}")
+        if least_share is not None and not (is_number(least_share) and 0 <= least_share <= 1):
+            raise InputError(f"least_share must lie between 0 and 1, not {least_share!r}")
         self._tokenizer = engine_for(tokenizer, "tokenize", threads=threads)
         self._kinds = engine_for(kinds, "name-noise", threads=threads)
         there, here = self._tokenizer.card, self._kinds.card

@@ -48,5 +48,5 @@ def _section(noise: Noise, duration_s: float) -> str:
 
 def _row(stretch: Stretch) -> list[str]:
     times, ratio = f"{stretch.start_s:.1f} to {stretch.end_s:.1f}", stretch.snr_db
-    level, snr = f"{stretch.level_dbfs:.1f}", "no speech" if ratio is None else f"{ratio:.1f}"
+    level, snr = f"{stretch.level_dbfs:z.1f}", "no speech" if ratio is None else f"{ratio:z.1f}"
     return [times, stretch.kind, f"{100 * stretch.share:.0f} %", plots.signed(level), plots.signed(snr)]

@@ -149,7 +149,7 @@ def _levels_table(rows: Sequence[tuple[str, Levels]]) -> str:
 
 
 def _dbfs(level: float) -> str:
-    return "silent" if level <= QUIET_DB else plots.signed(f"{level:.1f}")
+    return "silent" if level <= QUIET_DB else plots.signed(f"{level:z.1f}")
 
 
 _STYLE = """

@@ -15,7 +15,7 @@ import numpy as np
 
 from voxfield.audio import Source
 from voxfield.cards import Card, Layer
-from voxfield.files import Closing, PartFile, refuse_existing, refused, written_whole
+from voxfield.files import Closing, PartFile, in_text, refuse_existing, refused, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.representation.recording import represent_into
 from voxfield.tasks.representation.representer import field_times_s
@@ -129,7 +129,7 @@ class FeaturesFile(Closing):
             for name, first, features in self._pieces():
                 count = len(features)
                 rows = [
-                    pa.array([name] * count),
+                    pa.array([in_text(name)] * count),
                     pa.array(np.arange(first, first + count)),
                     *map(pa.array, self._times(first, count)),
                     pa.FixedSizeListArray.from_arrays(pa.array(features.ravel()), self._layer.channels),

@@ -5,7 +5,7 @@ Everything goes through `Separator` block by block, so a recording of ten hours 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from voxfield.tasks.separation.raw_output import RawOutput
 from voxfield.tasks.separation.separator import Separator
 from voxfield.tasks.separation.source_counter import SourceCounter
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
+from voxfield.values import is_whole
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
@@ -62,7 +63,7 @@ class Separated:
     def save(
         self, folder: str | PathLike[str], stem: str = "", suffix: str = "", *, overwrite: bool = False
     ) -> list[Path]:
-        """Write `{stem}_speaker1.wav` ... into a folder, stored as the recording was; the paths.
+        """Write `{stem}_speaker1.wav` ... into a folder, stored as the recording was, raw output as floats; the paths.
 
         Raises:
             OutputError: a file exists and may not be overwritten, or cannot be written.
@@ -119,7 +120,10 @@ def separate(
             notes.append(_ALONE)
         elif speakers == AUTO:
             voices = voices[list(activity.believed)]
-        return Separated(voices, source.rate_hz, engine.card.name, activity, tuple(notes), source.stored)
+        stored = source.stored
+        if raw_output:  # at any scale, so samples of 32 bits with any value
+            stored = replace(stored, name=f"{Path(stored.name).stem}.wav", format="", subtype="FLOAT")
+        return Separated(voices, source.rate_hz, engine.card.name, activity, tuple(notes), stored)
 
 
 def separate_into(
@@ -158,10 +162,15 @@ def separate_into(
     if alone is not None and len(activity.believed) == 1:
         sinks = [alone]
         notes.append(_ALONE)
-    for number, sink in enumerate(sinks):
-        if speakers != AUTO or len(sinks) == 1 or number in activity.believed:
-            sink.commit()
-            notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
+    given = [
+        (number, sink)
+        for number, sink in enumerate(sinks)
+        if speakers != AUTO or len(sinks) == 1 or number in activity.believed
+    ]
+    for _, sink in reversed(given):  # the first voice last: where it is there, all are, for --skip-existing
+        sink.commit()
+    for number, sink in given:
+        notes += [f"speaker {number + 1}: {note}" for note in sink.notes()]
     details = {
         "speakers": len(activity.believed),
         "confidence": activity.confidence,
@@ -223,7 +232,7 @@ def separating_engine(
         InputError: no number of speakers, none published for it, or a model for another number or another task.
         UnknownModelError, CardError: the model cannot be had.
     """
-    if speakers not in (None, AUTO) and (not isinstance(speakers, int) or isinstance(speakers, bool) or speakers < 1):
+    if speakers not in (None, AUTO) and not (is_whole(speakers) and speakers >= 1):
         raise InputError(f"speakers must be a whole number of 1 or more, or 'auto', not {speakers!r}")
     if model is None:
         published = [card for card in cards() if card.task == "separate" and card.interface.streaming >= streaming]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from voxfield.audio import SampleQueue
+from voxfield.audio import SampleQueue, check_layout
 from voxfield.protocols import Array, Engine
 from voxfield.runtime import Stream, Turns, run
 from voxfield.samples import block_of, cancel
@@ -35,6 +35,8 @@ class Separator:
     """
 
     def __init__(self, engine: Model, rate_hz: int, channels: int = 1, *, keep_noise: bool = False) -> None:
+        check_layout("the recording", rate_hz, channels)
+        rate_hz, channels = int(rate_hz), int(channels)  # which may be NumPy's
         engine = engine_for(engine, "separate")
         face = engine.card.interface
         self._sources, self._keep_noise = face.sources, keep_noise

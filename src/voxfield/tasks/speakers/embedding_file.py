@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from voxfield.errors import InputError
-from voxfield.files import written_whole
+from voxfield.files import in_text, written_whole
 from voxfield.tasks.speakers.embedding import Embedded
 
 SUFFIXES = (".npz", ".parquet")
@@ -49,6 +49,7 @@ def save_embeddings(path: Path, names: Sequence[str], made: Sequence[Embedded], 
         import pyarrow
         import pyarrow.parquet
 
+        columns["name"] = [in_text(name) for name in names]
         table = pyarrow.table({key: list(column) for key, column in columns.items()})
         with partial.open("wb") as file:
             pyarrow.parquet.write_table(table, file)

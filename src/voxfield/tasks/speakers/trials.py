@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voxfield.errors import InputError
+from voxfield.files import reason_of, text_of
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def recordings_in(trials: Iterable[Trial]) -> list[Path]:
 
 def _read(path: Path) -> list[Trial]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"the trials {path} cannot be read: {error}") from error
+        raise InputError(f"the trials {path} cannot be read: {reason_of(error)}") from error
     return [
         _trial(line, path, number)
         for number, line in enumerate(text.splitlines(), 1)

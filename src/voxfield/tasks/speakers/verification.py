@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from voxfield.audio import Given, open_source
 from voxfield.errors import InputError
 from voxfield.tasks.speakers.calibration import Calibration, probability
 from voxfield.tasks.speakers.embedding import Embedded, cosine, embed_source, embedding_engine
 from voxfield.tasks.speakers.speech_meter import Speech
 from voxfield.tasks.work import Model
+from voxfield.values import is_number
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,6 @@ def as_threshold(threshold: object) -> float | None:
     """
     if threshold is None:
         return None
-    number = isinstance(threshold, int | float | np.integer | np.floating) and not isinstance(threshold, bool)
-    if not number or not -1 <= threshold <= 1:  # type: ignore[operator]  # false for NaN as well
+    if not is_number(threshold) or not -1 <= threshold <= 1:  # false for NaN as well
         raise InputError(f"a threshold is a cosine from -1 to 1, not {threshold!r}")
-    return float(threshold)  # type: ignore[arg-type]
+    return float(threshold)

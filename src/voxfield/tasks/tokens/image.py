@@ -1,11 +1,11 @@
 """An image as tokens and back, tile by tile: what does not fill a tile is filled with its last rows and columns."""
 
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
 from voxfield.errors import InputError
+from voxfield.files import path_of
 from voxfield.images import picture
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.recording import decoder_of, weights_of
@@ -25,7 +25,7 @@ def tokenize_image(
         UnknownModelError, CardError: the model cannot be had.
     """
     engine = image_tokenizer(model, threads=threads)
-    shown = picture.read(Path(path))
+    shown = picture.read(path_of(path))
     notes = ("transparent parts were laid over white, and their transparency is lost",) if shown.clear else ()
     colours = len(shown.values) > int(engine.card.interface.input.shape[0])
     return tokens_of(shown.values, engine), (*notes, *(("colours are lost: the network sees grey",) if colours else ()))

@@ -13,18 +13,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from voxfield.audio import Given, Resampler, Source, open_source, read, resample
+from voxfield.audio import Given, Resampler, Source, open_source, read, resample, save
 from voxfield.cards import find
 from voxfield.errors import CardError, InputError
 from voxfield.features.framing import FeatureStream
 from voxfield.features.log_mel import LogMel
 from voxfield.features.phases import griffin_lim
+from voxfield.files import path_of
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.noises.kinds import TOKENIZER
 from voxfield.tasks.tokens.bands import WaitingBands
 from voxfield.tasks.tokens.code_maps import Codes
 from voxfield.tasks.tokens.token_file import CodeUse, Tokens, check_tokens_file, load_tokens, refuse_kind, write_tokens
 from voxfield.tasks.work import Clock, Model, Progress, Work, blocks_of, engine_for, finite
+from voxfield.values import is_whole
 
 DECODER = "-decoder"  # what the name of a tokenizer's other half ends in
 _PIECE_STEPS = 128  # of tokens that a network makes or reads at a time, without what it needs around them
@@ -43,6 +45,16 @@ class Rebuilt:
     samples: Array
     sample_rate_hz: int
     notes: tuple[str, ...]
+
+    def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write it as a sound file; the path.
+
+        Raises:
+            OutputError: the file exists and may not be overwritten, or cannot be written.
+        """
+        path = path_of(path)
+        save(path, self.samples, self.sample_rate_hz, overwrite=overwrite)
+        return path
 
 
 def tokenize(recording: Given, rate: int | None = None, *, model: Model = TOKENIZER, threads: int = 1) -> Tokens:
@@ -164,7 +176,7 @@ def detokenize(
         InputError: tokens of another model, damaged, or of an image; an argument that cannot be used.
         UnknownModelError, CardError: the model cannot be had.
     """
-    tokens = tokens if isinstance(tokens, Tokens) else load_tokens(Path(tokens))
+    tokens = tokens if isinstance(tokens, Tokens) else load_tokens(path_of(tokens))
     refuse_kind(tokens.kind, "sound")
     check_iterations(iterations)
     engine = decoder_of(tokens, model, threads=threads)
@@ -195,6 +207,9 @@ def detokenize(
     notes = [
         f"lost: channels but one, all above {face.sample_rate_hz / 2000:g} kHz, detail between bands; phases {how}"
     ]
+    if given is not None and given.shape[-1] < count - face.hop_samples:
+        ends_s, all_s = given.shape[-1] / face.sample_rate_hz, count / face.sample_rate_hz
+        notes.append(f"the recording that gives the phases ends after {ends_s:.1f} of {all_s:.1f} s")
     if (peak := float(np.abs(made).max())) > 1:
         made /= np.float32(peak)
         notes.append(f"turned down by {20 * np.log10(peak):.1f} dB, as it would have clipped")
@@ -207,8 +222,8 @@ def check_iterations(iterations: int) -> None:
     Raises:
         InputError: they cannot.
     """
-    if not 0 <= iterations <= 1000:
-        raise InputError(f"iterations must lie between 0 and 1000, not {iterations}")
+    if not is_whole(iterations) or not 0 <= iterations <= 1000:
+        raise InputError(f"iterations must be a whole number between 0 and 1000, not {iterations!r}")
 
 
 def decoder_of(tokens: Tokens, model: Model | None = None, *, threads: int = 1) -> Engine:

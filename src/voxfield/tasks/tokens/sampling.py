@@ -17,6 +17,7 @@ from voxfield.tasks.tokens.code_maps import Codes, joined
 from voxfield.tasks.tokens.recording import Rebuilt, check_iterations, detokenize, relative, weights_of
 from voxfield.tasks.tokens.token_file import Tokens
 from voxfield.tasks.work import Model, engine_for
+from voxfield.values import is_number, is_whole
 
 PRIOR, BOTTOM = "noise-prior", "-bottom"  # what the name of the lower level's prior ends in
 LEVEL_DB = -15.0  # mean level of the bands, which codes do not hold
@@ -39,10 +40,10 @@ class Draw:
     top_k: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.temperature, int | float | np.number) or not 0 <= self.temperature <= 100:
+        if not is_number(self.temperature) or not 0 <= self.temperature <= 100:
             raise InputError(f"temperature must lie between 0 and 100, not {self.temperature!r}")
-        if self.top_k < 0:
-            raise InputError(f"top_k must be 0, for all codes, or more, not {self.top_k}")
+        if not is_whole(self.top_k) or self.top_k < 0:
+            raise InputError(f"top_k must be 0, for all codes, or more, not {self.top_k!r}")
 
     def __call__(self, logits: Array, chances: npt.NDArray[np.float64]) -> Codes:
         """(B,) codes by logits (B, K) and numbers (B,) between 0 and 1.
@@ -114,12 +115,13 @@ def sample_tokens(
     threads: int = 1,
 ) -> list[Tokens]:
     """The codes of new sounds, or images; see `sample`."""
-    if not isinstance(seconds, int | float | np.number) or not 0 < seconds <= MOST_SECONDS:
+    if not is_number(seconds) or not 0 < seconds <= MOST_SECONDS:
         raise InputError(f"seconds must be above 0 and at most {MOST_SECONDS:g}, not {seconds!r}")
-    if not isinstance(count, int) or not 1 <= count <= MOST_COUNT:
+    if not is_whole(count) or not 1 <= count <= MOST_COUNT:
         raise InputError(f"count must be a whole number from 1 to {MOST_COUNT}, not {count!r}")
-    if not isinstance(seed, int) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise InputError(f"seed must be a whole number of 0 or more, not {seed!r}")
+    count, seed = int(count), int(seed)  # which may be NumPy's
     draw, coder = Draw(temperature, top_k), engine_for(tokenizer, "tokenize", threads=threads)
     face, weights = coder.card.interface, weights_of(coder)
     upper = _prior_of(prior, coder, threads)

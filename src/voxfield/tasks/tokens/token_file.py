@@ -111,7 +111,7 @@ def refuse_kind(kind: str, wanted: str) -> None:
     """Raise InputError where codes of a sound are to become an image, or the other way round."""
     if kind != wanted:
         article = "an" if kind == "image" else "a"
-        raise InputError(f"these are tokens of {article} {kind}; give it the name of {OUTPUT_OF[kind]}")
+        raise InputError(f"these are tokens of {article} {kind}, and become {OUTPUT_OF[kind]}")
 
 
 def check_tokens_file(path: Path, *, overwrite: bool = False) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError, needed
+from voxfield.files import home_spelt
 from voxfield.metrics.spotting import Interval
 from voxfield.video import Video, open_video
 from voxfield.video.made_faces import VARIED, MadeClip, Making
@@ -77,7 +78,7 @@ def read_videos(folder: str | Path, kind: str = "") -> list[Labelled]:
         InputError: another layout, or a table that cannot be read.
         MissingExtraError: the layout has an Excel table, and openpyxl is not installed.
     """
-    folder = Path(folder).expanduser()
+    folder = home_spelt(folder)
     if (table := folder / TABLE).is_file():
         found = list(_table(table, kind))
     elif (table := folder / "code_final.xlsx").is_file():

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
+from voxfield.files import home_spelt, text_of
 from voxfield.formats import IMAGES, SOUND_FILES
 
 
@@ -46,7 +47,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
     Raises:
         InputError: nothing there, or a row that cannot be read (named by its line).
     """
-    source = Path(source).expanduser()
+    source = home_spelt(source)
     if (source / "wav.scp").exists():
         clips = _of_kaldi(source)
     elif source.is_dir():
@@ -60,7 +61,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
             )
     elif source.suffix in (".jsonl", ".csv") and source.exists():
         try:
-            text = source.read_text(encoding="utf-8")
+            text = text_of(source)
             if source.suffix == ".csv":
                 clips = _rows(source, list(csv.DictReader(StringIO(text))), dict, "path", kind, split)
             else:
@@ -170,7 +171,7 @@ def _of_kaldi(folder: Path) -> list[Clip]:
 def _table(path: Path) -> dict[str, str]:
     """Lines of a name and what follows it."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = text_of(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
     return {words[0]: words[1].strip() for line in lines if len(words := line.split(maxsplit=1)) == 2}
