@@ -210,3 +210,9 @@ def test_batch_norm_that_measures_as_it_runs():
     report = explain(content, verify=True)
     assert report.field("time").rf == 3 and report.field("time").whole_input
     assert [p.agrees for p in report.probes] == [True]
+
+
+def test_the_home_of_nobody_and_a_rate_of_numpy():
+    with pytest.raises(ExplainError, match="There is no file ~nosuch"):
+        explain("~nosuch/x.onnx")
+    assert str(explain("10/5 8/4", rate_hz=np.float32(16000))) == str(explain("10/5 8/4", rate_hz=16000))

@@ -226,3 +226,10 @@ def test_integers_are_scaled_as_they_are_in_files(tiny_spectral, speech, kind):
 def test_counts_that_are_none(tiny_spectral, counts):
     with pytest.raises(InputError, match="whole numbers of 1 or more"):
         Stream(tiny_spectral, **counts)
+
+
+def test_numbers_of_numpy_are_numbers():
+    engine = load_engine("crn-tiny", threads=np.int64(1))
+    assert Stream(engine, np.int64(2)).feed(np.zeros((2, 600), np.float32)).shape == (2, 256)
+    with pytest.raises(InputError, match="not True"):
+        Stream(engine, True)

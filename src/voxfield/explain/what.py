@@ -15,6 +15,8 @@ from typing import Any
 
 from ..cards import METADATA_KEY, Card, cards, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
+from ..files import home_spelt
+from ..values import is_number
 from .clock import Frames
 from .graph import Graph, Shape, Size
 from .question import topics
@@ -65,8 +67,9 @@ def settled(
     """
     from .readers.text import looks_like_layers
 
-    if rate_hz is not None and not (isinstance(rate_hz, int | float) and 0 < rate_hz < 1e9):
+    if rate_hz is not None and not (is_number(rate_hz) and 0 < rate_hz < 1e9):
         raise ExplainError(f"A rate of {rate_hz} Hz; it is a number above zero.")
+    rate_hz = rate_hz if rate_hz is None else float(rate_hz)
     if input_shape is not None and (isinstance(input_shape, str) or not isinstance(input_shape, Iterable)):
         raise ExplainError(ONE_SHAPE)
     given = Settled(what, input_shape, layout, rate_hz)
@@ -96,7 +99,7 @@ def settled(
     if isinstance(what, str) and len(path.parts) == 1 and path.suffix.lower() not in known:
         return with_card(given, *_card(what))
     if isinstance(what, Path) or len(str(path)) < 200:
-        folder = path.expanduser().is_dir()
+        folder = home_spelt(path).is_dir()
         raise ExplainError(f"{path} is a folder. {FORMS}" if folder else f"There is no file {path}. {FORMS}")
     raise ExplainError(f"There is no file {str(path)[:200]} ... {FORMS}")
 
@@ -117,7 +120,7 @@ def _names_a_file(text: str) -> bool:
 
 def _is_file(text: str) -> bool:
     try:
-        return Path(text).expanduser().is_file()
+        return home_spelt(text).is_file()
     except (OSError, ValueError):  # too long or with a NUL: no path
         return False
 
@@ -179,7 +182,7 @@ def _module(what: str, run_file: bool) -> Any:
         ExplainError: running was not allowed, or there is no such file or name.
     """
     file, _, name = what.rpartition(":")
-    path = Path(file).expanduser()
+    path = home_spelt(file)
     if not path.is_file():
         raise ExplainError(f"There is no file {path}.")
     if not run_file:

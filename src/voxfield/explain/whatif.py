@@ -121,7 +121,7 @@ def _layer(graph: Graph, name: str) -> Op:
     if match and 1 <= int(match[1]) <= len(counted):
         return counted[int(match[1]) - 1]
     shown = ", ".join(f"{i} {op.name}" for i, op in enumerate(counted[:12], 1)) + (" ..." if len(counted) > 12 else "")
-    raise ExplainError(f"there is no layer '{name}'. The {len(counted)} layers are: {shown}.")
+    raise ExplainError(f"there is no layer '{name}'. There are {len(counted)} in all: {shown}.")
 
 
 def _numbers(text: str, setting: str) -> list[int]:

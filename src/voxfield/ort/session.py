@@ -34,7 +34,7 @@ def open_session(
     if reason := objection(content, None if isinstance(model, bytes) else model.parent):
         raise CardError(f"{title} {reason}")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = int(threads)
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # its warnings are ours to word
     options.enable_mem_pattern = few_shapes

@@ -12,6 +12,7 @@ from voxfield.errors import CardError, InputError
 from voxfield.ort import hash_graph, metadata, open_session
 from voxfield.protocols import Array, Engine, State
 from voxfield.runtime.foreign import foreign_engine
+from voxfield.values import is_whole
 
 MOST_THREADS = 1024  # beyond any machine
 
@@ -142,7 +143,7 @@ def _published(name: str, file: FileRecord | None, threads: int) -> OnnxEngine:
 
 
 def _check_threads(threads: object) -> None:
-    if isinstance(threads, bool) or not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+    if not is_whole(threads) or not 1 <= threads <= MOST_THREADS:
         raise InputError(f"threads must be a whole number from 1 to {MOST_THREADS}, not {threads!r}")
 
 

@@ -10,6 +10,7 @@ from voxfield.runtime.engine import load_engine
 from voxfield.runtime.lane import Stepper, Turn, Turns, run
 from voxfield.runtime.linked import Linked
 from voxfield.samples import all_finite, block_of
+from voxfield.values import is_whole
 
 STREAMED = (("samples", "samples"), ("spectrum", "spectrum"))
 
@@ -44,7 +45,7 @@ class Stream:
                 f"{engine.card.name} turns {face.input.kind} into {face.output.kind}; "
                 "a stream takes samples and gives samples"
             )
-        if not all(isinstance(count, int) and count >= 1 for count in (channels, max_block_hops)):
+        if not all(is_whole(count) and count >= 1 for count in (channels, max_block_hops)):
             raise InputError(
                 f"channels and hops of a block are whole numbers of 1 or more, not {channels!r} and {max_block_hops!r}"
             )
