@@ -189,7 +189,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     before = Spent.by(service)
     turns_before, steps_before = steps(port)
     sent = late_client = 0
-    halts = None
+    halts: list[tuple[float, float]] | None = None
     watching = ExitStack()
     with suppress(PermissionError):
         halts = watching.enter_context(watched())
@@ -201,6 +201,8 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
             sessions[number % count].send()
         sent = due
         await asyncio.sleep(0.001)
+    await asyncio.sleep(0.5)  # for the last answers: what follows holds up the client
+    ended_s = time.perf_counter()
     watching.close()
     spent = Spent.by(service) - before
     turns, taken = (now - then for now, then in zip(steps(port), (turns_before, steps_before), strict=True))
@@ -208,7 +210,7 @@ async def load(port: int, model: str, count: int, seconds: float, service: list[
     for session in sessions:
         session.stop()
     await asyncio.wait_for(asyncio.gather(*(session.over for session in sessions)), 60)
-    missed = [underruns(session.arrivals) for session in sessions]
+    missed = [underruns([one for one in session.arrivals if one[0] < ended_s]) for session in sessions]
     answers = np.sort(np.concatenate([session.answers_s[2:] for session in sessions]))
     p50, p95, p99 = (1000 * float(np.quantile(answers, q)) for q in (0.5, 0.95, 0.99))
     return {

@@ -208,7 +208,7 @@ def test_another_batch_on_resume_repeats_no_mixture(settings, tmp_path, monkeypa
     assert len(drawn) == len(set(drawn)) == 6 * 2 + 2 * 4 + 3 * 1
 
 
-AVERAGES = ("crn-large.v3", "crn-separate.v2")  # averaged weights only
+AVERAGES = ("crn-large.v3", "crn-separate.v3")  # averaged weights only
 RESUMABLE = [path for path in sorted((ROOT / "checkpoints").glob("crn-*.safetensors")) if path.stem not in AVERAGES]
 
 

@@ -56,9 +56,10 @@ def serve(settings: Settings, *, workers: int = 1, ready: Callable[[str], object
 def _check_files(settings: Settings, *, load: bool) -> None:
     """Look at models and book before the port opens; where this process runs the models, they stay loaded."""
     from voxfield.cards import resolve
-    from voxfield.tasks import SpeakerBook
 
     if settings.book:
+        from voxfield.tasks import SpeakerBook
+
         SpeakerBook(settings.book).made()
 
     for model in (settings.model, *settings.models):
