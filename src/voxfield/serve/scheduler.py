@@ -16,7 +16,7 @@ from voxfield.serve.metrics import Metrics
 from voxfield.serve.session import Session
 
 MOST_TOGETHER = 32  # turns in one step: more gain nothing, and the first would wait for the last
-_GATHER_S, _MOST_GATHER_S = 10e-6, 1.5e-3  # that a round of few turns waits for more, a live session: few cost more each
+_GATHER_S, _MOST_GATHER_S = 10e-6, 1.5e-3  # that a round of few turns waits for more, a live session: few cost more
 _FILES_BESIDE_LIVE = 1  # sessions with files that get a turn in each round of the live ones
 
 _T = TypeVar("_T")
