@@ -34,7 +34,7 @@ MAY_IMPORT = {  # room -> rooms
     "ort": {"errors"},
     "runtime": LEAVES | {"features", "cards", "ort"},
     "tasks": SIGNAL | {"webpage", "cards", "runtime"},
-    "explain": {"errors", "webpage", "cards", "ort"},
+    "explain": {"errors", "files", "values", "webpage", "cards", "ort"},
     "serve": SIGNAL | {"cards", "runtime", "tasks", "explain"},
     "batch": LEAVES | {"audio", "cards", "tasks"},
     "nn": {"features", "errors"},
