@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,9 @@ finally:
 """
 
 
-def talk(folder: Path, count_samples: int, rng: np.random.Generator) -> np.ndarray:
+def talk(paths: Iterable[Path], count_samples: int, rng: np.random.Generator) -> np.ndarray:
     """Sentences of one speaker with pauses between them."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    sentences = [read(path, rate_hz=RATE_HZ, mono=True)[0] for path in paths]
+    sentences = [read(path, rate_hz=RATE_HZ, mono=True)[0] for path in sorted(paths)]
     level = np.sqrt(np.mean(np.square(np.concatenate(sentences))))
     parts: list[np.ndarray] = []
     length = 0
@@ -54,7 +54,8 @@ def main() -> None:
     chosen = parser.parse_args()
     rng = np.random.default_rng(chosen.seed)
     count = round(chosen.minutes * 60 * RATE_HZ)
-    voices = np.stack([talk(folder, count, rng) for folder in chosen.speakers])
+    files = [[path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES] for folder in chosen.speakers]
+    voices = np.stack([talk(paths, count, rng) for paths in files])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sf.write(folder / "talk.wav", voices.sum(0), RATE_HZ, "PCM_16")

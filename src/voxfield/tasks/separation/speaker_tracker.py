@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from voxfield.audio import Resampler, SampleQueue
-from voxfield.features import FeatureStream, features_named
+from voxfield.features import FeatureStream
 from voxfield.protocols import Array
-from voxfield.tasks.speakers.embedding import embedding_engine, unit, vectors_of
+from voxfield.tasks.speakers.embedding import embedding_engine, features_for, unit, vectors_of
 
 MOST_SPEAKERS = 4  # 24 orders
 BLOCK_WINDOWS, LATER_WINDOWS = 120, 40
@@ -25,7 +25,9 @@ LEAST_WINDOWS = 37  # in all; ten seconds, which a network sees whole, say too l
 WINDOW_FRAMES, HOP_FRAMES = 100, 25  # of 10 ms
 CHANGE = 0.15  # of the order, what it costs: a window that is wholly of one speaker gains the cosine of its likeness
 LEAST_LEVEL = 0.02  # energy of a window, of the mean, from which on it says something
-LEAST_SHARE = 0.07  # of the energy, what the second output holds where two speak; of one speaker, 0 to .04 was measured
+LEAST_SHARE = (
+    0.07  # of the energy, what the second output holds where two speak; of one speaker, 0 to .04 in most minutes
+)
 FADE_S = 0.01
 _SEEDS, _ROUNDS = 8, 10
 _BATCH = 16  # windows
@@ -44,7 +46,7 @@ class SpeakerTracker:
     def __init__(self, sources: int, rate_hz: int) -> None:
         self._engine = embedding_engine()
         face = self._engine.card.interface
-        self._kind = features_named(face.features, int(face.input.shape[0]), face.sample_rate_hz)
+        self._kind = features_for(self._engine)
         self._samples_a_frame = self._kind.hop_samples * rate_hz / face.sample_rate_hz
         self._fade_samples = round(FADE_S * rate_hz)
         self._resampler = Resampler(rate_hz, face.sample_rate_hz, sources)
@@ -53,10 +55,11 @@ class SpeakerTracker:
         self._energy = np.zeros((sources, 0))  # of the same frames
         self._levelled = SampleQueue(sources)  # what is no whole frame yet
         self._voices = SampleQueue(sources)  # from the first sample on that was not given out
-        self._vectors = np.zeros((0, sources, int(face.output.shape[0])), np.float32)  # of windows to be decided again
+        size = int(face.output.shape[0])
+        self._vectors = np.zeros((0, sources, size), np.float32)  # of windows to be decided again
         self._window = 0  # the first that waits
         self._given_samples = 0
-        self._speakers = Speakers(sources)
+        self._speakers = Speakers(sources, size)
         self._order: Orders = np.arange(sources)  # of what was given out last
 
     def feed(self, voices: Array) -> Array:
@@ -160,11 +163,12 @@ class Speakers:
 
     Args:
         count: S, of speakers and of outputs.
+        size: D, of a vector.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, size: int) -> None:
         self._all_orders = np.array(list(permutations(range(count))))  # (P, S): the output of each speaker
-        self._totals: npt.NDArray[np.float64] | None = None  # (S, D) of the windows that are final
+        self._totals = np.zeros((count, size))  # of the windows that are final, each output's with its speaker
         self._last = 0  # the order of the last of them
 
     def orders(self, vectors: Array, energies: npt.NDArray[np.float64], final: int) -> Orders:
@@ -180,17 +184,15 @@ class Speakers:
         weighted = vectors * weights[:, :, None]
         squared = weighted * weights[:, :, None]
         several = np.sort(energies.sum(axis=0))[-2] >= LEAST_SHARE * energies.sum() > 0
-        if self._totals is not None:
-            rounds = _ROUNDS if several else 1
-            found = self._fitted(weighted, squared, self._totals, rounds)[0]
+        if self._totals.any():
+            found = self._fitted(weighted, squared, self._totals, _ROUNDS if several else 1)[0]
         elif several:
-            tries = [self._fitted(weighted, squared, vectors[seed]) for seed in _seeds(weights)]
+            tries = [self._fitted(weighted, squared, vectors[seed], _ROUNDS) for seed in _seeds(weights)]
             found = self._named(max(tries, key=lambda one: one[1])[0])
         else:
             found = np.full(len(vectors), self._last)
         if several:
-            known = np.zeros(vectors.shape[1:]) if self._totals is None else self._totals
-            self._totals = known + self._placed(squared[:final], found[:final])
+            self._totals += self._placed(squared[:final], found[:final])
         self._last = int(found[final - 1])
         chosen_orders: Orders = self._all_orders[found]
         return chosen_orders
@@ -203,17 +205,18 @@ class Speakers:
         return numbers
 
     def _fitted(
-        self, weighted: Array, squared: Array, speakers: npt.NDArray[np.floating], rounds: int = _ROUNDS
+        self, weighted: Array, squared: Array, speakers: npt.NDArray[np.floating], rounds: int
     ) -> tuple[Orders, float]:
         """(Numbers of the orders (T,), their total likeness) that fit the speakers, which are made to fit them."""
+        last = self._last if self._totals.any() else None
         found, total = np.zeros(0, np.intp), 0.0
         for _ in range(rounds):
             likeness = weighted @ unit(speakers).T  # (T, S, S): output, speaker
             scores = likeness[:, self._all_orders, np.arange(self._all_orders.shape[1])].sum(axis=2)
-            before, (found, total) = found, best_path(scores, CHANGE, None if self._totals is None else self._last)
+            before, (found, total) = found, best_path(scores, CHANGE, last)
             if np.array_equal(found, before):
                 break
-            speakers = (0 if self._totals is None else self._totals) + self._placed(squared, found)
+            speakers = self._totals + self._placed(squared, found)
         return found, total
 
     def _placed(self, squared: Array, found: Orders) -> npt.NDArray[np.float64]:
