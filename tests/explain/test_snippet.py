@@ -271,6 +271,11 @@ UNRESOLVED = [
 ]
 
 
+def test_what_is_nested_deeper_than_python_reads_is_refused():
+    with pytest.raises(ExplainError, match="nested too deeply"):
+        explain("why " + "layers.Dense(1)(" * 300 + "x" + ")" * 300 + " 为什么")
+
+
 @pytest.mark.parametrize(("code", "line", "told"), UNRESOLVED, ids=[told for _, _, told in UNRESOLVED])
 def test_what_cannot_be_resolved_is_named_with_its_line(code, line, told):
     with pytest.raises(ExplainError) as caught:

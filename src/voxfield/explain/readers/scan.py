@@ -14,12 +14,14 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ...errors import ExplainError
 from .layer_kinds import KERAS_NAMES, LAYERS, WITHOUT_RULE
 
 FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’＋－＊／＃＿", "(),:=[]{};.\"\"''+-*/#_")
 KNOWN = KERAS_NAMES | {*LAYERS["torch"], *WITHOUT_RULE["torch"], "Sequential", "Input", "InputLayer", "Model"}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 LONGEST_EXPRESSION = 20_000
+DEEPEST_BRACKETS = 200  # Python itself reads no more
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 START = re.compile(
@@ -197,7 +199,11 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
 
 
 def balanced(text: str, at: int) -> tuple[int, str]:
-    """A bracket and all that is in it; what was cut off at the end of the text is closed."""
+    """A bracket and all that is in it; what was cut off at the end of the text is closed.
+
+    Raises:
+        ExplainError: more than DEEPEST_BRACKETS of them in each other.
+    """
     stack: list[str] = []
     parts: list[str] = []
     i = at
@@ -214,6 +220,8 @@ def balanced(text: str, at: int) -> tuple[int, str]:
             continue
         if c in CLOSING:
             stack.append(CLOSING[c])
+            if len(stack) > DEEPEST_BRACKETS:
+                raise ExplainError("The code is nested too deeply to be read. Paste the network alone.")
         elif stack and c == stack[-1]:
             stack.pop()
         parts.append(c)
