@@ -8,7 +8,7 @@ a voice pauses, until every voice was heard in it.
 import numpy as np
 
 from voxfield.protocols import Array, Engine
-from voxfield.tasks.separation.source_order import SourceOrder
+from voxfield.tasks.separation.source_order import continued
 from voxfield.tasks.separation.source_scale import SourceScale
 
 CHUNK_S = 10.0
@@ -33,7 +33,6 @@ class OverlapAdd:
         self._engine = engine
         self._chunk_samples = round(chunk_s * card.interface.sample_rate_hz)
         self._overlaps = [round(s * card.interface.sample_rate_hz * chunk_s / CHUNK_S) for s in OVERLAPS_S]
-        self._order = SourceOrder(card.interface.sources)
         self._scale = SourceScale(card.interface.sources)
         self._mixture = np.zeros(0, np.float32)  # from `_begin` on
         self._begin = 0  # place of the buffer's first sample in the recording
@@ -41,12 +40,7 @@ class OverlapAdd:
         self._voices = np.zeros((card.interface.sources, 0), np.float32)  # of the last chunk, in their places
         self._raw = self._voices  # the same before their gains, which the next chunk does not know
         self._voices_begin = 0
-        self.joins = 0
-
-    @property
-    def doubtful(self) -> int:
-        """Joins at which the overlap could not tell the voices apart."""
-        return self._order.doubtful
+        self.joins = self.doubtful = 0
 
     def feed(self, samples: Array) -> Array:
         """What has become final."""
@@ -72,8 +66,10 @@ class OverlapAdd:
         shared = heard - begin  # samples that both chunks cover
         if shared > 0:
             known = self._raw[:, begin - self._voices_begin :]
-            voices = voices[list(self._order.continued(known, voices[:, :shared], voices))]
+            order, sure = continued(known, voices[:, :shared])
+            voices = voices[list(order)]
             self.joins += 1
+            self.doubtful += not sure
         raw = voices
         voices = bounded(voices * self._scale.update(mixture, voices)[:, None], mixture)
         if shared > 0:
@@ -82,7 +78,6 @@ class OverlapAdd:
             old = self._voices[:, self._next - self._voices_begin :]
             at = self._next - begin
             voices[:, at : at + fading] = old + rise * (voices[:, at : at + fading] - old)
-        self._order.learn(raw[:, max(shared, 0) :])
         start = self._next
         self._voices, self._raw, self._voices_begin = voices, raw, begin
         self._next = end if last else end - self._overlap(voices)

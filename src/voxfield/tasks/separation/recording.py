@@ -293,6 +293,6 @@ def notes_of(
     if separator.doubtful:
         notes.append(
             f"at {separator.doubtful} of {separator.joins} joins between chunks a long pause left the order of the "
-            f"voices to their sound alone; a voice may have changed its file there"
+            "voices in doubt; a voice may have changed its file there"
         )
     return notes
