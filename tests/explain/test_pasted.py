@@ -1,7 +1,8 @@
 """Text as people paste it: what is read in it, what is answered first, in English and Chinese.
 
 `pasted.json` holds fragments of pages and questions. Their answers are in `golden/pasted-*.txt`, whose sentences were
-read one by one; `VOXFIELD_GOLDEN=write` writes them anew.
+read one by one; `VOXFIELD_GOLDEN=write` writes them anew. `questions.json` holds others with what is known of their
+answers by hand: which question comes first, and its figure.
 """
 
 import json
@@ -19,6 +20,8 @@ from voxfield.explain.zh import translated
 
 HERE = Path(__file__).parent
 FRAGMENTS = {row["name"]: row["paste"] for row in json.loads((HERE / "pasted.json").read_text(encoding="utf-8"))}
+
+QUESTIONS = json.loads((HERE / "questions.json").read_text(encoding="utf-8"))
 
 
 def answer(paste: str, language: str) -> list[str]:
@@ -43,3 +46,14 @@ def test_fragments_say_what_they_should(language):
     if os.environ.get("VOXFIELD_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", QUESTIONS, ids=[row["name"] for row in QUESTIONS])
+def test_the_question_is_answered_first(row):
+    found = report_on(row["paste"])
+    first = found.paragraphs[0]
+    assert (first.asked, first.key) == (True, row["key"])
+    assert row["answer"] in first.answer
+    unanswered = PHRASES["en"]["unanswered"]
+    assert not [one.key for one in found.paragraphs if unanswered in one.answer]
+    assert not [note for note in found.report.notes if translated(note, "zh") == note]

@@ -7,11 +7,17 @@ import re
 from .phrases import table
 
 ASKS = re.compile(
-    r"[?？吗呢]|为什么|为何|为啥|如何|怎么|怎样|多少|多大|多长|什么|几个|作用|含义|意思|解释|区别|求助|请问|还是|对比|相比|告诉|给出|求出|计算|列出|想知道"
+    r"[?？吗呢]|为什么|为何|为啥|如何|怎么|怎样|多少|多大|多长|什么|几(?=个|毫秒|秒|帧|倍|层|点|维)|作用|含义|意思|解释|区别|求助|请问|还是|对比|相比|告诉|给出|求出|计算|列出|想知道"
     r"|\b(vs|versus|compared?|difference|why|whence|how|what|which|when|where|does|do|is|are|can|should|explain|meaning|purpose|compute|calculate"
     r"|tell|give|show|list|find|determine|estimate|want|need)\b",
     re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
 )
+_WEAK = re.compile(  # what asks only where nothing else does: a statement has such words, too
+    r"作用|含义|意思|解释|区别|还是|对比|相比|计算|列出"
+    r"|\b(?:is|are|do|does|can|should|when|where|which|meaning|purpose|compute|show|list|need|want|difference)\b",
+    re.IGNORECASE | re.ASCII,
+)
+_SENTENCE = re.compile(r"[^。！!？?\n]+?(?:[。！!？?]|\.(?=\s)|(?=\n)|$)")
 TOPICS: dict[str, str] = table("topics")
 _BESIDE = re.compile(  # what may stand beside a topic that is asked for in so many words: `latency at 8 kHz`
     r"\b(?:and|of|in|at|for|the|this|its|my|total|network|model|net|layers?|code|field|ms)\b|\d+(?:\.\d+)?\s*k?hz|的|和|与|这个|网络|模型|代码|[\W_]",
@@ -28,8 +34,11 @@ _GIVEN_AFTER = re.compile(  # a number that a sentence gives: `kernel size 3`, `
     r"(?:为|是|=|:|of|is|are)? ?[\[({]? ?\d",
     re.IGNORECASE,
 )
-_GIVEN_BEFORE = re.compile(r"\d\)? ?(?:个|input|output|in|out)? ?$", re.IGNORECASE)
+_GIVEN_BEFORE = re.compile(r"\d\)? ?(?:个|的|input|output|in|out)? ?$", re.IGNORECASE)
 _SETTINGS = {"kernel", "stride", "filters", "padding"}
+_LAYERS_ASKED = re.compile(
+    r"(?:为什么|为何|为啥|why)\W?(?:要|用|是|有|需要|采用|使用|选|设)*\s?$", re.I
+)  # for 5 layers
 _REASONS = re.compile(
     r"为什么|为何|为啥|作用|含义|意思|解释|区别|\b(?:why|whence|mean\w*|purpose|explain|difference)\b", re.I | re.ASCII
 )
@@ -48,7 +57,8 @@ def asked(prose: str) -> tuple[str, ...]:
     words = prose.replace("_", " ")
     if not ASKS.search(prose):  # lines that only name what is wanted
         words = "\n".join(line for line in words.split("\n") if not _BESIDE.sub("", _TOPIC.sub("", line)))
-    return topics(words)
+    asking = (one for one in _SENTENCE.findall(words) if one[-1] in "?？" or ASKS.search(_WEAK.sub(" ", one)))
+    return topics("\n".join(asking)) or topics(words)
 
 
 def topics(prose: str) -> tuple[str, ...]:
@@ -59,16 +69,24 @@ def topics(prose: str) -> tuple[str, ...]:
     (('kernel',), ('size',))
     """
     words = re.sub(r"[ \t]+", " ", prose.replace("_", " "))
+    last: dict[str, int] = {}
+    counted = False  # a number of layers that is given, not asked for
     found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
     for match in _TOPIC.finditer(words):
         key = str(match.lastgroup)
         given = _GIVEN_AFTER.match(words, match.end()) or _GIVEN_BEFORE.search(words, 0, match.start())
-        counted = key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0])  # 3层
+        if key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0]):  # 3层
+            counted = counted or not _LAYERS_ASKED.search(words, 0, match.start())
+        last[key] = match.start()
         if key in TOPICS:
-            found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or counted)
-    if not _REASONS.search(words) and not all(found.values()):
+            found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or (key == "depth" and counted))
+    if counted and len(found) > 1:
+        found.pop("depth")
+    reason = _REASONS.search(words)
+    if not reason and not all(found.values()):
         return tuple(key for key, given in found.items() if not given)
-    return tuple(found)
+    begin, why = (words.rfind("\n", 0, reason.start()), reason.start()) if reason else (0, 0)
+    return tuple(sorted(found, key=lambda key: begin < last[key] < why))  # why 257 bins comes before what is given
 
 
 def wanted(prose: str) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ from .layers import LayerGraph, Origin, is_whole, positions_filled
 
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
+ASSUMED = (1, FRAMES, BINS, 1)
 _IGNORED = (
     "compile summary fit build eval train to cuda cpu double half float requires_grad_ load_state_dict save "
     "save_weights load_weights predict evaluate parameters add_loss apply init_weights reset_parameters"
@@ -58,6 +59,7 @@ PASS_THROUGH = frozenset(
 )
 # names of tensors that a layer is applied to, in the order in which it takes them
 CALLED_WITH = {"torch": ("x", "input", "query", "key", "value"), "keras": ("x", "inputs", "query", "value", "key")}
+STAYS = re.compile("norm|(?<![a-z])bn|act(?:ivation)?_?(?:fn|layer)?[(]|nonlinear", re.IGNORECASE)  # what moves nothing
 WITHOUT_EFFECT = frozenset(["training", "need_weights", "average_attn_weights"])
 # functions that take outputs and are no part of a network
 JUDGES = re.compile("loss|criterion|metric|accuracy|entropy", re.IGNORECASE)
@@ -77,6 +79,7 @@ class CodeCalls:
         self.interpreter = Interpreter(self)
         self.bare: list[Layer | Chain] = []  # layers written down on a line of their own
         self.behind: list[Layer | Chain] = []  # those of them that come after the last tensor
+        self.loose: list[Layer] = []  # layers that were given a name outside of functions
         self.latest: Tensor | None = None
         self.lost: Missing | None = None  # what a tensor went through that cannot be read
         self.network: Network | None = None
@@ -85,6 +88,8 @@ class CodeCalls:
         self.written: list[ast.Call] = []  # calls of the code that may make layers, read or not yet
         self._free: tuple[str, Tensor] | None = None  # the name taken for the input, and what it stands for
         self._chained = False
+        self.triples: list[tuple[int, int, int]] = []  # (channels, kernel, stride) that stand in the text
+        self.said: dict[str, int] = {}  # numbers that the words around the code give to names
         self.part = False  # a block from the middle of a network, whose input has channels of its own
 
     # the protocol of the interpreter
@@ -113,6 +118,11 @@ class CodeCalls:
         if isinstance(function, Free):
             return self._free_call(function, args, named, line)
         if isinstance(function, Missing):
+            if len(args) == 1 and isinstance(args[0], Tensor) and STAYS.search(function.what):
+                self.net.note(f"{function.what} is not in the code: it was taken to move nothing, its cost is unknown.")
+                origin = Origin(function.what.split("(")[0].rpartition(".")[2], "", line)
+                left_out = self.net.add("elementwise", [args[0].name], origin, function="unknown", uncounted=True)
+                return self._noted(Tensor(left_out))
             if holds_tensor(args) and not JUDGES.search(function.what):
                 self.lost = function
             return function
@@ -163,9 +173,17 @@ class CodeCalls:
                 self.interpreter.scope[first.id] = value
 
     def bound(self, value: Any, name: str, line: int) -> None:
-        """Keeps the first name that the code gives to a tensor."""
+        """Keeps the first name that the code gives to a tensor, and every layer that is given one."""
         if isinstance(value, Tensor):
             self.net.variables.setdefault(value.name, (name, line))
+        elif isinstance(value, Layer) and len(self.interpreter.scopes) == 1:
+            self.loose.append(value)
+
+    def stated(self, name: str, line: int) -> Any:
+        """What a name stands for that no code sets: a number that the words around it give, or itself."""
+        if name in self.said:
+            self.net.note(f"{name} = {self.said[name]} was taken from the text.")
+        return self.said.get(name, Free(name, line))
 
     def is_layer(self, value: Any) -> bool:
         """True for the name of a known class of layers that a class of the code may derive from."""
@@ -219,7 +237,7 @@ class CodeCalls:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
             if self._free is None and not self.net.inputs:
-                makes = self.hints if self.hints or hint else self._ahead()
+                makes = self.hints if self.hints or (hint and self._asked(hint)) else self._ahead()
                 telling = sorted(makes, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
                 home = self.interpreter.scope.get(HOME)
                 dims = None if home is None else home.dims_of(value.what)
@@ -297,7 +315,7 @@ class CodeCalls:
             shape = positions_filled(asked, self.given, keras)
             if layer.kind == "Embedding":
                 return Tensor(self.net.input(shape, (Axis("time", 1),)))
-            assumed = asked in {(1, FRAMES, BINS, 1), (1, 1, FRAMES, BINS)}
+            assumed = asked in {ASSUMED, (1, 1, FRAMES, BINS)}
             if self.given is None and layer.framework == "keras" and assumed:
                 self.net.note(f"No input was given: {FRAMES} frames of {BINS} bins and 1 channel were assumed.")
             elif self.given is None and layer.framework == "keras" and not layer.values.get("input_shape"):
@@ -330,10 +348,10 @@ class CodeCalls:
             return (1, None, channels) if "1D" in kind else (1, FRAMES, BINS // 2, channels)
         if kind.endswith("Conv1D"):
             return (1, None, 1)
-        if kind.endswith("Conv2D") and self.part and self.given is None:
+        if kind.endswith("Conv2D") and (self.part or kind.startswith("Depthwise")) and self.given is None:
             return (1, *PART)
         first = values.get("data_format") == "channels_first"
-        return ((1, 1, FRAMES, BINS) if first else (1, FRAMES, BINS, 1)) if kind.endswith("Conv2D") else None
+        return ((1, 1, FRAMES, BINS) if first else ASSUMED) if kind.endswith("Conv2D") else None
 
     # calls
 
@@ -384,6 +402,9 @@ class CodeCalls:
         if kind in {"ModuleList", "OrderedDict", "ModuleDict"}:
             return args[0] if args else []
         framework = "torch" if torch else "keras"
+        if torch and kind not in LAYERS["torch"] and (alike := re.sub(r"(?<=[123])D", "d", kind)) in LAYERS["torch"]:
+            self.net.note(f"{kind} is not in the code: torch's {alike} was taken.")
+            kind = alike
         if kind in WITHOUT_RULE[framework]:
             own = {"function": args[0]} if kind == "Lambda" and args else {}
             return Layer(kind, own | named, framework, line)

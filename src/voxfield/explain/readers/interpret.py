@@ -144,6 +144,7 @@ class Interpreter:
                 owner = self.value(target.value)
                 if isinstance(owner, Free) and owner.what == "self":
                     owner = self.scope["self"] = Instance(None)
+                self.calls.bound(value, target.attr, target.lineno)
                 if isinstance(owner, Instance):
                     self.member(owner, target.attr, target.lineno, value)
             case ast.Subscript():
@@ -217,7 +218,9 @@ class Interpreter:
             if node.id in scope:
                 return scope[node.id]
             scope = scope[HOME].around if HOME in scope else None
-        return self.scopes[0].get(node.id, Free(node.id, node.lineno))
+        if node.id in self.scopes[0]:
+            return self.scopes[0][node.id]
+        return self.calls.stated(node.id, node.lineno)
 
     def _attribute(self, owner: Any, name: str, line: int) -> Any:
         if isinstance(owner, Instance):

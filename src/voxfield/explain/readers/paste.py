@@ -5,6 +5,7 @@ The text is cleaned of what pages put into it, handed to the reader that fits, a
 
 from __future__ import annotations
 
+import builtins
 import html
 import re
 from dataclasses import dataclass, replace
@@ -67,6 +68,8 @@ _LENGTH = re.compile(  # the one size of the input of layers in a sentence: 输�
     r"(?:[x×*]|-?\w*\s?channels?|个?通道|维|-?d\b|-?dim|mel|bands|bins|features?|k?hz|m?s\b|毫?秒|个?频))",
     re.IGNORECASE | re.ASCII,
 )
+_SECONDS = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*-?(?:(?:s|secs?|seconds?)(?![A-Za-z\d])|秒)", re.IGNORECASE)
+_IN_MS = re.compile(r"(?:多少|几个?)\s*(?:ms|毫秒)|how many (?:ms|milliseconds)|\bin ms\b", re.IGNORECASE)
 _ABOUT = 60
 PRINTED = (("printed module", is_printed_module, module_code), ("Keras summary", is_summary, summary_code))
 SAMPLES_RATE = "The rate in the text is that of samples, and the network reads frames: --rate with --hop gives times."
@@ -94,8 +97,10 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     text, told = in_torch_or_keras(cleaned(text))
     graph, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
-    if rate is None and not notes and samples:
+    if rate is None and not notes and (samples or (on_samples(graph.shape(graph.main_input)) and _IN_MS.search(text))):
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
+    if input_shape is None and "size" in topic and (shape := _lasting(text, graph, rate)):
+        graph = _noted(_network(text, shape, layout)[0], [remark_note(shape[1:])])
     return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), topic, rate)
 
 
@@ -124,9 +129,9 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         if sizes is not None and input_shape is None:
             graph = _noted(graph, [remark_note(sizes)])
         return graph, asked(words), False
-    if looks_like_code(text) and pieces(text):
+    if pieces(text) and (looks_like_code(text) or re.search(r"\bdef \w+\(.*\breturn\b", text, re.DOTALL)):
         raise _no_layer(text)
-    found = described(text)
+    found = described(text, _rate(text))
     if found is not None:
         graph = _described_graph(text, found, input_shape)
         if found.picture:
@@ -160,6 +165,22 @@ def _described_graph(text: str, found: Described, input_shape: Shape | None) -> 
             stated = (stated[-1], *stated[:-1])
         return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
+
+
+def on_samples(shape: Shape) -> bool:
+    """Whether an input has one channel along one axis, or none: that of samples."""
+    return len(shape) == 2 or (len(shape) == 3 and 1 in shape[1:])
+
+
+def _lasting(text: str, graph: Graph, rate: float | None) -> Shape | None:
+    """The input that lasts as long as the text says, where the network leaves its length along time open."""
+    shape, axes, said = graph.shape(graph.main_input), graph.axes[graph.main_input], _SECONDS.search(text)
+    if said is None or not rate or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
+        return None
+    length = round(float(said[1]) * rate)
+    return (
+        tuple(length if dim == axes[0].dim else size for dim, size in enumerate(shape)) if 0 < length < 10**9 else None
+    )
 
 
 def cleaned(text: str) -> str:
@@ -255,6 +276,9 @@ def _no_layer(text: str) -> ExplainError:
     """Code that only uses layers made elsewhere: what is used is named."""
     used = dict.fromkeys(re.findall(r"\bself\.[A-Za-z_]\w*", text))
     called = [name for name in used if re.search(rf"{re.escape(name)}\s*\(", text)]
+    if own := set(re.findall(r"\bdef\s+(\w+)", text)):
+        applied = re.findall(r"=\s*([A-Za-z_]\w*)\s*\(", text)
+        called += [name for name in dict.fromkeys(applied) if name not in {*own, *dir(builtins)}]
     line = next((i for i, one in enumerate(text.split("\n"), 1) if one.strip()), 1)
     if not called:
         return at(

@@ -15,11 +15,13 @@ from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
 from .scan import balanced
 
-_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
+_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?P<kind>[A-Za-z_]\w*)\(")
+_REPEATED = re.compile(r"\((?P<first>\d+)(?:-\d+)?\):\s*(?P<times>\d+)\s*x\s*[A-Za-z_]\w*(?=\()")
 _ROW = re.compile(
     r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)",
     re.M,
 )
+LARGEST_TEXT = 500_000
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 
 
@@ -30,7 +32,7 @@ def is_printed_module(text: str) -> bool:
 
 def is_summary(text: str) -> bool:
     """True for what Keras's `model.summary()` gives."""
-    return len(_ROW.findall(text)) >= 1
+    return bool(_ROW.search(_joined(text)))
 
 
 def module_code(text: str) -> tuple[str, list[str]]:
@@ -39,6 +41,7 @@ def module_code(text: str) -> tuple[str, list[str]]:
     Raises:
         ExplainError: none of its modules is a layer.
     """
+    text = _written_out(text)
     made, names, unknown, flattened, places = [], [], [], [], False
     path: list[tuple[int, str]] = []
     for match in _LINE.finditer(text):
@@ -63,8 +66,7 @@ def module_code(text: str) -> tuple[str, list[str]]:
         places = kind.startswith(("Conv", "MaxPool", "AvgPool", "Adaptive")) or (
             places and kind not in {"Flatten", "Linear"}
         )
-        call = f"nn.{kind}({_arguments(kind, inner)})"
-        made += [call] * int(match["times"] or 1)
+        made.append(f"nn.{kind}({_arguments(kind, inner)})")
     if not made:
         raise ExplainError(
             f"No layer of the printed module is known ({', '.join(dict.fromkeys(unknown)) or 'none'}). Paste the "
@@ -76,6 +78,23 @@ def module_code(text: str) -> tuple[str, list[str]]:
     if unknown:
         notes.append(f"Not known and left out: {', '.join(dict.fromkeys(unknown))}.")
     return f"nn.Sequential({', '.join(made)})", notes
+
+
+def _written_out(text: str) -> str:
+    """The text with each of the modules that `(1-4): 4 x Block(...)` stands for."""
+    while match := _REPEATED.search(text):
+        end, first = balanced(text, match.end())[0], int(match["first"])
+        module = (
+            re.sub(r"\d+\s*x\s*", "", text[match.start() : match.end()].partition(":")[2], count=1)
+            + text[match.end() : end]
+        )
+        space = re.search(r"[ \t]*$", text[: match.start()])
+        between = ("\n" if "\n" in text.strip() else "") + (space[0] if space else "")
+        copies = [f"({first + i}):{module}" for i in range(int(match["times"]))]
+        if len(text) + len(module) * len(copies) > LARGEST_TEXT:
+            raise ExplainError("The printed module repeats its blocks too often. Paste the network alone.")
+        text = text[: match.start()] + between.join(copies) + text[end:]
+    return text
 
 
 def _arguments(kind: str, inner: str) -> str:
@@ -94,6 +113,17 @@ class Row:
     params: int
 
 
+def _joined(text: str) -> str:
+    """A summary whose shapes do not go on in the line below, as Keras breaks those that are too long."""
+    lines = text.split("\n")
+    for i, line in enumerate(lines[:-1]):
+        cut = re.search(r"[\[(](?:None|\d)[\d, None]*?(?=\s{2,}\S|\s*$)", line)
+        more = re.match(r"(\s+)([\d, None]*[)\]]+)", lines[i + 1])
+        if cut and more and len(more[1]) >= cut.start() - 1 > 0:
+            lines[i], lines[i + 1] = line[: cut.end()] + more[2] + line[cut.end() :], ""
+    return "\n".join(lines)
+
+
 def summary_code(text: str) -> tuple[str, list[str]]:
     """(code of the layers in a Keras summary, notes).
 
@@ -107,7 +137,7 @@ def summary_code(text: str) -> tuple[str, list[str]]:
             tuple(None if part == "None" else int(part) for part in re.findall(r"None|\d+", m["shape"]))[1:],
             int(m["params"].replace(",", "")),
         )
-        for m in _ROW.finditer(text)
+        for m in _ROW.finditer(_joined(text))
     ]
     notes = ["A summary shows sizes and parameters; kernels, strides and padding were worked out from them."]
     if rows[0].kind == "InputLayer":

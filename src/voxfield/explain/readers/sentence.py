@@ -7,16 +7,15 @@ assumption is a note.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import ExplainError
 from ..phrases import table
 from ..question import asked, names_no_network
 from .arrows import chain
-from .scan import FULL_WIDTH, expression, parsed
+from .scan import FULL_WIDTH, triples_in
 
 Values = list[tuple[int, ...]]
 MOST_LAYERS = 200
@@ -43,7 +42,7 @@ _LINK = re.compile(
 _REST = re.compile(r"\s*[,、]?\s*(?:\.{3,}|…+|⋯+)\s*[,、]?\s*")  # 1, 2, 4, ..., 512
 _TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
 _REPEATED = re.compile(  # repeated R=3 times, 3 stacks of, 重复 3 次
-    r"\brepeat(?:s|ed)?\s+(?:R\s*=\s*)?(\d+|[a-z]+)\s+times\b|\brepeat(?:s|ed)?\s+(twice|thrice)\b|\b(\d+|[a-z]+)\s+stacks?\s+of\b"
+    r"\brepeat(?:s|ed)?\s+(?:R\s*=\s*)?(\d+|[a-z]+)\s+times\b|\brepeat(?:s|ed)?\s+(twice|thrice)\b|\b(\d+|[a-z]+)\s+stacks?\s+of\b|nb_stacks\s*=\s*(\d+)"
     r"|重复\s*(\d+|[两二三四五六七八九十])\s*[次遍]",
     re.IGNORECASE | re.ASCII,
 )
@@ -52,7 +51,12 @@ _LIKE = re.compile(  # what kind of layers there are so many of
     r"(?=(?:[12]-?d\s+)?(?:conv|layers?\b|卷积|层))",
     re.IGNORECASE,
 )
-_CONVOLVES = re.compile(r"\s*(?:的)?(?:kernel\s)?(?:卷积|conv)", re.IGNORECASE)
+_CONVOLVES = re.compile(r"\s*(?:的)?(?:kernel\s)?(?:卷积|conv|滤波器|filters?\b)", re.IGNORECASE)
+_COMPARED = re.compile(  # what it is compared with: three 3x3 layers equal one 7x7
+    r"(?:等于|等价于|相当于|等效于|\b(?:equals?|equivalent|same(?: \w+){0,3} as)\b)"
+    r"[^\d,，。]{0,12}\d+\s*[x×]\s*\d+(?:\s*(?:的)?(?:卷积核?|conv\w*))?",
+    re.IGNORECASE,
+)
 _COUNTED = re.compile(r"\s*(?:=|:|is|为|是|数为|数是)\s*")  # num_layers=8, 层数为8
 _LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
 _LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|\bstacks?\b", re.IGNORECASE)
@@ -86,9 +90,18 @@ _NETWORK = re.compile(  # the name of a network: EfficientNet, U-Net, VGG16, DCC
     r"\b(?:[A-Za-z]+-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
     re.ASCII,
 )
+_MANY = re.compile(
+    r"(\d+)\s*个?\s*(\d+\s*[x×]\s*\d+)\s*的?(?:滤波器|卷积核|filters\b|kernels\b)", re.IGNORECASE
+)  # 10个5x5的滤波器
+_KERAS_TCN = re.compile(r"\bTCN\s*\((?=[^()]*nb_)")
+_FRAMED = re.compile(  # frames of 25 ms every 10 ms
+    r"(?:帧长|窗长|window|frame(?: length| size)?)\D{0,12}(\d+(?:\.\d+)?)\s*(?:ms|毫秒)\D{0,20}?"
+    r"(?:帧移|hop|shift|stride|every)\D{0,12}?(\d+(?:\.\d+)?)\s*(?:ms|毫秒)",
+    re.IGNORECASE,
+)
+_BINS = re.compile(r"(?<!\d)(?:129|161|201|257|513)(?!\d)")
 _SIZED = re.compile(r"\b(filters?|kernels?) of (?:size|shape|width|length)s?\b", re.IGNORECASE)
 _ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
-_LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 
 
 @dataclass(frozen=True)
@@ -126,10 +139,12 @@ class _Found:
     times: int = 1  # how often all of the layers come, one after the other
     runs: list[str] = field(default_factory=list)  # what each row of numbers is of, in the order written
     unread: str = ""  # a number that belongs to none of them
+    notes: list[str] = field(default_factory=list)
 
 
-def described(text: str) -> Described | None:
-    """The network that a sentence describes; None when it names neither layers nor a kind of network.
+def described(text: str, rate_hz: float | None = None) -> Described | None:
+    """The network that a sentence describes; None when it names neither layers nor a kind of network. A rate says how
+    many samples the milliseconds of frames are.
 
     >>> described("kernel sizes (10; 8; 4), strides (5; 4; 2)").text
     '10/5 8/4 4/2'
@@ -138,11 +153,13 @@ def described(text: str) -> Described | None:
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
     plain = _BETWEEN.sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
+    plain = _COMPARED.sub(" ", plain)
+    plain = _MANY.sub(r" \1 filters, kernel size \2 ", plain)
     plain = _SIZED.sub(r"\1, kernel size", plain)
     kind = _named(plain)
     if (other := _NETWORK.search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
-    if triples := _triples(plain):
+    if triples := triples_in(plain)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
         return Described(layers, samples=True, notes=[read_as])
@@ -153,6 +170,11 @@ def described(text: str) -> Described | None:
     found = _lists(plain)
     found.times = times
     kernels = found.lists.get("kernel")
+    if _KERAS_TCN.search(plain) and "dilation" in found.lists:
+        found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
+        found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
+    if not kernels and kind is None and (framed := _FRAMED.search(plain)):
+        return _frames(rate_hz, *map(float, framed.groups()))
     if kind is None and (example := _example(plain, found)):
         return example
     if not kernels and kind is None:
@@ -166,6 +188,13 @@ def described(text: str) -> Described | None:
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
     return _of_kind(found, kind) if kind else None
+
+
+def _frames(rate_hz: float | None, window_ms: float, hop_ms: float) -> Described:
+    """Frames as a window that slides over samples."""
+    window, hop = (round(ms * (rate_hz or SPEECH_RATE_HZ) / 1000) for ms in (window_ms, hop_ms))
+    note = f"Frames of {window} samples every {hop} samples were taken for a kernel and its stride."
+    return Described(f"{max(1, window)}/{max(1, hop)}", (1, None), samples=True, notes=[note])
 
 
 def _named(text: str) -> Kind | None:
@@ -184,6 +213,10 @@ def _example(text: str, found: _Found) -> Described | None:
         given.pop("kernel", None)  # that of the example
     if decoder or (len(widths) == 1 and widths[0][0] in {16, 32, 64, 128, 256}):
         widths = []  # it only names a layer of the example
+    kinds = {kind.name: kind for kind in KINDS}
+    if "bins" in wanted and not given.get("kernel") and (bins := _BINS.search(text)):
+        about = kinds["enhancement"].about.replace("161", bins[0])
+        return _of_kind(_Found(), replace(kinds["enhancement"], input=(1, 100, int(bins[0])), about=about))
     if given.pop("stride", _HALVED) not in (_HALVED, [(1,)]) or given or found.unread or len(widths) == 1:
         return None
     if (found.count and "depth" not in wanted) or not names_no_network(text):
@@ -199,38 +232,7 @@ def _example(text: str, found: _Found) -> Described | None:
         name = "speaker"
     elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _PAIR.search(text):
         name = "enhancement"
-    return _of_kind(_Found({"filters": widths}), next(kind for kind in KINDS if kind.name == name))
-
-
-def _triples(text: str) -> list[tuple[int, int, int]]:
-    """All (channels, kernel, stride) of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`."""
-    found: list[tuple[int, int, int]] = []
-    at = 0
-    while match := _LIST.search(text, at):
-        read = expression(text, match.start())
-        at = match.end() if read is None else read[0]
-        tree = None if read is None else parsed(read[1])
-        values = _value(tree.body[0].value) if tree and isinstance(tree.body[0], ast.Expr) else None
-        for one in values if isinstance(values, list) else []:
-            if isinstance(one, tuple) and len(one) == 3 and all(isinstance(n, int) and 0 < n < 10**6 for n in one):
-                found.append((one[0], one[1], one[2]))
-    return found[:MOST_LAYERS]
-
-
-def _value(node: ast.expr) -> object:
-    """A literal, or lists joined and repeated; None for anything else."""
-    if isinstance(node, ast.BinOp):
-        left, right = _value(node.left), _value(node.right)
-        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
-            return (left + right)[:MOST_LAYERS]
-        if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
-            return (left * min(max(right, 0), MOST_LAYERS))[:MOST_LAYERS]
-        return None
-    try:
-        found: object = ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        return None
-    return found
+    return _of_kind(_Found({"filters": widths}), kinds[name])
 
 
 def _repeats(text: str) -> tuple[str, int]:
@@ -288,6 +290,13 @@ def _lists(text: str) -> _Found:
             end = more.end()
         at = end
         behind = next((one for one in keys if one[0] >= end and not text[end : one[0]].strip(" 个-")), None)
+        if (
+            behind
+            and behind[2] == "kernel"
+            and _numbers(run[0]) == (1,)
+            and re.search("size|大小|尺寸|长度", text[behind[0] : behind[1]])
+        ):
+            behind = None  # a kernel_size = 3: of one layer
         after = behind[2] if behind else None
         near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
         linked = near and _LINK.fullmatch(text, near[1], match.start()) and not _LASTS.search(text, 0, near[0])
@@ -406,7 +415,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
-    notes = [f"The layers were read from the sentence, one after the other{padded}."]
+    notes = [f"The layers were read from the sentence, one after the other{padded}.", *found.notes]
     notes += [grown] if doubled else []
     if found.times > 1:
         notes.append(f"They were taken {found.times} times in a row: {count} layers.")
@@ -420,7 +429,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
         return Described(" ".join([re.sub("@512", "", encoder.text), *layers]), samples=True, notes=notes)
-    if inputs and "filters" in columns:
+    if (inputs or "params" in asked(text)) and "filters" in columns:
         layers = [f"{layer}b" for layer in layers]
         notes.append("One bias for each filter was assumed.")
     picture, samples = bool(_PICTURE.search(text)) and axes == 2, axes == 1 and not features and not inputs

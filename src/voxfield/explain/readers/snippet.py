@@ -20,22 +20,26 @@ from ..graph import Graph, Shape, Size
 from ..numbers import plain
 from ..phrases import table
 from ..question import asked
-from ..shapes import conv_size
+from ..shapes import conv_size, shape_text
 from . import code_functions
-from .code_calls import FORWARD, CodeCalls, Fitting
+from .code_calls import ASSUMED, FORWARD, CodeCalls, Fitting
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers, unreadable
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
+from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program, triples_in
 
 LARGEST_TEXT = 500_000
+WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
+PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
+
+SAID = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*(\d{1,6})(?![\w.*/+-])")
 
 
 def looks_like_code(text: str) -> bool:
@@ -73,14 +77,27 @@ def read_snippet(
     if input_shape is None and layout is None:
         input_shape = _sizes_in_comments(text, net)
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
+    calls.triples = triples_in(text)
+    calls.said = {name: int(value) for name, value in SAID.findall(text.translate(FULL_WIDTH))}
     try:
         outputs = _outputs(calls, tree)
     except RecursionError as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
     except ExplainError:
         turned = rearranged(net.graph([])) if input_shape is None and net.inputs else None
+        if turned is None and input_shape is None and net.inputs and net.shape(next(iter(net.inputs))) == ASSUMED:
+            turned = PICTURE  # branches that meet may ask for sizes that can be halved
         if turned is None:
             raise
+        if turned == PICTURE:
+            found = read_snippet(text, turned, layout, title)
+            return replace(
+                found,
+                notes=(
+                    f"No input was given: {shape_text(PICTURE)} was assumed, channels last, so that the branches fit.",
+                    *found.notes,
+                ),
+            )
         return read_snippet(text, turned, layout, title)
     if calls.fitting and input_shape is None:
         sizes, (layer, features) = calls.fitting
@@ -263,7 +280,7 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
     if roots:
         return _tensors(roots[-1], calls)
-    loose = flat_layers(list(scope.values()))
+    loose = [*dict.fromkeys([*calls.loose, *flat_layers(list(scope.values()))])]
     if loose:
         if len(loose) > 1:
             calls.net.note("The layers are not connected in the code: they were taken in the order written.")
@@ -368,14 +385,16 @@ def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: 
     without |= {p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None}
     needed = [p.arg for p in (*parameters, *spec.kwonlyargs) if p.arg in without]
     takes_tensor = bool(needed) and start.name != "__init__" and not _sized(needed[0], needed)
-    found: dict[str, Any] = {
-        name: [value] * 3 if _is_list(name, start) else value
-        for name in needed[takes_tensor:]
-        if (value := usual(name)) is not None
-    }
+    found: dict[str, Any] = {}
+    for name in needed[takes_tensor:]:
+        listed = _is_list(name, start)
+        if listed and re.search("conv.*layers", name):  # (channels, kernel, stride), as fairseq has it
+            found[name] = calls.triples or WAV2VEC
+        elif (value := usual(name)) is not None:
+            found[name] = [value] * 3 if listed else value
     if found:
-        listed = ", ".join(f"{name} = {value}" for name, value in found.items())
-        calls.net.note(f"{title} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
+        said = ", ".join(f"{name} = {value}" for name, value in found.items())
+        calls.net.note(f"{title} is called nowhere: {said} was assumed. Add a call to it to say otherwise.")
         calls.part = takes_tensor
     return found
 
