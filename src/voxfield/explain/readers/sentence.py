@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...errors import ExplainError
-from ..phrases import table
+from ..phrases import patterns, table
 from ..question import asked, names_no_network
 from .arrows import chain
 from .scan import FULL_WIDTH, triples_in
+
+_P = patterns("sentence")
 
 Values = list[tuple[int, ...]]
 MOST_LAYERS = 200
@@ -34,74 +36,8 @@ _NUMBER = re.compile(
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
     re.IGNORECASE | re.ASCII,
 )
-_LINK = re.compile(
-    r"(?:[\s:='\"\[(]|\b(?:of|is|are|was|set|to|sizes?|widths?|factors?|equal|each)\b|分别|依次|各|均|都|设置|设定|设|为|是|取|有|大小"
-    r"|尺寸|数量|个数|个|的|从|由|成)*",
-    re.IGNORECASE,
-)
-_REST = re.compile(r"\s*[,、]?\s*(?:\.{3,}|…+|⋯+)\s*[,、]?\s*")  # 1, 2, 4, ..., 512
 _TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
-_REPEATED = re.compile(  # repeated R=3 times, 3 stacks of, 重复 3 次
-    r"\brepeat(?:s|ed)?\s+(?:R\s*=\s*)?(\d+|[a-z]+)\s+times\b|\brepeat(?:s|ed)?\s+(twice|thrice)\b|\b(\d+|[a-z]+)\s+stacks?\s+of\b|nb_stacks\s*=\s*(\d+)"
-    r"|重复\s*(\d+|[两二三四五六七八九十])\s*[次遍]",
-    re.IGNORECASE | re.ASCII,
-)
-_LIKE = re.compile(  # what kind of layers there are so many of
-    r"(?:\b(?:stacked|dilated|causal|strided|standard|plain|hidden|identical|temporal|residual|regular)\s+|空洞|膨胀|因果|普通)+"
-    r"(?=(?:[12]-?d\s+)?(?:conv|layers?\b|卷积|层))",
-    re.IGNORECASE,
-)
-_CONVOLVES = re.compile(r"\s*(?:的)?(?:kernel\s)?(?:卷积|conv|滤波器|filters?\b)", re.IGNORECASE)
-_COMPARED = re.compile(  # what it is compared with: three 3x3 layers equal one 7x7
-    r"(?:等于|等价于|相当于|等效于|\b(?:equals?|equivalent|same(?: \w+){0,3} as)\b)"
-    r"[^\d,，。]{0,12}\d+\s*[x×]\s*\d+(?:\s*(?:的)?(?:卷积核?|conv\w*))?",
-    re.IGNORECASE,
-)
-_COUNTED = re.compile(r"\s*(?:=|:|is|为|是|数为|数是)\s*")  # num_layers=8, 层数为8
-_LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
-_LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|\bstacks?\b", re.IGNORECASE)
-_UNREAD = re.compile(  # what says more of a network than lists do
-    r"repeat\w*|\btwice\b|\bthrice\b|\btimes\b|\bexcept\b|\brest\b|\bremaining\b|\bother\b|alternat\w*|exponential\w*|\bvs\b|versus|\binstead\b|replac\w*|代替|替代|替换|对比|相比|重复|其余|其他|除了|指数",
-    re.IGNORECASE,
-)
-_PLACED = re.compile(  # and what says that layers differ which are given one number
-    r"\b(?:first|second|third|last|final)\b|doubl\w*|第[一二三四五六七八九十\d]|最后|每隔|翻倍|加倍", re.IGNORECASE
-)
-_DOUBLED = re.compile(
-    r"dilat\w*[^.;，。]{0,40}?(?:doubl\w*|exponential\w*|2\s*(?:\^|\*\*)\s*\w|powers? of (?:2|two))"
-    r"(?: (?:each|every|per) (?:time|layer))?"
-    r"|(?:doubl\w*|exponential\w*)[^.;，。]{0,30}?dilat\w*|(?:膨胀|空洞|扩张)\w{0,8}?(?:翻倍|加倍|指数)\w{0,2}",
-    re.IGNORECASE,
-)
-_POWER = re.compile(r"2\s*(?:\^|\*\*)")  # of the layer's number, which begins with 0
-_BETWEEN = re.compile(  # 128 in, 256 out; from 128 to 256 channels
-    r"(\d+)\s*(?:channels? )?in\b\D{0,20}?(\d+)\s*(?:channels? )?out\b"
-    r"|from\s+(\d+)\s+(?:channels? )?to\s+(\d+)\s+channels?",
-    re.IGNORECASE,
-)
-_FEATURES = re.compile(r"(?:(\d+)\s*(?:-?\s*dim\w*|维|个)?\s*)?(?:log-?)?(?:mels?\b|fbank|mfcc|梅尔)", re.IGNORECASE)
-_PICTURE = re.compile(r"2d|二维|图像|图片|image|picture|(\d+)\s*[x×]\s*\1", re.IGNORECASE)
-_GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
-_PAIR = re.compile(r"\(\s*\d+\s*[,;]\s*\d+\s*\)")  # of time and frequency
-_ROW = re.compile(r"\d+(?:\s*[,、]\s*\d+){2,}")
-_UP = re.compile(r"解码|decoder|转置|transposed|deconv|反卷积", re.IGNORECASE)
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
-_NETWORK = re.compile(  # the name of a network: EfficientNet, U-Net, VGG16, DCCRN
-    r"\b(?:[A-Za-z]+-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
-    re.ASCII,
-)
-_MANY = re.compile(
-    r"(\d+)\s*个?\s*(\d+\s*[x×]\s*\d+)\s*的?(?:滤波器|卷积核|filters\b|kernels\b)", re.IGNORECASE
-)  # 10个5x5的滤波器
-_KERAS_TCN = re.compile(r"\bTCN\s*\((?=[^()]*nb_)")
-_FRAMED = re.compile(  # frames of 25 ms every 10 ms
-    r"(?:帧长|窗长|window|frame(?: length| size)?)\D{0,12}(\d+(?:\.\d+)?)\s*(?:ms|毫秒)\D{0,20}?"
-    r"(?:帧移|hop|shift|stride|every)\D{0,12}?(\d+(?:\.\d+)?)\s*(?:ms|毫秒)",
-    re.IGNORECASE,
-)
-_BINS = re.compile(r"(?<!\d)(?:129|161|201|257|513)(?!\d)")
-_SIZED = re.compile(r"\b(filters?|kernels?) of (?:size|shape|width|length)s?\b", re.IGNORECASE)
-_ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
 
 
 @dataclass(frozen=True)
@@ -152,12 +88,12 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     '10/5@512 3/2@512 3/2@512'
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
-    plain = _BETWEEN.sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
-    plain = _COMPARED.sub(" ", plain)
-    plain = _MANY.sub(r" \1 filters, kernel size \2 ", plain)
-    plain = _SIZED.sub(r"\1, kernel size", plain)
+    plain = _P["between"].sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
+    plain = _P["compared"].sub(" ", plain)
+    plain = _P["many"].sub(r" \1 filters, kernel size \2 ", plain)
+    plain = _P["sized"].sub(r"\1, kernel size", plain)
     kind = _named(plain)
-    if (other := _NETWORK.search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
+    if (other := _P["network"].search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
     if triples := triples_in(plain)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
@@ -170,10 +106,10 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     found = _lists(plain)
     found.times = times
     kernels = found.lists.get("kernel")
-    if _KERAS_TCN.search(plain) and "dilation" in found.lists:
+    if _P["keras_tcn"].search(plain) and "dilation" in found.lists:
         found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
         found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
-    if not kernels and kind is None and (framed := _FRAMED.search(plain)):
+    if not kernels and kind is None and (framed := _P["framed"].search(plain)):
         return _frames(rate_hz, *map(float, framed.groups()))
     if kind is None and (example := _example(plain, found)):
         return example
@@ -205,7 +141,7 @@ def _named(text: str) -> Kind | None:
 
 def _example(text: str, found: _Found) -> Described | None:
     """The network that answers a question which names none; None where the question says more than that network has."""
-    wanted, row, decoder = asked(text), _ROW.search(text), _UP.search(text) is not None
+    wanted, row, decoder = asked(text), _P["row"].search(text), _P["up"].search(text) is not None
     given = dict(found.lists)
     widths = given.pop("filters", [])
     if row is not None and "filters" in wanted:
@@ -214,7 +150,7 @@ def _example(text: str, found: _Found) -> Described | None:
     if decoder or (len(widths) == 1 and widths[0][0] in {16, 32, 64, 128, 256}):
         widths = []  # it only names a layer of the example
     kinds = {kind.name: kind for kind in KINDS}
-    if "bins" in wanted and not given.get("kernel") and (bins := _BINS.search(text)):
+    if "bins" in wanted and not given.get("kernel") and (bins := _P["bins"].search(text)):
         about = kinds["enhancement"].about.replace("161", bins[0])
         return _of_kind(_Found(), replace(kinds["enhancement"], input=(1, 100, int(bins[0])), about=about))
     if given.pop("stride", _HALVED) not in (_HALVED, [(1,)]) or given or found.unread or len(widths) == 1:
@@ -230,14 +166,14 @@ def _example(text: str, found: _Found) -> Described | None:
         name = "mobilenet"
     elif re.search(r"dilat|膨胀|空洞", text, re.IGNORECASE):
         name = "speaker"
-    elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _PAIR.search(text):
+    elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _P["pair"].search(text):
         name = "enhancement"
     return _of_kind(_Found({"filters": widths}), kinds[name])
 
 
 def _repeats(text: str) -> tuple[str, int]:
     """The text without the words that say how often its layers come, and how often that is; several are left in."""
-    said = list(_REPEATED.finditer(text))
+    said = list(_P["repeated"].finditer(text))
     word = next(filter(None, said[0].groups())).lower() if len(said) == 1 else ""
     times = int(word) if word.isdigit() else _TIMES.get(word, 0)
     return (text[: said[0].start()] + " " + text[said[0].end() :], times) if times else (text, 1)
@@ -261,7 +197,7 @@ def _quotes(found: _Found, kind: Kind, text: str) -> bool:
 
 def _lists(text: str) -> _Found:
     """Every list of numbers under the word it belongs to: the one before it, or `nine layers`, `512 channels`."""
-    text = _LIKE.sub("", _ORDINAL.sub(" ", text))
+    text = _P["like"].sub("", _P["ordinal"].sub(" ", text))
     keys = [(m.start(), m.end(), str(m.lastgroup)) for m in _KEY.finditer(text)]
     found = _Found()
     spent: tuple[int, int, str] | None = None  # the word that the numbers before it belong to
@@ -271,8 +207,8 @@ def _lists(text: str) -> _Found:
         end = match.end()
         opened = text[max(0, match.start() - 1)] in "[("
         while True:
-            rest = _REST.match(text, end)
-            gap = rest or _GLUE.match(text, end)
+            rest = _P["rest"].match(text, end)
+            gap = rest or _P["glue"].match(text, end)
             more = _NUMBER.match(text, gap.end()) if gap else None
             if (
                 gap is None
@@ -299,11 +235,13 @@ def _lists(text: str) -> _Found:
             behind = None  # a kernel_size = 3: of one layer
         after = behind[2] if behind else None
         near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
-        linked = near and _LINK.fullmatch(text, near[1], match.start()) and not _LASTS.search(text, 0, near[0])
+        linked = (
+            near and _P["link"].fullmatch(text, near[1], match.start()) and not _P["lasts"].search(text, 0, near[0])
+        )
         before = near[2] if near and linked else None
-        counted = near and _COUNTED.fullmatch(text, near[1], match.start())
+        counted = near and _P["counted"].fullmatch(text, near[1], match.start())
         values = [_numbers(one) for one in run]
-        if before is None and len(run) == 1 and len(values[0]) > 1 and _CONVOLVES.match(text, end):  # a 3x3 conv
+        if before is None and len(run) == 1 and len(values[0]) > 1 and _P["convolves"].match(text, end):  # a 3x3 conv
             before = "kernel"
         if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
             found.unread = f"{text[match.start() : end].strip()}个卷积核"
@@ -363,12 +301,12 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     inputs = lists.pop("inputs", [])
-    if (left_out := _LEFT_OUT.search(text)) is not None:
+    if (left_out := _P["left_out"].search(text)) is not None:
         raise ExplainError(
             f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
             "the layers as kernel/stride, such as '5/2 max2 3 ^4/2', or paste their code."
         )
-    doubled = _DOUBLED.search(text) if len(lists.get("dilation", [])) < 2 else None
+    doubled = _P["doubled"].search(text) if len(lists.get("dilation", [])) < 2 else None
     if said := _not_read(found, lists, text, doubled is not None):
         raise ExplainError(
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
@@ -378,14 +316,14 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     if not 1 <= whole <= MOST_LAYERS:
         raise ExplainError(f"{whole} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
     if doubled:
-        start = (1,) if _POWER.search(doubled[0]) else lists.get("dilation", [(1,)])[0]
+        start = (1,) if _P["power"].search(doubled[0]) else lists.get("dilation", [(1,)])[0]
         lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
         grown = f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}."
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
         lists |= {key: [(n,) for n in lists[key][0]] for key in ("kernel", "stride")}
-    if _PICTURE.search(text):
+    if _P["picture"].search(text):
         lists["kernel"] = [v * 2 if len(v) == 1 else v for v in lists["kernel"]]
     axes = max(len(v) for key in ("kernel", "stride", "dilation", "padding") for v in lists.get(key, [(0,)]))
     most = max(len(values) for values in lists.values())
@@ -411,7 +349,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
 
     mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
     layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
-    features = _FEATURES.search(text)
+    features = _P["features"].search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
@@ -432,15 +370,15 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     if (inputs or "params" in asked(text)) and "filters" in columns:
         layers = [f"{layer}b" for layer in layers]
         notes.append("One bias for each filter was assumed.")
-    picture, samples = bool(_PICTURE.search(text)) and axes == 2, axes == 1 and not features and not inputs
+    picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
     return Described(" ".join(layers), channels, picture, samples, notes)
 
 
 def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
     """Words that make layers differ in a way that lists of numbers do not give; empty where there are none."""
-    plain = _DOUBLED.sub(" ", text) if doubles else text
+    plain = _P["doubled"].sub(" ", text) if doubles else text
     single = [key for key, values in lists.items() if len(values) == 1]
-    if unread := _UNREAD.search(plain):
+    if unread := _P["unread"].search(plain):
         return unread[0]
     if doubles and (found.count or 0) < 2:
         return "dilation"
@@ -450,7 +388,7 @@ def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bo
     apart = (
         key for key in single if found.runs.count(key) == 1 < most
     )  # said of one of the layers that are told apart
-    placed = _PLACED.search(plain)
+    placed = _P["placed"].search(plain)
     return found.unread or (placed[0] if placed else next(apart, ""))
 
 
