@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from .analysis import propagate
 from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Shape, Size, axes_of
+from .phrases import NAMES
 from .shapes import shape_text
 
 BINS = frozenset({2**n + 1 for n in range(7, 13)} | {161, 201, 241, 321, 401, 481, 601, 641, 801, 961})
-LOOKING = frozenset({"conv", "conv_transpose", "pool", "rnn", "attention", "linear", "norm"})
 LETTERS = {axis: letter for letter, axis in LAYOUT_LETTERS.items() if letter != "N"}
 
 
@@ -58,6 +58,15 @@ def rearranged(graph: Graph) -> Shape | None:
     return (shape[0], *(None if dim in places else next(rest) for dim in range(1, len(shape))))
 
 
+def lasting(graph: Graph, seconds: float, rate_hz: float | None) -> Shape | None:
+    """The shape of the main input that lasts so long; None where its length along time is known, or its rate is not."""
+    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
+    length = round(seconds * (rate_hz or 0))
+    if not 0 < length < 10**9 or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
+        return None
+    return tuple(length if dim == axes[0].dim else size for dim, size in enumerate(shape))
+
+
 def letters_of(rank: int, axes: tuple[Axis, ...]) -> str:
     """A layout in letters: BCFT; the first dim that no axis runs along is the batch."""
     named = {axis.dim: LETTERS.get(axis.name, "C") for axis in axes}
@@ -74,7 +83,7 @@ def _places(graph: Graph, name: str) -> list[int]:
         if not reached.intersection(op.inputs):
             continue
         reached.update(op.outputs)
-        if op.kind in LOOKING and op.inputs[0] in reached:
+        if op.kind in NAMES["looking"] and op.inputs[0] in reached:
             break
     else:
         return []

@@ -21,6 +21,8 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
 }
 EN, ZH = PHRASES["en"], PHRASES["zh"]
 
+NAMES: Mapping[str, frozenset[str]] = {key: frozenset(row.split()) for key, row in table("operators")["names"].items()}
+
 
 def patterns(section: str) -> dict[str, re.Pattern[str]]:
     """The regular expressions of a part of `patterns.toml`, by name."""

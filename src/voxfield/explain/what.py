@@ -17,6 +17,7 @@ from ..cards import METADATA_KEY, Card, cards, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from ..files import home_spelt
 from ..values import is_number
+from .axes import lasting
 from .clock import Frames
 from .graph import Graph, Shape, Size
 from .question import topics
@@ -147,13 +148,11 @@ def _pasted(text: str, given: Settled) -> Settled:
 
 def timed(graph: Graph, rate_hz: float | None, read: Callable[[Shape], Graph]) -> Graph:
     """The graph, read again for one second where the rate is given and the length along time is not, which is said."""
-    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
-    if not rate_hz or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
+    shape = lasting(graph, 1, max(1, rate_hz)) if rate_hz else None
+    if shape is None or rate_hz is None:
         return graph
-    second = max(1, round(rate_hz))
-    graph = read(tuple(second if dim == axes[0].dim else size for dim, size in enumerate(shape)))
-    note = f"The length of the input was not given: one second, {second} positions, was assumed."
-    return replace(graph, notes=(*graph.notes, note))
+    note = f"The length of the input was not given: one second, {max(1, round(rate_hz))} positions, was assumed."
+    return replace(made := read(shape), notes=(*made.notes, note))
 
 
 def _file(path: Path, given: Any, layout: str | None) -> Graph | Path | str:

@@ -11,7 +11,7 @@ several numbers (`1x2`) are one per axis. Edits apply one after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -215,6 +215,14 @@ def _convolutions(graph: Graph) -> list[Op]:
     return wide
 
 
+def conv_behind(made: Mapping[str, Op], tensor: str) -> Op | None:
+    """The convolution that makes a tensor, with norms and functions of one value in between."""
+    op = made.get(tensor)
+    while op is not None and op.kind in {"elementwise", "norm"} and len(op.inputs) == 1:
+        op = made.get(op.inputs[0])
+    return op if op is not None and op.kind == "conv" else None
+
+
 def additions(graph: Graph) -> dict[str, Op]:
     """The residual additions of a network over two axes: the convolution that ends each branch, by the addition's name.
 
@@ -223,11 +231,8 @@ def additions(graph: Graph) -> dict[str, Op]:
     made = {name: op for op in graph.ops for name in op.outputs}
 
     def up(tensor: str) -> Op | None:
-        """The convolution behind a tensor, norms and functions of one value in between."""
-        op = made.get(tensor)
-        while op is not None and op.kind in {"elementwise", "norm"} and len(op.inputs) == 1:
-            op = made.get(op.inputs[0])
-        return op if op is not None and op.kind == "conv" and len(op.windows) == 2 else None
+        op = conv_behind(made, tensor)
+        return op if op is not None and len(op.windows) == 2 else None
 
     found: dict[str, Op] = {}
     for op in graph.ops:

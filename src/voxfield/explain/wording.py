@@ -24,7 +24,7 @@ from .report import AxisField, Cause, LayerReport, Report, Status
 from .shapes import conv_size, shape_text, transposed_size
 from .sums import LONGEST_LIST, MOST_FORMULAS, bins, depth, macs, padding, params, powers, separable
 from .to_paste import cbam_sentences
-from .whatif import edited
+from .whatif import conv_behind, edited
 from .zh import translated
 
 MOST_NAMES = 5
@@ -370,11 +370,7 @@ class Writer:
         producers = {name: op for op in self.graph.ops for name in op.outputs}
         found = []
         for op in (op for op in self.graph.ops if op.kind == "elementwise" and len(op.inputs) > 1):
-            made = []
-            for name in op.inputs:
-                while (one := producers.get(name)) is not None and one.kind != "conv" and len(one.inputs) == 1:
-                    name = one.inputs[0]
-                made += [one] if one is not None and one.kind == "conv" else []
+            made = [one for name in op.inputs if (one := conv_behind(producers, name))]
             filters = {self.graph.widths(one)[1] for one in made}
             if len(made) == len(op.inputs) and len(filters) == 1 and None not in filters:
                 names = self.listed([one.name for one in made])

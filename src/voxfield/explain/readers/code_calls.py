@@ -15,6 +15,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..axes import keras_axes
 from ..graph import Axis, Shape, axes_of
+from ..phrases import NAMES
 from ..shapes import shape_text
 from . import code_functions
 from .code_builtins import HOME
@@ -38,7 +39,7 @@ from .code_values import (
     number_of,
     unreadable,
 )
-from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
+from .interpret import Interpreter
 from .keras import fill_input
 from .layer_call import LayerCall
 from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer
@@ -47,20 +48,11 @@ from .layers import LayerGraph, Origin, is_whole, positions_filled
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
 ASSUMED = (1, FRAMES, BINS, 1)
-_IGNORED = (
-    "compile summary fit build eval train to cuda cpu double half float requires_grad_ load_state_dict save "
-    "save_weights load_weights predict evaluate parameters add_loss apply init_weights reset_parameters"
-)
-IGNORED_METHODS = frozenset(_IGNORED.split())
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
 FORWARD = ("forward", "call", "__call__")
-PASS_THROUGH = frozenset(
-    {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double", "requires_grad_"}
-)
 # names of tensors that a layer is applied to, in the order in which it takes them
 CALLED_WITH = {"torch": ("x", "input", "query", "key", "value"), "keras": ("x", "inputs", "query", "value", "key")}
 STAYS = re.compile("norm|(?<![a-z])bn|act(?:ivation)?_?(?:fn|layer)?[(]|nonlinear", re.IGNORECASE)  # what moves nothing
-WITHOUT_EFFECT = frozenset(["training", "need_weights", "average_attn_weights"])
 # functions that take outputs and are no part of a network
 JUDGES = re.compile("loss|criterion|metric|accuracy|entropy", re.IGNORECASE)
 
@@ -98,7 +90,8 @@ class CodeCalls:
         """What calling `function` gives."""
         if isinstance(function, Layer | Chain):
             inputs = args[0] if args and isinstance(args[0], list | tuple) else args
-            extra = {k: v for k, v in named.items() if k not in WITHOUT_EFFECT and v is not None and v is not False}
+            idle = NAMES["without_effect"]
+            extra = {k: v for k, v in named.items() if k not in idle and v is not None and v is not False}
             if isinstance(function, Layer) and extra.pop("use_causal_mask", False):
                 function = function.variant({**function.values, "causal": True})
             order = CALLED_WITH[function.framework]
@@ -412,7 +405,7 @@ class CodeCalls:
             return self.layer(kind, framework, args, named, line)
         if function.what == "__import__" or kind in {"eval", "exec", "open"}:
             raise at(line, f"'{function.what}(...)' is never run; paste the layers alone.")
-        if kind in PASS_THROUGH and args:
+        if kind in NAMES["pass_through"] and args:
             layer = args[0].layer if isinstance(args[0], Instance) else args[0]
             if kind == "weight_norm" and isinstance(layer, Layer):
                 if layer.kind in {"GRU", "LSTM", "RNN"}:
@@ -507,22 +500,24 @@ class CodeCalls:
             return self._noted(self.apply(owner, args[:1], line))
         if isinstance(owner, Instance) and isinstance(owner.layer, Chain) and name == "add_module" and args:
             return owner.layer.layers.append(args[-1])
-        if isinstance(owner, Instance) and name in REGISTERS and len(args) > 1 and isinstance(args[0], str):
+        if isinstance(owner, Instance) and name in NAMES["registers"] and len(args) > 1 and isinstance(args[0], str):
             owner.attributes[args[0]] = args[1]
             return None
-        if isinstance(owner, Instance) and name in ASKED_OF_MODULES:  # to count or to initialise, but for `children`
+        if (
+            isinstance(owner, Instance) and name in NAMES["asked_of_modules"]
+        ):  # to count or to initialise, but for `children`
             values = list(owner.attributes.values()) if name == "children" else []
             return [v for v in values if isinstance(v, Layer | Chain | Instance)]
         if isinstance(owner, dict) and name in {"items", "values", "keys"}:
             return list(getattr(owner, name)())
         if isinstance(owner, Tensor):
-            if name in PASS_THROUGH or name in {"to", "cuda", "cpu"}:
+            if name in NAMES["pass_through"] or name in {"to", "cuda", "cpu"}:
                 return owner
             found = code_functions.functional(self, name, [owner, *args], named, line, torch=True)
             if found is not code_functions.NO_SUCH:
                 return self._noted(found)
             raise at(line, f"the tensor method '{name}' cannot be followed.")
-        if isinstance(owner, Network | Chain | Layer | Instance) and name in IGNORED_METHODS:
+        if isinstance(owner, Network | Chain | Layer | Instance) and name in NAMES["ignored"]:
             return owner if name in {"to", "cuda", "cpu", "eval", "train", "double", "half", "float"} else None
         return Missing(f"{name}(...)", line)
 

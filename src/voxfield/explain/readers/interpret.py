@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ExplainError
+from ..phrases import NAMES
 from .code_builtins import ARITHMETIC, BUILTINS, COMPARISONS, ELEMENTWISE, HOME, LARGEST_NUMBER, LONGEST_LIST, builtin
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Method, Missing, Super, Tensor, at, number_of
 
@@ -21,13 +22,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 200_000
 DEEPEST_CALL = 40
-MODULES = frozenset(("torch", "tf", "np", "numpy", "nn", "F", "keras", "layers", "K", "self", "math", "ops"))
-ASKED_OF_TENSORS = frozenset(
-    ["shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "chunk"]
-)
-ASKED_OF_MODULES = frozenset(["parameters", "named_parameters", "buffers", "modules", "named_modules", "children"])
 UNKNOWN_SIZE = "depends on a size that is not known. Give the whole input shape with --input."
-REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -228,7 +223,7 @@ class Interpreter:
                 return owner.attributes[name]
             if name == "training":  # what is explained is the network at work
                 return False
-            if name in REGISTERS or name in ASKED_OF_MODULES:
+            if name in NAMES["registers"] or name in NAMES["asked_of_modules"]:
                 return Method(owner, name)
             method = None if owner.owner is None else owner.owner.method(name, owner)
             if method is not None:
@@ -237,7 +232,7 @@ class Interpreter:
                 return self.calls.attribute(owner.layer, name, line)
             return Free(f"self.{name}", line)
         if isinstance(owner, Free):
-            if name in ASKED_OF_TENSORS and owner.what not in MODULES and "." not in owner.what:
+            if name in NAMES["asked_of_tensors"] and owner.what not in NAMES["modules"] and "." not in owner.what:
                 return self.calls.attribute(self.calls.tensor(owner, line), name, line)
             return Free(f"{owner.what}.{name}", line)
         if isinstance(owner, Missing):

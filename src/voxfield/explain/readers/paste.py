@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ...errors import ExplainError
+from ..axes import lasting
 from ..graph import Graph, Shape, axes_of
 from ..numbers import plain
 from ..phrases import patterns
@@ -53,13 +54,12 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     text, told = in_torch_or_keras(cleaned(text))
     graph, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
-    if (
-        rate is None
-        and not notes
-        and (samples or (on_samples(graph.shape(graph.main_input)) and _P["in_ms"].search(text)))
-    ):
+    sizes = graph.shape(graph.main_input)
+    on_samples = samples or (_P["in_ms"].search(text) and len(sizes) < 4 and (len(sizes) == 2 or 1 in sizes[1:]))
+    if rate is None and not notes and on_samples:
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
-    if input_shape is None and "size" in topic and (shape := _lasting(text, graph, rate)):
+    said = _P["seconds"].search(text) if input_shape is None and "size" in topic else None
+    if said and (shape := lasting(graph, float(said[1]), rate)):
         graph = _noted(_network(text, shape, layout)[0], [remark_note(shape[1:])])
     return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), topic, rate)
 
@@ -125,22 +125,6 @@ def _described_graph(text: str, found: Described, input_shape: Shape | None) -> 
             stated = (stated[-1], *stated[:-1])
         return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
-
-
-def on_samples(shape: Shape) -> bool:
-    """Whether an input has one channel along one axis, or none: that of samples."""
-    return len(shape) == 2 or (len(shape) == 3 and 1 in shape[1:])
-
-
-def _lasting(text: str, graph: Graph, rate: float | None) -> Shape | None:
-    """The input that lasts as long as the text says, where the network leaves its length along time open."""
-    shape, axes, said = graph.shape(graph.main_input), graph.axes[graph.main_input], _P["seconds"].search(text)
-    if said is None or not rate or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
-        return None
-    length = round(float(said[1]) * rate)
-    return (
-        tuple(length if dim == axes[0].dim else size for dim, size in enumerate(shape)) if 0 < length < 10**9 else None
-    )
 
 
 def cleaned(text: str) -> str:

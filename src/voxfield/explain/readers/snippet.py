@@ -352,13 +352,10 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     able = [d for d in defined if isinstance(d, Function) or any(d.method(name, None) for name in FORWARD)]
     loose = [d for d in able if d.node.name not in used] or able  # type: ignore[union-attr]
     if not loose:
-        layers = [d for d in defined if isinstance(d, Class)]
-        made = [calls.create(cls, [], {}, cls.node.lineno) for cls in layers]
-        found = flat_layers(made)
-        if not found:
+        made = [calls.create(cls, [], {}, cls.node.lineno) for cls in defined if isinstance(cls, Class)]
+        if not flat_layers(made):
             raise at(tree.body[0].lineno, "the classes in the text define neither layers nor a forward method.")
-        calls.net.note("There is no forward method: the layers were taken in the order written.")
-        return _tensors(_chain(calls, found), calls)
+        return _as_written(calls, made)
     root = next((d for d in reversed(loose) if _needs_nothing(d)), loose[-1])
     if others := [d.node.name for d in loose if d is not root]:  # type: ignore[union-attr]
         calls.net.note(f"Several networks stand side by side: {root.node.name} was read, not {', '.join(others)}.")  # type: ignore[union-attr]
@@ -372,10 +369,13 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
-    if value is None and own and flat_layers(list(own)):
-        calls.net.note("There is no forward method: the layers were taken in the order written.")
-        return _tensors(_chain(calls, flat_layers(list(own))), calls)
-    return _tensors(value, calls)
+    return _as_written(calls, own) if value is None and flat_layers(own) else _tensors(value, calls)
+
+
+def _as_written(calls: CodeCalls, made: Sequence[Instance]) -> Sequence[Tensor]:
+    """What the layers of objects without a forward method make, one after the other."""
+    calls.net.note("There is no forward method: the layers were taken in the order written.")
+    return _tensors(_chain(calls, flat_layers(made)), calls)
 
 
 def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: CodeCalls) -> dict[str, Any]:
