@@ -42,8 +42,11 @@ def topics(prose: str) -> tuple[str, ...]:
     last: dict[str, int] = {}
     counted = False  # a number of layers that is given, not asked for
     found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
+    reason = _P["reasons"].search(words)
     for match in _TOPIC.finditer(words):
         key = str(match.lastgroup)
+        if key == "bins" and not reason and not re.search("怎么|从哪|come", match[0]):
+            continue  # a number of bins that is given
         given = _P["given_after"].match(words, match.end()) or _P["given_before"].search(words, 0, match.start())
         if key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0]):  # 3层
             counted = counted or not _P["layers_asked"].search(words, 0, match.start())
@@ -52,7 +55,6 @@ def topics(prose: str) -> tuple[str, ...]:
             found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or (key == "depth" and counted))
     if counted and len(found) > 1:
         found.pop("depth")
-    reason = _P["reasons"].search(words)
     if not reason and not all(found.values()):
         return tuple(key for key, given in found.items() if not given)
     begin, why = (words.rfind("\n", 0, reason.start()), reason.start()) if reason else (0, 0)

@@ -276,14 +276,14 @@ class Writer:
         if "size" in self.asked and not any(changing.values()):  # that they keep it is an answer, too
             changing = sized
         found = [stated for f in self.fields for stated in self._formulas(f, changing[f.axis], len(sized[f.axis]))]
-        return [*dict.fromkeys(found), *(self._shapes() if "size" in self.asked else [])]
+        return [*dict.fromkeys(found), *(self._shapes(not found) if "size" in self.asked else [])]
 
     def _sizes_along(self, field: AxisField) -> list[tuple[Step, Size, Size]]:
         """Each window on the longest path, with the sizes before and behind it."""
         steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
         return [(s, self.graph.size(s.op.inputs[0], s.dim), self.graph.size(s.op.outputs[0], s.dim)) for s in steps]
 
-    def _shapes(self) -> list[str]:
+    def _shapes(self, alone: bool) -> list[str]:
         """What the layers that put all positions in one row make, and the shape of the output."""
         shape_of = self.graph.shape
         flat = [
@@ -300,7 +300,7 @@ class Writer:
             self.say("size_flat", layer=name, sizes=in_row(before, " x "), size=after) for name, before, after in rows
         ]
         shape = shape_of(self.graph.outputs[0])
-        return [*made, "" if None in shape[1:] else self.say("size_shape", shape=shape_text(shape))]
+        return [*made, self.say("size_shape", shape=shape_text(shape)) if alone or None not in shape[1:] else ""]
 
     def _formulas(self, field: AxisField, changing: Sequence[tuple[Step, Size, Size]], of: int) -> list[str]:
         stated = []
@@ -309,7 +309,7 @@ class Writer:
             if formula is not None and after is not None:
                 stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=after))
             elif formula is not None and of == 1:
-                example = EXAMPLE_HOPS * step.down
+                example = max(EXAMPLE_HOPS * step.down, 2 * step.window.reach)
                 size = (transposed_size if up else conv_size)(example, step.window, "")
                 stated.append(self.say("size_open", layer=step.op.name, formula=formula, example=example, size=size))
         if not stated and of > 1 and changing and "size" in self.asked:

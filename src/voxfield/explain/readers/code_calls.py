@@ -490,12 +490,10 @@ class CodeCalls:
             entries = owner.layers if isinstance(owner, Chain) else owner
             if name in {"add", "append", "add_module"} and args:
                 return entries.append(args[-1])
-            if name == "extend" and args:
-                return entries.extend(self.interpreter.items(args[0], line))
-            if name == "insert" and len(args) == 2 and isinstance(args[0], int):
-                return entries.insert(*args)
-            if name == "pop" and entries and all(isinstance(one, int) for one in args):
-                return entries.pop(*args)
+            if name in {"extend", "insert", "pop"}:
+                given = [self.interpreter.items(args[0], line)] if name == "extend" and args else args
+                with suppress(TypeError, IndexError):
+                    return getattr(entries, name)(*given)
         if isinstance(owner, Layer) and name == "_conv_forward":
             return self._noted(self.apply(owner, args[:1], line))
         if isinstance(owner, Instance) and isinstance(owner.layer, Chain) and name == "add_module" and args:

@@ -167,7 +167,7 @@ def stated_input(words: str) -> tuple[int, ...] | None:
     after = _P["input_after"].search(words) if found is None else None
     if found is None and after is None:
         return None
-    said = after[1] if after else found[1] or found[2] if found else ""
+    said = after[1] or after[2] if after else found[1] or found[2] if found else ""
     sizes = tuple(int(number) for number in re.findall(r"\d+", said))
     return sizes if min(sizes) > 0 else None
 

@@ -166,10 +166,14 @@ def _whole(kind: str, name: str) -> str:
 
 
 def _input_of(row: Row) -> tuple[int | None, ...]:
-    """The smallest input that a first convolution can have had: `valid`, stride 1, the kernel of its parameters."""
+    """The input of a recurrence or a matrix by its parameters; the smallest that a first convolution can have had:
+    `valid`, stride 1, the kernel of its parameters."""
     filters = (row.shape or (None,))[-1] or 1
     axes = len(row.shape) - 1
-    for channels in (1, 3, 2, 4, 40, 64, 80, 128):
+    gates, own = {"LSTM": (4, filters + 1), "GRU": (3, filters + 2), "Dense": (1, 1)}.get(row.kind, (0, 0))
+    if gates and not row.params % (gates * filters):
+        return (*(row.shape[:-1] or (None,) * (gates > 1)), row.params // (gates * filters) - own)
+    for channels in (1, 3, 2, 4, 40, 64, 80, 128) if row.kind.startswith("Conv") else ():
         taps, left = divmod(row.params - filters, filters * channels)
         side = round(taps ** (1 / axes)) if axes and taps > 0 else 0
         if not left and side > 1 and side**axes == taps:

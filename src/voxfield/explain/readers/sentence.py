@@ -110,7 +110,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
         found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
         found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
     if not kernels and kind is None and (framed := _P["framed"].search(plain)):
-        return _frames(rate_hz, *map(float, framed.groups()))
+        return _frames(rate_hz, *(float(ms) for ms in framed.groups() if ms))
     if kind is None and (example := _example(plain, found)):
         return example
     if not kernels and kind is None:
@@ -215,6 +215,7 @@ def _lists(text: str) -> _Found:
                 or more is None
                 or not (gap[0].strip() or text[end : gap.end()].isspace())
                 or more[0][0].isdigit() != run[0].lstrip("( ")[0].isdigit()
+                or (more[0][0] == "(") != (run[0][0] == "(")
             ):
                 break
             if rest:
@@ -352,6 +353,8 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     features = _P["features"].search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
+    if axes == 2 and wide is None and (bins := _P["counted_bins"].search(text)):
+        channels = (1, None, int(bins[1]))
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
     notes = [f"The layers were read from the sentence, one after the other{padded}.", *found.notes]
     notes += [grown] if doubled else []

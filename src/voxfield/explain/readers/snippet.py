@@ -236,8 +236,6 @@ def _parse(source: str) -> ast.Module:
     except (RecursionError, MemoryError) as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
     except ValueError as error:
-        if isinstance(error, SyntaxError):
-            raise
         raise ExplainError(f"The text is not code ({error}).") from error
 
 
@@ -284,6 +282,12 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     if loose:
         if len(loose) > 1:
             calls.net.note("The layers are not connected in the code: they were taken in the order written.")
+        owners = [v.attributes for v in scope.values() if isinstance(v, Instance)]
+        made = [one for row in (scope, *owners) for one in row.values() if type(one) is Missing]
+        if lost := [one for one in made if one.what[:1].isupper()]:  # Block(...), which is made elsewhere
+            calls.net.note(f"Not known and left out: {', '.join(dict.fromkeys(one.what for one in lost))}.")
+            first = min(one.line for one in lost)
+            loose = [layer for layer in loose if layer.line < first] or loose
         return _in_order(calls, sorted(loose, key=lambda layer: layer.line))
     defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
@@ -361,11 +365,11 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
         calls.net.note(f"Several networks stand side by side: {root.node.name} was read, not {', '.join(others)}.")  # type: ignore[union-attr]
     if isinstance(root, Class):
         start = root.method("__init__", root)
-        given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
+        given = {} if start is None else _assumed(root.node.name, 1, start, calls)
         owner = calls.create(root, [], given, root.node.lineno)
         return _tensors(owner, calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
-    given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
+    given = _assumed(root.name, len(own), root, calls)
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
@@ -378,12 +382,9 @@ def _as_written(calls: CodeCalls, made: Sequence[Instance]) -> Sequence[Tensor]:
     return _tensors(_chain(calls, flat_layers(made)), calls)
 
 
-def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: CodeCalls) -> dict[str, Any]:
+def _assumed(title: str, skipped: int, start: Function, calls: CodeCalls) -> dict[str, Any]:
     """Usual values for the sizes that a function or a class asks for and nobody gives, each of them said."""
-    spec = start.node.args
-    without = {p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]}
-    without |= {p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None}
-    needed = [p.arg for p in (*parameters, *spec.kwonlyargs) if p.arg in without]
+    needed = _required(start)[skipped:]
     takes_tensor = bool(needed) and start.name != "__init__" and not _sized(needed[0], needed)
     found: dict[str, Any] = {}
     for name in needed[takes_tensor:]:
@@ -397,6 +398,13 @@ def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: 
         calls.net.note(f"{title} is called nowhere: {said} was assumed. Add a call to it to say otherwise.")
         calls.part = takes_tensor
     return found
+
+
+def _required(function: Function) -> list[str]:
+    """The parameters that have no default, `self` included."""
+    spec = function.node.args
+    only = [p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
+    return [p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]] + only
 
 
 def _is_list(name: str, function: Function) -> bool:
@@ -429,11 +437,7 @@ def _sized(name: str, needed: Sequence[str]) -> bool:
 def _needs_nothing(definition: Class | Function) -> bool:
     """True for a class made without arguments, or a function of one tensor at most."""
     start = definition if isinstance(definition, Function) else definition.method("__init__", definition)
-    if start is None:
-        return True
-    spec = start.node.args
-    needed = len(spec.args) - len(spec.defaults) + sum(default is None for default in spec.kw_defaults)
-    return needed <= 1  # the tensor, or self
+    return start is None or len(_required(start)) <= 1  # the tensor, or self
 
 
 def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:
