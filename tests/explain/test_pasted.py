@@ -57,3 +57,14 @@ def test_the_question_is_answered_first(row):
     unanswered = PHRASES["en"]["unanswered"]
     assert not [one.key for one in found.paragraphs if unanswered in one.answer]
     assert not [note for note in found.report.notes if translated(note, "zh") == note]
+
+
+def test_two_stacks_stand_one_behind_the_other_and_what_is_made_elsewhere_is_named():
+    encoder = "The encoder layers have kernel sizes (10, 8, 4, 4, 4) and strides (5, 4, 2, 2, 2)."
+    context = "The context network has nine layers with kernel size three and stride one."
+    field = report_on(f"{encoder} {context} The receptive field of the context network is 210 ms.").report.field("time")
+    assert (field.rf, field.hop) == (3345, 160)
+    with pytest.raises(ExplainError, match="it applies block1, which is made elsewhere"):
+        report_on("x = block1(x, 64, stride=2, name='conv2_block1') 这里stride=2有什么用")
+    loose = report_on("self.c = nn.Conv1d(80, 512, 5)\nself.b = Res2(512)\nself.fc = nn.Linear(1536, 192)")
+    assert "Not known and left out: Res2(...)." in loose.report.notes and len(loose.report.layers) == 1

@@ -285,6 +285,8 @@ class CodeCalls:
             return self.chain_input(first, line)
         if isinstance(first, Tensor):
             return first
+        if isinstance(first, Missing):
+            raise unreadable(first, line)
         return self.assumed_input(flat_layers(chain.layers), line)
 
     def assumed_input(self, hints: Sequence[Any], line: int, dims: int | None = None) -> Tensor:

@@ -89,7 +89,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         if sizes is not None and input_shape is None:
             graph = _noted(graph, [remark_note(sizes)])
         return graph, asked(words), False
-    if pieces(text) and (looks_like_code(text) or re.search(r"\bdef \w+\(.*\breturn\b", text, re.DOTALL)):
+    if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[a-z_]\w{2,}\(", text)):
         raise _no_layer(text)
     found = described(text, _rate(text))
     if found is not None:
@@ -220,9 +220,8 @@ def _no_layer(text: str) -> ExplainError:
     """Code that only uses layers made elsewhere: what is used is named."""
     used = dict.fromkeys(re.findall(r"\bself\.[A-Za-z_]\w*", text))
     called = [name for name in used if re.search(rf"{re.escape(name)}\s*\(", text)]
-    if own := set(re.findall(r"\bdef\s+(\w+)", text)):
-        applied = re.findall(r"=\s*([A-Za-z_]\w*)\s*\(", text)
-        called += [name for name in dict.fromkeys(applied) if name not in {*own, *dir(builtins)}]
+    own = {*re.findall(r"\bdef\s+(\w+)", text), *dir(builtins)}
+    called += [name for name in dict.fromkeys(re.findall(r"=\s*([a-z_]\w{2,})\(", text)) if name not in own]
     line = next((i for i, one in enumerate(text.split("\n"), 1) if one.strip()), 1)
     if not called:
         return at(
@@ -230,7 +229,7 @@ def _no_layer(text: str) -> ExplainError:
             f"no layer was found in '{text.strip()[:_ABOUT]}'. Paste layers such as layers.Conv2D(16, (1, 3))(x) or "
             "nn.Conv1d(1, 512, 10, stride=5).",
         )
-    sizes = [name for name in used if name not in called]
+    sizes = [name for name in used if name not in called and not re.search(rf"{re.escape(name)}\s*=(?!=)", text)]
     also = f" Sizes that are set elsewhere too: {', '.join(sizes)}." if sizes else ""
     return at(
         line,

@@ -102,6 +102,8 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     if (linked := chain(plain)) is not None:
         layers, picture, notes = linked
         return Described(layers, picture=picture, samples=not picture, notes=notes)
+    if (stacks := _stacks(plain, rate_hz)) is not None:
+        return stacks
     plain, times = _repeats(plain)
     found = _lists(plain)
     found.times = times
@@ -124,6 +126,19 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
     return _of_kind(found, kind) if kind else None
+
+
+def _stacks(text: str, rate_hz: float | None) -> Described | None:
+    """An encoder and the context network behind it, where a text gives the kernels of both."""
+    parts = _P["context"].split(text, maxsplit=1)
+    if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
+        return None
+    first, second = (described(_P["context"].sub(" ", part), rate_hz) for part in parts)
+    if first is None or second is None:
+        return None
+    told = "The context network was taken to stand behind the encoder."
+    notes = [*dict.fromkeys((*first.notes, *second.notes, told))]
+    return replace(first, text=f"{first.text} {second.text}", notes=notes)
 
 
 def _frames(rate_hz: float | None, window_ms: float, hop_ms: float) -> Described:

@@ -247,6 +247,8 @@ def framework_of(tree: ast.Module) -> str:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names |= {part for alias in node.names for part in alias.name.split(".")}
             names |= set((getattr(node, "module", None) or "").split("."))
+        elif isinstance(node, ast.keyword):  # stride is a setting of torch, strides one of Keras
+            names |= {"torch"} if node.arg == "stride" else {"keras"} if node.arg == "strides" else set()
     torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
     keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf"})
     return "torch" if torch > keras else "keras"
