@@ -154,11 +154,8 @@ def carry(graph: Graph, tensors: dict[str, Field]) -> None:
 
 def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> str:
     """Which operator joins which branches, and how fast each of them moves."""
-    names = [graph.producer(op.inputs[i]) for i in (error.first, error.second)]
-    first, second = (
-        f"'{made.name}'" if made else f"the input '{op.inputs[i]}'"
-        for made, i in zip(names, (error.first, error.second), strict=True)
-    )
+    made = {tensor: f"'{one.name}'" for one in graph.ops for tensor in one.outputs}
+    first, second = (made.get(op.inputs[i], f"the input '{op.inputs[i]}'") for i in (error.first, error.second))
     line = f" (line {op.line})" if op.line else ""
     return (
         f"'{op.name}'{line} joins branches at different rates along {axis.name}: {first} moves {error.rates[0]} input "

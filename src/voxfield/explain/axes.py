@@ -24,7 +24,9 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         shape = graph.shape(name)
         if graph.tensors[name].role != "input" or (layout is not None and name == graph.main_input) or len(shape) < 2:
             continue
-        usual = () if _of_features(graph, name) else axes_of(len(shape))
+        first = next((op for op in graph.ops if name in op.inputs), None)
+        matrix = len(shape) == 2 and first is not None and first.kind == "linear"  # (batch, features): none is a place
+        usual = () if matrix else axes_of(len(shape))
         found = _named(_places(graph, name), shape) or usual
         axes[name] = found
         picture = (
@@ -37,12 +39,6 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
                 "sizes; --layout says otherwise (B batch, C channels, T time, F frequency, H height, W width)."
             )
     return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
-
-
-def _of_features(graph: Graph, name: str) -> bool:
-    """True for (batch, features), which a matrix combines: none of its dims is a place."""
-    first = next((op for op in graph.ops if name in op.inputs), None)
-    return len(graph.shape(name)) == 2 and first is not None and first.kind == "linear"
 
 
 def rearranged(graph: Graph) -> Shape | None:

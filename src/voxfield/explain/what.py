@@ -27,6 +27,7 @@ from .readers.torch_file import load_module
 
 CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
+ONE_FILE = re.compile(r"[^\n()]*\.(onnx|keras|json|h5|hdf5|py|txt|md|wav|pt|pth)(:\w*)?")  # whether it is there or not
 ONE_SHAPE = "One input shape of whole numbers is needed here, such as (1, 1, 16000)."
 SPOKEN = re.compile(r"\w\s?\(|[\u3000-\u9fff\uff00-\uffef]|\S\s+\S|^[\[({]")  # calls, other scripts, several words
 
@@ -82,7 +83,7 @@ def settled(
             raise ExplainError(f"Nothing was given to explain. {FORMS}")
         if looks_like_layers(text):
             return replace(given, what=_text(text, input_shape, rate_hz))
-        spoken = ("\n" in text or SPOKEN.search(text)) and not _is_file(text) and not _names_a_file(text)
+        spoken = ("\n" in text or SPOKEN.search(text)) and not _is_file(text) and not ONE_FILE.fullmatch(text)
         if spoken or not files:
             name = _model_in(text)
             return _pasted(what, given) if name is None else replace(with_card(given, *_card(name)), asked=topics(text))
@@ -112,11 +113,6 @@ def _model_in(text: str) -> str | None:
     known = {name for card in cards() for name in (card.name, card.short_name)}
     words = re.findall(r"[a-z\d]+(?:[-_.][a-z\d]+)*", text.lower())
     return next((name for word in words if (name := word.replace("_", "-")) in known), None)
-
-
-def _names_a_file(text: str) -> bool:
-    """True for one word that ends like a file, FILE.py:NAME included, whether it is there or not."""
-    return bool(re.fullmatch(r"[^\n()]*\.(onnx|keras|json|h5|hdf5|py|txt|md|wav|pt|pth)(:\w*)?", text))
 
 
 def _is_file(text: str) -> bool:

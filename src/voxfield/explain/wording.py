@@ -271,17 +271,23 @@ class Writer:
 
     def size(self) -> list[str]:
         """The formula of each layer that changes a size, with its numbers, and the shape that comes out at the end."""
-        sized = {field.axis: self._sizes_along(field) for field in self.fields}
-        changing = {axis: [row for row in rows if _changes(*row)] for axis, rows in sized.items()}
+        sizes, kinds = self.graph.size, {"conv", "pool", "conv_transpose"}
+        sized = {
+            field.axis: [
+                (step, sizes(step.op.inputs[0], step.dim), sizes(step.op.outputs[0], step.dim))
+                for step in self.walks[field.axis].longest
+                if step.op.kind in kinds
+            ]
+            for field in self.fields
+        }
+        changing = {
+            axis: [row for row in rows if row[1] != row[2] or (row[1] is None and row[0].window != Window())]
+            for axis, rows in sized.items()
+        }
         if "size" in self.asked and not any(changing.values()):  # that they keep it is an answer, too
             changing = sized
         found = [stated for f in self.fields for stated in self._formulas(f, changing[f.axis], len(sized[f.axis]))]
         return [*dict.fromkeys(found), *(self._shapes(not found) if "size" in self.asked else [])]
-
-    def _sizes_along(self, field: AxisField) -> list[tuple[Step, Size, Size]]:
-        """Each window on the longest path, with the sizes before and behind it."""
-        steps = [s for s in self.walks[field.axis].longest if s.op.kind in {"conv", "pool", "conv_transpose"}]
-        return [(s, self.graph.size(s.op.inputs[0], s.dim), self.graph.size(s.op.outputs[0], s.dim)) for s in steps]
 
     def _shapes(self, alone: bool) -> list[str]:
         """What the layers that put all positions in one row make, and the shape of the output."""
@@ -535,8 +541,3 @@ class Writer:
         key = "fix_causal" if padded or any(op.kind == "pad" for op in self.graph.ops) else "fix_shift"
         key += "_part" if new.lookahead else ""
         return self.say(key, before=field.lookahead, after=new.lookahead, cost=cost, **self.named(field))
-
-
-def _changes(step: Step, before: Size, after: Size) -> bool:
-    """Whether a window makes another number of positions, as far as that is known."""
-    return before != after or (before is None and step.window != Window())

@@ -268,16 +268,6 @@ class CodeCalls:
         except ExplainError as error:
             raise at(line, str(error)) from error
 
-    def declared_input(self, shape: Sequence[Any], line: int, batch: Any = None) -> Tensor:
-        """A Keras Input; sizes that are names are taken from --input."""
-        known = self.given if not self.net.inputs else None
-        sizes = [batch if isinstance(batch, int) else None, *shape]
-        for size in sizes:
-            if isinstance(size, Missing) and known is None:
-                raise unreadable(size, line)
-        own = tuple(size if isinstance(size, int) and not isinstance(size, bool) else None for size in sizes)
-        return self.new_input(fill_input(own, known), line, keras=True)
-
     def chain_input(self, chain: Chain, line: int) -> Tensor:
         """What a Sequential starts from when it is not called on anything."""
         first = chain.layers[0] if chain.layers else None
@@ -457,15 +447,18 @@ class CodeCalls:
         return Layer(kind, {**dict(zip(names, args, strict=False)), **named}, framework, line)
 
     def _input(self, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
-        batch = named.get("batch_shape") or named.get("batch_input_shape")
-        if isinstance(batch, list | tuple):
-            return self.declared_input(list(batch)[1:], line, batch[0])
+        whole = named.get("batch_shape") or named.get("batch_input_shape")
         shape = named.get("shape", named.get("input_shape", args[0] if args else None))
-        if isinstance(shape, list | tuple):
-            return self.declared_input(list(shape), line, named.get("batch_size"))
-        if self.given is not None and not self.net.inputs:
-            return self.new_input((1, *self.given) if len(self.given) < 4 else self.given, line, keras=True)
-        raise unreadable(shape, line)
+        known = self.given if not self.net.inputs else None
+        if not isinstance(whole, list | tuple):
+            if not isinstance(shape, list | tuple) and known is None:
+                raise unreadable(shape, line)
+            whole = (named.get("batch_size"), *(shape if isinstance(shape, list | tuple) else known or ()))
+        for size in whole[1:]:
+            if isinstance(size, Missing) and known is None:  # sizes that are names are taken from --input
+                raise unreadable(size, line)
+        own = tuple(size if is_whole(size) else None for size in whole)
+        return self.new_input(fill_input(own, known), line, keras=True)
 
     def _model(self, args: list[Any], named: dict[str, Any], line: int) -> Network:
         ends = []

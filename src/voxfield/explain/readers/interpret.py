@@ -394,7 +394,11 @@ class Interpreter:
 
     def _subscript(self, node: ast.Subscript) -> Any:
         owner = self.value(node.value)
-        if isinstance(owner, Free) and self.calls.takes(owner.what) and self._slices(node.slice):
+        keys = (
+            node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+        )  # `..., ::2` or `:, 0`, which only arrays have
+        sliced = any(isinstance(key, ast.Slice) or getattr(key, "value", None) is Ellipsis for key in keys)
+        if isinstance(owner, Free) and self.calls.takes(owner.what) and sliced:
             owner = self.calls.tensor(owner, node.lineno)
         if isinstance(owner, Tensor):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -407,11 +411,6 @@ class Interpreter:
             return owner[key]
         except (TypeError, KeyError, IndexError, ValueError) as error:
             raise at(node.lineno, f"'{ast.unparse(node)[:60]}' does not exist.") from error
-
-    def _slices(self, node: ast.expr) -> bool:
-        """True for a subscript that only arrays have: `..., ::2` or `:, 0`."""
-        parts = node.elts if isinstance(node, ast.Tuple) else []
-        return any(isinstance(part, ast.Slice) or getattr(part, "value", None) is Ellipsis for part in parts)
 
     def _key(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Slice):

@@ -83,7 +83,8 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
             if sizes is None or input_shape is not None:
                 raise
             sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
-        if layout is None and _P["on_time"].search(text) and not _P["in_pictures"].search(text) and _is_picture(graph):
+        is_picture = [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
+        if layout is None and _P["on_time"].search(text) and not _P["in_pictures"].search(text) and is_picture:
             told = "The dims of the input were taken for BCTF, by the words of the text; --layout says otherwise."
             graph = _noted(read_snippet(text, sizes, "BCTF"), [told])
         if sizes is not None and input_shape is None:
@@ -103,11 +104,6 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
             f"{FORMS}"
         )
     return read_snippet(text, input_shape, layout), asked(prose(text)), False
-
-
-def _is_picture(graph: Graph) -> bool:
-    """Whether the dims of the input were taken for channels, height and width, which torch's code leaves open."""
-    return [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
 
 
 def _described_graph(text: str, found: Described, input_shape: Shape | None) -> Graph:

@@ -270,7 +270,8 @@ def program(found: Iterable[Piece]) -> tuple[str, bool]:
             lines += [piece.text, *(["    pass"] if i == len(flat) or flat[i].kind != "def" else [])]
         elif piece.kind == "def":
             owner = owner if re.search(r"\(\s*self\b", piece.text) else 0
-            last = next((j for j in range(i + 1, end) if _leaves(flat, j, i + 1)), end - 1)
+            owned = {j + 1 for j in range(i + 1, end) if flat[j].kind in {"if", "elif", "else"}}  # by an `if` or `else`
+            last = next((j for j in range(i + 1, end) if flat[j].kind == "return" and j not in owned), end - 1)
             lines += ["    " * owner + piece.text, *(["    " * (owner + 1) + "pass"] if last == i else [])]
             statements(i + 1, last + 1, owner + 1)
             i = last + 1
@@ -278,11 +279,6 @@ def program(found: Iterable[Piece]) -> tuple[str, bool]:
             statements(i, end, 0)
             i = end
     return "\n".join(lines), guessed
-
-
-def _leaves(flat: list[Piece], at: int, start: int) -> bool:
-    """True for a return that ends its function: one that no `if` or `else` owns."""
-    return flat[at].kind == "return" and (at == start or flat[at - 1].kind not in {"if", "elif", "else"})
 
 
 def _suite_end(flat: list[Piece], start: int, stop: int, head: Piece) -> int:

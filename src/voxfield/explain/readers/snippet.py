@@ -163,7 +163,9 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
     if "\0" in text:
         raise ExplainError("The text holds a NUL character; it is not code.")
     lines = textwrap.dedent(text).split("\n")
-    if len([line for line in lines if line.strip()]) == 1 and _hides_code(text):
+    _, mark, comment = text.partition("#")
+    alone = len([line for line in lines if line.strip()]) == 1
+    if alone and mark and calls_a_layer(comment) and _syntax_error(text.strip()) is None:  # its line breaks are lost
         return _scanned(text)
     skipped: list[int] = []
     tried: set[int] = set()
@@ -196,12 +198,6 @@ def _scanned(text: str) -> tuple[str, list[int], bool]:
     """The same of text whose statements are looked for in prose."""
     source, guessed = program(pieces(text))
     return source, [], guessed
-
-
-def _hides_code(line: str) -> bool:
-    """True for a line whose comment calls a layer: its line breaks are lost."""
-    _, mark, comment = line.partition("#")
-    return bool(mark) and calls_a_layer(comment) and _syntax_error(line.strip()) is None
 
 
 def _repaired(line: str) -> str | None:
