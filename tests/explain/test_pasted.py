@@ -68,3 +68,8 @@ def test_two_stacks_stand_one_behind_the_other_and_what_is_made_elsewhere_is_nam
         report_on("x = block1(x, 64, stride=2, name='conv2_block1') 这里stride=2有什么用")
     loose = report_on("self.c = nn.Conv1d(80, 512, 5)\nself.b = Res2(512)\nself.fc = nn.Linear(1536, 192)")
     assert "Not known and left out: Res2(...)." in loose.report.notes and len(loose.report.layers) == 1
+
+
+def test_a_number_in_a_call_is_no_word_about_another():
+    with pytest.raises(ExplainError, match="the name 'stride' is not defined"):
+        report_on("a = nn.Conv1d(1, 16, 3, stride=2)\nb = nn.Conv1d(16, 32, 3, stride=stride)\ny = b(a(x))")

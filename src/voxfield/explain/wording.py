@@ -81,13 +81,7 @@ def words(
 ELSEWHERE = {  # paragraphs that are written in other files
     "cbam": lambda writer: cbam_sentences(writer, "cbam"),
     "cbam_block": lambda writer: cbam_sentences(writer, "cbam-resnet"),
-    "params": params,
-    "macs": macs,
-    "separable": separable,
-    "padding": padding,
-    "depth": depth,
-    "powers": powers,
-    "bins": bins,
+    **{one.__name__: one for one in (params, macs, separable, padding, depth, powers, bins)},
 }
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
 FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end

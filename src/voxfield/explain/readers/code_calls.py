@@ -451,9 +451,10 @@ class CodeCalls:
         shape = named.get("shape", named.get("input_shape", args[0] if args else None))
         known = self.given if not self.net.inputs else None
         if not isinstance(whole, list | tuple):
-            if not isinstance(shape, list | tuple) and known is None:
+            stated = shape if isinstance(shape, list | tuple) else known
+            if stated is None:
                 raise unreadable(shape, line)
-            whole = (named.get("batch_size"), *(shape if isinstance(shape, list | tuple) else known or ()))
+            whole = stated if stated is known and len(stated) > 3 else (named.get("batch_size"), *stated)
         for size in whole[1:]:
             if isinstance(size, Missing) and known is None:  # sizes that are names are taken from --input
                 raise unreadable(size, line)

@@ -394,9 +394,7 @@ class Interpreter:
 
     def _subscript(self, node: ast.Subscript) -> Any:
         owner = self.value(node.value)
-        keys = (
-            node.slice.elts if isinstance(node.slice, ast.Tuple) else []
-        )  # `..., ::2` or `:, 0`, which only arrays have
+        keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else []  # of arrays alone: `..., ::2` or `:, 0`
         sliced = any(isinstance(key, ast.Slice) or getattr(key, "value", None) is Ellipsis for key in keys)
         if isinstance(owner, Free) and self.calls.takes(owner.what) and sliced:
             owner = self.calls.tensor(owner, node.lineno)

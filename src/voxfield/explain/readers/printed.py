@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from ...errors import ExplainError
+from ..graph import Shape
 from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
@@ -227,9 +228,10 @@ def _window(
         if left or taps < 1:
             continue
         fits = [
-            (kernel, *found)
+            (kernel, strides, padding)
             for kernel in _kernels(taps, axes)
-            for found in _strides(kernel, before[:-1], row.shape[:-1], transposed)
+            for padding in ("valid", "same")
+            if 0 not in (strides := _strides(kernel, before[:-1], row.shape[:-1], padding, transposed))
         ]
         if fits:
             best = min(fits, key=lambda fit: (len(set(fit[0])) > 1, sum(fit[1]), fit[2] == "same"))
@@ -249,25 +251,17 @@ def _kernels(taps: int, axes: int) -> list[tuple[int, ...]]:
     return [(a, taps // a) for a in range(1, min(taps, LARGEST_KERNEL) + 1) if taps % a == 0]
 
 
-def _strides(
-    kernel: tuple[int, ...], before: tuple[int | None, ...], after: tuple[int | None, ...], transposed: bool
-) -> list[tuple[tuple[int, ...], str]]:
-    """Strides and padding that turn the sizes before into those after; the smallest stride per axis."""
-    found = []
-    for padding in ("valid", "same"):
-        strides: list[int] = []
-        for k, a, b in zip(kernel, before, after, strict=True):
-            if a is None or b is None:
-                strides.append(1)
-                continue
-            fits = [s for s in range(1, LARGEST_STRIDE) if _size(a, k, s, padding, transposed) == b]
-            strides += fits[:1]
-        if len(strides) == len(kernel):
-            found.append((tuple(strides), padding))
-    return found
+def _strides(kernel: tuple[int, ...], before: Shape, after: Shape, padding: str, transposed: bool) -> tuple[int, ...]:
+    """The smallest stride per axis that turns the sizes before into those after; 0 where there is none."""
 
+    def makes(size: int, k: int, stride: int) -> int:
+        if transposed:
+            return size * stride if padding == "same" else (size - 1) * stride + max(k, stride)
+        return -(-size // stride) if padding == "same" else (size - k) // stride + 1
 
-def _size(size: int, kernel: int, stride: int, padding: str, transposed: bool) -> int:
-    if transposed:
-        return size * stride if padding == "same" else (size - 1) * stride + max(kernel, stride)
-    return -(-size // stride) if padding == "same" else (size - kernel) // stride + 1
+    return tuple(
+        1
+        if a is None or b is None or k is None
+        else next((s for s in range(1, LARGEST_STRIDE) if makes(a, k, s) == b), 0)
+        for k, a, b in zip(kernel, before, after, strict=True)
+    )

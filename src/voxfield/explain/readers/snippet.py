@@ -32,6 +32,7 @@ from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program, triples_in
 LARGEST_TEXT = 500_000
 WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
 PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
+DEEPEST_BRACKETS = 5  # within which a name is a setting
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
@@ -78,7 +79,7 @@ def read_snippet(
         input_shape = _sizes_in_comments(text, net)
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     calls.triples = triples_in(text)
-    calls.said = {name: int(value) for name, value in SAID.findall(text.translate(FULL_WIDTH))}
+    calls.said = _said(text.translate(FULL_WIDTH))
     try:
         outputs = _outputs(calls, tree)
     except RecursionError as error:
@@ -121,6 +122,13 @@ def read_snippet(
         turned = rearranged(graph) if input_shape is None else None
         return settled_dims(graph, layout) if turned is None else read_snippet(text, turned, layout, title)
     return net.finished(names) if layout else settled_axes(net.finished(names))
+
+
+def _said(text: str) -> dict[str, int]:
+    """The numbers that a text gives to names, those in brackets left out: they are settings of other layers."""
+    for _ in range(DEEPEST_BRACKETS):
+        text = re.sub(r"\([^()]*\)", " ", text)
+    return {name: int(value) for name, value in SAID.findall(text)}
 
 
 def unused(net: LayerGraph, layer: Layer) -> bool:
