@@ -124,12 +124,16 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
     return None if body is None or whole is None or parsed(whole) is None else Piece(kind, whole, start, body[0])
 
 
+def tree_of(code: str) -> ast.Module:
+    """The tree of some code. Python's own warnings about it are nobody's concern."""
+    with warnings.catch_warnings(action="ignore"):
+        return ast.parse(code)
+
+
 def parsed(code: str) -> ast.Module | None:
-    """The tree of some code; None for what is none. Python's own warnings about it are nobody's concern."""
+    """The tree of some code; None for what is none."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(code)
+        return tree_of(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,7 +26,7 @@ from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing,
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program, triples_in
+from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program, tree_of, triples_in
 
 LARGEST_TEXT = 500_000
 WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
@@ -234,9 +233,7 @@ def _syntax_error(source: str) -> SyntaxError | None:
 
 def _parse(source: str) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
+        return tree_of(source)
     except (RecursionError, MemoryError) as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
     except ValueError as error:
