@@ -1,7 +1,8 @@
 """Text as people paste it: what is read in it, what is answered first, in English and Chinese.
 
 `pasted.json` holds fragments of pages and questions. Their answers are in `golden/pasted-*.txt`, whose sentences were
-read one by one; `VOXFIELD_GOLDEN=write` writes them anew.
+read one by one; `VOXFIELD_GOLDEN=write` writes them anew. `questions.json` holds others with what is known of their
+answers by hand: which question comes first, and its figure.
 """
 
 import json
@@ -19,6 +20,8 @@ from voxfield.explain.zh import translated
 
 HERE = Path(__file__).parent
 FRAGMENTS = {row["name"]: row["paste"] for row in json.loads((HERE / "pasted.json").read_text(encoding="utf-8"))}
+
+QUESTIONS = json.loads((HERE / "questions.json").read_text(encoding="utf-8"))
 
 
 def answer(paste: str, language: str) -> list[str]:
@@ -43,3 +46,30 @@ def test_fragments_say_what_they_should(language):
     if os.environ.get("VOXFIELD_GOLDEN") == "write":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("row", QUESTIONS, ids=[row["name"] for row in QUESTIONS])
+def test_the_question_is_answered_first(row):
+    found = report_on(row["paste"])
+    first = found.paragraphs[0]
+    assert (first.asked, first.key) == (True, row["key"])
+    assert row["answer"] in first.answer
+    unanswered = PHRASES["en"]["unanswered"]
+    assert not [one.key for one in found.paragraphs if unanswered in one.answer]
+    assert not [note for note in found.report.notes if translated(note, "zh") == note]
+
+
+def test_two_stacks_stand_one_behind_the_other_and_what_is_made_elsewhere_is_named():
+    encoder = "The encoder layers have kernel sizes (10, 8, 4, 4, 4) and strides (5, 4, 2, 2, 2)."
+    context = "The context network has nine layers with kernel size three and stride one."
+    field = report_on(f"{encoder} {context} The receptive field of the context network is 210 ms.").report.field("time")
+    assert (field.rf, field.hop) == (3345, 160)
+    with pytest.raises(ExplainError, match="it applies block1, which is made elsewhere"):
+        report_on("x = block1(x, 64, stride=2, name='conv2_block1') 这里stride=2有什么用")
+    loose = report_on("self.c = nn.Conv1d(80, 512, 5)\nself.b = Res2(512)\nself.fc = nn.Linear(1536, 192)")
+    assert "Not known and left out: Res2(...)." in loose.report.notes and len(loose.report.layers) == 1
+
+
+def test_a_number_in_a_call_is_no_word_about_another():
+    with pytest.raises(ExplainError, match="the name 'stride' is not defined"):
+        report_on("a = nn.Conv1d(1, 16, 3, stride=2)\nb = nn.Conv1d(16, 32, 3, stride=stride)\ny = b(a(x))")

@@ -805,11 +805,11 @@ def test_topics_are_asked_for_without_a_question_word(words, topics):
             "conv2d 231 M = 3 x 3 x 64 x 128 x 3,136",
         ),
         ("nn.Conv1d(16, 32, 5) 计算量", "macs", "For each output position: conv1d 2,560 = 5 x 16 x 32"),
-        ("why this padding? nn.Conv1d(8, 8, 5)", "padding", "conv1d does not pad: its output is 4 shorter"),
+        ("why this padding? nn.Conv1d(8, 8, 5)", "padding", "no padding in conv1d: the output is 4 shorter"),
         (
             "why this padding? nn.Conv1d(8, 8, 5, padding=2)",
             "padding",
-            "puts 2 before the first position and 2 after the last, 4",
+            "conv1d is 2 before the first position and 2 after the last, 4",
         ),
         ("why padding? nn.Conv1d(8, 8, 5, padding=1)", "padding", "2 less than (kernel - 1) x dilation"),
         ("why padding? nn.Conv1d(8, 8, 5, padding=3)", "padding", "2 more than (kernel - 1) x dilation"),
@@ -906,7 +906,7 @@ BARE = [  # a question without code, the paragraph that answers it, and what tha
     ("filters=16 是什么意思", "filters", "16 different weighted sums"),
     ("为什么滤波器数量逐层翻倍", "filters", "161 -> 80 -> 39 -> 19 -> 9 -> 4"),
     ("膨胀卷积有什么作用", "kernel", "2 x 4 + 6 + 8"),
-    ("padding='causal' 是什么意思", "padding", "puts 1 before the first position and nothing after the last"),
+    ("padding='causal' 是什么意思", "padding", "is 1 before the first position and none after the last"),
 ]
 
 

@@ -16,7 +16,7 @@ from .field import Beyond, Copies, Field, Part, Span, entry, hull, united
 from .graph import Axis, Graph, Op, Placed, Shape, Size, product
 from .joins import RatesDifferError
 from .moves import Place
-from .phrases import EN
+from .phrases import EN, NAMES
 from .report import AxisField, Cause, Figure, LayerReport, Phase, Report, Status, unavailable
 from .rules import IRREGULAR, RULES, fields_after, rule_for
 from .shapes import shape_text
@@ -107,20 +107,15 @@ def propagate(graph: Graph, name: str, axis: Axis) -> dict[str, Field]:
     return known
 
 
-MOVES = frozenset(
-    {"slice", "concat", "stack", "reshape", "permute", "select", "gather", "identity", "pad", "expand", "flip", "roll"}
-)
-
-
 def recurrences(graph: Graph) -> list[str]:
     """State inputs that are worked into themselves at every step; a buffer that only moves along is not one."""
     found = []
     for name, after in graph.loops:
         moved, worked = {name}, set[str]()
         for op in graph.ops:
-            if worked.intersection(op.inputs) or (moved.intersection(op.inputs) and op.kind not in MOVES):
+            if worked.intersection(op.inputs) or (moved.intersection(op.inputs) and op.kind not in NAMES["moves"]):
                 worked.update(op.outputs)
-            if moved.intersection(op.inputs) and op.kind in MOVES:
+            if moved.intersection(op.inputs) and op.kind in NAMES["moves"]:
                 moved.update(op.outputs)
         if after in worked and after not in moved and not shifts(graph, name, after):
             found.append(name)
@@ -159,11 +154,8 @@ def carry(graph: Graph, tensors: dict[str, Field]) -> None:
 
 def rates_message(graph: Graph, op: Op, axis: Axis, error: RatesDifferError) -> str:
     """Which operator joins which branches, and how fast each of them moves."""
-    names = [graph.producer(op.inputs[i]) for i in (error.first, error.second)]
-    first, second = (
-        f"'{made.name}'" if made else f"the input '{op.inputs[i]}'"
-        for made, i in zip(names, (error.first, error.second), strict=True)
-    )
+    made = {tensor: f"'{one.name}'" for one in graph.ops for tensor in one.outputs}
+    first, second = (made.get(op.inputs[i], f"the input '{op.inputs[i]}'") for i in (error.first, error.second))
     line = f" (line {op.line})" if op.line else ""
     return (
         f"'{op.name}'{line} joins branches at different rates along {axis.name}: {first} moves {error.rates[0]} input "

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from .analysis import propagate
 from .graph import LAYOUT_LETTERS, Axis, Graph, Op, Shape, Size, axes_of
+from .phrases import NAMES
 from .shapes import shape_text
 
 BINS = frozenset({2**n + 1 for n in range(7, 13)} | {161, 201, 241, 321, 401, 481, 601, 641, 801, 961})
-LOOKING = frozenset({"conv", "conv_transpose", "pool", "rnn", "attention", "linear", "norm"})
 LETTERS = {axis: letter for letter, axis in LAYOUT_LETTERS.items() if letter != "N"}
 
 
@@ -24,7 +24,9 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
         shape = graph.shape(name)
         if graph.tensors[name].role != "input" or (layout is not None and name == graph.main_input) or len(shape) < 2:
             continue
-        usual = () if _of_features(graph, name) else axes_of(len(shape))
+        first = next((op for op in graph.ops if name in op.inputs), None)
+        matrix = len(shape) == 2 and first is not None and first.kind == "linear"  # (batch, features): none is a place
+        usual = () if matrix else axes_of(len(shape))
         found = _named(_places(graph, name), shape) or usual
         axes[name] = found
         picture = (
@@ -39,12 +41,6 @@ def settled_dims(graph: Graph, layout: str | None = None) -> Graph:
     return replace(graph, axes=axes, notes=tuple(dict.fromkeys(notes)))
 
 
-def _of_features(graph: Graph, name: str) -> bool:
-    """True for (batch, features), which a matrix combines: none of its dims is a place."""
-    first = next((op for op in graph.ops if name in op.inputs), None)
-    return len(graph.shape(name)) == 2 and first is not None and first.kind == "linear"
-
-
 def rearranged(graph: Graph) -> Shape | None:
     """The shape of the main input with its open sizes along the dims that the first layer moves along, as where the
     code turns its input before that layer; None where they stand there already."""
@@ -56,6 +52,15 @@ def rearranged(graph: Graph) -> Shape | None:
         return None
     rest = iter(known)
     return (shape[0], *(None if dim in places else next(rest) for dim in range(1, len(shape))))
+
+
+def lasting(graph: Graph, seconds: float, rate_hz: float | None) -> Shape | None:
+    """The shape of the main input that lasts so long; None where its length along time is known, or its rate is not."""
+    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
+    length = round(seconds * (rate_hz or 0))
+    if not 0 < length < 10**9 or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
+        return None
+    return tuple(length if dim == axes[0].dim else size for dim, size in enumerate(shape))
 
 
 def letters_of(rank: int, axes: tuple[Axis, ...]) -> str:
@@ -74,7 +79,7 @@ def _places(graph: Graph, name: str) -> list[int]:
         if not reached.intersection(op.inputs):
             continue
         reached.update(op.outputs)
-        if op.kind in LOOKING and op.inputs[0] in reached:
+        if op.kind in NAMES["looking"] and op.inputs[0] in reached:
             break
     else:
         return []

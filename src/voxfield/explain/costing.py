@@ -22,7 +22,9 @@ def costs(graph: Graph, layers: Sequence[LayerReport], fields: Sequence[AxisFiel
         if layer.macs.value:
             by_kind[layer.kind] = by_kind.get(layer.kind, 0) + int(layer.macs.value)
     open_ops = [
-        op.name for op in graph.ops if op.kind == "unknown" or (op.kind in WEIGHTED and op.weight_values is None)
+        op.name
+        for op in graph.ops
+        if op.kind == "unknown" or op.attr("uncounted", False) or (op.kind in WEIGHTED and op.weight_values is None)
     ]
     state = state_figure(graph, layers, fields)
     moved = summed([(op.name, counted(traffic(graph, op), "bytes", "")) for op in graph.ops], "bytes")

@@ -193,10 +193,6 @@ class Graph:
         """The operator called `name`; KeyError when there is none."""
         return {op.name: op for op in self.ops}[name]
 
-    def producer(self, tensor: str) -> Op | None:
-        """The operator that writes `tensor`, or None for an input."""
-        return next((op for op in self.ops if tensor in op.outputs), None)
-
     @property
     def main_input(self) -> str:
         """The first input that is not a state: the one reports are about."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,3 +20,10 @@ PHRASES: Mapping[str, Mapping[str, str]] = {
     language: {key: said[language] for key, said in _SAID.items()} for language in LANGUAGES
 }
 EN, ZH = PHRASES["en"], PHRASES["zh"]
+
+NAMES: Mapping[str, frozenset[str]] = {key: frozenset(row.split()) for key, row in table("operators")["names"].items()}
+
+
+def patterns(section: str) -> dict[str, re.Pattern[str]]:
+    """The regular expressions of a part of `patterns.toml`, by name."""
+    return {name: re.compile(text) for name, text in table("patterns")[section].items()}

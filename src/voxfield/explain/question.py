@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import re
 
-from .phrases import table
+from .phrases import patterns, table
 
-ASKS = re.compile(
-    r"[?？吗呢]|为什么|为何|为啥|如何|怎么|怎样|多少|多大|多长|什么|几个|作用|含义|意思|解释|区别|求助|请问|还是|对比|相比|告诉|给出|求出|计算|列出|想知道"
-    r"|\b(vs|versus|compared?|difference|why|whence|how|what|which|when|where|does|do|is|are|can|should|explain|meaning|purpose|compute|calculate"
-    r"|tell|give|show|list|find|determine|estimate|want|need)\b",
-    re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
-)
+_P = patterns("question")
+
 TOPICS: dict[str, str] = table("topics")
-_BESIDE = re.compile(  # what may stand beside a topic that is asked for in so many words: `latency at 8 kHz`
-    r"\b(?:and|of|in|at|for|the|this|its|my|total|network|model|net|layers?|code|field|ms)\b|\d+(?:\.\d+)?\s*k?hz|的|和|与|这个|网络|模型|代码|[\W_]",
-    re.IGNORECASE,
-)
-_FILLING = re.compile(  # what else may stand in a question that names no network
-    r"\b(?:a|an|here|there|so|one|come|comes|from|used?|using|chosen|set|to|be|have|has|with|much|many|number|size|each|every|time|frequency|axis"
-    r"|usual(?:ly)?|always|make|convolutions?|encoder|decoder|network|computed?|embed(?:s|ded)?|audio|produces?|vectors?|that|this|ms|\d+k|often|double[sd]?|doubling|grow|growing|increas(?:e|es|ing)|first|need(?:ed)?|add|put|get|samples?|it|they|these|those|s)\b"
-    r"|设置?|成|来|去|取|选|用|要|是|个|数|量|会|有|这样|这么|而?后面|而?前面|第[一二三四五]|维度?|方向|里|到|每|卷积层|卷积|层|编码器|解码器|注意力|输入|输出|音频|分别|表示|采样率|在|使用|作用|加入|后|一般|通常|经常|往往|都|翻倍|加倍|增加|加|算|出|得|实现|做|我|想|知道|时间|频率|轴|采样点|你|呢|其|都|中|上",
-    re.IGNORECASE | re.ASCII,
-)
-_GIVEN_AFTER = re.compile(  # a number that a sentence gives: `kernel size 3`, `步长为2`, `64 filters`
-    r" ?(?:大小|尺寸|长度|sizes?|width|率|数)? ?(?:分别|依次|均|都)?(?:设置|设)?"
-    r"(?:为|是|=|:|of|is|are)? ?[\[({]? ?\d",
-    re.IGNORECASE,
-)
-_GIVEN_BEFORE = re.compile(r"\d\)? ?(?:个|input|output|in|out)? ?$", re.IGNORECASE)
 _SETTINGS = {"kernel", "stride", "filters", "padding"}
-_REASONS = re.compile(
-    r"为什么|为何|为啥|作用|含义|意思|解释|区别|\b(?:why|whence|mean\w*|purpose|explain|difference)\b", re.I | re.ASCII
-)
 _TOPICS = "|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items())
 _TOPIC = re.compile(f"(?:{_TOPICS})[A-Za-z]*", re.IGNORECASE | re.ASCII)
 
@@ -46,9 +23,12 @@ def asked(prose: str) -> tuple[str, ...]:
     ((), ('latency',))
     """
     words = prose.replace("_", " ")
-    if not ASKS.search(prose):  # lines that only name what is wanted
-        words = "\n".join(line for line in words.split("\n") if not _BESIDE.sub("", _TOPIC.sub("", line)))
-    return topics(words)
+    if not _P["asks"].search(prose):  # lines that only name what is wanted
+        words = "\n".join(line for line in words.split("\n") if not _P["beside"].sub("", _TOPIC.sub("", line)))
+    asking = (
+        one for one in _P["sentence"].findall(words) if one[-1] in "?？" or _P["asks"].search(_P["weak"].sub(" ", one))
+    )
+    return topics("\n".join(asking)) or topics(words)
 
 
 def topics(prose: str) -> tuple[str, ...]:
@@ -59,16 +39,26 @@ def topics(prose: str) -> tuple[str, ...]:
     (('kernel',), ('size',))
     """
     words = re.sub(r"[ \t]+", " ", prose.replace("_", " "))
+    last: dict[str, int] = {}
+    counted = False  # a number of layers that is given, not asked for
     found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
+    reason = _P["reasons"].search(words)
     for match in _TOPIC.finditer(words):
         key = str(match.lastgroup)
-        given = _GIVEN_AFTER.match(words, match.end()) or _GIVEN_BEFORE.search(words, 0, match.start())
-        counted = key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0])  # 3层
+        if key == "bins" and not reason and not re.search("怎么|从哪|come", match[0]):
+            continue  # a number of bins that is given
+        given = _P["given_after"].match(words, match.end()) or _P["given_before"].search(words, 0, match.start())
+        if key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0]):  # 3层
+            counted = counted or not _P["layers_asked"].search(words, 0, match.start())
+        last[key] = match.start()
         if key in TOPICS:
-            found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or counted)
-    if not _REASONS.search(words) and not all(found.values()):
+            found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or (key == "depth" and counted))
+    if counted and len(found) > 1:
+        found.pop("depth")
+    if not reason and not all(found.values()):
         return tuple(key for key, given in found.items() if not given)
-    return tuple(found)
+    begin, why = (words.rfind("\n", 0, reason.start()), reason.start()) if reason else (0, 0)
+    return tuple(sorted(found, key=lambda key: begin < last[key] < why))  # why 257 bins comes before what is given
 
 
 def wanted(prose: str) -> tuple[str, ...]:
@@ -87,6 +77,6 @@ def names_no_network(prose: str) -> bool:
     (True, False)
     """
     left = prose.replace("_", " ")
-    for known in (_TOPIC, ASKS, _FILLING, _BESIDE):
+    for known in (_TOPIC, _P["asks"], _P["filling"], _P["beside"]):
         left = known.sub(" ", left)
     return bool(asked(prose)) and not re.search(r"[A-Za-z\u4e00-\u9fff]", left)

@@ -13,9 +13,8 @@ from dataclasses import replace
 from ..errors import ExplainError
 from .counts import GATES, kernel_values, recurrent_weights
 from .graph import Graph, Op, Placed, Shape, Size, Tensor
+from .phrases import NAMES
 from .shapes import follow
-
-KEEPS_CHANNELS = {"elementwise", "norm", "pool", "pad", "upsample", "adaptive_pool", "identity", "slice", "softmax"}
 
 
 def rebuilt(
@@ -53,7 +52,7 @@ def rebuilt(
             tensors[name] = Tensor(name, one, "activation", item)
         if op.kind in {"conv", "conv_transpose"} and op.channel_dim is not None:
             channel_of[op.outputs[0]] = op.channel_dim
-        elif known is not None and op.kind in KEEPS_CHANNELS:
+        elif known is not None and op.kind in NAMES["keeps_channels"]:
             channel_of[op.outputs[0]] = known
         kept.append(op)
     used = {name for op in kept for name in (*op.inputs, *op.outputs)}

@@ -52,6 +52,11 @@ class Figure:
     status: Status = Status.EXACT
     missing: tuple[str, ...] = ()  # names of the operators or facts that are not in the number
 
+    @property
+    def trust(self) -> str:
+        """` (partial)` behind a figure that leaves something out."""
+        return "" if self.status is Status.EXACT else f" ({self.status})"
+
     def to_dict(self) -> dict[str, Any]:
         """`{"value", "unit", "status"}`, and `"missing"` where something is."""
         return data_of(self, "value", "unit", "status", *(["missing"] if self.missing else []))
@@ -353,10 +358,9 @@ class Report:
 
     def __str__(self) -> str:
         """The figures in a line an axis and one for the costs; `voxfield explain` says more."""
-        costs = [self.costs.params, self.costs.macs, self.costs.macs_per_second]
-        known = [f"{short(cost.value)} {cost.unit}" for cost in costs if cost.value is not None]
-        if self.costs.state.value is not None:
-            known.append(f"streaming state of {short(self.costs.state.value)} values")
+        costs = [self.costs.params, self.costs.macs, self.costs.macs_per_second, self.costs.state]
+        found = [f"{short(cost.value)} {cost.unit}{cost.trust}" for cost in costs if cost.value is not None]
+        known = [one.replace(" values", " values of streaming state") for one in found]
         return "\n".join([self.title, *map(_line, self.fields), *([", ".join(known)] if known else [])])
 
     def field(self, axis: str, input: str | None = None) -> AxisField:
@@ -372,18 +376,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         """The figures of the whole network as a table, which notebooks show."""
-        rows = [("input", ", ".join(f"{name} {shape}" for name, shape in self.input_shapes))]
-        for field in self.fields:
-            for name in ("rf", "hop", "ahead", "latency", "in_size", "out_size"):
-                value = getattr(field, name)
-                ms = field.ms(value) if name in {"rf", "hop", "ahead", "latency"} else None
-                if value is not None:
-                    rows.append((f"{field.axis} {name}", f"{value}" + ("" if ms is None else f" = {ms:g} ms")))
-        for name in ("params", "macs", "state"):
-            figure = getattr(self.costs, name)
-            stated = "" if figure.status is Status.EXACT else f" ({figure.status})"
-            rows.append((name, f"{figure.value}{stated}"))
-        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(stated)}</td></tr>" for name, stated in rows)
+        rows = (line for row in str(self).removeprefix(f"{self.title}\n").split("\n") for line in row.split(", "))
+        cells = "".join(f"<tr><td>{escape(row)}</td></tr>" for row in rows)
         return f"<table><caption>{escape(self.title)}</caption>{cells}</table>"
 
     @property

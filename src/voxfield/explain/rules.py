@@ -16,14 +16,17 @@ from .field import Field, LostError, TableTooLargeError, united
 from .graph import Op
 from .moves import FieldRule, Place, each
 
+NOTHING: CountRule = lambda *_: 0  # noqa: E731
+CANNOT_SAY: CountRule = lambda *_: None  # noqa: E731
+
 
 @dataclass(frozen=True)
 class Rule:
     """What one operator kind does: `field`, `macs` and `state`, as the top of this file says."""
 
     field: FieldRule
-    macs: CountRule = counts.nothing
-    state: CountRule = counts.nothing
+    macs: CountRule = NOTHING
+    state: CountRule = NOTHING
 
 
 RULES: dict[str, Rule] = {
@@ -48,18 +51,20 @@ RULES: dict[str, Rule] = {
     "cumulative": Rule(each(joins.cumulative), state=counts.cumulative_state),
     "linear": Rule(each(joins.linear), counts.kernel_macs),
     "einsum": Rule(joins.einsum_field, counts.einsum_macs),
-    "attention": Rule(joins.attention_field, counts.attention_macs, counts.attention_state),
+    "attention": Rule(
+        joins.attention_field, counts.attention_macs, lambda op, _, outs, time: None if op.dims[0] in time else 0
+    ),
     "rnn": Rule(joins.rnn_field, counts.kernel_macs, counts.rnn_state),
     "reshape": Rule(each(moves.reshape)),
     "permute": Rule(each(moves.permute)),
     "unfold": Rule(each(moves.unfold), state=counts.window_state),
     "fold": Rule(each(moves.fold), state=counts.window_state),
-    "fft": Rule(each(joins.linear), counts.cannot_say),
+    "fft": Rule(each(joins.linear), CANNOT_SAY),
     "identity": Rule(lambda place, fields: [fields[0] if fields else Field()] * len(place.outs)),
     "constant": Rule(lambda place, fields: [Field()] * len(place.outs)),
 }
 IRREGULAR = "an irregular rearrangement of"  # the axis: what follows may depend on any of it
-UNKNOWN = Rule(joins.unknown_field, counts.cannot_say, counts.cannot_say)
+UNKNOWN = Rule(joins.unknown_field, CANNOT_SAY, CANNOT_SAY)
 
 
 def rule_for(op: Op) -> Rule:

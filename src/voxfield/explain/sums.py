@@ -4,6 +4,7 @@ padding, depth, widths and frequency bins."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
@@ -28,8 +29,9 @@ def params(writer: Writer) -> list[str]:
         return []
     owners = [(op, op.params) for op in writer.graph.ops if op.params]
     listed = _largest(writer, owners, lambda op, n: plain(n) + _weights(writer, op), plain)
-    recurrent = [op.kind == "rnn" for op, _ in owners]
-    rules = [writer.say("params_rule")] * (not all(recurrent)) + [writer.say("params_rnn")] * any(recurrent)
+    kinds = {op.kind for op, _ in owners}
+    rules = [writer.say("params_rule")] * bool(kinds & {"conv", "conv_transpose"})
+    rules += [writer.say("params_rnn")] * ("rnn" in kinds)
     return [writer.say("params_sum", total=total.value, listed=listed), *rules]
 
 
@@ -139,24 +141,55 @@ def padding(writer: Writer) -> list[str]:
     """What the padding of each layer does along each axis."""
     laid = [op for op in writer.graph.ops if op.kind == "pad"]
     found = []
+    met = set[str]()  # the layers of padding that are right before a window
     for field in writer.fields:
-        steps = [s for s in writer.walks[field.axis].longest if s.op.kind in {"conv", "pool"} and s.window.reach > 1]
+        path = writer.walks[field.axis].longest
         alike: dict[tuple[int, int, int], list[Step]] = {}
-        for step in steps:
+        for step in (s for s in path if s.op.kind in {"conv", "pool"} and s.window.reach > 1):
             w = step.window
-            if laid and not w.pad_start and not w.pad_end:
+            before = next((op for op in laid if op.outputs[0] == step.op.inputs[0]), None)
+            met.update([before.name] if before else [])
+            start, end = _ends(before, step.dim) if before else (0, 0)
+            if before and (start or end):
+                w = replace(w, pad_start=w.pad_start + max(0, start), pad_end=w.pad_end + max(0, end))
+                step = replace(step, window=w, op=step.op.with_(name=f"{before.name} + {step.op.name}"))
+            elif laid and not before and not w.pad_start and not w.pad_end:
                 continue  # a layer before it may have padded for it
             alike.setdefault((w.reach, w.pad_start, w.pad_end), []).append(step)
+        found += [
+            writer.say(
+                key,
+                layers=s.op.name,
+                start=w.pad_start,
+                end=w.pad_end,
+                extra=w.output_padding,
+                stride=w.stride,
+                **writer.named(field),
+            )
+            for s in path
+            if s.op.kind == "conv_transpose"
+            for w in [s.window]
+            for key, there in (("pad_crop", w.pad_start or w.pad_end), ("pad_output", w.output_padding))
+            if there
+        ][:MOST_FORMULAS]
         found += [_padded(writer, field, group) for group in list(alike.values())[:MOST_FORMULAS]]
         source = next((one for one in writer.sources if one[1].name == field.axis), None)
         seen = propagate(writer.graph, *source) if source and laid else {}
-        for op in laid:
+        rest: dict[tuple[int, int], list[str]] = {}
+        for op in (op for op in laid if op.name not in met):
             parts = seen[op.inputs[0]].parts if op.inputs[0] in seen else ()
-            for dim, before, after in zip(op.dims, op.attr("before"), op.attr("after"), strict=True):
-                if any(dim in part.moving for part in parts):
-                    stated = {**writer.named(field), "layer": op.name, "start": before, "end": after}
-                    found.append(writer.say("pad_own", **stated))
+            for dim in (dim for dim in op.dims if any(dim in part.moving for part in parts)):
+                rest.setdefault(_ends(op, dim), []).append(op.name)
+        for start, end in [ends for ends in rest if any(ends)][:MOST_FORMULAS]:
+            stated = {**writer.named(field), "layers": writer.listed(rest[start, end]), "start": start, "end": end}
+            found.append(writer.say("pad_cut" if end < 0 == start else "pad_own", less=-end, **stated))
     return [*found, writer.say("pad_rule")] if found else []
+
+
+def _ends(op: Op, dim: int) -> tuple[int, int]:
+    """What a layer of padding puts before and after along a dim."""
+    at = op.dims.index(dim) if dim in op.dims else None
+    return (0, 0) if at is None else (op.attr("before")[at], op.attr("after")[at])
 
 
 def _padded(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:

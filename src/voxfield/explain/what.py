@@ -17,6 +17,7 @@ from ..cards import METADATA_KEY, Card, cards, resolve
 from ..errors import CardError, ExplainError, IntegrityError, UnknownModelError
 from ..files import home_spelt
 from ..values import is_number
+from .axes import lasting
 from .clock import Frames
 from .graph import Graph, Shape, Size
 from .question import topics
@@ -26,6 +27,7 @@ from .readers.torch_file import load_module
 
 CODE_SUFFIXES = {".py", ".txt", ".md"}
 LARGEST_TEXT_BYTES = 2_000_000
+ONE_FILE = re.compile(r"[^\n()]*\.(onnx|keras|json|h5|hdf5|py|txt|md|wav|pt|pth)(:\w*)?")  # whether it is there or not
 ONE_SHAPE = "One input shape of whole numbers is needed here, such as (1, 1, 16000)."
 SPOKEN = re.compile(r"\w\s?\(|[\u3000-\u9fff\uff00-\uffef]|\S\s+\S|^[\[({]")  # calls, other scripts, several words
 
@@ -81,7 +83,7 @@ def settled(
             raise ExplainError(f"Nothing was given to explain. {FORMS}")
         if looks_like_layers(text):
             return replace(given, what=_text(text, input_shape, rate_hz))
-        spoken = ("\n" in text or SPOKEN.search(text)) and not _is_file(text) and not _names_a_file(text)
+        spoken = ("\n" in text or SPOKEN.search(text)) and not _is_file(text) and not ONE_FILE.fullmatch(text)
         if spoken or not files:
             name = _model_in(text)
             return _pasted(what, given) if name is None else replace(with_card(given, *_card(name)), asked=topics(text))
@@ -113,11 +115,6 @@ def _model_in(text: str) -> str | None:
     return next((name for word in words if (name := word.replace("_", "-")) in known), None)
 
 
-def _names_a_file(text: str) -> bool:
-    """True for one word that ends like a file, FILE.py:NAME included, whether it is there or not."""
-    return bool(re.fullmatch(r"[^\n()]*\.(onnx|keras|json|h5|hdf5|py|txt|md|wav|pt|pth)(:\w*)?", text))
-
-
 def _is_file(text: str) -> bool:
     try:
         return home_spelt(text).is_file()
@@ -147,13 +144,11 @@ def _pasted(text: str, given: Settled) -> Settled:
 
 def timed(graph: Graph, rate_hz: float | None, read: Callable[[Shape], Graph]) -> Graph:
     """The graph, read again for one second where the rate is given and the length along time is not, which is said."""
-    shape, axes = graph.shape(graph.main_input), graph.axes[graph.main_input]
-    if not rate_hz or [axis.name for axis in axes] != ["time"] or shape[axes[0].dim] is not None:
+    shape = lasting(graph, 1, max(1, rate_hz)) if rate_hz else None
+    if shape is None or rate_hz is None:
         return graph
-    second = max(1, round(rate_hz))
-    graph = read(tuple(second if dim == axes[0].dim else size for dim, size in enumerate(shape)))
-    note = f"The length of the input was not given: one second, {second} positions, was assumed."
-    return replace(graph, notes=(*graph.notes, note))
+    note = f"The length of the input was not given: one second, {max(1, round(rate_hz))} positions, was assumed."
+    return replace(made := read(shape), notes=(*made.notes, note))
 
 
 def _file(path: Path, given: Any, layout: str | None) -> Graph | Path | str:

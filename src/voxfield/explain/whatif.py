@@ -11,7 +11,7 @@ several numbers (`1x2`) are one per axis. Edits apply one after the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
@@ -131,53 +131,45 @@ def _numbers(text: str, setting: str) -> list[int]:
     return [int(part) for part in parts]
 
 
+SINGLE = {  # settings of one value, and the kinds of operators that have them; others are one per axis of a window
+    **dict.fromkeys(("filters", "groups"), ("conv", "conv_transpose", "linear")),
+    **dict.fromkeys(("hidden", "bidirectional"), ("rnn",)),
+}
+YES, NO = {"true", "yes", "1"}, {"false", "no", "0"}
+
+
 def _set(change: _Change, op: Op, setting: str, value: str) -> None:
-    if setting in {"hidden", "bidirectional"}:
-        return _set_recurrent(change, op, setting, value)
-    numbers = _numbers(value, setting)
-    least = 0 if setting == "padding" else 1
-    if min(numbers) < least or max(numbers) > LARGEST:
-        raise ExplainError(f"{setting}={value}: numbers from {least} to {LARGEST} are possible.")
-    if setting in {"filters", "groups"}:
-        if op.kind not in {"conv", "conv_transpose", "linear"} or len(numbers) != 1:
-            raise ExplainError(f"{op.name} is a {op.kind} and has no single '{setting}'.")
-        if op.weight_values is None:
-            raise ExplainError(f"{op.name}: its channels are not known, so {setting} cannot be changed.")
-        if setting == "groups":
-            change.put(op.with_(groups=numbers[0]))
-        else:
-            change.filters[op.name] = numbers[0]
-        return None
-    if not op.windows:
-        raise ExplainError(f"{op.name} is a {op.kind} and has no {setting}.")
-    count = len(op.windows)
-    if setting == "padding":
-        both_ends, each = len(numbers) == 2 and count == 1, numbers * count if len(numbers) == 1 else numbers
-        pairs = [(numbers[0], numbers[1])] if both_ends else [(n, n) for n in each]
-        if len(pairs) != count:
-            raise ExplainError(f"padding={value}: one number, one per axis ({count}), or start,end for a single axis.")
-        windows = [replace(w, pad_start=a, pad_end=b) for w, (a, b) in zip(op.windows, pairs, strict=True)]
-    else:
-        numbers = numbers * count if len(numbers) == 1 else numbers
-        if len(numbers) != count:
-            raise ExplainError(f"{setting}={value}: {op.name} has {count} axes.")
-        windows = [replace(w, **dict[str, Any]({setting: n})) for w, n in zip(op.windows, numbers, strict=True)]
-    change.put(op.with_(windows=tuple(windows)))
-    return None
-
-
-def _set_recurrent(change: _Change, op: Op, setting: str, value: str) -> None:
-    if op.kind != "rnn":
+    single, count = SINGLE.get(setting), len(op.windows)
+    if op.kind not in single if single else not count:
         raise ExplainError(f"{op.name} is a {op.kind} and has no {setting}.")
     if setting == "bidirectional":
-        if value.lower() not in {"true", "false", "yes", "no", "0", "1"}:
+        if value.lower() not in YES | NO:
             raise ExplainError(f"bidirectional={value}: true or false.")
-        stated: int | bool = value.lower() in {"true", "yes", "1"}
+        return change.put(op.with_(attrs={**op.attrs, setting: value.lower() in YES}))
+    numbers, least = _numbers(value, setting), 0 if setting == "padding" else 1
+    if min(numbers) < least or max(numbers) > LARGEST:
+        raise ExplainError(f"{setting}={value}: numbers from {least} to {LARGEST} are possible.")
+    both_ends = setting == "padding" and len(numbers) == 2 and count == 1
+    wanted = 1 if single else count
+    numbers = numbers * wanted if len(numbers) == 1 else numbers
+    if len(numbers) != wanted and not both_ends:
+        wrong = ExplainError(f"{setting}={value}: one number is needed.")
+        raise wrong if single else ExplainError(f"{setting}={value}: {op.name} has {count} axes.")
+    if single and op.kind != "rnn" and op.weight_values is None:
+        raise ExplainError(f"{op.name}: its channels are not known, so {setting} cannot be changed.")
+    if setting == "filters":
+        change.filters[op.name] = numbers[0]
+    elif setting == "groups":
+        change.put(op.with_(groups=numbers[0]))
+    elif setting == "hidden":
+        change.put(op.with_(attrs={**op.attrs, setting: numbers[0]}))
     else:
-        stated = _numbers(value, setting)[0]
-        if not 1 <= stated <= LARGEST:
-            raise ExplainError(f"hidden={value}: numbers from 1 to {LARGEST} are possible.")
-    change.put(op.with_(attrs={**op.attrs, setting: stated}))
+        rows: list[dict[str, Any]] = [{setting: n} for n in numbers]
+        if setting == "padding":
+            ends = [(numbers[0], numbers[1])] if both_ends else [(n, n) for n in numbers]
+            rows = [{"pad_start": before, "pad_end": after} for before, after in ends]
+        change.put(op.with_(windows=tuple(replace(w, **row) for w, row in zip(op.windows, rows, strict=True))))
+    return None
 
 
 def _drop(change: _Change, op: Op) -> None:
@@ -223,6 +215,14 @@ def _convolutions(graph: Graph) -> list[Op]:
     return wide
 
 
+def conv_behind(made: Mapping[str, Op], tensor: str) -> Op | None:
+    """The convolution that makes a tensor, with norms and functions of one value in between."""
+    op = made.get(tensor)
+    while op is not None and op.kind in {"elementwise", "norm"} and len(op.inputs) == 1:
+        op = made.get(op.inputs[0])
+    return op if op is not None and op.kind == "conv" else None
+
+
 def additions(graph: Graph) -> dict[str, Op]:
     """The residual additions of a network over two axes: the convolution that ends each branch, by the addition's name.
 
@@ -231,11 +231,8 @@ def additions(graph: Graph) -> dict[str, Op]:
     made = {name: op for op in graph.ops for name in op.outputs}
 
     def up(tensor: str) -> Op | None:
-        """The convolution behind a tensor, norms and functions of one value in between."""
-        op = made.get(tensor)
-        while op is not None and op.kind in {"elementwise", "norm"} and len(op.inputs) == 1:
-            op = made.get(op.inputs[0])
-        return op if op is not None and op.kind == "conv" and len(op.windows) == 2 else None
+        op = conv_behind(made, tensor)
+        return op if op is not None and len(op.windows) == 2 else None
 
     found: dict[str, Op] = {}
     for op in graph.ops:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from ...errors import ExplainError
-from ..phrases import table
+from ..phrases import patterns, table
 
-_ARROW = re.compile(r"\s*(?:[-=]+>|[→⟶➔➜⇒])\s*")
+_P = patterns("arrows")
+
 _SIZES = r"\d+(?:\s*[x×*]\s*\d+)*"
 _WORDS = table("kinds")["words"]
 _SAID = re.compile(
@@ -21,11 +22,6 @@ _SAID = re.compile(
     r"|(?P<conv>conv(?:olution(?:al)?)?(?P<rank>[123]-?d)?|卷积)"
     r"|(?P<square>\d+(?:\s*[x×*]\s*\d+)+)|(?P<bare>\d+)",
     re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
-)
-_FILLING = re.compile(r"[\s,;()\[\]，、；（）+]|\b(?:layers?|with|of|and|size)\b|层|的", re.IGNORECASE)
-_QUESTION = re.compile(
-    r"[?？。]|\b(?:what|how|why|which|receptive|output|latency|parameters)\b|感受野|输出|多少|多大|怎么|延迟|参数",
-    re.IGNORECASE | re.ASCII,
 )
 _PASSIVE = re.compile(  # what changes no position
     rf"\b(?:input|image)\b(?:\s*(?:size)?\s*{_SIZES})?|输入(?:大小|尺寸)?(?:\s*{_SIZES})?"
@@ -44,16 +40,16 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
     Raises:
         ExplainError: something between two arrows is no layer that is read here.
     """
-    parts = _ARROW.split(text)
+    parts = _P["arrow"].split(text)
     if len(parts) < 2:
         return None
     parts[0] = re.split(r"[?？:：。]", parts[0])[-1]
-    parts[-1] = _QUESTION.split(parts[-1])[0]
+    parts[-1] = _P["question"].split(parts[-1])[0]
     read = [_layer(part) for part in parts]
     if not any(read):
         return None
     for part, layer in zip(parts, read, strict=True):
-        if layer is None and _FILLING.sub("", _PASSIVE.sub("", part)):
+        if layer is None and _P["filling"].sub("", _PASSIVE.sub("", part)):
             raise ExplainError(
                 f"'{part.strip()[:60]}' between the arrows is not read. Write the layers as kernel/stride, such as "
                 "'5/2 max2 3 ^4/2', or paste their code."
@@ -73,7 +69,7 @@ def _layer(part: str) -> dict[str, str] | None:
     said: dict[str, str] = {}
     for match in _SAID.finditer(part):
         said |= {key: value for key, value in match.groupdict().items() if value}
-    if not {"conv", "pool"} & said.keys() or _FILLING.sub("", _PASSIVE.sub("", _SAID.sub("", part))):
+    if not {"conv", "pool"} & said.keys() or _P["filling"].sub("", _PASSIVE.sub("", _SAID.sub("", part))):
         return None
     kernel = said.pop("kernel", "") or said.pop("square", "")
     if not kernel and {"stride", "padding", "dilation", "width"} & said.keys():

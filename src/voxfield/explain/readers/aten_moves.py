@@ -8,6 +8,15 @@ from ..graph import Window
 from .build import Call, Const, Live, Value, dim_of, spread, unknown_op
 from .vocabulary import copies, cut, multiply, rearranged, reduced, resized, taken
 
+SHUFFLES = {
+    "pixel_shuffle": ("... (c r s) h w -> ... c (h r) (w s)", "upscale_factor"),
+    "pixel_unshuffle": ("... c (h r) (w s) -> ... (c r s) h w", "downscale_factor"),
+    "channel_shuffle": ("b (g c) ... -> b (c g) ...", "groups"),
+    "DepthToSpaceDCR": ("b (r s c) h w -> b c (h r) (w s)", "blocksize"),
+    "DepthToSpaceCRD": ("b (c r s) h w -> b c (h r) (w s)", "blocksize"),
+    "SpaceToDepth": ("b c (h r) (w s) -> b (r s c) h w", "blocksize"),
+}
+
 
 def reshape(c: Call) -> None:
     x, dims, kind = c.first(), c.numbers("dim"), c.base.lower()
@@ -146,18 +155,11 @@ def unfold(c: Call) -> None:
     c.emit("unfold", [x], dims=(dim,), windows=(Window(c.args["size"], c.args["step"]),))
 
 
-def pixel_shuffle(c: Call) -> None:
-    r = c.args["upscale_factor"]
-    rearranged(c, "... (c r s) h w -> ... c (h r) (w s)", r=r, s=r)
-
-
-def pixel_unshuffle(c: Call) -> None:
-    r = c.args["downscale_factor"]
-    rearranged(c, "... c (h r) (w s) -> ... (c r s) h w", r=r, s=r)
-
-
-def channel_shuffle(c: Call) -> None:
-    rearranged(c, "b (g c) ... -> b (c g) ...", g=c.args["groups"])
+def shuffle(c: Call) -> None:
+    """Channels laid out as positions, and back: a pattern of einops, and the setting that says into how many."""
+    mode = c.args.get("mode", "DCR") if c.base == "DepthToSpace" else ""
+    pattern, setting = SHUFFLES[c.base.removeprefix("native_") + str(mode)]
+    rearranged(c, pattern, **dict.fromkeys({*"rsg"} & {*pattern}, c.args[setting]))
 
 
 def reduce(c: Call) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,12 @@ ELEMENTWISE = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Di
 
 HOME = "<this function>"  # no name in Python, so no clash with one
 _ALIKE = (len, int, float, str, min, max, sum, abs, round, sorted, list, tuple)
+_SUMS = (math.floor, math.ceil, math.sqrt, math.log, math.log2, math.prod)
 PLAIN: Mapping[str, Callable[..., Any]] = {one.__name__: one for one in _ALIKE} | {
     "zip": lambda *lists: list(zip(*lists, strict=False)),
     "enumerate": lambda *args: list(enumerate(*args)),
     "reversed": lambda values: list(reversed(values)),
+    **{f"{module}.{one.__name__}": one for module in ("math", "np") for one in _SUMS},
 }
 BUILTINS = frozenset((*PLAIN, "range", "dict", "print", "super", "isinstance", "bool", "getattr", "setattr"))
 TENSOR_JOINS = {"sum": "add", "min": "minimum", "max": "maximum"}

@@ -15,6 +15,7 @@ from typing import Any
 from ...errors import ExplainError
 from ..axes import keras_axes
 from ..graph import Axis, Shape, axes_of
+from ..phrases import NAMES
 from ..shapes import shape_text
 from . import code_functions
 from .code_builtins import HOME
@@ -38,7 +39,7 @@ from .code_values import (
     number_of,
     unreadable,
 )
-from .interpret import ASKED_OF_MODULES, REGISTERS, Interpreter
+from .interpret import Interpreter
 from .keras import fill_input
 from .layer_call import LayerCall
 from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer
@@ -46,19 +47,12 @@ from .layers import LayerGraph, Origin, is_whole, positions_filled
 
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
-_IGNORED = (
-    "compile summary fit build eval train to cuda cpu double half float requires_grad_ load_state_dict save "
-    "save_weights load_weights predict evaluate parameters add_loss apply init_weights reset_parameters"
-)
-IGNORED_METHODS = frozenset(_IGNORED.split())
+ASSUMED = (1, FRAMES, BINS, 1)
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
 FORWARD = ("forward", "call", "__call__")
-PASS_THROUGH = frozenset(
-    {"Parameter", "weight_norm", "spectral_norm", "contiguous", "clone", "detach", "float", "double", "requires_grad_"}
-)
 # names of tensors that a layer is applied to, in the order in which it takes them
 CALLED_WITH = {"torch": ("x", "input", "query", "key", "value"), "keras": ("x", "inputs", "query", "value", "key")}
-WITHOUT_EFFECT = frozenset(["training", "need_weights", "average_attn_weights"])
+STAYS = re.compile("norm|(?<![a-z])bn|act(?:ivation)?_?(?:fn|layer)?[(]|nonlinear", re.IGNORECASE)  # what moves nothing
 # functions that take outputs and are no part of a network
 JUDGES = re.compile("loss|criterion|metric|accuracy|entropy", re.IGNORECASE)
 
@@ -77,6 +71,7 @@ class CodeCalls:
         self.interpreter = Interpreter(self)
         self.bare: list[Layer | Chain] = []  # layers written down on a line of their own
         self.behind: list[Layer | Chain] = []  # those of them that come after the last tensor
+        self.loose: list[Layer] = []  # layers that were given a name outside of functions
         self.latest: Tensor | None = None
         self.lost: Missing | None = None  # what a tensor went through that cannot be read
         self.network: Network | None = None
@@ -85,6 +80,8 @@ class CodeCalls:
         self.written: list[ast.Call] = []  # calls of the code that may make layers, read or not yet
         self._free: tuple[str, Tensor] | None = None  # the name taken for the input, and what it stands for
         self._chained = False
+        self.triples: list[tuple[int, int, int]] = []  # (channels, kernel, stride) that stand in the text
+        self.said: dict[str, int] = {}  # numbers that the words around the code give to names
         self.part = False  # a block from the middle of a network, whose input has channels of its own
 
     # the protocol of the interpreter
@@ -93,7 +90,8 @@ class CodeCalls:
         """What calling `function` gives."""
         if isinstance(function, Layer | Chain):
             inputs = args[0] if args and isinstance(args[0], list | tuple) else args
-            extra = {k: v for k, v in named.items() if k not in WITHOUT_EFFECT and v is not None and v is not False}
+            idle = NAMES["without_effect"]
+            extra = {k: v for k, v in named.items() if k not in idle and v is not None and v is not False}
             if isinstance(function, Layer) and extra.pop("use_causal_mask", False):
                 function = function.variant({**function.values, "causal": True})
             order = CALLED_WITH[function.framework]
@@ -113,6 +111,11 @@ class CodeCalls:
         if isinstance(function, Free):
             return self._free_call(function, args, named, line)
         if isinstance(function, Missing):
+            if len(args) == 1 and isinstance(args[0], Tensor) and STAYS.search(function.what):
+                self.net.note(f"{function.what} is not in the code: it was taken to move nothing, its cost is unknown.")
+                origin = Origin(function.what.split("(")[0].rpartition(".")[2], "", line)
+                left_out = self.net.add("elementwise", [args[0].name], origin, function="unknown", uncounted=True)
+                return self._noted(Tensor(left_out))
             if holds_tensor(args) and not JUDGES.search(function.what):
                 self.lost = function
             return function
@@ -163,9 +166,17 @@ class CodeCalls:
                 self.interpreter.scope[first.id] = value
 
     def bound(self, value: Any, name: str, line: int) -> None:
-        """Keeps the first name that the code gives to a tensor."""
+        """Keeps the first name that the code gives to a tensor, and every layer that is given one."""
         if isinstance(value, Tensor):
             self.net.variables.setdefault(value.name, (name, line))
+        elif isinstance(value, Layer) and len(self.interpreter.scopes) == 1:
+            self.loose.append(value)
+
+    def stated(self, name: str, line: int) -> Any:
+        """What a name stands for that no code sets: a number that the words around it give, or itself."""
+        if name in self.said:
+            self.net.note(f"{name} = {self.said[name]} was taken from the text.")
+        return self.said.get(name, Free(name, line))
 
     def is_layer(self, value: Any) -> bool:
         """True for the name of a known class of layers that a class of the code may derive from."""
@@ -219,7 +230,7 @@ class CodeCalls:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
             if self._free is None and not self.net.inputs:
-                makes = self.hints if self.hints or hint else self._ahead()
+                makes = self.hints if self.hints or (hint and self._asked(hint)) else self._ahead()
                 telling = sorted(makes, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
                 home = self.interpreter.scope.get(HOME)
                 dims = None if home is None else home.dims_of(value.what)
@@ -257,16 +268,6 @@ class CodeCalls:
         except ExplainError as error:
             raise at(line, str(error)) from error
 
-    def declared_input(self, shape: Sequence[Any], line: int, batch: Any = None) -> Tensor:
-        """A Keras Input; sizes that are names are taken from --input."""
-        known = self.given if not self.net.inputs else None
-        sizes = [batch if isinstance(batch, int) else None, *shape]
-        for size in sizes:
-            if isinstance(size, Missing) and known is None:
-                raise unreadable(size, line)
-        own = tuple(size if isinstance(size, int) and not isinstance(size, bool) else None for size in sizes)
-        return self.new_input(fill_input(own, known), line, keras=True)
-
     def chain_input(self, chain: Chain, line: int) -> Tensor:
         """What a Sequential starts from when it is not called on anything."""
         first = chain.layers[0] if chain.layers else None
@@ -274,6 +275,8 @@ class CodeCalls:
             return self.chain_input(first, line)
         if isinstance(first, Tensor):
             return first
+        if isinstance(first, Missing):
+            raise unreadable(first, line)
         return self.assumed_input(flat_layers(chain.layers), line)
 
     def assumed_input(self, hints: Sequence[Any], line: int, dims: int | None = None) -> Tensor:
@@ -297,7 +300,7 @@ class CodeCalls:
             shape = positions_filled(asked, self.given, keras)
             if layer.kind == "Embedding":
                 return Tensor(self.net.input(shape, (Axis("time", 1),)))
-            assumed = asked in {(1, FRAMES, BINS, 1), (1, 1, FRAMES, BINS)}
+            assumed = asked in {ASSUMED, (1, 1, FRAMES, BINS)}
             if self.given is None and layer.framework == "keras" and assumed:
                 self.net.note(f"No input was given: {FRAMES} frames of {BINS} bins and 1 channel were assumed.")
             elif self.given is None and layer.framework == "keras" and not layer.values.get("input_shape"):
@@ -330,10 +333,10 @@ class CodeCalls:
             return (1, None, channels) if "1D" in kind else (1, FRAMES, BINS // 2, channels)
         if kind.endswith("Conv1D"):
             return (1, None, 1)
-        if kind.endswith("Conv2D") and self.part and self.given is None:
+        if kind.endswith("Conv2D") and (self.part or kind.startswith("Depthwise")) and self.given is None:
             return (1, *PART)
         first = values.get("data_format") == "channels_first"
-        return ((1, 1, FRAMES, BINS) if first else (1, FRAMES, BINS, 1)) if kind.endswith("Conv2D") else None
+        return ((1, 1, FRAMES, BINS) if first else ASSUMED) if kind.endswith("Conv2D") else None
 
     # calls
 
@@ -384,6 +387,9 @@ class CodeCalls:
         if kind in {"ModuleList", "OrderedDict", "ModuleDict"}:
             return args[0] if args else []
         framework = "torch" if torch else "keras"
+        if torch and kind not in LAYERS["torch"] and (alike := re.sub(r"(?<=[123])D", "d", kind)) in LAYERS["torch"]:
+            self.net.note(f"{kind} is not in the code: torch's {alike} was taken.")
+            kind = alike
         if kind in WITHOUT_RULE[framework]:
             own = {"function": args[0]} if kind == "Lambda" and args else {}
             return Layer(kind, own | named, framework, line)
@@ -391,7 +397,7 @@ class CodeCalls:
             return self.layer(kind, framework, args, named, line)
         if function.what == "__import__" or kind in {"eval", "exec", "open"}:
             raise at(line, f"'{function.what}(...)' is never run; paste the layers alone.")
-        if kind in PASS_THROUGH and args:
+        if kind in NAMES["pass_through"] and args:
             layer = args[0].layer if isinstance(args[0], Instance) else args[0]
             if kind == "weight_norm" and isinstance(layer, Layer):
                 if layer.kind in {"GRU", "LSTM", "RNN"}:
@@ -441,15 +447,19 @@ class CodeCalls:
         return Layer(kind, {**dict(zip(names, args, strict=False)), **named}, framework, line)
 
     def _input(self, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
-        batch = named.get("batch_shape") or named.get("batch_input_shape")
-        if isinstance(batch, list | tuple):
-            return self.declared_input(list(batch)[1:], line, batch[0])
+        whole = named.get("batch_shape") or named.get("batch_input_shape")
         shape = named.get("shape", named.get("input_shape", args[0] if args else None))
-        if isinstance(shape, list | tuple):
-            return self.declared_input(list(shape), line, named.get("batch_size"))
-        if self.given is not None and not self.net.inputs:
-            return self.new_input((1, *self.given) if len(self.given) < 4 else self.given, line, keras=True)
-        raise unreadable(shape, line)
+        known = self.given if not self.net.inputs else None
+        if not isinstance(whole, list | tuple):
+            stated = shape if isinstance(shape, list | tuple) else known
+            if stated is None:
+                raise unreadable(shape, line)
+            whole = stated if stated is known and len(stated) > 3 else (named.get("batch_size"), *stated)
+        for size in whole[1:]:
+            if isinstance(size, Missing) and known is None:  # sizes that are names are taken from --input
+                raise unreadable(size, line)
+        own = tuple(size if is_whole(size) else None for size in whole)
+        return self.new_input(fill_input(own, known), line, keras=True)
 
     def _model(self, args: list[Any], named: dict[str, Any], line: int) -> Network:
         ends = []
@@ -476,32 +486,32 @@ class CodeCalls:
             entries = owner.layers if isinstance(owner, Chain) else owner
             if name in {"add", "append", "add_module"} and args:
                 return entries.append(args[-1])
-            if name == "extend" and args:
-                return entries.extend(self.interpreter.items(args[0], line))
-            if name == "insert" and len(args) == 2 and isinstance(args[0], int):
-                return entries.insert(*args)
-            if name == "pop" and entries and all(isinstance(one, int) for one in args):
-                return entries.pop(*args)
+            if name in {"extend", "insert", "pop"}:
+                given = [self.interpreter.items(args[0], line)] if name == "extend" and args else args
+                with suppress(TypeError, IndexError):
+                    return getattr(entries, name)(*given)
         if isinstance(owner, Layer) and name == "_conv_forward":
             return self._noted(self.apply(owner, args[:1], line))
         if isinstance(owner, Instance) and isinstance(owner.layer, Chain) and name == "add_module" and args:
             return owner.layer.layers.append(args[-1])
-        if isinstance(owner, Instance) and name in REGISTERS and len(args) > 1 and isinstance(args[0], str):
+        if isinstance(owner, Instance) and name in NAMES["registers"] and len(args) > 1 and isinstance(args[0], str):
             owner.attributes[args[0]] = args[1]
             return None
-        if isinstance(owner, Instance) and name in ASKED_OF_MODULES:  # to count or to initialise, but for `children`
+        if (
+            isinstance(owner, Instance) and name in NAMES["asked_of_modules"]
+        ):  # to count or to initialise, but for `children`
             values = list(owner.attributes.values()) if name == "children" else []
             return [v for v in values if isinstance(v, Layer | Chain | Instance)]
         if isinstance(owner, dict) and name in {"items", "values", "keys"}:
             return list(getattr(owner, name)())
         if isinstance(owner, Tensor):
-            if name in PASS_THROUGH or name in {"to", "cuda", "cpu"}:
+            if name in NAMES["pass_through"] or name in {"to", "cuda", "cpu"}:
                 return owner
             found = code_functions.functional(self, name, [owner, *args], named, line, torch=True)
             if found is not code_functions.NO_SUCH:
                 return self._noted(found)
             raise at(line, f"the tensor method '{name}' cannot be followed.")
-        if isinstance(owner, Network | Chain | Layer | Instance) and name in IGNORED_METHODS:
+        if isinstance(owner, Network | Chain | Layer | Instance) and name in NAMES["ignored"]:
             return owner if name in {"to", "cuda", "cpu", "eval", "train", "double", "half", "float"} else None
         return Missing(f"{name}(...)", line)
 

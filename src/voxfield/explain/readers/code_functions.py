@@ -161,6 +161,8 @@ def product_of(u: Use) -> Tensor:
 def conv(u: Use) -> Any:
     """F.conv1d(x, self.weight, ...): the layer that owns the weight, with the settings of the call."""
     weight, transposed = u.given(1, "weight"), "transpose" in u.name
+    if isinstance(weight, Tensor) and u.net.fixed(weight.name):
+        weight = _of_weight(u, weight.name, transposed)
     if not isinstance(weight, Layer):
         return NO_SUCH
     names = ["bias", "stride", "padding", "dilation", "groups"]
@@ -169,6 +171,17 @@ def conv(u: Use) -> Any:
     own = {"padding_mode": "zeros", "stride": 1, "padding": 0, "dilation": 1}
     values = {**weight.values, **own, **{k: v for k, v in given.items() if v is not None and k != "bias"}}
     return u.calls.apply(weight.variant(values), u.args[:1], u.line)
+
+
+def _of_weight(u: Use, weight: str, transposed: bool) -> Layer | None:
+    """The convolution whose weights are an array of the code, which then counts them."""
+    first, second, *kernel = u.net.shape(weight)
+    groups = u.given(5 if transposed else 6, "groups", default=1)
+    ends = (first, second * groups) if transposed else (second * groups, first)
+    u.net.drop(weight)
+    names = ("in_channels", "out_channels", "kernel_size", "bias")
+    values = dict(zip(names, (*ends, tuple(kernel), u.given(2, "bias") is not None), strict=True))
+    return Layer(f"Conv{'Transpose' * transposed}{len(kernel)}d", values, "torch", u.line, u.name)
 
 
 def pad(u: Use) -> Tensor:

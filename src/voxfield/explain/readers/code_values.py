@@ -153,7 +153,7 @@ class Function:
         match first:
             case ast.Assign([ast.Tuple(names)], ast.Attribute(_, "shape") | ast.Call(ast.Attribute(_, "size"), [])):
                 return len(names)
-            case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [ast.Constant(1)])):
+            case ast.Assign([ast.Name()], ast.Call(ast.Attribute(ast.Name(), "unsqueeze"), [*_, ast.Constant(1)])):
                 return -1
         for node in ast.walk(first) if first is not None else ():
             match node:

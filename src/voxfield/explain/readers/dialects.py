@@ -5,20 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
+from ..phrases import table
 from .scan import balanced, parsed
 
-_PADDLE = re.compile(r"\bpaddle\b|\bfluid\b")
-_PADDLE_NAMES = (  # PaddlePaddle counts in the order of torch
-    (re.compile(r"\bConv([123])DTranspose\b"), r"ConvTranspose\1d"),
-    (re.compile(r"\b((?:Conv|(?:Adaptive)?(?:Max|Avg)Pool|BatchNorm|InstanceNorm|Dropout|Pad)[123])D\b"), r"\1d"),
-    (re.compile(r"\bnn\.Layer\b"), "nn.Module"),
-    (re.compile(r"\bbias_attr\s*="), "bias="),
-    (re.compile(r"\bpaddle\."), "torch."),
-)
-_FIRST_TENSORFLOW = re.compile(r"\btf(?:\.compat\.v1)?\.layers\.([a-z_\d]+)\s*(?=\()")
-_KERAS_NAMES = {"max_pooling": "MaxPooling", "average_pooling": "AveragePooling", "separable_conv": "SeparableConv"}
-_KERAS_NAMES |= {"conv": "Conv", "dense": "Dense", "dropout": "Dropout", "flatten": "Flatten"}
-_KERAS_NAMES |= {"batch_normalization": "BatchNormalization"}
+_TABLE = table("dialects")
+_CALLS = {program: re.compile(pattern) for program, pattern in _TABLE["calls"].items()}
 
 
 def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
@@ -27,30 +18,50 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
     >>> in_torch_or_keras("tf.layers.conv2d(x, 16, (1, 3), strides=(1, 2))")[0]
     'layers.Conv2D(16, (1, 3), strides=(1, 2))(x)'
     """
-    if _PADDLE.search(text) and "nn." in text:
-        for pattern, name in _PADDLE_NAMES:
-            text = pattern.sub(name, text)
+    if re.search(r"\b(?:paddle|fluid)\b", text) and "nn." in text:
+        for pattern, name in _TABLE["paddle"].items():
+            text = re.sub(pattern, name, text)
         return text, ["The layers of PaddlePaddle were read as torch's of the same name."]
-    found, at = "", 0
-    while match := _FIRST_TENSORFLOW.search(text, at):
-        end, inner = balanced(text, match.end())
-        call = _applied(match[1], inner)
-        found += text[at : match.start()] + (call or text[match.start() : end])
-        at = end
-    return (found + text[at:], ["tf.layers was read as the layers of Keras."]) if at else (text, [])
+    told = []
+    for program, pattern in _CALLS.items():
+        for match in reversed(list(pattern.finditer(text))):
+            end, inner = balanced(text, match.end())
+            if call := _applied(text, match[1], inner, program):
+                text = text[: match.start()] + call + text[end:]
+                told.append(f"{program} was read as the layers of Keras.")
+    return text, [*dict.fromkeys(told)]
 
 
-def _applied(name: str, arguments: str) -> str:
+def _applied(text: str, name: str, arguments: str, program: str) -> str:
     """`conv2d` of `(x, 16, 3)` as a layer that is made and applied; empty for what is no such call."""
-    match = re.fullmatch(r"([a-z_]+?)([123]d)?(_transpose)?", name)
-    tree = parsed(f"f{arguments}")
+    match, tree = re.fullmatch(r"([a-z_]+?)([123]d)?(_transpose)?", name), parsed(f"f{arguments}")
     call = tree.body[0].value if tree and len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr) else None
-    if match is None or match[1] not in _KERAS_NAMES or not isinstance(call, ast.Call):
+    if match is None or match[1] not in _TABLE["keras"] or not isinstance(call, ast.Call):
         return ""
-    named = {one.arg: one for one in call.keywords}
-    inputs = call.args[0] if call.args else named["inputs"].value if "inputs" in named else None
-    if inputs is None:
+    named = {_TABLE["settings"].get(str(one.arg), str(one.arg)): ast.unparse(one.value) for one in call.keywords}
+    inputs, *rest = [*map(ast.unparse, call.args)] or [named.pop("inputs", "")]
+    if program == "slim":  # with `same` padding unless it says otherwise
+        named = {
+            key: value for key, value in named.items() if not re.fullmatch("scope|activation_fn|normalizer_.*", key)
+        }
+        named |= {"padding": named.get("padding", "'same'")} if match[1] == "conv" else {}
+    if program == "tf.nn":
+        named |= dict(zip(("filters", "strides", "padding"), rest, strict=False))
+        rest, named = [], _of_weights(text, named)
+    if not inputs or (program == "tf.nn" and not named):
         return ""
-    rest = [*map(ast.unparse, call.args[1:]), *(ast.unparse(one) for key, one in named.items() if key != "inputs")]
-    kind = _KERAS_NAMES[match[1]] + (match[2] or "").upper() + ("Transpose" if match[3] else "")
-    return f"layers.{kind}({', '.join(rest)})({ast.unparse(inputs)})"
+    kind = _TABLE["keras"][match[1]] + (match[2] or "").upper() + ("Transpose" if match[3] else "")
+    return f"layers.{kind}({', '.join([*rest, *map('='.join, named.items())])})({inputs})"
+
+
+def _of_weights(text: str, given: dict[str, str]) -> dict[str, str]:
+    """Settings of `tf.nn.conv2d(x, W, [1, 2, 2, 1], "SAME")`, with the sizes of W in the text; none without them."""
+    sizes = re.search(_TABLE["weights"]["pattern"].format(re.escape(given.get("filters", "?"))), text)
+    if sizes is None:
+        return {}
+    *kernel, channels, filters = re.findall(r"\d+", sizes[1])
+    steps = re.findall(r"\d+", given.get("strides", "1"))
+    strides = steps[1:-1] if len(steps) == len(kernel) + 2 else steps  # batch and channels come first and last
+    rows = {"kernel_size": kernel, "strides": strides, "input_shape": [*["None"] * len(kernel), channels]}
+    made = {key: row[0] if len(row) == 1 else f"({', '.join(row)})" for key, row in rows.items()}
+    return {"filters": filters, **made, "padding": given.get("padding", "'valid'").lower(), "use_bias": "False"}

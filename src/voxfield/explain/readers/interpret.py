@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ExplainError
+from ..phrases import NAMES
 from .code_builtins import ARITHMETIC, BUILTINS, COMPARISONS, ELEMENTWISE, HOME, LARGEST_NUMBER, LONGEST_LIST, builtin
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Method, Missing, Super, Tensor, at, number_of
 
@@ -21,13 +22,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 200_000
 DEEPEST_CALL = 40
-MODULES = frozenset(("torch", "tf", "np", "numpy", "nn", "F", "keras", "layers", "K", "self", "math", "ops"))
-ASKED_OF_TENSORS = frozenset(
-    ["shape", "size", "view", "reshape", "permute", "transpose", "squeeze", "unsqueeze", "chunk"]
-)
-ASKED_OF_MODULES = frozenset(["parameters", "named_parameters", "buffers", "modules", "named_modules", "children"])
 UNKNOWN_SIZE = "depends on a size that is not known. Give the whole input shape with --input."
-REGISTERS = frozenset(("register_buffer", "register_parameter", "add_module"))
 
 
 class ReturnedSignal(Exception):  # noqa: N818
@@ -144,6 +139,7 @@ class Interpreter:
                 owner = self.value(target.value)
                 if isinstance(owner, Free) and owner.what == "self":
                     owner = self.scope["self"] = Instance(None)
+                self.calls.bound(value, target.attr, target.lineno)
                 if isinstance(owner, Instance):
                     self.member(owner, target.attr, target.lineno, value)
             case ast.Subscript():
@@ -217,7 +213,9 @@ class Interpreter:
             if node.id in scope:
                 return scope[node.id]
             scope = scope[HOME].around if HOME in scope else None
-        return self.scopes[0].get(node.id, Free(node.id, node.lineno))
+        if node.id in self.scopes[0]:
+            return self.scopes[0][node.id]
+        return self.calls.stated(node.id, node.lineno)
 
     def _attribute(self, owner: Any, name: str, line: int) -> Any:
         if isinstance(owner, Instance):
@@ -225,7 +223,7 @@ class Interpreter:
                 return owner.attributes[name]
             if name == "training":  # what is explained is the network at work
                 return False
-            if name in REGISTERS or name in ASKED_OF_MODULES:
+            if name in NAMES["registers"] or name in NAMES["asked_of_modules"]:
                 return Method(owner, name)
             method = None if owner.owner is None else owner.owner.method(name, owner)
             if method is not None:
@@ -234,7 +232,7 @@ class Interpreter:
                 return self.calls.attribute(owner.layer, name, line)
             return Free(f"self.{name}", line)
         if isinstance(owner, Free):
-            if name in ASKED_OF_TENSORS and owner.what not in MODULES and "." not in owner.what:
+            if name in NAMES["asked_of_tensors"] and owner.what not in NAMES["modules"] and "." not in owner.what:
                 return self.calls.attribute(self.calls.tensor(owner, line), name, line)
             return Free(f"{owner.what}.{name}", line)
         if isinstance(owner, Missing):
@@ -396,7 +394,9 @@ class Interpreter:
 
     def _subscript(self, node: ast.Subscript) -> Any:
         owner = self.value(node.value)
-        if isinstance(owner, Free) and self.calls.takes(owner.what) and self._slices(node.slice):
+        keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else []  # of arrays alone: `..., ::2` or `:, 0`
+        sliced = any(isinstance(key, ast.Slice) or getattr(key, "value", None) is Ellipsis for key in keys)
+        if isinstance(owner, Free) and self.calls.takes(owner.what) and sliced:
             owner = self.calls.tensor(owner, node.lineno)
         if isinstance(owner, Tensor):
             parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
@@ -409,11 +409,6 @@ class Interpreter:
             return owner[key]
         except (TypeError, KeyError, IndexError, ValueError) as error:
             raise at(node.lineno, f"'{ast.unparse(node)[:60]}' does not exist.") from error
-
-    def _slices(self, node: ast.expr) -> bool:
-        """True for a subscript that only arrays have: `..., ::2` or `:, 0`."""
-        parts = node.elts if isinstance(node, ast.Tuple) else []
-        return any(isinstance(part, ast.Slice) or getattr(part, "value", None) is Ellipsis for part in parts)
 
     def _key(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Slice):

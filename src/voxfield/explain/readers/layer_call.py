@@ -165,8 +165,8 @@ class LayerCall:
             return (1, self.whole("in_channels"), *(None,) * int(self.kind[-2]))
         if self.kind == "Embedding" or self.kind.endswith("Spectrogram"):
             return (1, None)
-        if self.kind == "Linear":
-            return (1, self.whole("in_features"))
+        if self.kind == "Linear" or self.kind.endswith("Cell"):
+            return (1, self.whole("in_features" if self.kind == "Linear" else "input_size"))
         if self.kind in {"LSTM", "GRU", "RNN", "MultiheadAttention"}:
             features = self.whole("embed_dim" if self.kind.startswith("Multi") else "input_size")
             return (1, None, features) if self.flag("batch_first", False) else (None, 1, features)

@@ -275,6 +275,22 @@ def recurrent(c: LayerCall, merge: str | None = None) -> str:
     return c.net.elementwise(ends, c.origin.part("merge"), join)
 
 
+def chomp(c: LayerCall) -> str:
+    """The last positions cut off, as TCNs call it; torch has no such layer."""
+    c.net.note("Chomp1d is not in the code: that of TCN was taken, which cuts off the last positions.")
+    return c.net.pad(c.x, c.origin, dims=[c.rank - 1], pairs=[(0, -c.whole("chomp_size"))], mode="constant")
+
+
+def cell(c: LayerCall) -> str:
+    """One step of a recurrent layer, from no state."""
+    if c.rank != 2 or len(c.xs) > 1:
+        raise c.fail("only one step of it, from no state, is read; nn.LSTM, nn.GRU and nn.RNN are read over time.")
+    batch, features = c.shape
+    step = c.net.reshape(c.x, c.origin.part("step"), (batch, 1, features))
+    whole = replace(c, kind=c.kind.removesuffix("Cell"), xs=[step], values={**c.values, "batch_first": True})
+    return c.net.reshape(recurrent(whole), c.origin.part("last"), (batch, c.whole("units")))
+
+
 def bidirectional(c: LayerCall) -> str:
     kind, values = wrapped(c)
     if kind not in {"LSTM", "GRU", "SimpleRNN"}:

@@ -184,6 +184,10 @@ class LayerGraph(Builder):
         at = next(i for i, op in enumerate(self.ops) if tensor in op.outputs)
         self.ops[at] = self.ops[at].with_(name=self.fresh("parameter"), params=values, weight_bytes=values * ITEM_BYTES)
 
+    def drop(self, tensor: str) -> None:
+        """Takes out a constant whose values another operator counts."""
+        self.ops = [op for op in self.ops if tensor not in op.outputs]
+
     def owns(self, layer: Hashable) -> bool:
         """True when a layer has been applied to something."""
         return any(layer is owner for owner in map(_whole, self._owned))
@@ -274,6 +278,9 @@ class LayerGraph(Builder):
 
 def fill_reshape(have: Shape, target: Sequence[Size]) -> Shape:
     """`target` with its -1 (or None) replaced by what is left of `have`; None when that is not known."""
+    if -1 in target and None in target and target.count(None) == have.count(None):  # the sizes not known stay
+        left = fill_reshape(tuple(1 if v is None else v for v in have), [1 if v is None else v for v in target])
+        return tuple(None if v is None else size for v, size in zip(target, left, strict=True))
     rest, total = product(v for v in target if v not in (-1, None)), product(have)
     found = total // rest if total is not None and rest else None
     return tuple(found if v in (-1, None) else v for v in target)

@@ -18,7 +18,7 @@ from typing import Any
 from ...errors import ExplainError, MissingExtraError
 from ..axes import settled_dims
 from ..graph import Graph, axes_of
-from ..phrases import table
+from ..phrases import NAMES, table
 from . import aten_layers, aten_moves, onnx_operators
 from .build import Call, Const, OperatorGraph, Shape, by_name, operators, unknown_op
 
@@ -26,8 +26,7 @@ SPEECH_RATE_HZ = 16000
 RATE_NAME = re.compile(r"sr|fs|sample_?rate|sampling_?rate", re.IGNORECASE)
 OPERATORS: dict[str, Callable[[Call], None]] = operators("onnx", onnx_operators, aten_layers, aten_moves)
 INPUTS, ATTRIBUTES = (table("operators")["in_torch"][key] for key in ("inputs", "attributes"))
-NAMES = by_name(*((names, called.split()) for names, called in INPUTS.items()))
-SHAPE_ONLY = frozenset({"Shape", "Size", "ConstantOfShape", "RandomNormalLike", "RandomUniformLike", "EyeLike"})
+CALLED = by_name(*((names, called.split()) for names, called in INPUTS.items()))
 Shapes = Sequence[int] | Sequence[Sequence[int]] | Mapping[str, Sequence[int]]
 
 
@@ -94,14 +93,14 @@ def read_node(
     name, kind = proto.name or f"{proto.op_type}_{number}", proto.op_type
     outs = [(shapes[out], 4) if out in shapes else None for out in proto.output]
     args: dict[str, Any] = {}
-    for called, given in zip_longest(NAMES.get(kind, ()), proto.input):
+    for called, given in zip_longest(CALLED.get(kind, ()), proto.input):
         value = builder.values.get(given, Const(shapes.get(given, ()), (), 4)) if given else None
         if isinstance(value, Const) and given in constants:
             value = replace(value, values=constants[given])
         args[called or str(len(args))] = value
     args |= {ATTRIBUTES.get(one.name, one.name): attribute(one) for one in proto.attribute}
     node = Call(builder, name, kind, kind, args, outs, (name, True), named=True)
-    fixed = kind in SHAPE_ONLY or all(out in constants for out in proto.output)
+    fixed = kind in NAMES["onnx_shape_only"] or all(out in constants for out in proto.output)
     if node.live() and not fixed and outs[0] is None:
         raise ExplainError(
             f"Node '{name}' ({kind}): the shape of its output '{proto.output[0]}' cannot be worked out from "

@@ -19,7 +19,6 @@ from .vocabulary import (
     matrix_product,
     padded,
     pooled,
-    rearranged,
     reduced,
     resized,
     taken,
@@ -170,16 +169,6 @@ def gather(c: Call) -> None:
     if len(shape) > 1:
         lead = tuple(dim + i for i, size in enumerate(shape[:-1]) if size == 1)
         c.emit("reshape", [made], inserted=lead if len(lead) == len(shape) - 1 else ())
-
-
-def depth_to_space(c: Call) -> None:
-    r, inner = c.args["blocksize"], "c r s" if c.args.get("mode") == "CRD" else "r s c"
-    rearranged(c, f"b ({inner}) h w -> b c (h r) (w s)", r=r, s=r)
-
-
-def space_to_depth(c: Call) -> None:
-    r = c.args["blocksize"]
-    rearranged(c, "b c (h r) (w s) -> b (r s c) h w", r=r, s=r)
 
 
 def scatter(c: Call) -> None:

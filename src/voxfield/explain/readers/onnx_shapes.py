@@ -15,17 +15,10 @@ from typing import Any
 import numpy as np
 import onnx
 
+from ..phrases import NAMES
+
 SMALL = 4096  # values; larger constants are weights and stay unread
 LARGEST_INDEX = 500_000  # values of a table of indices, as an exporter writes them for a slice assignment
-EVALUATED = (
-    "Abs Add And Cast Ceil Concat ConstantOfShape Div Equal Expand Flatten Floor Gather Greater "
-    "GreaterOrEqual Identity Less LessOrEqual Max Min Mod Mul Neg NonZero Not Or Pow Range ReduceMax "
-    "ReduceMin ReduceProd ReduceSum Reshape Round ScatterND Sign Slice Split Sqrt Squeeze Sub Tile "
-    "Transpose Unsqueeze Where "
-)
-FOLDABLE = frozenset(EVALUATED.split())
-_ALIKE = "Relu LeakyRelu Elu Sigmoid Tanh Softplus Exp Log Sqrt Neg Abs Erf Add Sub Mul Div Identity"
-ALIKE = frozenset(_ALIKE.split())  # outputs are like inputs of one shape
 
 
 @dataclass
@@ -101,7 +94,7 @@ def take(node: Any, found: Resolved, opsets: Sequence[Any]) -> None:
         cut = shape[options.get("start", 0) : options.get("end")]
         learn_value(found, node.output[0], np.array(cut if node.op_type == "Shape" else int(np.prod(shape)), np.int64))
         return
-    if node.op_type in FOLDABLE and all(not name or name in found.constants for name in node.input):
+    if node.op_type in NAMES["evaluated"] and all(not name or name in found.constants for name in node.input):
         results = evaluate(node, [found.constants[name] for name in node.input if name], opsets)
         for name, value in zip(node.output, results, strict=False):
             if value.size <= SMALL:
@@ -131,7 +124,7 @@ def pooled_shape(node: Any, source: tuple[int, ...], shape: tuple[int, ...]) -> 
 
 def infer(node: Any, found: Resolved, opsets: Sequence[Any]) -> dict[str, Any]:
     """The types of a node's outputs as onnx works them out; empty when it cannot."""
-    if node.op_type in ALIKE and not node.domain:
+    if node.op_type in NAMES["alike"] and not node.domain:
         shapes = {found.shapes.get(name) for name in node.input}
         if len(shapes) == 1 and None not in shapes and node.input[0] in found.types:
             return {node.output[0]: found.types[node.input[0]]}

@@ -5,13 +5,16 @@ The text is cleaned of what pages put into it, handed to the reader that fits, a
 
 from __future__ import annotations
 
+import builtins
 import html
 import re
 from dataclasses import dataclass, replace
 
 from ...errors import ExplainError
+from ..axes import lasting
 from ..graph import Graph, Shape, axes_of
 from ..numbers import plain
+from ..phrases import patterns
 from ..question import asked, topics, wanted
 from .code_values import at
 from .dialects import in_torch_or_keras
@@ -21,52 +24,9 @@ from .sentence import SPEECH_RATE_HZ, Described, described
 from .snippet import looks_like_code, python_of, read_snippet, remark_note
 from .text import read_text
 
-_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_P = patterns("paste")
+
 _LONG_SPACE, _LONG_NUMBER = re.compile(r" {100,}"), re.compile(r"\d{1000}")  # no code and no prose has such
-_NOTHING = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
-_PROMPT = re.compile(r"^\s*(?:>>> ?|\.\.\. ?|(?:In|Out) ?\[\d*\]: ?)")
-_NUMBERED = re.compile(r"^\s*(\d{1,5})(?:[.:|)]\s?|\s)(?=\s*\S)")
-_RATE = re.compile(
-    r"(?:采样率|采样频率|sampl\w*[ _-]?(?:rate|freq\w*)|sampled at|\b(?:sr|fs)\b)"
-    r"\W{0,3}(?:为|是|of|is|at)?\s*(\d+(?:\.\d+)?)\s*(k)?"
-    r"|(\d+(?:\.\d+)?)\s*(k)?\s*(?:hz|赫兹)|(\d+(?:\.\d+)?)\s*(k)(?=\s*(?:采样|sampl))",
-    re.IGNORECASE,
-)
-_SPECTRA = re.compile(r"mels?\b|fbank|filter ?bank|mfcc|spectr|cepstr|梅尔|频谱|语谱|谱图", re.IGNORECASE)
-_HOP_MS = re.compile(
-    r"(?:hop|shift|stride|step|every|帧移)\D{0,12}?(\d+(?:\.\d+)?)\s*(?:ms|毫秒)"
-    r"|(\d+(?:\.\d+)?)\s*-?(?:ms|毫秒)\s*(?:hop|shift|stride|step|帧移|per frame|a frame|一帧)"
-    r"(?!\D{0,4}\d+\s*(?:ms|毫秒))",
-    re.IGNORECASE,
-)
-_WINDOW_MS = re.compile(
-    r"帧长\D{0,4}\d+\s*(?:ms|毫秒)|\d\s*-?ms (?:windows?|frames?)\b|windows? of \d+ ?ms", re.IGNORECASE
-)
-_FRAMES_A_SECOND = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(?:frames|帧)\s*(?:per|a|/|每)\s*(?:seconds?|s\b|秒)|每秒\s*(\d+)\s*帧", re.IGNORECASE
-)
-_HOP = re.compile(r"\bhop(?:[ _]?(?:length|size))?\s*(?:=|of|is|:)?\s*(\d+)(?!\d|\.\d|\s*ms)", re.IGNORECASE)
-_INPUT = re.compile(
-    r"(?:输入|input|images?\b|图像|图片)(?:s|信号|图像|图片|数据|特征)?(?:的)?"
-    r"(?:大小|尺寸|形状|长度|维度| shape| size| length)?"
-    r"\s*(?:为|是|of|=|:|：|is)?\s*[\[(（]?\s*"
-    r"(?:(\d+(?:\s*[x×*]\s*\d+){1,3}|\d+(?:\s*[,，]\s*\d+){1,3})|(\d+)\s*(?:个)?(?:samples|frames|points|采样点|点|帧))",
-    re.IGNORECASE,
-)
-_INPUT_AFTER = re.compile(
-    r"(\d+(?:\s*[x×*]\s*\d+){1,2})\s*(?:的)?(?:inputs?\b|images?\b|输入|图像|图片)", re.IGNORECASE
-)
-_ON_TIME = re.compile(
-    r"\bspectr(?:ogram|um|a\b)|\bstft\b|\bmel|fbank|mfcc|\bspeech|\bin time\b|\btime axis|along time"
-    r"|语谱|频谱|时频|频点|频率轴|时间轴|语音",
-    re.IGNORECASE,
-)
-_IN_PICTURES = re.compile(r"image|picture|video|pixel|图像|图片|视频|像素|\bh, ?w\b", re.IGNORECASE)
-_LENGTH = re.compile(  # the one size of the input of layers in a sentence: 输入长度16000, input 224
-    r"(?:\binput|输入)(?:[^,，。;；\d]{0,12}?(?:长度|length|大小|size|尺寸))?\s*(?:为|是|of|is|=|:)?\s*(\d+)(?![\d.]*\s*"
-    r"(?:[x×*]|-?\w*\s?channels?|个?通道|维|-?d\b|-?dim|mel|bands|bins|features?|k?hz|m?s\b|毫?秒|个?频))",
-    re.IGNORECASE | re.ASCII,
-)
 _ABOUT = 60
 PRINTED = (("printed module", is_printed_module, module_code), ("Keras summary", is_summary, summary_code))
 SAMPLES_RATE = "The rate in the text is that of samples, and the network reads frames: --rate with --hop gives times."
@@ -94,8 +54,13 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     text, told = in_torch_or_keras(cleaned(text))
     graph, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
-    if rate is None and not notes and samples:
+    sizes = graph.shape(graph.main_input)
+    on_samples = samples or (_P["in_ms"].search(text) and len(sizes) < 4 and (len(sizes) == 2 or 1 in sizes[1:]))
+    if rate is None and not notes and on_samples:
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
+    said = _P["seconds"].search(text) if input_shape is None and "size" in topic else None
+    if said and (shape := lasting(graph, float(said[1]), rate)):
+        graph = _noted(_network(text, shape, layout)[0], [remark_note(shape[1:])])
     return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), topic, rate)
 
 
@@ -118,15 +83,16 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
             if sizes is None or input_shape is not None:
                 raise
             sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
-        if layout is None and _ON_TIME.search(text) and not _IN_PICTURES.search(text) and _is_picture(graph):
+        is_picture = [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
+        if layout is None and _P["on_time"].search(text) and not _P["in_pictures"].search(text) and is_picture:
             told = "The dims of the input were taken for BCTF, by the words of the text; --layout says otherwise."
             graph = _noted(read_snippet(text, sizes, "BCTF"), [told])
         if sizes is not None and input_shape is None:
             graph = _noted(graph, [remark_note(sizes)])
         return graph, asked(words), False
-    if looks_like_code(text) and pieces(text):
+    if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[a-z_]\w{2,}\(", text)):
         raise _no_layer(text)
-    found = described(text)
+    found = described(text, _rate(text))
     if found is not None:
         graph = _described_graph(text, found, input_shape)
         if found.picture:
@@ -140,15 +106,10 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
     return read_snippet(text, input_shape, layout), asked(prose(text)), False
 
 
-def _is_picture(graph: Graph) -> bool:
-    """Whether the dims of the input were taken for channels, height and width, which torch's code leaves open."""
-    return [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
-
-
 def _described_graph(text: str, found: Described, input_shape: Shape | None) -> Graph:
     """The network of a sentence, on the input that it states where that fits."""
     stated = stated_input(text) if input_shape is None else None
-    length = _LENGTH.search(text) if input_shape is None and stated is None else None
+    length = _P["length"].search(text) if input_shape is None and stated is None else None
     axes = len(found.text.split()[0].split("/")[0].split("@")[0].split("x"))
     if length is not None and int(length[1]) and (axes == 1 or found.picture):
         stated = (int(length[1]),) * axes
@@ -167,14 +128,14 @@ def cleaned(text: str) -> str:
     if re.search(r"&(nbsp|gt|lt|quot|amp|#39);", text):
         text = html.unescape(text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").expandtabs(4)
-    text = _LONG_SPACE.sub(" " * 100, _NOTHING.sub("", _SPACES.sub(" ", text)))
+    text = _LONG_SPACE.sub(" " * 100, _P["nothing"].sub("", _P["spaces"].sub(" ", text)))
     if _LONG_NUMBER.search(text):
         raise ExplainError("The text holds a number of more than 1000 digits; it is not the size of a layer.")
-    lines = ["" if line.strip().startswith(("```", "~~~")) else _PROMPT.sub("", line) for line in text.split("\n")]
-    numbers = [_NUMBERED.match(line) for line in lines if line.strip()]
+    lines = ["" if line.strip().startswith(("```", "~~~")) else _P["prompt"].sub("", line) for line in text.split("\n")]
+    numbers = [_P["numbered"].match(line) for line in lines if line.strip()]
     counted = [int(match[1]) for match in numbers if match]
     if len(counted) == len(numbers) > 1 and counted == list(range(counted[0], counted[0] + len(counted))):
-        lines = [_NUMBERED.sub("", line) for line in lines]
+        lines = [_P["numbered"].sub("", line) for line in lines]
     return "\n".join(lines).replace("`", " ")
 
 
@@ -198,11 +159,11 @@ def prose(text: str) -> str:
 
 def stated_input(words: str) -> tuple[int, ...] | None:
     """The sizes of the input that a question names: `输入为 224x224`, `an input of 16000 samples`."""
-    found = _INPUT.search(words)
-    after = _INPUT_AFTER.search(words) if found is None else None
+    found = _P["input"].search(words)
+    after = _P["input_after"].search(words) if found is None else None
     if found is None and after is None:
         return None
-    said = after[1] if after else found[1] or found[2] if found else ""
+    said = after[1] or after[2] if after else found[1] or found[2] if found else ""
     sizes = tuple(int(number) for number in re.findall(r"\d+", said))
     return sizes if min(sizes) > 0 else None
 
@@ -217,7 +178,7 @@ def _before(text: str) -> str:
 
 def _rate(text: str) -> float | None:
     """The sampling rate that a text names."""
-    for match in _RATE.finditer(text):
+    for match in _P["rate"].finditer(text):
         value = float(match[1] or match[3] or match[5]) * (1000 if match[2] or match[4] or match[6] else 1)
         if (1 if match[1] else 1000) <= value <= 384_000:
             return value
@@ -228,19 +189,19 @@ def _clock(text: str, graph: Graph) -> tuple[float | None, list[str]]:
     """(positions of the time axis a second by what the text says of samples and hops, what is said about that)."""
     rate, shape, axes = _rate(text), graph.shape(graph.main_input), graph.axes[graph.main_input]
     channels = [size for dim, size in enumerate(shape) if dim and dim not in {axis.dim for axis in axes}]
-    framed = _SPECTRA.search(text) or (_WINDOW_MS.search(text) and _HOP_MS.search(text))
+    framed = _P["spectra"].search(text) or (_P["window_ms"].search(text) and _P["hop_ms"].search(text))
     on_samples = (
         len(axes) == 1
-        and not _FRAMES_A_SECOND.search(text)
+        and not _P["frames_a_second"].search(text)
         and (len(shape) == 2 or not framed or channels in ([1], [2]))
     )
     if on_samples or "time" not in {axis.name for axis in axes}:
         return rate, []
-    if said := _FRAMES_A_SECOND.search(text):
+    if said := _P["frames_a_second"].search(text):
         frames = max(float(said[1] or said[2]), 0.01)
-    elif hop := _HOP_MS.search(text):
+    elif hop := _P["hop_ms"].search(text):
         frames = 1000 / max(float(hop[1] or hop[2]), 0.01)
-    elif rate and (hop := _HOP.search(text)) and int(hop[1]):
+    elif rate and (hop := _P["hop"].search(text)) and int(hop[1]):
         frames = rate / int(hop[1])
     else:
         return None, [SAMPLES_RATE] if rate else []
@@ -255,6 +216,8 @@ def _no_layer(text: str) -> ExplainError:
     """Code that only uses layers made elsewhere: what is used is named."""
     used = dict.fromkeys(re.findall(r"\bself\.[A-Za-z_]\w*", text))
     called = [name for name in used if re.search(rf"{re.escape(name)}\s*\(", text)]
+    own = {*re.findall(r"\bdef\s+(\w+)", text), *dir(builtins)}
+    called += [name for name in dict.fromkeys(re.findall(r"=\s*([a-z_]\w{2,})\(", text)) if name not in own]
     line = next((i for i, one in enumerate(text.split("\n"), 1) if one.strip()), 1)
     if not called:
         return at(
@@ -262,7 +225,7 @@ def _no_layer(text: str) -> ExplainError:
             f"no layer was found in '{text.strip()[:_ABOUT]}'. Paste layers such as layers.Conv2D(16, (1, 3))(x) or "
             "nn.Conv1d(1, 512, 10, stride=5).",
         )
-    sizes = [name for name in used if name not in called]
+    sizes = [name for name in used if name not in called and not re.search(rf"{re.escape(name)}\s*=(?!=)", text)]
     also = f" Sizes that are set elsewhere too: {', '.join(sizes)}." if sizes else ""
     return at(
         line,

@@ -10,16 +10,19 @@ import re
 from dataclasses import dataclass
 
 from ...errors import ExplainError
+from ..graph import Shape
 from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
 from .scan import balanced
 
-_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?:(?P<times>\d+)\s*x\s*)?(?P<kind>[A-Za-z_]\w*)\(")
+_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?P<kind>[A-Za-z_]\w*)\(")
+_REPEATED = re.compile(r"\((?P<first>\d+)(?:-\d+)?\):\s*(?P<times>\d+)\s*x\s*[A-Za-z_]\w*(?=\()")
 _ROW = re.compile(
     r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)",
     re.M,
 )
+LARGEST_TEXT = 500_000
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 
 
@@ -30,7 +33,7 @@ def is_printed_module(text: str) -> bool:
 
 def is_summary(text: str) -> bool:
     """True for what Keras's `model.summary()` gives."""
-    return len(_ROW.findall(text)) >= 1
+    return bool(_ROW.search(_joined(text)))
 
 
 def module_code(text: str) -> tuple[str, list[str]]:
@@ -39,6 +42,7 @@ def module_code(text: str) -> tuple[str, list[str]]:
     Raises:
         ExplainError: none of its modules is a layer.
     """
+    text = _written_out(text)
     made, names, unknown, flattened, places = [], [], [], [], False
     path: list[tuple[int, str]] = []
     for match in _LINE.finditer(text):
@@ -63,8 +67,7 @@ def module_code(text: str) -> tuple[str, list[str]]:
         places = kind.startswith(("Conv", "MaxPool", "AvgPool", "Adaptive")) or (
             places and kind not in {"Flatten", "Linear"}
         )
-        call = f"nn.{kind}({_arguments(kind, inner)})"
-        made += [call] * int(match["times"] or 1)
+        made.append(f"nn.{kind}({_arguments(kind, inner)})")
     if not made:
         raise ExplainError(
             f"No layer of the printed module is known ({', '.join(dict.fromkeys(unknown)) or 'none'}). Paste the "
@@ -76,6 +79,23 @@ def module_code(text: str) -> tuple[str, list[str]]:
     if unknown:
         notes.append(f"Not known and left out: {', '.join(dict.fromkeys(unknown))}.")
     return f"nn.Sequential({', '.join(made)})", notes
+
+
+def _written_out(text: str) -> str:
+    """The text with each of the modules that `(1-4): 4 x Block(...)` stands for."""
+    while match := _REPEATED.search(text):
+        end, first = balanced(text, match.end())[0], int(match["first"])
+        module = (
+            re.sub(r"\d+\s*x\s*", "", text[match.start() : match.end()].partition(":")[2], count=1)
+            + text[match.end() : end]
+        )
+        space = re.search(r"[ \t]*$", text[: match.start()])
+        between = ("\n" if "\n" in text.strip() else "") + (space[0] if space else "")
+        copies = [f"({first + i}):{module}" for i in range(int(match["times"]))]
+        if len(text) + len(module) * len(copies) > LARGEST_TEXT:
+            raise ExplainError("The printed module repeats its blocks too often. Paste the network alone.")
+        text = text[: match.start()] + between.join(copies) + text[end:]
+    return text
 
 
 def _arguments(kind: str, inner: str) -> str:
@@ -94,6 +114,17 @@ class Row:
     params: int
 
 
+def _joined(text: str) -> str:
+    """A summary whose shapes do not go on in the line below, as Keras breaks those that are too long."""
+    lines = text.split("\n")
+    for i, line in enumerate(lines[:-1]):
+        cut = re.search(r"[\[(](?:None|\d)[\d, None]*?(?=\s{2,}\S|\s*$)", line)
+        more = re.match(r"(\s+)([\d, None]*[)\]]+)", lines[i + 1])
+        if cut and more and len(more[1]) >= cut.start() - 1 > 0:
+            lines[i], lines[i + 1] = line[: cut.end()] + more[2] + line[cut.end() :], ""
+    return "\n".join(lines)
+
+
 def summary_code(text: str) -> tuple[str, list[str]]:
     """(code of the layers in a Keras summary, notes).
 
@@ -107,7 +138,7 @@ def summary_code(text: str) -> tuple[str, list[str]]:
             tuple(None if part == "None" else int(part) for part in re.findall(r"None|\d+", m["shape"]))[1:],
             int(m["params"].replace(",", "")),
         )
-        for m in _ROW.finditer(text)
+        for m in _ROW.finditer(_joined(text))
     ]
     notes = ["A summary shows sizes and parameters; kernels, strides and padding were worked out from them."]
     if rows[0].kind == "InputLayer":
@@ -136,10 +167,14 @@ def _whole(kind: str, name: str) -> str:
 
 
 def _input_of(row: Row) -> tuple[int | None, ...]:
-    """The smallest input that a first convolution can have had: `valid`, stride 1, the kernel of its parameters."""
+    """The input of a recurrence or a matrix by its parameters; the smallest that a first convolution can have had:
+    `valid`, stride 1, the kernel of its parameters."""
     filters = (row.shape or (None,))[-1] or 1
     axes = len(row.shape) - 1
-    for channels in (1, 3, 2, 4, 40, 64, 80, 128):
+    gates, own = {"LSTM": (4, filters + 1), "GRU": (3, filters + 2), "Dense": (1, 1)}.get(row.kind, (0, 0))
+    if gates and not row.params % (gates * filters):
+        return (*(row.shape[:-1] or (None,) * (gates > 1)), row.params // (gates * filters) - own)
+    for channels in (1, 3, 2, 4, 40, 64, 80, 128) if row.kind.startswith("Conv") else ():
         taps, left = divmod(row.params - filters, filters * channels)
         side = round(taps ** (1 / axes)) if axes and taps > 0 else 0
         if not left and side > 1 and side**axes == taps:
@@ -193,9 +228,10 @@ def _window(
         if left or taps < 1:
             continue
         fits = [
-            (kernel, *found)
+            (kernel, strides, padding)
             for kernel in _kernels(taps, axes)
-            for found in _strides(kernel, before[:-1], row.shape[:-1], transposed)
+            for padding in ("valid", "same")
+            if 0 not in (strides := _strides(kernel, before[:-1], row.shape[:-1], padding, transposed))
         ]
         if fits:
             best = min(fits, key=lambda fit: (len(set(fit[0])) > 1, sum(fit[1]), fit[2] == "same"))
@@ -215,25 +251,17 @@ def _kernels(taps: int, axes: int) -> list[tuple[int, ...]]:
     return [(a, taps // a) for a in range(1, min(taps, LARGEST_KERNEL) + 1) if taps % a == 0]
 
 
-def _strides(
-    kernel: tuple[int, ...], before: tuple[int | None, ...], after: tuple[int | None, ...], transposed: bool
-) -> list[tuple[tuple[int, ...], str]]:
-    """Strides and padding that turn the sizes before into those after; the smallest stride per axis."""
-    found = []
-    for padding in ("valid", "same"):
-        strides: list[int] = []
-        for k, a, b in zip(kernel, before, after, strict=True):
-            if a is None or b is None:
-                strides.append(1)
-                continue
-            fits = [s for s in range(1, LARGEST_STRIDE) if _size(a, k, s, padding, transposed) == b]
-            strides += fits[:1]
-        if len(strides) == len(kernel):
-            found.append((tuple(strides), padding))
-    return found
+def _strides(kernel: tuple[int, ...], before: Shape, after: Shape, padding: str, transposed: bool) -> tuple[int, ...]:
+    """The smallest stride per axis that turns the sizes before into those after; 0 where there is none."""
 
+    def makes(size: int, k: int, stride: int) -> int:
+        if transposed:
+            return size * stride if padding == "same" else (size - 1) * stride + max(k, stride)
+        return -(-size // stride) if padding == "same" else (size - k) // stride + 1
 
-def _size(size: int, kernel: int, stride: int, padding: str, transposed: bool) -> int:
-    if transposed:
-        return size * stride if padding == "same" else (size - 1) * stride + max(kernel, stride)
-    return -(-size // stride) if padding == "same" else (size - kernel) // stride + 1
+    return tuple(
+        1
+        if a is None or b is None or k is None
+        else next((s for s in range(1, LARGEST_STRIDE) if makes(a, k, s) == b), 0)
+        for k, a, b in zip(kernel, before, after, strict=True)
+    )

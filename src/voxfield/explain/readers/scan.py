@@ -20,7 +20,7 @@ from .layer_kinds import KERAS_NAMES, LAYERS, WITHOUT_RULE
 FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’＋－＊／＃＿", "(),:=[]{};.\"\"''+-*/#_")
 KNOWN = KERAS_NAMES | {*LAYERS["torch"], *WITHOUT_RULE["torch"], "Sequential", "Input", "InputLayer", "Model"}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
-LONGEST_EXPRESSION = 20_000
+LONGEST_EXPRESSION, LONGEST_LIST = 20_000, 1_000
 DEEPEST_BRACKETS = 200  # Python itself reads no more
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -31,7 +31,10 @@ START = re.compile(
     rf"|(?P<assign>{_NAME}(?:\.{_NAME}|\[[^\]\n]*\])*(?:\s*,\s*{_NAME}(?:\.{_NAME})*)*\s*[-+*]?=(?![=]))"
     rf"|(?P<call>(?:{_NAME}\s*\.\s*)*{_NAME}(?=\s?\())"
 )
+_FUNCTIONS = r"\b(?:F|functional)\."
+_LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 _ATOM = re.compile(rf"(?:[-+~]\s*)*(?:{_NAME}|\d[\w.]*(?:[eE][-+]?\d+)?|\.\d+)")
+_ATTRIBUTE = re.compile(rf"\s?\.(?:\s(?=[a-z_]))?{_NAME}")  # after a stop, a capital begins a sentence
 _STRING = re.compile(r"[rbfuRBFU]{0,2}(\"\"\"|'''|\"|')")
 _OPERATOR = re.compile(r"\s*(\*\*|//|==|!=|<=|>=|[-+*/%@<>|&])(?!>)\s*")
 _WORD_OPERATOR = re.compile(r"\s+(and not|or not|and|or|not in|is not|in|is)\s+")
@@ -51,7 +54,8 @@ class Piece:
 
 def calls_a_layer(text: str) -> bool:
     """True when `text` calls a layer of Keras or torch by name."""
-    return any(name in KNOWN for name in re.findall(rf"(?<![A-Za-z0-9_])({_NAME})\s?\(", text.translate(FULL_WIDTH)))
+    called = re.findall(rf"(?<![A-Za-z0-9_])((?:{_FUNCTIONS})?{_NAME})\s?\(", text.translate(FULL_WIDTH))
+    return any(name in KNOWN or name.startswith(("F.conv", "functional.conv")) for name in called)
 
 
 def pieces(text: str) -> list[Piece]:
@@ -105,7 +109,9 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
         return None if body is None else Piece(kind, f"return {body[1]}", start, body[0])
     if kind == "call":
         name = re.sub(r"\s", "", match[0])
-        if name.rsplit(".", 1)[-1] not in KNOWN and not re.search(r"\.(add|append|build)$|\bF\.pad$", name):
+        if name.rsplit(".", 1)[-1] not in KNOWN and not re.search(
+            rf"\.(add|append|build)$|{_FUNCTIONS}(?:pad|conv\w*)$", name
+        ):
             return None
         body = expression(text, start)
         return None if body is None or parsed(body[1]) is None else Piece(kind, body[1], start, body[0])
@@ -120,12 +126,16 @@ def _piece(text: str, match: re.Match[str], kind: str, inside: bool) -> Piece | 
     return None if body is None or whole is None or parsed(whole) is None else Piece(kind, whole, start, body[0])
 
 
+def tree_of(code: str) -> ast.Module:
+    """The tree of some code. Python's own warnings about it are nobody's concern."""
+    with warnings.catch_warnings(action="ignore"):
+        return ast.parse(code)
+
+
 def parsed(code: str) -> ast.Module | None:
-    """The tree of some code; None for what is none. Python's own warnings about it are nobody's concern."""
+    """The tree of some code; None for what is none."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(code)
+        return tree_of(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
@@ -191,7 +201,7 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
             end, more = balanced(text, end)
         elif text[end : end + 1] == " " and text[end + 1 : end + 2] in {"(", "["} and not code[-1:].isdigit():
             end, more = balanced(text, end + 1)
-        elif attribute := re.compile(rf"\s?\.\s?{_NAME}").match(text, end):
+        elif attribute := _ATTRIBUTE.match(text, end):
             end, more = attribute.end(), re.sub(r"\s", "", attribute[0])
         else:
             return end, code
@@ -272,7 +282,8 @@ def program(found: Iterable[Piece]) -> tuple[str, bool]:
             lines += [piece.text, *(["    pass"] if i == len(flat) or flat[i].kind != "def" else [])]
         elif piece.kind == "def":
             owner = owner if re.search(r"\(\s*self\b", piece.text) else 0
-            last = next((j for j in range(i + 1, end) if _leaves(flat, j, i + 1)), end - 1)
+            owned = {j + 1 for j in range(i + 1, end) if flat[j].kind in {"if", "elif", "else"}}  # by an `if` or `else`
+            last = next((j for j in range(i + 1, end) if flat[j].kind == "return" and j not in owned), end - 1)
             lines += ["    " * owner + piece.text, *(["    " * (owner + 1) + "pass"] if last == i else [])]
             statements(i + 1, last + 1, owner + 1)
             i = last + 1
@@ -280,11 +291,6 @@ def program(found: Iterable[Piece]) -> tuple[str, bool]:
             statements(i, end, 0)
             i = end
     return "\n".join(lines), guessed
-
-
-def _leaves(flat: list[Piece], at: int, start: int) -> bool:
-    """True for a return that ends its function: one that no `if` or `else` owns."""
-    return flat[at].kind == "return" and (at == start or flat[at - 1].kind not in {"if", "elif", "else"})
 
 
 def _suite_end(flat: list[Piece], start: int, stop: int, head: Piece) -> int:
@@ -308,3 +314,34 @@ def _suite_end(flat: list[Piece], start: int, stop: int, head: Piece) -> int:
             run += 1
         return max(one, run)
     return one
+
+
+def triples_in(text: str) -> list[tuple[int, int, int]]:
+    """All (channels, kernel, stride) of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`."""
+    found: list[tuple[int, int, int]] = []
+    at = 0
+    while match := _LIST.search(text, at):
+        read = expression(text, match.start())
+        at = match.end() if read is None else read[0]
+        tree = None if read is None else parsed(read[1])
+        values = _value(tree.body[0].value) if tree and isinstance(tree.body[0], ast.Expr) else None
+        for one in values if isinstance(values, list) else []:
+            if isinstance(one, tuple) and len(one) == 3 and all(isinstance(n, int) and 0 < n < 10**6 for n in one):
+                found.append((one[0], one[1], one[2]))
+    return found
+
+
+def _value(node: ast.expr) -> object:
+    """A literal, or lists joined and repeated; None for anything else."""
+    if isinstance(node, ast.BinOp):
+        left, right = _value(node.left), _value(node.right)
+        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
+            return (left + right)[:LONGEST_LIST]
+        if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
+            return (left * min(max(right, 0), LONGEST_LIST))[:LONGEST_LIST]
+        return None
+    try:
+        found: object = ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    return found

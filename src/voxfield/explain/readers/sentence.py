@@ -7,16 +7,17 @@ assumption is a note.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ...errors import ExplainError
-from ..phrases import table
+from ..phrases import patterns, table
 from ..question import asked, names_no_network
 from .arrows import chain
-from .scan import FULL_WIDTH, expression, parsed
+from .scan import FULL_WIDTH, triples_in
+
+_P = patterns("sentence")
 
 Values = list[tuple[int, ...]]
 MOST_LAYERS = 200
@@ -35,60 +36,8 @@ _NUMBER = re.compile(
     rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
     re.IGNORECASE | re.ASCII,
 )
-_LINK = re.compile(
-    r"(?:[\s:='\"\[(]|\b(?:of|is|are|was|set|to|sizes?|widths?|factors?|equal|each)\b|分别|依次|各|均|都|设置|设定|设|为|是|取|有|大小"
-    r"|尺寸|数量|个数|个|的|从|由|成)*",
-    re.IGNORECASE,
-)
-_REST = re.compile(r"\s*[,、]?\s*(?:\.{3,}|…+|⋯+)\s*[,、]?\s*")  # 1, 2, 4, ..., 512
 _TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
-_REPEATED = re.compile(  # repeated R=3 times, 3 stacks of, 重复 3 次
-    r"\brepeat(?:s|ed)?\s+(?:R\s*=\s*)?(\d+|[a-z]+)\s+times\b|\brepeat(?:s|ed)?\s+(twice|thrice)\b|\b(\d+|[a-z]+)\s+stacks?\s+of\b"
-    r"|重复\s*(\d+|[两二三四五六七八九十])\s*[次遍]",
-    re.IGNORECASE | re.ASCII,
-)
-_LIKE = re.compile(  # what kind of layers there are so many of
-    r"(?:\b(?:stacked|dilated|causal|strided|standard|plain|hidden|identical|temporal|residual|regular)\s+|空洞|膨胀|因果|普通)+"
-    r"(?=(?:[12]-?d\s+)?(?:conv|layers?\b|卷积|层))",
-    re.IGNORECASE,
-)
-_CONVOLVES = re.compile(r"\s*(?:的)?(?:kernel\s)?(?:卷积|conv)", re.IGNORECASE)
-_COUNTED = re.compile(r"\s*(?:=|:|is|为|是|数为|数是)\s*")  # num_layers=8, 层数为8
-_LASTS = re.compile(r"\d\s*(?:ms|毫秒|s|秒)\s*(?:的)?$", re.IGNORECASE)
-_LEFT_OUT = re.compile(r"pool|池化|transposed|deconv|转置|反卷积|up-?sampl|上采样|\bskip\b|\bstacks?\b", re.IGNORECASE)
-_UNREAD = re.compile(  # what says more of a network than lists do
-    r"repeat\w*|\btwice\b|\bthrice\b|\btimes\b|\bexcept\b|\brest\b|\bremaining\b|\bother\b|alternat\w*|exponential\w*|\bvs\b|versus|\binstead\b|replac\w*|代替|替代|替换|对比|相比|重复|其余|其他|除了|指数",
-    re.IGNORECASE,
-)
-_PLACED = re.compile(  # and what says that layers differ which are given one number
-    r"\b(?:first|second|third|last|final)\b|doubl\w*|第[一二三四五六七八九十\d]|最后|每隔|翻倍|加倍", re.IGNORECASE
-)
-_DOUBLED = re.compile(
-    r"dilat\w*[^.;，。]{0,40}?(?:doubl\w*|exponential\w*|2\s*(?:\^|\*\*)\s*\w|powers? of (?:2|two))"
-    r"(?: (?:each|every|per) (?:time|layer))?"
-    r"|(?:doubl\w*|exponential\w*)[^.;，。]{0,30}?dilat\w*|(?:膨胀|空洞|扩张)\w{0,8}?(?:翻倍|加倍|指数)\w{0,2}",
-    re.IGNORECASE,
-)
-_POWER = re.compile(r"2\s*(?:\^|\*\*)")  # of the layer's number, which begins with 0
-_BETWEEN = re.compile(  # 128 in, 256 out; from 128 to 256 channels
-    r"(\d+)\s*(?:channels? )?in\b\D{0,20}?(\d+)\s*(?:channels? )?out\b"
-    r"|from\s+(\d+)\s+(?:channels? )?to\s+(\d+)\s+channels?",
-    re.IGNORECASE,
-)
-_FEATURES = re.compile(r"(?:(\d+)\s*(?:-?\s*dim\w*|维|个)?\s*)?(?:log-?)?(?:mels?\b|fbank|mfcc|梅尔)", re.IGNORECASE)
-_PICTURE = re.compile(r"2d|二维|图像|图片|image|picture|(\d+)\s*[x×]\s*\1", re.IGNORECASE)
-_GLUE = re.compile(r"\s*(?:[,;、/&+\-→>~]|->|and|到|至|和|以及|及|to)*\s*(?:and\s+)?[\[\(]?\s*", re.IGNORECASE)
-_PAIR = re.compile(r"\(\s*\d+\s*[,;]\s*\d+\s*\)")  # of time and frequency
-_ROW = re.compile(r"\d+(?:\s*[,、]\s*\d+){2,}")
-_UP = re.compile(r"解码|decoder|转置|transposed|deconv|反卷积", re.IGNORECASE)
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
-_NETWORK = re.compile(  # the name of a network: EfficientNet, U-Net, VGG16, DCCRN
-    r"\b(?:[A-Za-z]+-?(?:Nets?|former|GAN)(?:V?\d+)?|(?:VGG|YOLO|ViT|BERT|Inception|[A-Z]+CRN|FRCRN)[\w-]*|[uv]-?net)\b",
-    re.ASCII,
-)
-_SIZED = re.compile(r"\b(filters?|kernels?) of (?:size|shape|width|length)s?\b", re.IGNORECASE)
-_ORDINAL = re.compile(r"第[一二三四五六七八九十、,和\s]+层|第\s*\d+\s*层")
-_LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 
 
 @dataclass(frozen=True)
@@ -126,10 +75,12 @@ class _Found:
     times: int = 1  # how often all of the layers come, one after the other
     runs: list[str] = field(default_factory=list)  # what each row of numbers is of, in the order written
     unread: str = ""  # a number that belongs to none of them
+    notes: list[str] = field(default_factory=list)
 
 
-def described(text: str) -> Described | None:
-    """The network that a sentence describes; None when it names neither layers nor a kind of network.
+def described(text: str, rate_hz: float | None = None) -> Described | None:
+    """The network that a sentence describes; None when it names neither layers nor a kind of network. A rate says how
+    many samples the milliseconds of frames are.
 
     >>> described("kernel sizes (10; 8; 4), strides (5; 4; 2)").text
     '10/5 8/4 4/2'
@@ -137,22 +88,31 @@ def described(text: str) -> Described | None:
     '10/5@512 3/2@512 3/2@512'
     """
     plain = text.translate(FULL_WIDTH).replace("；", ";")
-    plain = _BETWEEN.sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
-    plain = _SIZED.sub(r"\1, kernel size", plain)
+    plain = _P["between"].sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
+    plain = _P["compared"].sub(" ", plain)
+    plain = _P["many"].sub(r" \1 filters, kernel size \2 ", plain)
+    plain = _P["sized"].sub(r"\1, kernel size", plain)
     kind = _named(plain)
-    if (other := _NETWORK.search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
+    if (other := _P["network"].search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
-    if triples := _triples(plain):
+    if triples := triples_in(plain)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
         return Described(layers, samples=True, notes=[read_as])
     if (linked := chain(plain)) is not None:
         layers, picture, notes = linked
         return Described(layers, picture=picture, samples=not picture, notes=notes)
+    if (stacks := _stacks(plain, rate_hz)) is not None:
+        return stacks
     plain, times = _repeats(plain)
     found = _lists(plain)
     found.times = times
     kernels = found.lists.get("kernel")
+    if _P["keras_tcn"].search(plain) and "dilation" in found.lists:
+        found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
+        found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
+    if not kernels and kind is None and (framed := _P["framed"].search(plain)):
+        return _frames(rate_hz, *(float(ms) for ms in framed.groups() if ms))
     if kind is None and (example := _example(plain, found)):
         return example
     if not kernels and kind is None:
@@ -168,6 +128,26 @@ def described(text: str) -> Described | None:
     return _of_kind(found, kind) if kind else None
 
 
+def _stacks(text: str, rate_hz: float | None) -> Described | None:
+    """An encoder and the context network behind it, where a text gives the kernels of both."""
+    parts = _P["context"].split(text, maxsplit=1)
+    if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
+        return None
+    first, second = (described(_P["context"].sub(" ", part), rate_hz) for part in parts)
+    if first is None or second is None:
+        return None
+    told = "The context network was taken to stand behind the encoder."
+    notes = [*dict.fromkeys((*first.notes, *second.notes, told))]
+    return replace(first, text=f"{first.text} {second.text}", notes=notes)
+
+
+def _frames(rate_hz: float | None, window_ms: float, hop_ms: float) -> Described:
+    """Frames as a window that slides over samples."""
+    window, hop = (round(ms * (rate_hz or SPEECH_RATE_HZ) / 1000) for ms in (window_ms, hop_ms))
+    note = f"Frames of {window} samples every {hop} samples were taken for a kernel and its stride."
+    return Described(f"{max(1, window)}/{max(1, hop)}", (1, None), samples=True, notes=[note])
+
+
 def _named(text: str) -> Kind | None:
     """The kind of network that a text names; what several have in common names one only where nothing else does."""
     patterns = [(k, k.pattern) for k in KINDS] + [(k, k.weak) for k in KINDS if k.weak]
@@ -176,7 +156,7 @@ def _named(text: str) -> Kind | None:
 
 def _example(text: str, found: _Found) -> Described | None:
     """The network that answers a question which names none; None where the question says more than that network has."""
-    wanted, row, decoder = asked(text), _ROW.search(text), _UP.search(text) is not None
+    wanted, row, decoder = asked(text), _P["row"].search(text), _P["up"].search(text) is not None
     given = dict(found.lists)
     widths = given.pop("filters", [])
     if row is not None and "filters" in wanted:
@@ -184,6 +164,10 @@ def _example(text: str, found: _Found) -> Described | None:
         given.pop("kernel", None)  # that of the example
     if decoder or (len(widths) == 1 and widths[0][0] in {16, 32, 64, 128, 256}):
         widths = []  # it only names a layer of the example
+    kinds = {kind.name: kind for kind in KINDS}
+    if "bins" in wanted and not given.get("kernel") and (bins := _P["bins"].search(text)):
+        about = kinds["enhancement"].about.replace("161", bins[0])
+        return _of_kind(_Found(), replace(kinds["enhancement"], input=(1, 100, int(bins[0])), about=about))
     if given.pop("stride", _HALVED) not in (_HALVED, [(1,)]) or given or found.unread or len(widths) == 1:
         return None
     if (found.count and "depth" not in wanted) or not names_no_network(text):
@@ -197,45 +181,14 @@ def _example(text: str, found: _Found) -> Described | None:
         name = "mobilenet"
     elif re.search(r"dilat|膨胀|空洞", text, re.IGNORECASE):
         name = "speaker"
-    elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _PAIR.search(text):
+    elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _P["pair"].search(text):
         name = "enhancement"
-    return _of_kind(_Found({"filters": widths}), next(kind for kind in KINDS if kind.name == name))
-
-
-def _triples(text: str) -> list[tuple[int, int, int]]:
-    """All (channels, kernel, stride) of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`."""
-    found: list[tuple[int, int, int]] = []
-    at = 0
-    while match := _LIST.search(text, at):
-        read = expression(text, match.start())
-        at = match.end() if read is None else read[0]
-        tree = None if read is None else parsed(read[1])
-        values = _value(tree.body[0].value) if tree and isinstance(tree.body[0], ast.Expr) else None
-        for one in values if isinstance(values, list) else []:
-            if isinstance(one, tuple) and len(one) == 3 and all(isinstance(n, int) and 0 < n < 10**6 for n in one):
-                found.append((one[0], one[1], one[2]))
-    return found[:MOST_LAYERS]
-
-
-def _value(node: ast.expr) -> object:
-    """A literal, or lists joined and repeated; None for anything else."""
-    if isinstance(node, ast.BinOp):
-        left, right = _value(node.left), _value(node.right)
-        if isinstance(node.op, ast.Add) and isinstance(left, list) and isinstance(right, list):
-            return (left + right)[:MOST_LAYERS]
-        if isinstance(node.op, ast.Mult) and isinstance(left, list) and isinstance(right, int):
-            return (left * min(max(right, 0), MOST_LAYERS))[:MOST_LAYERS]
-        return None
-    try:
-        found: object = ast.literal_eval(node)
-    except (ValueError, TypeError, RecursionError, MemoryError):
-        return None
-    return found
+    return _of_kind(_Found({"filters": widths}), kinds[name])
 
 
 def _repeats(text: str) -> tuple[str, int]:
     """The text without the words that say how often its layers come, and how often that is; several are left in."""
-    said = list(_REPEATED.finditer(text))
+    said = list(_P["repeated"].finditer(text))
     word = next(filter(None, said[0].groups())).lower() if len(said) == 1 else ""
     times = int(word) if word.isdigit() else _TIMES.get(word, 0)
     return (text[: said[0].start()] + " " + text[said[0].end() :], times) if times else (text, 1)
@@ -259,7 +212,7 @@ def _quotes(found: _Found, kind: Kind, text: str) -> bool:
 
 def _lists(text: str) -> _Found:
     """Every list of numbers under the word it belongs to: the one before it, or `nine layers`, `512 channels`."""
-    text = _LIKE.sub("", _ORDINAL.sub(" ", text))
+    text = _P["like"].sub("", _P["ordinal"].sub(" ", text))
     keys = [(m.start(), m.end(), str(m.lastgroup)) for m in _KEY.finditer(text)]
     found = _Found()
     spent: tuple[int, int, str] | None = None  # the word that the numbers before it belong to
@@ -269,14 +222,15 @@ def _lists(text: str) -> _Found:
         end = match.end()
         opened = text[max(0, match.start() - 1)] in "[("
         while True:
-            rest = _REST.match(text, end)
-            gap = rest or _GLUE.match(text, end)
+            rest = _P["rest"].match(text, end)
+            gap = rest or _P["glue"].match(text, end)
             more = _NUMBER.match(text, gap.end()) if gap else None
             if (
                 gap is None
                 or more is None
                 or not (gap[0].strip() or text[end : gap.end()].isspace())
                 or more[0][0].isdigit() != run[0].lstrip("( ")[0].isdigit()
+                or (more[0][0] == "(") != (run[0][0] == "(")
             ):
                 break
             if rest:
@@ -288,13 +242,22 @@ def _lists(text: str) -> _Found:
             end = more.end()
         at = end
         behind = next((one for one in keys if one[0] >= end and not text[end : one[0]].strip(" 个-")), None)
+        if (
+            behind
+            and behind[2] == "kernel"
+            and _numbers(run[0]) == (1,)
+            and re.search("size|大小|尺寸|长度", text[behind[0] : behind[1]])
+        ):
+            behind = None  # a kernel_size = 3: of one layer
         after = behind[2] if behind else None
         near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
-        linked = near and _LINK.fullmatch(text, near[1], match.start()) and not _LASTS.search(text, 0, near[0])
+        linked = (
+            near and _P["link"].fullmatch(text, near[1], match.start()) and not _P["lasts"].search(text, 0, near[0])
+        )
         before = near[2] if near and linked else None
-        counted = near and _COUNTED.fullmatch(text, near[1], match.start())
+        counted = near and _P["counted"].fullmatch(text, near[1], match.start())
         values = [_numbers(one) for one in run]
-        if before is None and len(run) == 1 and len(values[0]) > 1 and _CONVOLVES.match(text, end):  # a 3x3 conv
+        if before is None and len(run) == 1 and len(values[0]) > 1 and _P["convolves"].match(text, end):  # a 3x3 conv
             before = "kernel"
         if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
             found.unread = f"{text[match.start() : end].strip()}个卷积核"
@@ -354,12 +317,12 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     inputs = lists.pop("inputs", [])
-    if (left_out := _LEFT_OUT.search(text)) is not None:
+    if (left_out := _P["left_out"].search(text)) is not None:
         raise ExplainError(
             f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
             "the layers as kernel/stride, such as '5/2 max2 3 ^4/2', or paste their code."
         )
-    doubled = _DOUBLED.search(text) if len(lists.get("dilation", [])) < 2 else None
+    doubled = _P["doubled"].search(text) if len(lists.get("dilation", [])) < 2 else None
     if said := _not_read(found, lists, text, doubled is not None):
         raise ExplainError(
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
@@ -369,14 +332,14 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     if not 1 <= whole <= MOST_LAYERS:
         raise ExplainError(f"{whole} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
     if doubled:
-        start = (1,) if _POWER.search(doubled[0]) else lists.get("dilation", [(1,)])[0]
+        start = (1,) if _P["power"].search(doubled[0]) else lists.get("dilation", [(1,)])[0]
         lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
         grown = f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}."
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
         lists |= {key: [(n,) for n in lists[key][0]] for key in ("kernel", "stride")}
-    if _PICTURE.search(text):
+    if _P["picture"].search(text):
         lists["kernel"] = [v * 2 if len(v) == 1 else v for v in lists["kernel"]]
     axes = max(len(v) for key in ("kernel", "stride", "dilation", "padding") for v in lists.get(key, [(0,)]))
     most = max(len(values) for values in lists.values())
@@ -402,11 +365,13 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
 
     mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
     layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
-    features = _FEATURES.search(text)
+    features = _P["features"].search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
+    if axes == 2 and wide is None and (bins := _P["counted_bins"].search(text)):
+        channels = (1, None, int(bins[1]))
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
-    notes = [f"The layers were read from the sentence, one after the other{padded}."]
+    notes = [f"The layers were read from the sentence, one after the other{padded}.", *found.notes]
     notes += [grown] if doubled else []
     if found.times > 1:
         notes.append(f"They were taken {found.times} times in a row: {count} layers.")
@@ -420,18 +385,18 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
         return Described(" ".join([re.sub("@512", "", encoder.text), *layers]), samples=True, notes=notes)
-    if inputs and "filters" in columns:
+    if (inputs or "params" in asked(text)) and "filters" in columns:
         layers = [f"{layer}b" for layer in layers]
         notes.append("One bias for each filter was assumed.")
-    picture, samples = bool(_PICTURE.search(text)) and axes == 2, axes == 1 and not features and not inputs
+    picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
     return Described(" ".join(layers), channels, picture, samples, notes)
 
 
 def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
     """Words that make layers differ in a way that lists of numbers do not give; empty where there are none."""
-    plain = _DOUBLED.sub(" ", text) if doubles else text
+    plain = _P["doubled"].sub(" ", text) if doubles else text
     single = [key for key, values in lists.items() if len(values) == 1]
-    if unread := _UNREAD.search(plain):
+    if unread := _P["unread"].search(plain):
         return unread[0]
     if doubles and (found.count or 0) < 2:
         return "dilation"
@@ -441,7 +406,7 @@ def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bo
     apart = (
         key for key in single if found.runs.count(key) == 1 < most
     )  # said of one of the layers that are told apart
-    placed = _PLACED.search(plain)
+    placed = _P["placed"].search(plain)
     return found.unread or (placed[0] if placed else next(apart, ""))
 
 

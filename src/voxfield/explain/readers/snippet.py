@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,22 +19,27 @@ from ..graph import Graph, Shape, Size
 from ..numbers import plain
 from ..phrases import table
 from ..question import asked
-from ..shapes import conv_size
+from ..shapes import conv_size, shape_text
 from . import code_functions
-from .code_calls import FORWARD, CodeCalls, Fitting
+from .code_calls import ASSUMED, FORWARD, CodeCalls, Fitting
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers, unreadable
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program
+from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program, tree_of, triples_in
 
 LARGEST_TEXT = 500_000
+WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
+PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
+DEEPEST_BRACKETS = 5  # within which a name is a setting
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
+
+SAID = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*(\d{1,6})(?![\w.*/+-])")
 
 
 def looks_like_code(text: str) -> bool:
@@ -73,14 +77,27 @@ def read_snippet(
     if input_shape is None and layout is None:
         input_shape = _sizes_in_comments(text, net)
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
+    calls.triples = triples_in(text)
+    calls.said = _said(text.translate(FULL_WIDTH))
     try:
         outputs = _outputs(calls, tree)
     except RecursionError as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
     except ExplainError:
         turned = rearranged(net.graph([])) if input_shape is None and net.inputs else None
+        if turned is None and input_shape is None and net.inputs and net.shape(next(iter(net.inputs))) == ASSUMED:
+            turned = PICTURE  # branches that meet may ask for sizes that can be halved
         if turned is None:
             raise
+        if turned == PICTURE:
+            found = read_snippet(text, turned, layout, title)
+            return replace(
+                found,
+                notes=(
+                    f"No input was given: {shape_text(PICTURE)} was assumed, channels last, so that the branches fit.",
+                    *found.notes,
+                ),
+            )
         return read_snippet(text, turned, layout, title)
     if calls.fitting and input_shape is None:
         sizes, (layer, features) = calls.fitting
@@ -104,6 +121,13 @@ def read_snippet(
         turned = rearranged(graph) if input_shape is None else None
         return settled_dims(graph, layout) if turned is None else read_snippet(text, turned, layout, title)
     return net.finished(names) if layout else settled_axes(net.finished(names))
+
+
+def _said(text: str) -> dict[str, int]:
+    """The numbers that a text gives to names, those in brackets left out: they are settings of other layers."""
+    for _ in range(DEEPEST_BRACKETS):
+        text = re.sub(r"\([^()]*\)", " ", text)
+    return {name: int(value) for name, value in SAID.findall(text)}
 
 
 def unused(net: LayerGraph, layer: Layer) -> bool:
@@ -146,7 +170,9 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
     if "\0" in text:
         raise ExplainError("The text holds a NUL character; it is not code.")
     lines = textwrap.dedent(text).split("\n")
-    if len([line for line in lines if line.strip()]) == 1 and _hides_code(text):
+    _, mark, comment = text.partition("#")
+    alone = len([line for line in lines if line.strip()]) == 1
+    if alone and mark and calls_a_layer(comment) and _syntax_error(text.strip()) is None:  # its line breaks are lost
         return _scanned(text)
     skipped: list[int] = []
     tried: set[int] = set()
@@ -181,12 +207,6 @@ def _scanned(text: str) -> tuple[str, list[int], bool]:
     return source, [], guessed
 
 
-def _hides_code(line: str) -> bool:
-    """True for a line whose comment calls a layer: its line breaks are lost."""
-    _, mark, comment = line.partition("#")
-    return bool(mark) and calls_a_layer(comment) and _syntax_error(line.strip()) is None
-
-
 def _repaired(line: str) -> str | None:
     """A line that holds simple statements and more than that, as Python; None when there is nothing to save."""
     if not looks_like_code(line):
@@ -213,14 +233,10 @@ def _syntax_error(source: str) -> SyntaxError | None:
 
 def _parse(source: str) -> ast.Module:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source)
+        return tree_of(source)
     except (RecursionError, MemoryError) as error:
         raise ExplainError("The code is nested too deeply to be read. Paste the network alone.") from error
     except ValueError as error:
-        if isinstance(error, SyntaxError):
-            raise
         raise ExplainError(f"The text is not code ({error}).") from error
 
 
@@ -232,6 +248,8 @@ def framework_of(tree: ast.Module) -> str:
         if isinstance(node, ast.Import | ast.ImportFrom):
             names |= {part for alias in node.names for part in alias.name.split(".")}
             names |= set((getattr(node, "module", None) or "").split("."))
+        elif isinstance(node, ast.keyword):  # stride is a setting of torch, strides one of Keras
+            names |= {"torch"} if node.arg == "stride" else {"keras"} if node.arg == "strides" else set()
     torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
     keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf"})
     return "torch" if torch > keras else "keras"
@@ -263,10 +281,16 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
     roots = [v for v in scope.values() if isinstance(v, Instance) and v.owner is not None]
     if roots:
         return _tensors(roots[-1], calls)
-    loose = flat_layers(list(scope.values()))
+    loose = [*dict.fromkeys([*calls.loose, *flat_layers(list(scope.values()))])]
     if loose:
         if len(loose) > 1:
             calls.net.note("The layers are not connected in the code: they were taken in the order written.")
+        owners = [v.attributes for v in scope.values() if isinstance(v, Instance)]
+        made = [one for row in (scope, *owners) for one in row.values() if type(one) is Missing]
+        if lost := [one for one in made if one.what[:1].isupper()]:  # Block(...), which is made elsewhere
+            calls.net.note(f"Not known and left out: {', '.join(dict.fromkeys(one.what for one in lost))}.")
+            first = min(one.line for one in lost)
+            loose = [layer for layer in loose if layer.line < first] or loose
         return _in_order(calls, sorted(loose, key=lambda layer: layer.line))
     defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
@@ -335,49 +359,55 @@ def _definition(calls: CodeCalls, defined: Sequence[Class | Function], tree: ast
     able = [d for d in defined if isinstance(d, Function) or any(d.method(name, None) for name in FORWARD)]
     loose = [d for d in able if d.node.name not in used] or able  # type: ignore[union-attr]
     if not loose:
-        layers = [d for d in defined if isinstance(d, Class)]
-        made = [calls.create(cls, [], {}, cls.node.lineno) for cls in layers]
-        found = flat_layers(made)
-        if not found:
+        made = [calls.create(cls, [], {}, cls.node.lineno) for cls in defined if isinstance(cls, Class)]
+        if not flat_layers(made):
             raise at(tree.body[0].lineno, "the classes in the text define neither layers nor a forward method.")
-        calls.net.note("There is no forward method: the layers were taken in the order written.")
-        return _tensors(_chain(calls, found), calls)
+        return _as_written(calls, made)
     root = next((d for d in reversed(loose) if _needs_nothing(d)), loose[-1])
     if others := [d.node.name for d in loose if d is not root]:  # type: ignore[union-attr]
         calls.net.note(f"Several networks stand side by side: {root.node.name} was read, not {', '.join(others)}.")  # type: ignore[union-attr]
     if isinstance(root, Class):
         start = root.method("__init__", root)
-        given = {} if start is None else _assumed(root.node.name, start.node.args.args[1:], start, calls)
+        given = {} if start is None else _assumed(root.node.name, 1, start, calls)
         owner = calls.create(root, [], given, root.node.lineno)
         return _tensors(owner, calls)
     own = [Instance(None)] if root.node.args.args[:1] and root.node.args.args[0].arg == "self" else []
-    given = _assumed(root.name, root.node.args.args[len(own) :], root, calls)
+    given = _assumed(root.name, len(own), root, calls)
     value = calls.interpreter.enter(root, list(own), given, root.node.lineno)
     if calls.network is not None:
         return calls.network.outputs
-    if value is None and own and flat_layers(list(own)):
-        calls.net.note("There is no forward method: the layers were taken in the order written.")
-        return _tensors(_chain(calls, flat_layers(list(own))), calls)
-    return _tensors(value, calls)
+    return _as_written(calls, own) if value is None and flat_layers(own) else _tensors(value, calls)
 
 
-def _assumed(title: str, parameters: Sequence[ast.arg], start: Function, calls: CodeCalls) -> dict[str, Any]:
+def _as_written(calls: CodeCalls, made: Sequence[Instance]) -> Sequence[Tensor]:
+    """What the layers of objects without a forward method make, one after the other."""
+    calls.net.note("There is no forward method: the layers were taken in the order written.")
+    return _tensors(_chain(calls, flat_layers(made)), calls)
+
+
+def _assumed(title: str, skipped: int, start: Function, calls: CodeCalls) -> dict[str, Any]:
     """Usual values for the sizes that a function or a class asks for and nobody gives, each of them said."""
-    spec = start.node.args
-    without = {p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]}
-    without |= {p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None}
-    needed = [p.arg for p in (*parameters, *spec.kwonlyargs) if p.arg in without]
+    needed = _required(start)[skipped:]
     takes_tensor = bool(needed) and start.name != "__init__" and not _sized(needed[0], needed)
-    found: dict[str, Any] = {
-        name: [value] * 3 if _is_list(name, start) else value
-        for name in needed[takes_tensor:]
-        if (value := usual(name)) is not None
-    }
+    found: dict[str, Any] = {}
+    for name in needed[takes_tensor:]:
+        listed = _is_list(name, start)
+        if listed and re.search("conv.*layers", name):  # (channels, kernel, stride), as fairseq has it
+            found[name] = calls.triples or WAV2VEC
+        elif (value := usual(name)) is not None:
+            found[name] = [value] * 3 if listed else value
     if found:
-        listed = ", ".join(f"{name} = {value}" for name, value in found.items())
-        calls.net.note(f"{title} is called nowhere: {listed} was assumed. Add a call to it to say otherwise.")
+        said = ", ".join(f"{name} = {value}" for name, value in found.items())
+        calls.net.note(f"{title} is called nowhere: {said} was assumed. Add a call to it to say otherwise.")
         calls.part = takes_tensor
     return found
+
+
+def _required(function: Function) -> list[str]:
+    """The parameters that have no default, `self` included."""
+    spec = function.node.args
+    only = [p.arg for p, default in zip(spec.kwonlyargs, spec.kw_defaults, strict=True) if default is None]
+    return [p.arg for p in spec.args[: len(spec.args) - len(spec.defaults)]] + only
 
 
 def _is_list(name: str, function: Function) -> bool:
@@ -410,11 +440,7 @@ def _sized(name: str, needed: Sequence[str]) -> bool:
 def _needs_nothing(definition: Class | Function) -> bool:
     """True for a class made without arguments, or a function of one tensor at most."""
     start = definition if isinstance(definition, Function) else definition.method("__init__", definition)
-    if start is None:
-        return True
-    spec = start.node.args
-    needed = len(spec.args) - len(spec.defaults) + sum(default is None for default in spec.kw_defaults)
-    return needed <= 1  # the tensor, or self
+    return start is None or len(_required(start)) <= 1  # the tensor, or self
 
 
 def _tensors(value: Any, calls: CodeCalls) -> Sequence[Tensor]:

@@ -24,17 +24,13 @@ from torch.fx.node import map_arg
 from ...errors import ExplainError
 from ..axes import settled_dims
 from ..graph import Graph, axes_of
+from ..phrases import NAMES
 from . import aten_layers, aten_moves, aten_signal
 from .build import Call, Const, OperatorGraph, Owned, operators, unknown_op
 
 Shapes = Sequence[int] | Sequence[Sequence[int]]
 NOTHING = Const((), (), 0)
 OPERATORS: dict[str, Callable[[Call], None]] = operators("aten", aten_layers, aten_moves, aten_signal)
-SHAPE_ONLY = frozenset(
-    {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "new_zeros", "new_ones"}
-    | {"new_full", "new_empty", "sym_size", "sym_numel", "sym_stride", "size", "numel", "is_same_size"}
-    | {"_assert_tensor_metadata", "_assert_async"}
-)
 
 
 def read_module(
@@ -256,7 +252,8 @@ def read_call(builder: OperatorGraph, node: Any) -> None:
     path, cls = (stack[-1][0], str(stack[-1][1])) if stack else ("", "")
     call = Call(builder, node.name, base, source, args, outs, (path, cls.startswith("torch.nn.")))
     pointwise = torch.Tag.pointwise in getattr(node.target, "tags", ())
-    call.settle(OPERATORS.get(base) or (aten_moves.pointwise_op if pointwise else unknown_op), base in SHAPE_ONLY)
+    rule = OPERATORS.get(base) or (aten_moves.pointwise_op if pointwise else unknown_op)
+    call.settle(rule, base in NAMES["aten_shape_only"])
     if single and call.results:
         builder.values[node.name] = call.results[0]
     builder.parts[node.name] = call.results
