@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent / "src" / "voxfield"
 
-LEAVES = {"errors", "formats", "files", "samples", "protocols", "values", "pool"}
+LEAVES = {"errors", "containers", "formats", "files", "samples", "protocols", "values", "pool"}
 SIGNAL = LEAVES | {"audio", "images", "features", "metrics", "video"}
 LIGHT = SIGNAL | {"webpage", "cards", "ort", "runtime", "tasks", "explain", "batch", "cli"}
 MAY_IMPORT = {  # room -> rooms
     "errors": set(),
     "formats": set(),
     "files": {"errors"},
+    "containers": {"errors"},
     "samples": {"errors", "protocols"},
     "values": {"errors"},
     "pool": {"errors"},
@@ -47,14 +48,15 @@ PACKAGES = {  # room -> packages besides the standard library
     "errors": set(),
     "formats": set(),
     "files": set(),
+    "containers": {"av"},
     "samples": {"numpy"},
     "values": set(),
     "pool": set(),
     "webpage": set(),
     "protocols": {"numpy"},
-    "audio": {"numpy", "soundfile", "soxr", "av", "sounddevice"},
+    "audio": {"numpy", "soundfile", "soxr", "sounddevice"},
     "images": {"numpy", "PIL"},
-    "video": {"numpy", "av", "cv2"},
+    "video": {"numpy", "cv2"},
     "features": {"numpy"},
     "metrics": {"numpy"},
     "cards": {"platformdirs", "filelock", "rich"},

@@ -97,7 +97,7 @@ def test_channels_in_m4a(tmp_path, channels):
     save(tmp_path / "a.m4a", samples, 48_000)
     read, _ = load(tmp_path / "a.m4a")
     assert read.shape == samples.shape
-    for channel in range(channels if channels not in (6, 8) else 3):  # what is low-passed there is the fourth
+    for channel in {*range(channels)} - ({3} if channels > 5 else set()):  # the fourth may be low-passed there
         assert np.corrcoef(read[channel, 1000:], samples[channel, 1000:])[0, 1] > 0.9
 
 

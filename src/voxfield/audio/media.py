@@ -15,29 +15,16 @@ from voxfield.audio.limits import check_layout
 from voxfield.audio.queue import SampleQueue
 from voxfield.audio.source import Source
 from voxfield.audio.stored import Bitrate, Stored
-from voxfield.errors import AudioError, needed
+from voxfield.containers import load_av, open_reading
+from voxfield.errors import AudioError
 from voxfield.protocols import Array
 
-_SAFE = {  # a file must not make FFmpeg open others, as playlists do
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,asf,amr,amrnb,amrwb",
-    "protocol_whitelist": "",
-}
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,asf,amr,amrnb,amrwb"
 _LEAST_GAP_S, _MOST_GAP_S = 0.05, 3600.0  # shorter is rounding of time stamps, longer is damage
 _GAP_BLOCK_SAMPLES = 1 << 14
 _TECHNICAL = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|creation_time|handler_name|vendor_id|itun.*|language|duration.*"
 )
-
-
-def load_av(purpose: str) -> Any:
-    """The package `av`.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    av = needed("av", "media", purpose)
-    needed("av.logging", "media", purpose).set_level(None)  # FFmpeg must not write to standard error
-    return av
 
 
 def open_container(file: BinaryIO, name: str) -> Any:
@@ -47,9 +34,9 @@ def open_container(file: BinaryIO, name: str) -> Any:
         AudioError: it cannot be read.
         MissingExtraError: the package `av` is not installed.
     """
-    av = load_av(f"reading {name}")
+    av = load_av("media", f"reading {name}")
     try:
-        return av.open(file, "r", container_options=_SAFE, metadata_errors="replace")
+        return open_reading(av, file, _FORMATS)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(f"{name} is not sound in a format that can be read: {_reason(error)}") from error
 
@@ -64,7 +51,7 @@ class MediaSource(Source):
 
     def __init__(self, given: Path | BinaryIO, name: str = "") -> None:
         name = name or (str(given) if isinstance(given, Path) else "file object")
-        av = load_av(f"reading {name}")
+        av = load_av("media", f"reading {name}")
         self._errors = (av.FFmpegError, OSError, ValueError, EOFError)
         self._own = given.open("rb") if isinstance(given, Path) else None
         self._damage, self._gap_samples, self._lost_packets = "", 0, 0
@@ -214,7 +201,10 @@ def _gapless_samples(container: Any, stream: Any) -> int | None:
 
 def _tags(metadata: dict[str, str]) -> dict[str, str]:
     names = {"track": "tracknumber"}
-    found = {names.get(key.lower(), key.lower()): value for key, value in metadata.items() if value}
+    texts = {
+        key.lower(): text.encode(errors="surrogateescape").decode(errors="replace") for key, text in metadata.items()
+    }
+    found = {names.get(key, key): text for key, text in texts.items() if text}
     return {key: value for key, value in found.items() if not _TECHNICAL.fullmatch(key)}
 
 

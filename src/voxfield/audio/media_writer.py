@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from voxfield.audio.media import load_av, open_container
+from voxfield.audio.media import open_container
 from voxfield.audio.stored import Stored
 from voxfield.audio.target import Target
+from voxfield.containers import load_av
 from voxfield.errors import OutputError
 from voxfield.formats import CONTAINERS
 from voxfield.protocols import Array
 
 _ENCODERS = {"opus": "libopus"}
 _FORMATS = {"aac": "fltp", "opus": "flt", "alac": "s32p", "flac": "s32", "pcm_f32le": "flt", "pcm_s24le": "s32"}
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1(back)", 8: "7.1"}
 _SIXTEEN_BITS = {"PCM_16", "PCM_U8", "PCM_S8", "pcm_s16le", ""}
 _SOUND_ONLY = {"ipod"}
 _MOST_UNTIMED = 64  # packets; codecs reorder far fewer
@@ -41,7 +42,7 @@ class MediaWriter:
 
     def __init__(self, path: Path, target: Target, stored: Stored) -> None:
         suffix = next(suffix for suffix, format in CONTAINERS.items() if format == target.format)
-        self._av = load_av(f"writing {suffix}")
+        self._av = load_av("media", f"writing {suffix}")
         self.notes: list[str] = []
         self._target = target
         self._written = 0

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from voxfield.containers import load_av, open_reading
 from voxfield.errors import InputError, needed
 from voxfield.files import Closing, path_of
 
@@ -24,10 +25,7 @@ LARGEST_PX = 960  # longer sides are scaled down to this
 MOST_PIXELS = 64_000_000
 LONGEST_GAP_S = 60.0
 PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
-_SAFE = {  # a file must not make FFmpeg open others, as playlists do
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,asf,ogg,gif,image2,mjpeg,h264,hevc",
-    "protocol_whitelist": "",
-}
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,flv,asf,ogg,gif,image2,mjpeg,h264,hevc"
 
 
 class Frame(NamedTuple):
@@ -94,15 +92,14 @@ class VideoFile(Video):
     """The first video track of a file, turned upright as it says."""
 
     def __init__(self, path: Path) -> None:
-        av, logging = (needed(name, "video", f"reading {path}") for name in ("av", "av.logging"))
-        logging.set_level(None)  # FFmpeg must not write to standard error
+        av = load_av("video", f"reading {path}")
         self._errors = (av.FFmpegError, OSError, ValueError, EOFError)
         try:
             self._file = path.open("rb")
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}") from error
         try:
-            self._container = av.open(self._file, container_options=_SAFE, metadata_errors="replace")
+            self._container = open_reading(av, self._file, _FORMATS)
             self._stream = next(iter(self._container.streams.video), None)
             if self._stream is None:
                 kinds = ", ".join(sorted({stream.type for stream in self._container.streams})) or "nothing"

@@ -249,7 +249,8 @@ def test_a_folder_that_cannot_be_written_can_be_read(path):
         place.chmod(0o444)
         Path(folder).chmod(0o555)
         code = (
-            "import os, sys\nfrom pathlib import Path\nfrom voxfield.tasks.book.book_file import reading, writing\n"
+            "import os, sys, urllib.parse\nfrom pathlib import Path\n"  # whose place another user may not read later
+            "from voxfield.tasks.book.book_file import reading, writing\n"
             "if os.geteuid() == 0: os.setgid(65534); os.setuid(65534)\n"
             "path = Path(sys.argv[1])\n"
             "with reading(path) as rows: print([sample.name for sample in rows.samples()])\n"
