@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ class Log:
         """One entry of a kind: `train`, `valid`."""
         if self.quiet:
             return
-        rounded = {name: round(value, 5) for name, value in values.items()}
+        rounded = {name: round(value, 5) if math.isfinite(value) else None for name, value in values.items()}
         self.file.write(json.dumps({"step": step, "kind": kind, "time": round(time.time()), **rounded}) + "\n")
         self.file.flush()
         for name, value in values.items():

@@ -228,6 +228,7 @@ class Validation:
         self.best_scores: Scores = checkpoint.load(best)[1].get("scores", {}) if resume and best.exists() else {}
         log.say(f"validation: {task.how_scored()}")
         self.began, self.spent_s, self.last_s = time.monotonic(), 0.0, 0.0
+        self.refused = ""  # why the last mixture could not be scored that could not
 
     def is_due(self) -> bool:
         """Whether it is time, and whether it would stay within its share of the time."""
@@ -251,11 +252,14 @@ class Validation:
         self.log.write(
             self.state.step, "valid", {**mean_scores(self.task, rows), "items": len(rows), "seconds": self.last_s}
         )
+        if not any(rows):
+            self.log.say(f"no mixture of the validation could be scored: {self.refused}")
 
     def _row(self, index: int) -> Scores:
         try:
             return self.task.score(self.state.average, self.mixer.mix(0, index))
-        except InputError:  # silence, against which nothing can be scored
+        except InputError as error:  # silence, against which nothing can be scored
+            self.refused = str(error)
             return {}
 
     def _is_better(self, scores: Scores) -> bool:

@@ -43,6 +43,6 @@ def _scores(path: Path) -> dict[str, Any]:
         scores = json.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"the scores {path} cannot be read: {reason_of(error)}") from error
-    if not isinstance(scores, dict):
+    if not isinstance(scores, dict) or "model" not in scores:
         raise InputError(f"{path} holds no scores; give what `voxfield evaluate --json` prints")
     return scores

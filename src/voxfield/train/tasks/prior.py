@@ -58,6 +58,7 @@ class PriorTask(TrainingTask):
 
     mix_config = PriorMix
     loss_config = PriorLoss
+    model_keys = ("hint_blocks",)
 
     def make_mixer(self, mix: PriorMix, seed: int, split: str) -> PriorMixer:
         model, tokenizer = self.recipe.model, engine_for(mix.tokenizer, "tokenize")

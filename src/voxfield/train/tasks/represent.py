@@ -78,6 +78,7 @@ class RepresentTask(TrainingTask):
 
     mix_config = CutConfig
     loss_config = ContrastiveLoss
+    model_keys = ("prediction_steps",)
 
     def make_mixer(self, mix: CutConfig, seed: int, split: str) -> CutMixer:
         return CutMixer(mix, self.banks(split).speech, seed)

@@ -46,6 +46,7 @@ class SpeakersTask(TrainingTask):
 
     mix_config = CropConfig
     loss_config = SpeakersLoss
+    model_keys = ("features", "embedding")
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)

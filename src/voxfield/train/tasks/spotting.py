@@ -111,6 +111,7 @@ class SpotTask(TrainingTask):
 
     mix_config = SpotMix
     loss_config = SpotLoss
+    model_keys = ("streams",)
 
     def __init__(self, recipe: Recipe) -> None:
         mix = recipe.mix

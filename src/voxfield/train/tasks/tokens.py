@@ -85,8 +85,10 @@ class TokensTask(TrainingTask):
 
     def __init__(self, recipe: Recipe) -> None:
         model = recipe.model
-        if not getattr(model, "bands", 0):
-            raise RecipeError("the task 'tokens' needs a network of log-mel bands: [model] bands = 64")
+        if not (hasattr(model, "codes") and model.bands):
+            raise RecipeError(
+                "the task 'tokens' needs a network that codes log-mel bands, such as vqvae2 with [model] bands = 64"
+            )
         frames = 1 + round(recipe.mix.duration_s * model.sample_rate_hz) // model.hop_samples
         if frames % model.stride:
             near_s = (frames // model.stride * model.stride - 1) * model.hop_samples / model.sample_rate_hz
