@@ -28,14 +28,12 @@ def command(
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out} must end in .onnx")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists; add --overwrite to replace it")
     scores = None if measured is None else _scores(measured)
     from voxfield.export import export_checkpoint
     from voxfield.export.convert.conversion import check_name
 
     check_name(name)
-    print(export_checkpoint(checkpoint, out, name, scores, half=half).to_toml())
+    print(export_checkpoint(checkpoint, out, name, scores, half=half, overwrite=overwrite).to_toml())
 
 
 def _scores(path: Path) -> dict[str, Any]:
