@@ -216,6 +216,7 @@ def stored(halves, tmp_path, **changes):
         ({"weights": np.array("00000000")}, "is no half of it"),
         ({"codebook": np.array(64)}, "is no half of it"),
         ({"level_db": np.array(np.nan)}, "out of range"),
+        ({"level_db": np.array(1e9)}, "out of range"),
         ({"count_samples": np.array(-1)}, "below 0"),
         ({"kind": np.array("video")}, "out of range"),
         ({"kind": np.array("image")}, "tokens of an image"),

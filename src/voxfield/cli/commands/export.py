@@ -9,6 +9,8 @@ import typer
 from voxfield.errors import InputError
 from voxfield.files import reason_of, text_of
 
+SCORED = {"recordings", "mixtures", "images", "pieces"}  # what scores count; `benchmarks/` makes those of tokens
+
 
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
@@ -41,6 +43,6 @@ def _scores(path: Path) -> dict[str, Any]:
         scores = json.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"the scores {path} cannot be read: {reason_of(error)}") from error
-    if not isinstance(scores, dict) or "model" not in scores:
+    if not isinstance(scores, dict) or SCORED.isdisjoint(scores):
         raise InputError(f"{path} holds no scores; give what `voxfield evaluate --json` prints")
     return scores
