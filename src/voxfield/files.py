@@ -106,7 +106,7 @@ class Closing:
 
 
 class PartFile:
-    """A temporary file beside its target; `commit` renames it, leaving without it removes it.
+    """A temporary file beside its target, or where a link leads; `commit` renames it, leaving without it removes it.
 
     Args:
         target: where the file shall be; its folder is made where it is missing.
@@ -119,8 +119,9 @@ class PartFile:
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         if "\0" in str(target):
             raise OutputError(f"{str(target)!r} cannot be the name of a file: it holds a zero byte")
-        self.target, self._overwrite, self._left = target, overwrite, False
         refuse_existing(target, overwrite)
+        target = followed(target) if target.is_symlink() else target  # a link stays, as with `>` of a shell
+        self.target, self._overwrite, self._left = target, overwrite, False
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
         try:
             with refused(f"{target} cannot be written"):

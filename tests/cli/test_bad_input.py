@@ -227,6 +227,15 @@ def test_an_output_equal_to_its_input_is_refused(enhance, tmp_path, speech):
     assert (tmp_path / "x.wav").read_bytes() == content
 
 
+def test_a_link_to_write_to_stays(enhance, tmp_path, speech):
+    write(tmp_path / "x.wav", speech(1, 2000))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "out.wav").symlink_to("results/new.wav")
+    for words in ([], ["--overwrite"]):
+        assert enhance("x.wav", "-o", "out.wav", *words)[0] == 0
+        assert (tmp_path / "out.wav").is_symlink() and sf.info(tmp_path / "results" / "new.wav").frames == 2000
+
+
 def test_existing_outputs_are_kept_skipped_or_replaced(enhance, tmp_path, speech):
     write(tmp_path / "x.wav", speech(1, 2000))
     write(tmp_path / "y.wav", speech(1, 2000))
