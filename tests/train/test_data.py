@@ -39,7 +39,7 @@ def test_validation_of_folders_is_not_training_data(sounds, tmp_path):
 
 
 def test_a_single_recording_cannot_be_both():
-    with pytest.raises(InputError, match="only recording"):
+    with pytest.raises(InputError, match="is all that its source holds"):
         without_held_out(clips(1, 1))
 
 

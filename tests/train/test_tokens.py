@@ -54,3 +54,5 @@ def test_pieces_are_always_the_same_and_have_no_level(small):
 def test_a_duration_that_is_no_whole_number_of_steps_is_refused(small):
     with pytest.raises(RecipeError, match=r"multiple of 8.*0\.496"):
         TokensTask(load_recipe(RECIPE, [*small, "mix.duration_s=0.55"]))
+    with pytest.raises(RecipeError, match=r"such as that of 0\.112 s"):
+        TokensTask(load_recipe(RECIPE, [*small, "mix.duration_s=0.05"]))

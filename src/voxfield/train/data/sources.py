@@ -108,8 +108,8 @@ def without_held_out(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     clips = list(dict.fromkeys(clips))
     if len(clips) == 1:
         raise InputError(
-            f"{clips[0].path} is the only recording of its source, and training needs one and validation another; "
-            "add recordings, or give a manifest with a 'split' column"
+            f"{clips[0].path} is all that its source holds, and training needs one file and validation another; add "
+            "more, or give a manifest with a 'split' column"
         )
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
