@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from voxfield.errors import InputError, OutputError
 
@@ -127,7 +127,7 @@ class PartFile:
             with refused(f"{target} cannot be written"):
                 _make_folder(target.parent)
                 self._lock = self.path.open("xb")
-            _locked(self._lock)
+            locked(self._lock)
             _remove_abandoned(followed(target.parent))
         except BaseException:  # an interrupt as well
             with suppress(OSError):
@@ -213,19 +213,24 @@ def remove_abandoned(folder: Path, settled_s: float = 0.0) -> None:
             with suppress(OSError):
                 if abs(time.time() - path.stat().st_mtime) >= settled_s:  # either way: clocks may go backwards
                     with path.open("rb") as file:
-                        free = _locked(file)
+                        free = locked(file)
                     if free:
                         path.unlink()
 
 
-def _locked(file: IO[bytes]) -> bool:
-    """Whether this process could take the lock of a file, which ends with the process or with closing the file."""
+def locked(file: IO[Any]) -> bool | None:
+    """Whether this process could take the lock of a file, which ends with the process or with closing the file.
+
+    False is that another one has it; None that the system has no locks there.
+    """
     if os.name == "nt":  # an open file cannot be removed there, which serves as well
         return True
     import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True

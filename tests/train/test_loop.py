@@ -14,6 +14,7 @@ from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import checkpoint, load_recipe, start
 from voxfield.train.data.mixing import Mixer
+from voxfield.train.log import Log
 from voxfield.train.loop import averaging
 from voxfield.train.recipe import TrainConfig
 from voxfield.train.state import seen
@@ -317,6 +318,15 @@ def test_a_run_is_never_overwritten(settings, tmp_path):
         start(recipe, tmp_path / "run")
     with pytest.raises(RecipeError, match="another network"):
         start(load_recipe(RECIPE, [*settings, "model.hidden=7"]), tmp_path / "run", resume=True)
+
+
+def test_two_runs_do_not_write_one_folder(settings, tmp_path):
+    recipe = load_recipe(RECIPE, [*settings, "train.steps=1"])
+    log = Log(tmp_path / "run")
+    with pytest.raises(OutputError, match="another process trains in"):
+        start(recipe, tmp_path / "run")
+    log.close()
+    assert start(recipe, tmp_path / "run").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_said(settings, tmp_path):

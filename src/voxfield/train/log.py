@@ -9,7 +9,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from voxfield.files import refused
+from voxfield.errors import OutputError
+from voxfield.files import locked, refused
 
 
 class Log:
@@ -24,6 +25,8 @@ class Log:
         with refused(f"the run's folder {folder} cannot be written"):
             folder.mkdir(parents=True, exist_ok=True)
             self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
+            if locked(self.file) is False:
+                raise OutputError(f"another process trains in {folder}; wait for its end, or choose another --run")
             self.board = SummaryWriter(str(folder))
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:

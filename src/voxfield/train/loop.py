@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -53,7 +53,7 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or another process trains there.
         RecipeError: the folder holds a run and `resume` is not set, or the other way round, or both ways to start are
             given. Whatever is raised once steps were made, they are saved first.
     """
@@ -72,7 +72,7 @@ def train(
         torch.set_num_threads(config.threads)
     device = chosen_device(config.device)
 
-    with joined(config.batch, device) as processes:
+    with joined(config.batch, device) as processes, ExitStack() as stack:
         torch.manual_seed(config.seed)
         task = task_class(recipe.task)(recipe)
         state = RunState(recipe, task.network(), device, task.head)
@@ -85,6 +85,7 @@ def train(
         if processes.count > 1:
             share_statistics(state.trained, processes.count)
         log = Log(folder, quiet=not processes.first)
+        stack.callback(log.close)
         validation = Validation(task, state, folder / BEST, log, resume) if processes.first else None
         log.say(
             f"{processes.count} process(es) on {device.type}, "
@@ -109,8 +110,6 @@ def train(
             if processes.first and state.step > began:
                 state.save(path)
             raise
-        finally:
-            log.close()
         if processes.first:
             state.save(path)
         if state.step < config.steps:
