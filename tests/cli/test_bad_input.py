@@ -458,6 +458,7 @@ def test_models_that_are_none(enhance, tmp_path, speech, tiny_spectral):
     (entry,) = (item for item in liar.metadata_props if item.key == METADATA_KEY)
     entry.value = entry.value.replace("[1, 1, 257, 2]", "[1, 1, 257, 4]")
     onnx.save(liar, tmp_path / "liar.onnx")
+    (tmp_path / "converted").mkdir()
     for model, expected, message in [
         ("text.onnx", 1, "is not an ONNX file"),
         ("half.onnx", 1, "is not an ONNX file"),
@@ -465,6 +466,8 @@ def test_models_that_are_none(enhance, tmp_path, speech, tiny_spectral):
         ("liar.onnx", 1, "has shape"),
         ("none.onnx", 2, "does not exist"),
         ("crn-smal", 2, "no model is called"),
+        ("converted", 2, "or a folder with one: converted/"),
+        ("x" * 5000, 2, "no model is called"),
     ]:
         code, error, left = enhance("x.wav", model=model)
         assert (code, left) == (expected, []) and message in error and "Traceback" not in error
