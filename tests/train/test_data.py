@@ -96,6 +96,9 @@ def test_a_data_folder_of_kaldi_in_another_encoding_is_refused(tmp_path):
     (tmp_path / "wav.scp").write_bytes(b"a \xff.wav")
     with pytest.raises(InputError, match="cannot read"):
         read_source(tmp_path, "speech")
+    (tmp_path / "wav.scp").write_text("a a.wav")
+    with pytest.raises(InputError, match=r"cannot read .*utt2spk: No such file or directory$"):
+        read_source(tmp_path, "speech")
 
 
 def test_sources_below_the_home_folder_and_files_of_macos(tmp_path, monkeypatch):

@@ -238,6 +238,8 @@ def test_files_that_are_cut_off_missing_or_something_else(halves, tmp_path):
             load_tokens(path)
     with pytest.raises(InputError, match="there is no file"):
         load_tokens(tmp_path / "none.npz")
+    with pytest.raises(InputError, match=r"cannot be read: Is a directory$"):
+        load_tokens(tmp_path)
 
 
 def test_the_decoder_is_found_by_name(halves):

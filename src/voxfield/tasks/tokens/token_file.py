@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voxfield.errors import InputError
-from voxfield.files import refuse_existing, written_whole
+from voxfield.files import reason_of, refuse_existing, written_whole
 from voxfield.tasks.tokens.code_maps import Codes
 
 MOST_BYTES = 1 << 30  # of the content, unpacked
@@ -187,7 +187,9 @@ def load_tokens(path: Path) -> Tokens:
         raise
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {reason_of(error)}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError(f"{path} is no file of tokens that can be read, or it is cut off: {error}") from error
     return _checked(path, values)
 

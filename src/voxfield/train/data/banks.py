@@ -95,7 +95,7 @@ def decode(recording: str, sample_rate_hz: int, out: Path) -> None:
     try:
         audio, rate_hz = soundfile.read(recording, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise InputError(f"cannot read {recording}: {error}") from error
+        raise InputError(f"cannot read {recording}: {error.error_string}") from error
     audio = Downmix().feed(audio.T)
     if rate_hz != sample_rate_hz:
         audio = soxr.resample(audio, rate_hz, sample_rate_hz)

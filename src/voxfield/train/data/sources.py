@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
-from voxfield.files import home_spelt, text_of
+from voxfield.files import home_spelt, reason_of, text_of
 from voxfield.formats import IMAGES, SOUND_FILES
 
 
@@ -77,7 +77,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
                 lines = [line for line in text.splitlines() if line.strip()]
                 clips = _rows(source, lines, json.loads, "audio_filepath", kind)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"cannot read {source}: {error}") from error
+            raise InputError(f"cannot read {source}: {reason_of(error)}") from error
     else:
         raise InputError(
             f"no folder, .jsonl or .csv manifest at {source}; set the recipe's [data] to your own recordings"
@@ -187,5 +187,5 @@ def _table(path: Path) -> dict[str, str]:
     try:
         lines = text_of(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+        raise InputError(f"cannot read {path}: {reason_of(error)}") from error
     return {words[0]: words[1].strip() for line in lines if len(words := line.split(maxsplit=1)) == 2}
