@@ -176,6 +176,8 @@ def test_what_cannot_be_scored_is_refused_or_named(engine, trials, tmp_path, tin
         evaluate(trials, trials, engine)
     with pytest.raises(InputError, match="no measure 'pesq' of verification"):
         evaluate(trials, None, engine, ["pesq"])
+    with pytest.raises(InputError, match="--limit has no meaning for trials"):
+        evaluate(trials, None, engine, limit=2)
     with pytest.raises(InputError, match="holds no lists of trials"):
         evaluate(tmp_path, None, engine)
     with pytest.raises(InputError, match="--cohort has no meaning for tiny-spectral"):
