@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from voxfield.errors import InputError, OutputError
 
@@ -106,7 +106,7 @@ class Closing:
 
 
 class PartFile:
-    """A temporary file beside its target; `commit` renames it, leaving without it removes it.
+    """A temporary file beside its target, or where a link leads; `commit` renames it, leaving without it removes it.
 
     Args:
         target: where the file shall be; its folder is made where it is missing.
@@ -119,14 +119,15 @@ class PartFile:
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         if "\0" in str(target):
             raise OutputError(f"{str(target)!r} cannot be the name of a file: it holds a zero byte")
-        self.target, self._overwrite, self._left = target, overwrite, False
         refuse_existing(target, overwrite)
+        target = followed(target) if target.is_symlink() else target  # a link stays, as with `>` of a shell
+        self.target, self._overwrite, self._left = target, overwrite, False
         self.path = target.with_name(f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}")
         try:
             with refused(f"{target} cannot be written"):
                 _make_folder(target.parent)
                 self._lock = self.path.open("xb")
-            _locked(self._lock)
+            locked(self._lock)
             _remove_abandoned(followed(target.parent))
         except BaseException:  # an interrupt as well
             with suppress(OSError):
@@ -212,19 +213,24 @@ def remove_abandoned(folder: Path, settled_s: float = 0.0) -> None:
             with suppress(OSError):
                 if abs(time.time() - path.stat().st_mtime) >= settled_s:  # either way: clocks may go backwards
                     with path.open("rb") as file:
-                        free = _locked(file)
+                        free = locked(file)
                     if free:
                         path.unlink()
 
 
-def _locked(file: IO[bytes]) -> bool:
-    """Whether this process could take the lock of a file, which ends with the process or with closing the file."""
+def locked(file: IO[Any]) -> bool | None:
+    """Whether this process could take the lock of a file, which ends with the process or with closing the file.
+
+    False is that another one has it; None that the system has no locks there.
+    """
     if os.name == "nt":  # an open file cannot be removed there, which serves as well
         return True
     import fcntl
 
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True

@@ -138,7 +138,7 @@ def parse_override(override: str) -> tuple[str, Any]:
     """
     key, sign, text = override.partition("=")
     if not sign:
-        raise RecipeError(f"--set {override}: write it as key=value, such as train.steps=100")
+        raise RecipeError(f"--set {override}: write it as key=value")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -175,6 +175,16 @@ def test_long_tags_are_no_sound(tmp_path, suffix):
     assert bitrates[0] == bitrates[1]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "asked", "said"),
+    [(".mp3", 1, "mp3 has 8 to 160 kbit/s here, so the result has 8"), (".opus", 900, "has 256"), (".mp3", 64, "")],
+)
+def test_a_bitrate_that_a_format_does_not_have_is_said(tmp_path, suffix, asked, said):
+    noise = (0.1 * np.random.default_rng(0).standard_normal((1, 16_000))).astype(np.float32)
+    notes = save(tmp_path / f"a{suffix}", noise, 16_000, wanted=OutputFormat(bitrate_kbps=asked))
+    assert said in " ".join(notes) and bool(notes) == bool(said)
+
+
 def test_the_bitrate_of_sound_in_memory_is_kept_by_its_description(tmp_path, recordings):
     noise = (0.1 * np.random.default_rng(0).standard_normal((2, 96_000))).astype(np.float32)
     save(tmp_path / "a.mp3", noise, 48_000, wanted=OutputFormat(bitrate_kbps=256))

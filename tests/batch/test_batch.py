@@ -55,6 +55,15 @@ def test_a_name_of_two_lines_is_found_again(corpus, job, here):
     assert counts(here(one))["done"] == counts(here(one))["already_done"] == 1
 
 
+def test_a_folder_is_the_same_however_it_is_spelt(corpus, job, here, errors, tmp_path, monkeypatch):
+    monkeypatch.chdir(corpus(2).parent)
+    assert counts(here(job("corpus")))["done"] == 2
+    for spelt in ("corpus/", "./corpus", "corpus//."):
+        assert counts(here(job(spelt)))["already_done"] == 2
+    assert counts(here(job(tmp_path / "corpus")))["failed"] == 2
+    assert "or of this recording under another path" in errors()[0]["error"]
+
+
 def test_other_options_or_another_model_are_another_result(corpus, job, here, make_spectral_model, tmp_path):
     folder = corpus(2)
     here(job(folder))
@@ -215,5 +224,8 @@ def test_jobs_are_files_or_words_and_wrong_ones_are_refused(corpus, here, tmp_pa
     assert run(["batch", "polish", str(folder)]) == 2
     assert run(["batch", "enhance", str(tmp_path / "none"), "-o", str(tmp_path / "new")]) == 2
     assert "is no manifest" in capsys.readouterr().err and not (tmp_path / "new").exists()
+    assert run(["batch", "enhance", str(folder), "-o", str(tmp_path / "new"), "--model", "ds-tdnn-small"]) == 2
+    assert "is a model to embed, not to enhance" in capsys.readouterr().err and not (tmp_path / "new").exists()
+    assert run(["batch", "enhance", str(folder)]) == 2 and "or -o FOLDER on the command" in capsys.readouterr().err
     with pytest.raises(RecipeError, match="a job needs 'manifest"):
         load_job({"task": "enhance", "out": "x"})

@@ -227,6 +227,15 @@ def test_an_output_equal_to_its_input_is_refused(enhance, tmp_path, speech):
     assert (tmp_path / "x.wav").read_bytes() == content
 
 
+def test_a_link_to_write_to_stays(enhance, tmp_path, speech):
+    write(tmp_path / "x.wav", speech(1, 2000))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "out.wav").symlink_to("results/new.wav")
+    for words in ([], ["--overwrite"]):
+        assert enhance("x.wav", "-o", "out.wav", *words)[0] == 0
+        assert (tmp_path / "out.wav").is_symlink() and sf.info(tmp_path / "results" / "new.wav").frames == 2000
+
+
 def test_existing_outputs_are_kept_skipped_or_replaced(enhance, tmp_path, speech):
     write(tmp_path / "x.wav", speech(1, 2000))
     write(tmp_path / "y.wav", speech(1, 2000))
@@ -449,6 +458,7 @@ def test_models_that_are_none(enhance, tmp_path, speech, tiny_spectral):
     (entry,) = (item for item in liar.metadata_props if item.key == METADATA_KEY)
     entry.value = entry.value.replace("[1, 1, 257, 2]", "[1, 1, 257, 4]")
     onnx.save(liar, tmp_path / "liar.onnx")
+    (tmp_path / "converted").mkdir()
     for model, expected, message in [
         ("text.onnx", 1, "is not an ONNX file"),
         ("half.onnx", 1, "is not an ONNX file"),
@@ -456,6 +466,8 @@ def test_models_that_are_none(enhance, tmp_path, speech, tiny_spectral):
         ("liar.onnx", 1, "has shape"),
         ("none.onnx", 2, "does not exist"),
         ("crn-smal", 2, "no model is called"),
+        ("converted", 2, "or a folder with one: converted/"),
+        ("x" * 5000, 2, "no model is called"),
     ]:
         code, error, left = enhance("x.wav", model=model)
         assert (code, left) == (expected, []) and message in error and "Traceback" not in error

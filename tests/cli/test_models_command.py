@@ -87,6 +87,16 @@ def test_doctor_finds_every_published_model_well(monkeypatch, capsys):
     assert all(f"ok   {card.name} " in shown for card in cards())
 
 
+@pytest.mark.parametrize(("allowed", "code"), [("", 1), ("1", 0)])
+def test_doctor_says_where_downloads_cannot_be_kept(monkeypatch, tmp_path, capsys, allowed, code):
+    monkeypatch.setattr(selfcheck, "cards", lambda: cards()[:1])
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VOXFIELD_CACHE", str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv("VOXFIELD_OFFLINE", allowed)
+    assert run(["doctor"]) == code
+    assert ("cannot be written; name another folder by VOXFIELD_CACHE" in capsys.readouterr().out) == bool(code)
+
+
 def test_doctor_fails_where_something_needed_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(selfcheck, "requires", lambda _: ["no-such-package>=3"])
     monkeypatch.setattr(selfcheck, "cards", lambda: cards()[:1])

@@ -122,11 +122,13 @@ def test_values_of_other_kinds_become_plain_tensors(tmp_path):
         "trained": torch.nn.Parameter(torch.ones(3)),
         "double": torch.ones(3, dtype=torch.float64),
         "count": torch.tensor(7),
+        "sparse": torch.eye(3).to_sparse(),
         "one": torch.tensor(0.25),
     }
     found = read(saved(tmp_path / "x.pt", content)).tensors
     kinds = {name: (tensor.dtype, tensor.requires_grad) for name, tensor in found.items()}
     assert kinds == {name: (torch.float32, False) for name in content} | {"count": (torch.int64, False)}
+    assert not any(tensor.is_sparse for tensor in found.values())
 
 
 def test_a_flipped_byte_is_noticed(tmp_path):
@@ -139,6 +141,7 @@ def test_a_flipped_byte_is_noticed(tmp_path):
         read(path)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit")
 def test_files_that_are_no_checkpoints(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint at"):
         read(tmp_path / "none.pt")
@@ -154,3 +157,15 @@ def test_files_that_are_no_checkpoints(tmp_path):
         read(saved(tmp_path / "list.pt", [1, 2]))
     with pytest.raises(CheckpointError, match="no named tensors"):
         read(saved(tmp_path / "no.pt", {"a": 1}))
+    scripted = torch.jit.script(torch.nn.Linear(2, 2))
+    scripted.save(tmp_path / "script.pt")
+    with pytest.raises(CheckpointError, match=r"is a TorchScript archive.*state_dict"):
+        read(tmp_path / "script.pt")
+    named = bytearray(whole)  # the name of a file in its list of contents is no longer text
+    named[named.rindex(b"whole/")] = 0xFF
+    named[named.rindex(b"PK\x01\x02") + 9] |= 8  # and is said to be UTF-8
+    (tmp_path / "named.pt").write_bytes(named)
+    with pytest.raises(CheckpointError, match="or is damaged"):
+        read(tmp_path / "named.pt")
+    with pytest.raises(CheckpointError, match=r"not numbers, in layer\.weight"):
+        read(saved(tmp_path / "nan.pt", TENSORS | {"layer.weight": torch.full((2,), torch.nan)}))

@@ -62,6 +62,24 @@ def test_a_file_cut_off_and_one_too_large_are_refused(photo, tmp_path, monkeypat
     monkeypatch.setattr(picture, "MOST_PIXELS", 1000)
     with pytest.raises(InputError, match="48 x 32 pixels"):
         picture.read(tmp_path / "photo.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(InputError, match=r"photo\.png has too many pixels; at most 0\.001 million are read$"):
+        picture.read(tmp_path / "photo.png")
+
+
+def test_of_several_frames_the_first_is_taken(photo, tmp_path):
+    for name in ("moving.png", "pages.tif"):
+        photo.save(tmp_path / name, save_all=True, append_images=[photo.rotate(180)])
+        found = picture.read(tmp_path / name)
+        assert found.frames == 2
+        np.testing.assert_allclose(found.values, PIXELS.transpose(2, 0, 1) / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pixels_of_32_bits_are_refused(tmp_path, dtype):
+    Image.fromarray((PIXELS[..., 0] * 10000).astype(dtype)).save(tmp_path / "deep.tif")
+    with pytest.raises(InputError, match="its pixels have 32 bits; save it with 8 or 16"):
+        picture.read(tmp_path / "deep.tif")
 
 
 def test_files_that_are_no_images(tmp_path):

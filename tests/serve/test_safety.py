@@ -192,3 +192,12 @@ def test_others_are_let_in_with_a_token_only(tmp_path, capsys):
     (tmp_path / "tokens").write_text("short\n")
     assert run(["serve", "--token-file", str(tmp_path / "tokens")]) == 2 and "16 characters" in capsys.readouterr().err
     assert run(["serve", "--token-file", str(tmp_path / "none")]) == 2
+
+
+def test_what_cannot_serve_is_refused_at_the_start(capsys):
+    for origin in ("example.org", "https://example.org/page", "ftp://example.org", "https://"):
+        with pytest.raises(InputError, match="without a path is needed, such as"):
+            Settings(origins=(origin,))
+    assert Settings(origins=("https://example.org:8443/",)).origins == ("https://example.org:8443",)
+    assert run(["serve", "--model", "ds-tdnn-small", "--port", "0"]) == 2
+    assert "is a model to embed, not to enhance" in capsys.readouterr().err

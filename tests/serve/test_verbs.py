@@ -210,6 +210,7 @@ def test_explain_reads_no_file_of_the_service(service, what):
         ("tokenize", b"x", "audio/wav", 404, "http"),
         ("models", b"x", "audio/wav", 405, "http"),
         ("explain", b"{", "application/json", 422, "bad_request"),
+        ("explain", b"[" * 100000, "application/json", 400, "bad_request"),
         ("explain", b'{"what": "10/5", "verify": true}', "application/json", 422, "bad_request"),
     ],
 )  # fmt: skip
@@ -217,6 +218,20 @@ def test_wrong_requests_are_answered_in_words(service, target, body, kind, statu
     with pytest.raises(ServiceError) as caught:
         posted(service, target, body, kind)
     assert (caught.value.status, caught.value.code) == (status, code) and len(str(caught.value)) > 15
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "kind", "said"),
+    [
+        ("enhance?nonsense=1", b"x", "audio/wav", r"query\.nonsense: there is no such key"),
+        ("explain", b"{", "application/json", r"it is no JSON"),
+        ("explain", b"{}", "application/json", r"body\.what: it is needed"),
+        ("explain", b"what=10/5", "application/x-www-form-urlencoded", "a JSON object is needed, sent as"),
+    ],
+)
+def test_what_was_needed_is_said(service, target, body, kind, said):
+    with pytest.raises(ServiceError, match=said):
+        posted(service, target, body, kind)
 
 
 def test_an_unknown_path_is_told_from_a_wrong_method(service):

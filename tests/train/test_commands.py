@@ -33,7 +33,12 @@ def test_wrong_usage(options, tmp_path, capsys):
     assert run(["export", "nothing.safetensors", "-o", str(tmp_path / "x.onnx"), "--name", "a-b.v1"]) == 1
     assert run(["export", "nothing.safetensors", "-o", str(tmp_path / "x.bin"), "--name", "a-b.v1"]) == 2
     assert run(["export", "nothing.safetensors", "-o", str(tmp_path / "x.onnx"), "--name", "No name"]) == 2
-    for content, said in ((b"{1", "cannot be read"), (b"\xff", "cannot be read"), (b"[1]", "evaluate --json")):
+    for content, said in (
+        (b"{1", "cannot be read"),
+        (b"\xff", "cannot be read"),
+        (b"[1]", "evaluate --json"),
+        (b'{"a": 1}', "evaluate --json"),
+    ):
         (tmp_path / "scores.json").write_bytes(content)
         scored = ["--name", "a-b.v1", "--measured", str(tmp_path / "scores.json")]
         capsys.readouterr()

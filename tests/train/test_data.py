@@ -39,7 +39,7 @@ def test_validation_of_folders_is_not_training_data(sounds, tmp_path):
 
 
 def test_a_single_recording_cannot_be_both():
-    with pytest.raises(InputError, match="only recording"):
+    with pytest.raises(InputError, match="is all that its source holds"):
         without_held_out(clips(1, 1))
 
 
@@ -82,6 +82,8 @@ def test_missing_data_is_named(sounds, tmp_path):
         ("a.jsonl", b'{"audio_filepath": 5}', "row 1: no 'audio_filepath'"),
         ("a.jsonl", b"\xff", "cannot read"),
         ("a.csv", b"path,duration\na.wav,long", "row 1: could not convert"),
+        ("a.csv", b"path,offset\na.wav,-1", "row 1: .*an offset of 0 or more"),
+        ("a.csv", b"path,duration\na.wav,nan", "row 1: .*a duration above 0"),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_read_is_named(name, content, message, tmp_path):
@@ -93,6 +95,9 @@ def test_a_row_that_cannot_be_read_is_named(name, content, message, tmp_path):
 def test_a_data_folder_of_kaldi_in_another_encoding_is_refused(tmp_path):
     (tmp_path / "wav.scp").write_bytes(b"a \xff.wav")
     with pytest.raises(InputError, match="cannot read"):
+        read_source(tmp_path, "speech")
+    (tmp_path / "wav.scp").write_text("a a.wav")
+    with pytest.raises(InputError, match=r"cannot read .*utt2spk: No such file or directory$"):
         read_source(tmp_path, "speech")
 
 
@@ -124,6 +129,7 @@ def test_a_data_folder_of_kaldi_names_speakers_and_cuts(sounds, tmp_path):
         ("r1 touch {folder}/ran |\n", "", "is not run"),
         ("r2 a.wav\n", "", "no recording r1"),
         ("r1 a.wav\n", "r1 r1 soon 2\n", "no recording, start and end of r1"),
+        ("r1 a.wav\n", "r1 r1 2 1\n", r"a\.wav cannot be cut .*a duration above 0"),
     ],
 )
 def test_a_data_folder_of_kaldi_that_cannot_be_used_is_refused(scp, segments, message, tmp_path):
@@ -141,5 +147,22 @@ def test_speakers_are_the_folders_of_a_level(tmp_path):
     path.parent.mkdir(parents=True)
     soundfile.write(path, np.zeros(800), 16000)
     assert [read_source(tmp_path, "speech", level=level)[0].group for level in (0, 1, 2)] == ["video", "id1", "video"]
-    with pytest.raises(InputError, match="lies 2 folders below"):
-        read_source(tmp_path, "speech", level=3)
+    for level in (3, -3):
+        with pytest.raises(InputError, match="lies 2 folders below"):
+            read_source(tmp_path, "speech", level=level)
+
+
+def test_a_recording_that_is_listed_twice_is_not_in_both_splits():
+    training, validation = without_held_out([*clips(3, 6), *clips(3, 6)])
+    assert len(training) == 15 and len(validation) == 3 and not {*training} & {*validation}
+
+
+def test_rows_of_no_split_are_in_neither_where_others_name_one(tmp_path):
+    (tmp_path / "a.csv").write_text("path,split\na.wav,train\nb.wav,valid\nc.wav\nd.wav,test\n")
+    (tmp_path / "b.jsonl").write_text('{"audio_filepath": "a.wav", "split": "train"}\n{"audio_filepath": "c.wav"}\n')
+    for name in ("a.csv", "b.jsonl"):
+        assert [clip.path for clip in read_source(tmp_path / name, "speech", "train")] == [str(tmp_path / "a.wav")]
+    with pytest.raises(InputError, match=r"no speech of split 'valid', but of train; set data\.train_split"):
+        read_source(tmp_path / "b.jsonl", "speech", "valid")
+    (tmp_path / "c.csv").write_text("path,split\na.wav\nb.wav,\n")
+    assert len(read_source(tmp_path / "c.csv", "speech", "train")) == 2  # nothing names a split

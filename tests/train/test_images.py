@@ -103,7 +103,7 @@ def _of_another(given):
 
 def test_sources_that_cannot_be(small, tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "list.csv").write_text("path,kind\nnone.png,image\nnoise.wav,noise\nnone.png,image\n")
-    for source, said in (("empty", "holds no image"), ("list.csv", "cannot read .*none.png")):
+    (tmp_path / "list.csv").write_text("path,kind\nnone.png,image\nnoise.wav,noise\nnone2.png,image\n")
+    for source, said in (("empty", "holds no image"), ("list.csv", r"cannot read .*none2?\.png")):
         with pytest.raises(InputError, match=said):
             ImagesTask(load_recipe(RECIPE, [*small, f'data.images=["{tmp_path / source}"]']))

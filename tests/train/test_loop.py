@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from voxfield.errors import CheckpointError, OutputError, RecipeError, UnknownModelError
+from voxfield.errors import CheckpointError, InputError, OutputError, RecipeError, UnknownModelError
 from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import checkpoint, load_recipe, start
 from voxfield.train.data.mixing import Mixer
+from voxfield.train.log import Log
 from voxfield.train.loop import averaging
 from voxfield.train.recipe import TrainConfig
 from voxfield.train.state import seen
@@ -168,6 +169,16 @@ def test_validation_stays_within_its_share_of_the_time(settings, tmp_path, monke
     assert [(line["step"], line["items"]) for line in lines if line["kind"] == "valid"] == [(1, 1), (6, 3)]
 
 
+def test_validation_that_scores_nothing_is_said(settings, tmp_path, monkeypatch, capsys):
+    def score(task, net, mixture):
+        raise InputError("it is silent")
+
+    monkeypatch.setattr(EnhanceTask, "score", score)
+    start(load_recipe(RECIPE, [*settings, "train.steps=1"]), tmp_path / "run")
+    assert "no mixture of the validation could be scored: it is silent" in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])["score"] is None
+
+
 def test_validation_scores_what_is_installed(settings, tmp_path, monkeypatch, capsys):
     monkeypatch.undo()
     monkeypatch.setattr("voxfield.train.tasks.enhance.measurable", lambda: ("si_sdr_db",))
@@ -309,6 +320,15 @@ def test_a_run_is_never_overwritten(settings, tmp_path):
         start(load_recipe(RECIPE, [*settings, "model.hidden=7"]), tmp_path / "run", resume=True)
 
 
+def test_two_runs_do_not_write_one_folder(settings, tmp_path):
+    recipe = load_recipe(RECIPE, [*settings, "train.steps=1"])
+    log = Log(tmp_path / "run")
+    with pytest.raises(OutputError, match="another process trains in"):
+        start(recipe, tmp_path / "run")
+    log.close()
+    assert start(recipe, tmp_path / "run").exists()
+
+
 def test_a_folder_that_cannot_be_written_is_said(settings, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"the run's folder .*file cannot be written: File exists"):
@@ -322,6 +342,9 @@ def test_what_is_not_a_checkpoint_is_said(settings, tmp_path):
     (tmp_path / "text.safetensors").write_text("not tensors at all")
     with pytest.raises(CheckpointError, match="not a safetensors file"):
         start(recipe, tmp_path / "run", init=tmp_path / "text.safetensors")
+    other = ROOT / "checkpoints" / "ds-tdnn-small.v1.safetensors"
+    with pytest.raises(RecipeError, match="of the architecture 'ds-tdnn'; the recipe's is 'crn-band'"):
+        start(recipe, tmp_path / "run", init=other)
     with pytest.raises(CheckpointError, match="is a folder; give a checkpoint in it"):
         start(recipe, tmp_path / "run", init=tmp_path)
     with pytest.raises(UnknownModelError, match=r"`voxfield export` makes an \.onnx file"):

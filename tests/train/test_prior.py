@@ -54,3 +54,8 @@ def test_both_levels_are_those_of_one_piece(small):
 def test_a_network_for_other_codes_is_refused(small, wrong):
     with pytest.raises(RecipeError, match="noise-vqvae"):
         PriorTask(load_recipe(RECIPES / "noise-prior.toml", [*small, wrong]))
+
+
+def test_a_duration_that_the_tokenizer_does_not_take_is_refused(small):
+    with pytest.raises(RecipeError, match=r"makes 63 frames; a multiple of 8 is needed, such as that of 0\.88 s"):
+        PriorTask(load_recipe(RECIPES / "noise-prior.toml", [*small, "mix.duration_s=1"]))

@@ -48,6 +48,7 @@ def test_a_card_does_not_claim_data_that_was_not_used():
         ("train.learning_rate=-0.1", "at least 0"),
         ("train.learning_rate=nan", "a number is needed"),
         ("mix.duration_s=0", "more than 0 seconds"),
+        ("train.ema=2", "at most 1"),
         ("mix.snr_db=[20, -5]", "the lower number comes first"),
     ],
 )

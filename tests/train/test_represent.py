@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from voxfield.cli.app import run
 from voxfield.errors import RecipeError
 from voxfield.models.wav2vec import Wav2Vec, Wav2VecConfig
 from voxfield.nn.norms import CumulativeNorm, GlobalNorm
+from voxfield.train import load_recipe
 from voxfield.train.data.banks import AudioBank
 from voxfield.train.data.sources import Clip
 from voxfield.train.losses.contrastive import (
@@ -22,7 +24,7 @@ from voxfield.train.losses.contrastive import (
     draw_negatives,
     draw_others,
 )
-from voxfield.train.tasks.represent import CutConfig, CutMixer
+from voxfield.train.tasks.represent import CutConfig, CutMixer, RepresentTask
 
 
 def test_a_negative_is_never_the_positive_and_all_others_are_as_likely():
@@ -105,6 +107,15 @@ def test_cuts_are_of_one_recording_and_every_second_is_as_likely(tmp_path):
     assert abs((relative < 0.06).mean() - 4001 / (801 + 4001)) < 0.08
     with pytest.raises(RecipeError, match=r"0\.5 s long"):
         CutMixer(CutConfig(0.5), bank)
+
+
+def test_cuts_too_short_to_guess_in_are_refused(sounds, tmp_path):
+    own = [f'data.speech=["{sounds}/speech"]', f'data.cache="{tmp_path}"', "data.min_dynamic_db=0"]
+    for seconds, fits in ((0.06, True), (0.05, False)):
+        recipe = load_recipe("recipes/represent/wav2vec-small.toml", [*own, f"mix.duration_s={seconds}"])
+        with nullcontext() if fits else pytest.raises(RecipeError, match=r"at least 0\.0590625 s are needed"):
+            task = RepresentTask(recipe)
+            assert np.isfinite(task.score(task.network().eval(), task.mixer.mix(0, 0))["choice_loss"])
 
 
 def test_a_run_learns_and_its_file_gives_features(sounds, tmp_path, capsys):

@@ -89,6 +89,13 @@ def test_recordings_together_equal_recordings_apart(engines, speech):
     [
         ("enhance/crn-tiny.toml", ["model.sources=2"], "an enhancer has 1 source, not 2"),
         ("enhance/crn-paper.toml", ['task="separate"'], "'crn' is not for task 'separate'.* sources"),
+        ("enhance/crn-tiny.toml", ['task="separate"'], "two voices or more"),
+        ("enhance/crn-tiny.toml", ['task="tokens"'], "a network that codes"),
+        *(
+            ("tokens/noise-vqvae.toml", [f'task="{task}"'], "'vqvae2' is not for")
+            for task in ("represent", "prior", "spot")
+        ),
+        ("enhance/crn-tiny.toml", ["mix.duration_s=0.3"], "at least 0.4 s"),
     ],
 )
 def test_a_network_of_another_task_is_refused(sounds, tmp_path, recipe, changes, said):

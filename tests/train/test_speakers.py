@@ -50,6 +50,11 @@ def test_shipped_recipes_load(path):
     assert recipe.task == "embed" and recipe.name == path.stem
 
 
+def test_a_batch_of_one_is_refused(small):
+    with pytest.raises(RecipeError, match="batch = 1: two or more"):
+        SpeakersTask(small("train.batch=1"))
+
+
 def test_the_margin_grows_between_two_steps_or_stands(small):
     task = SpeakersTask(small("loss.margin=0.2", "loss.margin_steps=[10, 20]"))
     grown = []

@@ -7,7 +7,7 @@ import pytest
 
 from voxfield.errors import InputError, RecipeError
 from voxfield.train import recipe as recipes
-from voxfield.train.data.expressions import made, read_videos
+from voxfield.train.data.expressions import Labelled, made, read_videos
 from voxfield.train.data.flow_bank import flow_clips
 from voxfield.train.loop import train
 from voxfield.train.tasks.spotting import split, subject_spots
@@ -79,6 +79,12 @@ def test_a_table_and_what_is_none(tmp_path):
     table.write_text("path,subject,onset_s,offset_s\na.mp4,anna,soon,1.4\n")
     with pytest.raises(InputError, match="must be numbers of seconds"):
         read_videos(tmp_path)
+    table.write_text("path,subject,onset_s,offset_s\na.mp4,anna,1.4,1\n")
+    with pytest.raises(InputError, match=r"a\.mp4 has an expression from 1\.4 to 1 s"):
+        read_videos(tmp_path)
+    table.write_text("path,subject\na.mp4,anna\n")
+    with pytest.raises(InputError, match="has no column 'onset_s'"):
+        read_videos(tmp_path)
     table.write_bytes(b"path,subject\na.mp4,\xff")
     with pytest.raises(InputError, match="cannot read"):
         read_videos(tmp_path)
@@ -86,6 +92,13 @@ def test_a_table_and_what_is_none(tmp_path):
     (tmp_path / "code_final.xlsx").write_bytes(b"no table")
     with pytest.raises(InputError, match="not an Excel table"):
         read_videos(tmp_path)
+
+
+def test_a_subject_that_is_not_there_cannot_be_left_out():
+    clips = [Labelled(str(number), f"s{number}", ()) for number in range(3)]
+    assert [clip.subject for clip in split(clips, "s1")[1]] == ["s1"]
+    with pytest.raises(RecipeError, match="there is no such subject; there are s0, s1, s2"):
+        split(clips, "s9")
 
 
 def test_pairs_are_labelled_where_they_share_a_frame(casme, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voxfield.errors import RecipeError
+from voxfield.errors import InputError, RecipeError
 from voxfield.export import export_checkpoint
 from voxfield.runtime import load_engine
 from voxfield.train import load_recipe, start
@@ -37,6 +37,9 @@ def test_a_run_learns_reports_the_use_of_its_codebooks_and_is_exported(small, tm
     assert tokens.shape == (1, *card.interface.output.batched(2)[1:]) == (1, 40, 2)
     rebuilt, _ = load_engine(tmp_path / "mine-decoder.onnx").step(tokens, ())
     assert rebuilt.shape == (1, 64, 16)
+    (tmp_path / "mine.onnx").unlink()
+    with pytest.raises(InputError, match=r"mine-decoder\.onnx exists; add --overwrite"):
+        export_checkpoint(path, tmp_path / "mine.onnx", "noise-mine.v1", overwrite=False)
     assert card.measured["bits_per_second"] == 40 * 4 * 16000 / 2048
 
 
@@ -51,3 +54,5 @@ def test_pieces_are_always_the_same_and_have_no_level(small):
 def test_a_duration_that_is_no_whole_number_of_steps_is_refused(small):
     with pytest.raises(RecipeError, match=r"multiple of 8.*0\.496"):
         TokensTask(load_recipe(RECIPE, [*small, "mix.duration_s=0.55"]))
+    with pytest.raises(RecipeError, match=r"such as that of 0\.112 s"):
+        TokensTask(load_recipe(RECIPE, [*small, "mix.duration_s=0.05"]))

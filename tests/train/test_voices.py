@@ -84,7 +84,7 @@ def test_one_voice_can_be_alone_or_join_later(mixer):
 
 
 def test_too_few_speakers_are_refused(mixer):
-    with pytest.raises(InputError, match="4 speakers"):
+    with pytest.raises(InputError, match=r"4 speaker\(s\)"):
         mixer(sources=5)
 
 

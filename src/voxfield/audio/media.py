@@ -20,6 +20,7 @@ from voxfield.errors import AudioError
 from voxfield.protocols import Array
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,asf,amr,amrnb,amrwb"
+_PRIMING_S = 0.25  # that Matroska may count into the duration of a track
 _LEAST_GAP_S, _MOST_GAP_S = 0.05, 3600.0  # shorter is rounding of time stamps, longer is damage
 _GAP_BLOCK_SAMPLES = 1 << 14
 _TECHNICAL = re.compile(
@@ -73,6 +74,7 @@ class MediaSource(Source):
             raise
         track = self._stream.duration * self._stream.time_base * rate_hz if self._stream.duration else 0
         self._end_samples = count or (ceil(track + rate_hz / 1000) if track > 0 else None)  # edit lists are in ms
+        self._meant_samples = self._end_samples or round(_stated_s(self._stream) * rate_hz)
         whole_s = (self._container.duration or 0) / 1e6  # of the picture, if that is longer
         self.about_samples = self._end_samples or (round(whole_s * rate_hz) if whole_s > 0 else None)
         self._whole_ticks = self._stream.time_base.denominator % rate_hz == 0  # durations are exact to the sample
@@ -100,10 +102,10 @@ class MediaSource(Source):
             found.append(f"gaps in the recording, {self._gap_samples / self.rate_hz:.2f} s together, became silence")
         if self._lost_packets:
             found.append(f"the file is damaged: {self._lost_packets} packets could not be decoded")
-        missing_s = ((self._end_samples or 0) - self.read_samples) / self.rate_hz
+        missing_s = (self._meant_samples - self.read_samples) / self.rate_hz
         if self._damage:
             found.append(f"the file is damaged or cut short after {self.read_samples} samples ({self._damage})")
-        elif missing_s > _LEAST_GAP_S:
+        elif missing_s > (_LEAST_GAP_S if self._end_samples else _PRIMING_S):
             found.append(f"the file is damaged or cut short: the last {missing_s:.2f} s could not be read")
         return found
 
@@ -197,6 +199,15 @@ def _gapless_samples(container: Any, stream: Any) -> int | None:
     text = str(stream.metadata.get("iTunSMPB") or container.metadata.get("iTunSMPB") or "")
     found = re.match(r"\s*[0-9A-Fa-f]+ +[0-9A-Fa-f]+ +[0-9A-Fa-f]+ +([0-9A-Fa-f]{8,16})", text)
     return (int(found[1], 16) or None) if found else None
+
+
+def _stated_s(stream: Any) -> float:
+    """Seconds from the first sample to the end that Matroska states of a track; 0 where it does not."""
+    found = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", str(stream.metadata.get("DURATION")))
+    if not found:
+        return 0.0
+    start_s = float((stream.start_time or 0) * stream.time_base)
+    return 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3]) - start_s
 
 
 def _tags(metadata: dict[str, str]) -> dict[str, str]:

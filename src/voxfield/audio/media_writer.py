@@ -106,7 +106,7 @@ class MediaWriter:
         stream.codec_context.format = _FORMATS.get(target.subtype, "s16") if wide else narrow
         if target.subtype in ("aac", "opus"):
             kbps = target.bitrate.kbps if target.bitrate else 32 + 64 * target.channels
-            stream.bit_rate = round(1000 * min(max(kbps, 8), 256 * target.channels))
+            stream.bit_rate = round(1000 * kbps)
         return stream
 
     def _open_picture(self, path: Path) -> None:

@@ -11,7 +11,7 @@ import soundfile as sf
 
 from voxfield.audio.pcm import quantise
 from voxfield.audio.sound_file import native
-from voxfield.audio.target import Target
+from voxfield.audio.target import Target, bitrates
 from voxfield.errors import OutputError
 from voxfield.files import PartFile
 from voxfield.protocols import Array
@@ -131,16 +131,13 @@ def _compression(target: Target) -> tuple[float | None, str | None]:
     if target.bitrate is None:
         return None, None
     kbps = target.bitrate.kbps
-    if target.subtype == "OPUS":
-        return _share(256, 6, kbps / target.channels), None
     if target.subtype == "VORBIS":
         return _vorbis_level(round(kbps), target.rate_hz, target.channels), None
-    most, least = (320, 32) if target.rate_hz >= 32_000 else (160, 8) if target.rate_hz >= 16_000 else (64, 8)
-    return min(_share(most, least, kbps), 0.999), "CONSTANT" if target.bitrate.constant else "AVERAGE"
-
-
-def _share(most: float, least: float, wanted: float) -> float:
-    return min(1.0, max(0.0, (most - wanted) / (most - least)))
+    least, most = bitrates(target.subtype, target.rate_hz, target.channels)
+    share = (most - kbps) / (most - least)
+    if target.subtype == "OPUS":
+        return share, None
+    return min(share, 0.999), "CONSTANT" if target.bitrate.constant else "AVERAGE"
 
 
 @cache

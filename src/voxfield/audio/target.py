@@ -123,7 +123,22 @@ def target_for(path: Path, like: Stored, rate_hz: int, channels: int, wanted: Ou
         if wanted.rate_hz:
             raise OutputError(f"{path}: {_spoken(subtype)} holds {rates} kHz, not {wanted.rate_hz / 1000:g}")
         notes = (f"{_spoken(subtype)} cannot hold {rate_hz} Hz, so the result has {held_hz} Hz",)
-    return Target(format, subtype, held_hz, channels, container, (chosen or kept) if lossy else None, notes)
+    bitrate = (chosen or kept) if lossy else None
+    if bitrate is not None:
+        least, most = bitrates(subtype, held_hz, channels)
+        bitrate = replace(bitrate, kbps=min(max(bitrate.kbps, least), most))
+        if chosen is not None and bitrate != chosen:
+            notes += (f"{_spoken(subtype)} has {least} to {most} kbit/s here, so the result has {bitrate.kbps:g}",)
+    return Target(format, subtype, held_hz, channels, container, bitrate, notes)
+
+
+def bitrates(subtype: str, rate_hz: int, channels: int) -> tuple[int, int]:
+    """Least and most kbit/s, over all channels, of a lossy format; of Vorbis the nearest of its qualities decides."""
+    if subtype == "MPEG_LAYER_III":
+        return (32, 320) if rate_hz >= 32_000 else (8, 160) if rate_hz >= 16_000 else (8, 64)
+    if subtype.lower() == "opus":
+        return 6 * channels, 256 * channels
+    return (8, 256 * channels) if subtype == "aac" else (1, 4096)
 
 
 def storage(path: Path, like: Stored, channels: int = 1) -> tuple[str, str]:

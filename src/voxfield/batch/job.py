@@ -80,17 +80,23 @@ class Job:
         return out if storage.is_url(out) else str(home_spelt(out))
 
     @property
+    def manifest(self) -> str:
+        """Path or URL of the manifest; `a`, `a/` and `./a` are one, as rows are known by their paths."""
+        given = self.settings.manifest
+        return given if storage.is_url(given) else str(home_spelt(given))
+
+    @property
     def processes(self) -> int:
         """Processes of this machine."""
         return available_processors() if self.settings.jobs == "auto" else self.settings.jobs
 
     def rows(self) -> Iterator[Row]:
         """The rows of the manifest; see `voxfield.batch.manifest.rows`."""
-        return rows(self.settings.manifest, below=self.place, ending=self.verb.ending)
+        return rows(self.manifest, below=self.place, ending=self.verb.ending)
 
     def count_rows(self) -> int | None:
         """How many rows the manifest has, where that can be told quickly."""
-        return count_rows(self.settings.manifest, below=self.place, ending=self.verb.ending)
+        return count_rows(self.manifest, below=self.place, ending=self.verb.ending)
 
     def engine(self) -> Engine:
         """The engine of this process; the same file is loaded once.
@@ -134,9 +140,9 @@ def load_job(table: Mapping[str, Any], overrides: Sequence[str] = ()) -> Job:
         override(changed, text)
     names = [field.name for field in fields(Settings)]
     refuse_unknown(changed, [*names, "options", "output"], "the job")
-    for name in ("task", "manifest", "out"):
+    for name, word in (("task", "TASK"), ("manifest", "MANIFEST"), ("out", "-o FOLDER")):
         if not changed.get(name):
-            raise RecipeError(f"a job needs '{name} = \"...\"' at its top")
+            raise RecipeError(f"a job needs '{name} = \"...\"' at its top, or {word} on the command line")
     settings = build(Settings, {key: value for key, value in changed.items() if key in names}, "the job")
     verb = verb_named(settings.task)
     options: Any = build(verb.options, changed.get("options", {}), "[options]")

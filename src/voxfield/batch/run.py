@@ -44,7 +44,7 @@ def run_job(
         OutputError: results or ledger cannot be written (a full disk), or another job is writing there.
         KeyboardInterrupt: after what was done so far was written down; the same call goes on with the rest.
     """
-    job.mark  # noqa: B018  # a model that cannot be had is said before anything is written
+    job.engine()  # a model that cannot be had, or is for something else, is said before anything is written
     next(job.rows(), None)  # and so is a manifest that cannot be read
     if not job.verb.ending:
         parts.arrow(parts.WRITING)

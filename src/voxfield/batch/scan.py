@@ -93,7 +93,8 @@ class Scan:
         if claim.row == todo.key:
             self._tally.repeated += 1
         else:
-            self._fail(todo.row, MANIFEST, f"{name} is the result of another row already; give each row an 'id'")
+            other = f"{name} is the result of another row already, or of this recording under another path"
+            self._fail(todo.row, MANIFEST, f"{other}; give each row an 'id', or choose another -o")
         return False
 
     def _signature(self, path: str) -> str:

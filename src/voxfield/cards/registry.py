@@ -5,6 +5,7 @@ import re
 import tomllib
 from functools import lru_cache
 from os import PathLike, fspath
+from os.path import isdir
 from pathlib import Path
 
 from voxfield.cards.card import Card
@@ -54,7 +55,10 @@ def find(name: str, registry: Path = REGISTRY) -> Card:
     names = sorted({card.name for card in published} | {card.short_name for card in published})
     near = difflib.get_close_matches(name.lower(), names, n=3)
     offer = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names) or 'none so far'}."
-    raise UnknownModelError(f"no model is called '{name}'; {offer} A model of your own is a file that ends in .onnx")
+    folder = f", or a folder with one: {name}/" if isdir(name) else ""  # noqa: PTH112  # a name of any length
+    raise UnknownModelError(
+        f"no model is called '{name}'; {offer} A model of your own is a file that ends in .onnx{folder}"
+    )
 
 
 def resolve(model: str | PathLike[str], registry: Path = REGISTRY, weights: Path = WEIGHTS) -> tuple[Card | None, Path]:

@@ -197,8 +197,8 @@ def read(what: Any, *, input_shape: Shapes | None = None, layout: str | None = N
     if is_module(what):
         if input_shape is None:
             raise ExplainError(
-                f"{type(what).__name__} is a torch module, whose input size is not known: give input_shape, batch "
-                "included, such as (1, 1, 16000)."
+                f"{type(what).__name__} is a torch module, whose input size is not known: give it, batch included, "
+                "such as --input 1,1,16000 (input_shape=(1, 1, 16000))."
             )
         from .readers.torch import read_module
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from voxfield.cards import METADATA_KEY, Card, Interface
-from voxfield.errors import CheckpointError
+from voxfield.errors import CheckpointError, InputError
 from voxfield.export.figures import card_figures
 from voxfield.export.half import round_to_half, stored_in_half
 from voxfield.export.reshapes import with_constant_reshapes
@@ -42,16 +42,20 @@ def export_checkpoint(
     measured: Mapping[str, Any] | None = None,
     *,
     half: bool = False,
+    overwrite: bool = True,
 ) -> Card:
     """Write the averaged weights of a training checkpoint as ONNX + card.
 
     Args:
         checkpoint: `checkpoint.safetensors` of a run.
-        out: the .onnx file to write; a file there is replaced.
+        out: the .onnx file to write, with the other parts of the network beside it.
         name: full name for the card, `architecture-variant.tag`.
         measured: scores for the card, as `voxfield evaluate --json` prints them, a `calibration` among them.
+        half: as for `export_network`.
+        overwrite: files that are there already are replaced.
 
     Raises:
+        InputError: a file is there already and `overwrite` is not set.
         OutputError: the file cannot be written.
         CheckpointError: not a checkpoint, or its ONNX form gives other numbers than the network.
     """
@@ -62,6 +66,9 @@ def export_checkpoint(
     parts, about = storage.load(path_of(checkpoint))
     recipe = from_dict(about["recipe"])
     net = network(recipe.architecture, recipe.model)
+    there = [path for ending in parts_of(net) if (path := part_path(path_of(out), ending)).exists()]
+    if there and not overwrite:
+        raise InputError(f"{there[0]} exists; add --overwrite to replace it")
     storage.restore(net, parts["ema"], str(checkpoint))
     model, publication, hours = recipe.model, recipe.card, seen(about)[2]
     return export_parts(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,12 @@ class Picture:
     Attributes:
         values: (C, H, W) from 0 to 1, one channel or three.
         clear: whether some of it was transparent, and was laid over white.
+        frames: of the file, of an animation or pages; this is the first of them.
     """
 
     values: Array
     clear: bool
+    frames: int = 1
 
 
 def read(path: Path) -> Picture:
@@ -40,19 +43,25 @@ def read(path: Path) -> Picture:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    most = f"at most {MOST_PIXELS / 1e6:g} million are read"
     try:
-        with Image.open(path, formats=["PNG", "JPEG", "WEBP", "BMP", "TIFF"]) as opened:
+        with (
+            warnings.catch_warnings(action="ignore"),  # of Pillow, whose limit is another
+            Image.open(path, formats=["PNG", "JPEG", "WEBP", "BMP", "TIFF"]) as opened,
+        ):
             if opened.width * opened.height > MOST_PIXELS:
-                most = f"at most {MOST_PIXELS / 1e6:g} million are read"
                 raise InputError(f"{path} has {opened.width} x {opened.height} pixels; {most}")
-            return _in_numbers(ImageOps.exif_transpose(opened))
+            frames = getattr(opened, "n_frames", 1)
+            return replace(_in_numbers(ImageOps.exif_transpose(opened)), frames=frames)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder, not an image") from error
     except UnidentifiedImageError as error:
         raise InputError(f"{path} is no image: none of {', '.join(IMAGES)}, or damaged at its beginning") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} has too many pixels; {most}") from error
+    except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{path} is no image that can be read: {error}") from error
 
 
@@ -71,8 +80,11 @@ def write(path: Path, values: Array, *, overwrite: bool = False) -> None:
 
 
 def _in_numbers(shown: Image.Image) -> Picture:
-    if shown.mode.startswith("I"):  # grey in 16 bits, which `convert` would cut off at 255
-        return Picture(np.asarray(shown, np.float32)[None] / np.float32(65535), False)
+    if shown.mode[0] in "IF":  # grey in 16 bits, which `convert` would cut off at 255
+        values = np.asarray(shown, np.float32)[None] / np.float32(65535)
+        if shown.mode == "F" or values.max() > 1:
+            raise ValueError("its pixels have 32 bits; save it with 8 or 16")
+        return Picture(values, False)
     grey, clear = shown.mode in ("1", "L", "LA"), shown.has_transparency_data
     pixels = np.asarray(shown.convert(("LA" if clear else "L") if grey else ("RGBA" if clear else "RGB")), np.float32)
     values = (pixels if pixels.ndim == 3 else pixels[..., None]).transpose(2, 0, 1) / np.float32(255)

@@ -90,7 +90,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # it is called for these alone
-        return _told(RefusedError(error.status_code, "http", str(error.detail), error.headers))
+        code = "bad_request" if error.status_code == 400 else "http"  # a body that no parser takes
+        return _told(RefusedError(error.status_code, code, str(error.detail), error.headers))
 
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(VoxfieldError, refused)

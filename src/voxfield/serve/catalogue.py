@@ -8,6 +8,7 @@ from voxfield.errors import InputError, UnknownModelError
 from voxfield.protocols import Engine
 from voxfield.runtime import load_engine
 from voxfield.tasks.book.speaker_book import SpeakerBook
+from voxfield.tasks.work import engine_for
 
 
 class Catalogue:
@@ -21,7 +22,7 @@ class Catalogue:
 
     def __init__(self, default: str, files: Sequence[str] = (), book: str = "") -> None:
         self._book = book
-        self._default = load_engine(default)
+        self._default = engine_for(default, "enhance")
         self._own: dict[str, Engine] = {}
         for engine in (self._default, *(load_engine(file) for file in files)):
             for name in (engine.card.name, engine.card.short_name):

@@ -76,6 +76,17 @@ def refusal_of(error: Exception) -> RefusedError:
     return RefusedError(500, "internal", "something went wrong inside the service; its log says what")
 
 
+SAID = {  # of what pydantic finds wrong, by its type; of other types its own words
+    "extra_forbidden": "there is no such key",
+    "missing": "it is needed",
+    "json_invalid": "it is no JSON",
+    "model_attributes_type": "a JSON object is needed, sent as application/json",
+    "model_type": "a JSON object is needed",
+}
+
+
 def in_words(found: Sequence[Any]) -> str:
     """What pydantic found wrong, for people: the first four, each after the name of its field."""
-    return "; ".join(f"{'.'.join(map(str, item['loc'])) or 'it'}: {item['msg']}" for item in found[:4])
+    return "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'it'}: {SAID.get(item['type'], item['msg'])}" for item in found[:4]
+    )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from voxfield.errors import InputError
 
@@ -72,6 +73,10 @@ class Settings:
                 f"on {self.host} others can reach the service, so it needs a token: give --token-file FILE with one a "
                 "line, or leave --host at 127.0.0.1"
             )
+        for origin in self.origins:
+            own = urlsplit(origin)
+            if own.scheme not in ("http", "https") or origin != f"{own.scheme}://{own.netloc}" or not own.hostname:
+                raise InputError(f"--origin {origin}: an address without a path is needed, such as https://example.org")
         if any(len(token) < 16 for token in self.tokens):
             raise InputError(
                 "a token has 16 characters or more; make one with: python -c 'import secrets; "

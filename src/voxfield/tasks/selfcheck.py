@@ -1,5 +1,6 @@
 """What is installed, and whether a model does here what it should: the answers behind `voxfield doctor`."""
 
+import os
 import platform
 import re
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 import numpy as np
 import soundfile as sf
@@ -47,9 +49,7 @@ def findings() -> Iterator[Finding]:
     known = sf.available_formats()
     for name in _FORMATS:
         yield Finding(f"format {name}", name in known, "read and written" if name in known else "libsndfile lacks it")
-    yield Finding(
-        "downloads", True, f"kept in {cache_folder()}" + (", and not allowed now: offline" if offline() else "")
-    )
+    yield _downloads(cache_folder())
     if not cards():
         yield Finding("models", False, "the registry lists none; reinstall voxfield")
     for card in cards():
@@ -80,6 +80,16 @@ def packages_of(requirements: Sequence[str]) -> dict[str, list[str]]:
                 yield name
 
     return {extra: list(dict.fromkeys(packages(extra))) for extra in stated if extra not in _CONTRIBUTORS}
+
+
+def _downloads(folder: Path) -> Finding:
+    """Whether weights can be kept in the cache folder, or where it would be made; nothing is written."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if offline():
+        return Finding("downloads", True, f"kept in {folder}, and not allowed now: offline")
+    if there.is_dir() and os.access(there, os.W_OK):
+        return Finding("downloads", True, f"kept in {folder}")
+    return Finding("downloads", False, f"{there} cannot be written; name another folder by VOXFIELD_CACHE")
 
 
 def _model(card: Card) -> Finding:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from voxfield.files import refused
+from voxfield.errors import OutputError
+from voxfield.files import locked, refused
 
 
 class Log:
@@ -23,13 +25,15 @@ class Log:
         with refused(f"the run's folder {folder} cannot be written"):
             folder.mkdir(parents=True, exist_ok=True)
             self.file = (folder / "log.jsonl").open("a", encoding="utf-8")
+            if locked(self.file) is False:
+                raise OutputError(f"another process trains in {folder}; wait for its end, or choose another --run")
             self.board = SummaryWriter(str(folder))
 
     def write(self, step: int, kind: str, values: Mapping[str, float]) -> None:
         """One entry of a kind: `train`, `valid`."""
         if self.quiet:
             return
-        rounded = {name: round(value, 5) for name, value in values.items()}
+        rounded = {name: round(value, 5) if math.isfinite(value) else None for name, value in values.items()}
         self.file.write(json.dumps({"step": step, "kind": kind, "time": round(time.time()), **rounded}) + "\n")
         self.file.flush()
         for name, value in values.items():

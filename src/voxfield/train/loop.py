@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -53,7 +53,7 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or another process trains there.
         RecipeError: the folder holds a run and `resume` is not set, or the other way round, or both ways to start are
             given. Whatever is raised once steps were made, they are saved first.
     """
@@ -72,7 +72,7 @@ def train(
         torch.set_num_threads(config.threads)
     device = chosen_device(config.device)
 
-    with joined(config.batch, device) as processes:
+    with joined(config.batch, device) as processes, ExitStack() as stack:
         torch.manual_seed(config.seed)
         task = task_class(recipe.task)(recipe)
         state = RunState(recipe, task.network(), device, task.head)
@@ -85,6 +85,7 @@ def train(
         if processes.count > 1:
             share_statistics(state.trained, processes.count)
         log = Log(folder, quiet=not processes.first)
+        stack.callback(log.close)
         validation = Validation(task, state, folder / BEST, log, resume) if processes.first else None
         log.say(
             f"{processes.count} process(es) on {device.type}, "
@@ -109,8 +110,6 @@ def train(
             if processes.first and state.step > began:
                 state.save(path)
             raise
-        finally:
-            log.close()
         if processes.first:
             state.save(path)
         if state.step < config.steps:
@@ -228,6 +227,7 @@ class Validation:
         self.best_scores: Scores = checkpoint.load(best)[1].get("scores", {}) if resume and best.exists() else {}
         log.say(f"validation: {task.how_scored()}")
         self.began, self.spent_s, self.last_s = time.monotonic(), 0.0, 0.0
+        self.refused = ""  # why the last mixture could not be scored that could not
 
     def is_due(self) -> bool:
         """Whether it is time, and whether it would stay within its share of the time."""
@@ -251,11 +251,14 @@ class Validation:
         self.log.write(
             self.state.step, "valid", {**mean_scores(self.task, rows), "items": len(rows), "seconds": self.last_s}
         )
+        if not any(rows):
+            self.log.say(f"no mixture of the validation could be scored: {self.refused}")
 
     def _row(self, index: int) -> Scores:
         try:
             return self.task.score(self.state.average, self.mixer.mix(0, index))
-        except InputError:  # silence, against which nothing can be scored
+        except InputError as error:  # silence, against which nothing can be scored
+            self.refused = str(error)
             return {}
 
     def _is_better(self, scores: Scores) -> bool:

@@ -30,7 +30,7 @@ class DataConfig:
     simulated_rooms: int = 0  # made-up rooms beside the measured ones; needs the extra [rooms]
     train_split: str = "train"  # of manifests that have a `split` column; of other sources, all but every tenth
     valid_split: str = "valid"
-    min_dynamic_db: float = 32.0  # speech with less between its loud and quiet frames is not a clean target
+    min_dynamic_db: float = 32.0  # speech of manifests with `dynamic_db` below is not a clean target
     cache: str = "runs/cache"  # decoded audio, made once
 
 
@@ -72,6 +72,8 @@ class TrainConfig:
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise RecipeError(f"[train] {name} = {getattr(self, name)}: at least {least} is needed")
+        if max(self.ema, self.ema_late) > 1:
+            raise RecipeError(f"[train] ema = {self.ema}, ema_late = {self.ema_late}: at most 1 can be kept")
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,8 @@ class RunState:
         optimiser and the steps.
         """
         parts, about = checkpoint.load(path)
+        if (before := about["recipe"]["architecture"]) != self.recipe.architecture:
+            raise RecipeError(f"{path} is of the architecture '{before}'; the recipe's is '{self.recipe.architecture}'")
         weights, said = parts["ema"], []
         before, model = _stored_model(about), self.recipe.model
         if before != model and hasattr(model, "sources") and before == replace(model, sources=before.sources):

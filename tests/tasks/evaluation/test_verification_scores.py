@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -175,6 +176,8 @@ def test_what_cannot_be_scored_is_refused_or_named(engine, trials, tmp_path, tin
         evaluate(trials, trials, engine)
     with pytest.raises(InputError, match="no measure 'pesq' of verification"):
         evaluate(trials, None, engine, ["pesq"])
+    with pytest.raises(InputError, match="--limit has no meaning for trials"):
+        evaluate(trials, None, engine, limit=2)
     with pytest.raises(InputError, match="holds no lists of trials"):
         evaluate(tmp_path, None, engine)
     with pytest.raises(InputError, match="--cohort has no meaning for tiny-spectral"):
@@ -184,6 +187,14 @@ def test_what_cannot_be_scored_is_refused_or_named(engine, trials, tmp_path, tin
     (tmp_path / "bad.npz").write_bytes(b"no zip")
     with pytest.raises(InputError, match=r"is no \.npz"):
         evaluate(trials, None, engine, options={"cohort": tmp_path / "bad.npz"})
+    np.savez(tmp_path / "cut.npz", embedding=np.ones((2, 80)), model=["m.v1", "m.v1"])
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "cut.npz").read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"cut\.npz is no \.npz .* or it is damaged$"):
+        evaluate(trials, None, engine, options={"cohort": tmp_path / "cut.npz"})
+    with pytest.raises(InputError, match=r"none\.npz cannot be read: No such file or directory$"):
+        evaluate(trials, None, engine, options={"cohort": tmp_path / "none.npz"})
+    with pytest.raises(InputError, match=r"--det det\.png: the drawing is an \.svg"):
+        evaluate(trials, None, engine, options={"det": Path("det.png")})
     np.savez(tmp_path / "other.npz", embedding=np.ones((2, 80)), model=["m.v1", "m.v1"])
     with pytest.raises(InputError, match="holds vectors of m"):
         evaluate(trials, None, engine, options={"cohort": tmp_path / "other.npz"})

@@ -41,6 +41,9 @@ def test_ratios_are_worth_what_they_say_on_other_trials(made):
         weights = np.where(targets, 0.5 / targets.sum(), 0.5 / (~targets).sum())[inside]
         share = weights[targets[inside]].sum() / weights.sum()
         assert share == pytest.approx(probability(float(ratios[inside].mean())), abs=0.08)
+    for certain in (0, 1, -1, float("nan")):
+        with pytest.raises(InputError, match="beforehand must lie between 0 and 1"):
+            probability(0.0, certain)
 
 
 def test_the_threshold_accepts_no_more_than_the_wished_share(made):

@@ -65,7 +65,7 @@ def test_a_file_gives_what_its_frames_give_and_is_saved_as_a_table(tmp_path):
 
 def test_what_cannot_be_spotted_in_is_said():
     noise = MadeClip(0, Making(duration_s=0.5, face_px=8, size=(320, 240)))
-    with pytest.raises(InputError, match="no face was found in made clip 0"):
+    with pytest.raises(InputError, match="made clip 0 shows no face"):
         spot(noise)
     few = spot(MadeClip(0, Making(duration_s=0.1, size=(300, 320))), face="25,35,250,250")
     assert few.expressions == () and np.isnan(few.scores).all() and any("too few" in note for note in few.notes)

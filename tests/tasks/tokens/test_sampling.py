@@ -206,7 +206,11 @@ def test_arguments_that_cannot_be_used_are_refused(files, wrong, said):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["-o", "a.xyz"], "names no format"), (["-o", "a.wav", "--iterations", "-1"], "iterations must")],
+    [
+        (["-o", "a/"], "-o a names no file"),
+        (["-o", "a.xyz"], "names no format"),
+        (["-o", "a.wav", "--iterations", "-1"], "iterations must"),
+    ],
 )
 def test_what_cannot_be_written_is_said_before_anything_is_drawn(tmp_path, monkeypatch, capsys, words, said):
     monkeypatch.chdir(tmp_path)

@@ -216,6 +216,7 @@ def stored(halves, tmp_path, **changes):
         ({"weights": np.array("00000000")}, "is no half of it"),
         ({"codebook": np.array(64)}, "is no half of it"),
         ({"level_db": np.array(np.nan)}, "out of range"),
+        ({"level_db": np.array(1e9)}, "out of range"),
         ({"count_samples": np.array(-1)}, "below 0"),
         ({"kind": np.array("video")}, "out of range"),
         ({"kind": np.array("image")}, "tokens of an image"),
@@ -237,6 +238,8 @@ def test_files_that_are_cut_off_missing_or_something_else(halves, tmp_path):
             load_tokens(path)
     with pytest.raises(InputError, match="there is no file"):
         load_tokens(tmp_path / "none.npz")
+    with pytest.raises(InputError, match=r"cannot be read: Is a directory$"):
+        load_tokens(tmp_path)
 
 
 def test_the_decoder_is_found_by_name(halves):

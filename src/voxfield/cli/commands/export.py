@@ -9,6 +9,8 @@ import typer
 from voxfield.errors import InputError
 from voxfield.files import reason_of, text_of
 
+SCORED = {"recordings", "mixtures", "images", "pieces"}  # what scores count; `benchmarks/` makes those of tokens
+
 
 def command(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
@@ -28,14 +30,12 @@ def command(
     """
     if out.suffix != ".onnx":
         raise InputError(f"{out} must end in .onnx")
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists; add --overwrite to replace it")
     scores = None if measured is None else _scores(measured)
     from voxfield.export import export_checkpoint
     from voxfield.export.convert.conversion import check_name
 
     check_name(name)
-    print(export_checkpoint(checkpoint, out, name, scores, half=half).to_toml())
+    print(export_checkpoint(checkpoint, out, name, scores, half=half, overwrite=overwrite).to_toml())
 
 
 def _scores(path: Path) -> dict[str, Any]:
@@ -43,6 +43,6 @@ def _scores(path: Path) -> dict[str, Any]:
         scores = json.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"the scores {path} cannot be read: {reason_of(error)}") from error
-    if not isinstance(scores, dict):
+    if not isinstance(scores, dict) or SCORED.isdisjoint(scores):
         raise InputError(f"{path} holds no scores; give what `voxfield evaluate --json` prints")
     return scores

@@ -52,6 +52,8 @@ def command(
 
     if out == PIPE and count != 1:
         raise InputError(f"standard output takes one sound, not {count}; name a file with -o")
+    if out != PIPE and not out.suffix:
+        raise InputError(f"-o {out} names no file, such as new.wav; of several each gets a number")
     paths = [out] if count == 1 else [out.with_stem(f"{out.stem}_{number + 1}") for number in range(count)]
     check_iterations(iterations)  # what cannot be used is said before anything is drawn
     coder = engine_for(tokenizer, "tokenize", threads=choices.threads)

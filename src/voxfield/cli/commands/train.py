@@ -12,7 +12,9 @@ def command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key: table.key=value.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder, exactly.")] = False,
     init: Annotated[Path | None, typer.Option(help="Start a new run from a checkpoint's averaged weights.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(help="Stop with a checkpoint after so many minutes.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop with a checkpoint after so many minutes.")
+    ] = None,
 ) -> None:
     """Train a network. Stops and resumes exactly: a resumed run gives the weights of one that never stopped.
 

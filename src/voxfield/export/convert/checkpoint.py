@@ -9,6 +9,7 @@ object that the authors of the CRN put around their weights.
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -93,6 +94,8 @@ def read(path: str | Path) -> Checkpoint:
     found = {str(name): _plain(value) for name, value in tensors.items() if torch.is_tensor(value)}
     if not found:
         raise CheckpointError(f"{path} holds no named tensors; a state dict is needed")
+    if wrong := [name for name, value in found.items() if not value.isfinite().all()]:
+        raise CheckpointError(f"{path} holds values that are not numbers, in {wrong[0]}; take an earlier checkpoint")
     for prefix in PREFIXES:
         if all(name.startswith(prefix) for name in found):
             found = {name.removeprefix(prefix): value for name, value in found.items()}
@@ -114,7 +117,7 @@ def _content(path: Path) -> Any:
             with zipfile.ZipFile(path) as file:
                 if damaged := file.testzip():
                     raise CheckpointError(f"{path} is damaged: {damaged} in it fails its checksum; get the file again")
-        with safe_globals(list(_STAND_INS)):
+        with safe_globals(list(_STAND_INS)), warnings.catch_warnings(action="ignore"):
             return torch.load(path, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
@@ -124,12 +127,16 @@ def _content(path: Path) -> Any:
                 f"{path} holds more than tensors and plain values ({refused[1] or refused[2]}), and nothing in a "
                 "checkpoint is run here; save its state_dict() alone and convert that"
             ) from error
+        if "TorchScript" in str(error):
+            raise CheckpointError(
+                f"{path} is a TorchScript archive, which is not run here; save its state_dict() alone and convert that"
+            ) from error
         raise CheckpointError(f"{path} is not a checkpoint that torch or safetensors wrote, or is damaged") from error
 
 
 def _plain(tensor: Tensor) -> Tensor:
     """As data alone, in single precision where it is a number with a fraction."""
-    tensor = tensor.detach()
+    tensor = tensor.detach().to_dense()
     return tensor.float() if tensor.is_floating_point() else tensor
 
 

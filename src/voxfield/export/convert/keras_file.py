@@ -49,8 +49,11 @@ def is_keras(path: Path) -> bool:
             return True
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return WEIGHTS in archive.namelist()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return WEIGHTS in archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):  # a damaged list of contents
+        return False
 
 
 def read_keras(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -104,7 +104,7 @@ def evaluate(
             for trials, which say the truth themselves.
         model: a published name, an .onnx file, or an engine.
         measures: which scores; all that are installed if none is named.
-        limit: only the first so many recordings; 0 for all.
+        limit: only the first so many recordings; 0 for all, as trials need them.
         progress: called with the name of each recording after it was scored.
         options: as for `scoring_for`.
         processes: that share the recordings, auto for one a processor; they need the name or the file of a model.
@@ -113,6 +113,8 @@ def evaluate(
         InputError: folders or names that do not fit one another, or no recording could be scored.
     """
     scoring = scoring_for(model, measures, options)
+    if limit and isinstance(scoring, VerificationScoring):
+        raise InputError("--limit has no meaning for trials, which need all of their recordings; give a shorter list")
     items = list(islice(scoring.items(given, truth), limit or None))
     each = partial(_row, _Scorer(model, tuple(measures), tuple((options or {}).items())))
     found = in_order(each, items, processes_for(processes, len(items)), lambda item, row: progress(item[0]))

@@ -1,5 +1,7 @@
 """How speaker models are scored: error rates over lists of trials, by the plain cosine and by what is made of it."""
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +10,7 @@ import numpy as np
 
 from voxfield.audio import open_source
 from voxfield.errors import InputError
+from voxfield.files import reason_of
 from voxfield.metrics.enhancement import check_measures
 from voxfield.metrics.verification import as_norm, cllr, cohort_statistics, equal_errors, min_dcf
 from voxfield.protocols import Array, Engine
@@ -41,7 +44,7 @@ class VerificationScoring:
         det: an .svg to draw the errors over all thresholds into.
 
     Raises:
-        InputError: a measure that there is none of, or a cohort of another model.
+        InputError: a measure that there is none of, a cohort of another model, or another suffix than .svg.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class VerificationScoring:
     ) -> None:
         check_measures(measures, MEASURES, " of verification")
         self.measures = tuple(measures) or MEASURES
+        if det is not None and det.suffix != ".svg":
+            raise InputError(f"--det {det}: the drawing is an .svg; name it so")
         self._engine = embedding_engine(engine)
         self._cohort = None if cohort is None else read_cohort(cohort, engine.card.name)
         self._calibrate, self._det = calibrate, det
@@ -118,7 +123,7 @@ class VerificationScoring:
         """
         pairs = [(self._made[trial.first], self._made[trial.second]) for trial in self._usable(trials)]
         if not pairs:
-            raise InputError("none of the trials could be scored: one of their recordings failed in each")
+            raise InputError("none of the trials could be scored: a recording of each is silent or cannot be read")
         first, second = (unit(np.stack([pair[side].vector for pair in pairs])) for side in (0, 1))
         return Scored(
             (first * second).sum(1),
@@ -171,8 +176,10 @@ def read_cohort(path: Path, model: str) -> Array:
     try:
         with np.load(path, allow_pickle=False) as file:
             vectors, models = np.asarray(file["embedding"], np.float32), {str(name) for name in file["model"]}
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} is no .npz that `voxfield embed -o` wrote: {error}") from error
+    except OSError as error:
+        raise InputError(f"the cohort {path} cannot be read: {reason_of(error)}") from error
+    except (ValueError, KeyError, IndexError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} is no .npz that `voxfield embed -o` wrote, or it is damaged") from error
     if models != {model}:
         raise InputError(
             f"{path} holds vectors of {', '.join(sorted(models))}; the cohort must be embedded with {model}"

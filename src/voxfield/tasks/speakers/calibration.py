@@ -108,7 +108,12 @@ def probability(ratio: float, beforehand: float = 0.5) -> float:
 
     >>> probability(0.0), round(probability(0.0, 0.01), 3), round(probability(4.6), 2)
     (0.5, 0.01, 0.99)
+
+    Raises:
+        InputError: it was certain beforehand, one way or the other, or is no probability.
     """
+    if not 0 < beforehand < 1:
+        raise InputError(f"beforehand must lie between 0 and 1, such as 0.01, not {beforehand}")
     exponent = min(max(ratio + math.log(beforehand / (1 - beforehand)), -700.0), 700.0)
     return 1 / (1 + math.exp(-exponent))
 

@@ -134,8 +134,8 @@ def spot(
                 progress(len(scores))
         if not tracker.seen:
             raise InputError(
-                f"no face was found in {opened.name}; say where it is with --face X,Y,WIDTH,HEIGHT, or --face whole "
-                "where the frames are cut to the face"
+                f"{opened.name} shows no face that was found; say where it is with --face X,Y,WIDTH,HEIGHT, or --face "
+                "whole where the frames are cut to the face"
             )
         moved = centred(np.array(scores, np.float32), apart)
         found = expressions_in(moved, opened.rate_hz, apart, peaks)

@@ -26,9 +26,12 @@ def tokenize_image(
     """
     engine = image_tokenizer(model, threads=threads)
     shown = picture.read(path_of(path))
-    notes = ("transparent parts were laid over white, and their transparency is lost",) if shown.clear else ()
-    colours = len(shown.values) > int(engine.card.interface.input.shape[0])
-    return tokens_of(shown.values, engine), (*notes, *(("colours are lost: the network sees grey",) if colours else ()))
+    notes = {
+        "transparent parts were laid over white, and their transparency is lost": shown.clear,
+        f"only the first of its {shown.frames} frames or pages is used": shown.frames > 1,
+        "colours are lost: the network sees grey": len(shown.values) > int(engine.card.interface.input.shape[0]),
+    }
+    return tokens_of(shown.values, engine), tuple(note for note, said in notes.items() if said)
 
 
 def image_tokenizer(model: Model = TOKENIZER, *, threads: int = 1) -> Engine:

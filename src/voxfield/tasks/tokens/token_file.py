@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from voxfield.errors import InputError
-from voxfield.files import refuse_existing, written_whole
+from voxfield.files import reason_of, refuse_existing, written_whole
 from voxfield.tasks.tokens.code_maps import Codes
 
 MOST_BYTES = 1 << 30  # of the content, unpacked
+MOST_DB = 300.0  # of a level; that of silence is -100
 KINDS = ("sound", "image")
 OUTPUT_OF = {"sound": "a sound file, such as out.wav", "image": "a .png file"}
 
@@ -186,7 +187,9 @@ def load_tokens(path: Path) -> Tokens:
         raise
     except FileNotFoundError as error:
         raise InputError(f"there is no file {path}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {reason_of(error)}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise InputError(f"{path} is no file of tokens that can be read, or it is cut off: {error}") from error
     return _checked(path, values)
 
@@ -201,7 +204,7 @@ def _checked(path: Path, values: dict[str, Any]) -> Tokens:
     if codes.ndim != 3 or codes.dtype.kind not in "iu" or not codes.size:
         raise InputError(f"{path}: codes are whole numbers of shape (tiles, C, T), not {codes.dtype} {codes.shape}")
     tokens = Tokens(codes=codes.astype(np.int64, order="C"), **plain)
-    if tokens.kind not in KINDS or tokens.codebook < 1 or not np.isfinite(tokens.level_db):
+    if tokens.kind not in KINDS or tokens.codebook < 1 or not abs(tokens.level_db) <= MOST_DB:
         raise InputError(f"{path} is no file of tokens: its kind, codebook or level is out of range")
     if min(tokens.rate_hz, tokens.count_samples, tokens.frames, tokens.width_px, tokens.height_px) < 0:
         raise InputError(f"{path} is no file of tokens: it holds sizes below 0")

@@ -44,7 +44,7 @@ class AudioBank:
             if not paths[path].exists():
                 decode(path, sample_rate_hz, paths[path])
         self.files = [paths[clip.path] for clip in clips]
-        if empty := [clip.path for index, clip in enumerate(self.clips) if not self.samples(index)]:
+        if empty := [clip.path for index, clip in enumerate(self.clips) if self.samples(index) <= 0]:
             raise InputError(f"{empty[0]} holds no sound where it is to be cut; take it out of the training data")
         groups: dict[str, list[int]] = {}
         for index, clip in enumerate(self.clips):
@@ -95,9 +95,9 @@ def decode(recording: str, sample_rate_hz: int, out: Path) -> None:
     try:
         audio, rate_hz = soundfile.read(recording, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise InputError(f"cannot read {recording}: {error}") from error
+        raise InputError(f"cannot read {recording}: {error.error_string}") from error
     audio = Downmix().feed(audio.T)
     if rate_hz != sample_rate_hz:
         audio = soxr.resample(audio, rate_hz, sample_rate_hz)
     with written_whole(out) as partial:
-        np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16).tofile(partial)
+        partial.write_bytes(np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16).tobytes())

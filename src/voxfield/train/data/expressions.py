@@ -22,6 +22,7 @@ from voxfield.video import Video, open_video
 from voxfield.video.made_faces import VARIED, MadeClip, Making
 
 TABLE = "expressions.csv"
+COLUMNS = ("path", "subject", "onset_s", "offset_s")  # of it
 CASME_HZ, SAMM_HZ = 30.0, 200.0
 
 
@@ -97,9 +98,12 @@ def read_videos(folder: str | Path, kind: str = "") -> list[Labelled]:
 def _table(table: Path, kind: str) -> Iterator[Labelled]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {table}: {error}") from error
+    if absent := [name for name in COLUMNS if name not in columns]:
+        raise InputError(f"{table} has no column '{absent[0]}'; {', '.join(COLUMNS)} are needed")
     by_video: dict[str, list[dict[str, str]]] = {}
     for number, row in enumerate(rows, 2):
         if not row.get("path") or not row.get("subject"):
@@ -112,6 +116,8 @@ def _table(table: Path, kind: str) -> Iterator[Labelled]:
             rate_hz = float(its[0]["rate_hz"]) if its[0].get("rate_hz") else None
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{table}: the times of {path} must be numbers of seconds") from error
+        if wrong := [(onset, offset) for onset, offset in times if not 0 <= onset < offset]:
+            raise InputError(f"{table}: {path} has an expression from {wrong[0][0]:g} to {wrong[0][1]:g} s")
         yield Labelled(str(table.parent / path), its[0]["subject"], times, rate_hz, its[0].get("face") or "auto")
 
 

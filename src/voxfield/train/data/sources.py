@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from voxfield.errors import InputError
-from voxfield.files import home_spelt, text_of
+from voxfield.files import home_spelt, reason_of, text_of
 from voxfield.formats import IMAGES, SOUND_FILES
 
 
@@ -34,6 +35,14 @@ class Clip:
     dynamic_db: float | None = None  # loud frames over quiet frames: how clean a recording of speech is
     split: str = ""  # of a manifest
 
+    def __post_init__(self) -> None:
+        duration_s = 1.0 if self.duration_s is None else self.duration_s
+        if not (0 <= self.offset_s < math.inf and 0 < duration_s < math.inf):
+            raise InputError(
+                f"{self.path} cannot be cut at {self.offset_s:g} s for {duration_s:g} s; an offset of 0 or more and a "
+                "duration above 0 are needed"
+            )
+
 
 def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) -> list[Clip]:
     """The clips of a folder or manifest, in a fixed order.
@@ -41,7 +50,7 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
     Args:
         source: folder, `.jsonl` or `.csv`.
         kind: rows of a manifest that have a `kind` column must have this one (`speech`, `noise`, `rir`, `image`).
-        split: rows that have a `split` column must have this one; empty takes all.
+        split: where rows name a split, those of this one; empty takes all.
         level: of the folder that names the speaker or label, 1 right below the source; 0 for the one of the file.
 
     Raises:
@@ -63,26 +72,32 @@ def read_source(source: str | Path, kind: str, split: str = "", level: int = 0) 
         try:
             text = text_of(source)
             if source.suffix == ".csv":
-                clips = _rows(source, list(csv.DictReader(StringIO(text))), dict, "path", kind, split)
+                clips = _rows(source, list(csv.DictReader(StringIO(text))), dict, "path", kind)
             else:
                 lines = [line for line in text.splitlines() if line.strip()]
-                clips = _rows(source, lines, json.loads, "audio_filepath", kind, split)
+                clips = _rows(source, lines, json.loads, "audio_filepath", kind)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"cannot read {source}: {error}") from error
+            raise InputError(f"cannot read {source}: {reason_of(error)}") from error
     else:
         raise InputError(
             f"no folder, .jsonl or .csv manifest at {source}; set the recipe's [data] to your own recordings"
         )
     if not clips:
-        raise InputError(f"{source} holds no {kind}{f' of split {split!r}' if split else ''}")
-    return clips
+        raise InputError(f"{source} holds no {kind}")
+    splits = sorted({clip.split for clip in clips if clip.split})
+    if split and splits and split not in splits:
+        raise InputError(
+            f"{source} holds no {kind} of split '{split}', but of {', '.join(splits)}; set data.train_split and "
+            "data.valid_split"
+        )
+    return [clip for clip in clips if clip.split == split] if split and splits else clips
 
 
 MANY_GROUPS = 30  # of which a tenth still makes mixtures of three
 
 
 def without_held_out(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Recordings of no split as (training, validation).
+    """Recordings of no split as (training, validation), each once.
 
     Of many speakers or labels every tenth one is held out; of fewer, every tenth recording of each one, and at least
     its last one where it has several; where none has several, every tenth recording of all.
@@ -90,10 +105,11 @@ def without_held_out(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     Raises:
         InputError: a single recording, which cannot be both.
     """
+    clips = list(dict.fromkeys(clips))
     if len(clips) == 1:
         raise InputError(
-            f"{clips[0].path} is the only recording of its source, and training needs one and validation another; "
-            "add recordings, or give a manifest with a 'split' column"
+            f"{clips[0].path} is all that its source holds, and training needs one file and validation another; add "
+            "more, or give a manifest with a 'split' column"
         )
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
@@ -109,9 +125,7 @@ def without_held_out(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     )
 
 
-def _rows(
-    source: Path, rows: Sequence[Any], read: Callable[[Any], Any], column: str, kind: str, split: str
-) -> list[Clip]:
+def _rows(source: Path, rows: Sequence[Any], read: Callable[[Any], Any], column: str, kind: str) -> list[Clip]:
     """The clips of rows, each a mapping once it is `read`."""
     clips = []
     for number, given in enumerate(rows, start=1):
@@ -119,7 +133,7 @@ def _rows(
             row = read(given)
             if not isinstance(row, dict):
                 raise ValueError("it is no object")
-            if row.get("kind", kind) != kind or (split and row.get("split", split) != split):
+            if row.get("kind", kind) != kind:
                 continue
             if not row.get(column) or not isinstance(row[column], str):
                 raise ValueError(f"no '{column}'")
@@ -142,7 +156,7 @@ def _rows(
 def _folder(path: Path, source: Path, level: int) -> str:
     """Name of the folder of a level below the source, or of the file's own."""
     above = path.relative_to(source).parts[:-1]
-    if level > len(above):
+    if not 0 <= level <= len(above):
         raise InputError(f"{path} lies {len(above)} folders below {source}; its speaker was to be folder {level}")
     return above[level - 1] if level else path.parent.name
 
@@ -173,5 +187,5 @@ def _table(path: Path) -> dict[str, str]:
     try:
         lines = text_of(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+        raise InputError(f"cannot read {path}: {reason_of(error)}") from error
     return {words[0]: words[1].strip() for line in lines if len(words := line.split(maxsplit=1)) == 2}

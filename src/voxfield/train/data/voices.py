@@ -55,7 +55,8 @@ class VoiceMixer:
     ) -> None:
         if len(speech.groups) < config.sources:
             raise InputError(
-                f"the speech is of {len(speech.groups)} speakers; mixtures of {config.sources} voices need as many"
+                f"the speech is of {len(speech.groups)} speaker(s), by its folders or manifests; mixtures of "
+                f"{config.sources} voices need {config.sources} or more"
             )
         self.config, self.noise, self.rooms, self.seed = config, noise, rooms, seed
         self.samples = round(config.duration_s * sample_rate_hz)

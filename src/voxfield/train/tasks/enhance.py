@@ -26,6 +26,7 @@ from voxfield.train.recipe import DataConfig, Recipe
 from voxfield.train.tasks.contract import Scores, TrainingTask
 
 WEIGHTS = {"pesq": 1.0, "estoi": 3.0, "si_sdr_db": 0.05}  # of the measures in the score to choose by
+LEAST_S = 0.4  # of a mixture: intelligibility is that of 0.384 s
 WIDE_BAND_HZ = 16000  # the rate at which PESQ and ESTOI are defined here
 
 
@@ -52,6 +53,8 @@ class EnhanceTask(TrainingTask):
         super().__init__(recipe)
         if (sources := getattr(model, "sources", 1)) != 1:
             raise RecipeError(f"an enhancer has 1 source, not {sources}; task = 'separate' trains one for each voice")
+        if recipe.mix.duration_s < LEAST_S:
+            raise RecipeError(f"[mix] duration_s = {recipe.mix.duration_s:g}: at least {LEAST_S:g} s are needed")
         self.stft = Stft(model.window_samples, model.hop_samples)
         self.loudness = LoudnessDifference(model.sample_rate_hz, model.window_samples)
         self.unintelligibility = Unintelligibility(model.sample_rate_hz, model.window_samples, model.hop_samples)

@@ -18,7 +18,7 @@ from voxfield.protocols import Array, Engine
 from voxfield.tasks.tokens.code_maps import split
 from voxfield.tasks.work import engine_for
 from voxfield.train.tasks.contract import Scores, TrainingTask, batch_of_one
-from voxfield.train.tasks.tokens import TokensMix, TokensMixer
+from voxfield.train.tasks.tokens import TokensMix, TokensMixer, check_duration
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class PriorTask(TrainingTask):
 
     mix_config = PriorMix
     loss_config = PriorLoss
+    model_keys = ("hint_blocks",)
 
     def make_mixer(self, mix: PriorMix, seed: int, split: str) -> PriorMixer:
         model, tokenizer = self.recipe.model, engine_for(mix.tokenizer, "tokenize")
@@ -74,6 +75,7 @@ class PriorTask(TrainingTask):
                 f"the {'bottom' if hinted else 'top'} map of {tokenizer.card.name} needs [model] columns = "
                 f"{levels[hinted]} and hop_samples = {hop_samples}"
             )
+        check_duration(mix.duration_s, face.sample_rate_hz, face.hop_samples, face.multiple_of)
         shared = {name.name: getattr(mix, name.name) for name in fields(mix) if name.name != "tokenizer"}
         pieces = TokensMix(speech=0, both=0, **shared)
         features = LogMel.of(face.sample_rate_hz, int(face.input.shape[0]), face.window_samples, face.hop_samples)

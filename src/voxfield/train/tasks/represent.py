@@ -78,8 +78,16 @@ class RepresentTask(TrainingTask):
 
     mix_config = CutConfig
     loss_config = ContrastiveLoss
+    model_keys = ("prediction_steps",)
 
     def make_mixer(self, mix: CutConfig, seed: int, split: str) -> CutMixer:
+        model = self.recipe.model
+        least_s = (model.encoder_field_samples + model.offset_frames * model.hop_samples) / model.sample_rate_hz
+        if mix.duration_s < least_s:
+            raise RecipeError(
+                f"[mix] duration_s = {mix.duration_s:g}: at least {least_s:g} s are needed, as the first frame that is "
+                f"guessed is {model.offset_frames} frames later"
+            )
         return CutMixer(mix, self.banks(split).speech, seed)
 
     def validation_mix(self) -> CutConfig:

@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from voxfield.errors import RecipeError
 from voxfield.metrics.separation import separation_scores
 from voxfield.nn.stft import Stft
 from voxfield.protocols import Array
@@ -39,6 +40,8 @@ class SeparateTask(TrainingTask):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
+        if recipe.model.sources < 2:
+            raise RecipeError(f"[model] sources = {recipe.model.sources}: two voices or more are separated")
         window = getattr(recipe.model, "window_samples", 0)
         self.stft = Stft(window, recipe.model.hop_samples) if window else None
 

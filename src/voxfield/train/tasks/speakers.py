@@ -46,9 +46,12 @@ class SpeakersTask(TrainingTask):
 
     mix_config = CropConfig
     loss_config = SpeakersLoss
+    model_keys = ("features", "embedding")
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
+        if recipe.train.batch < 2:
+            raise RecipeError("[train] batch = 1: two or more are needed, as embeddings are normalised over a batch")
         model = recipe.model
         kind = features_named(model.features, model.bands, model.sample_rate_hz)
         if not isinstance(kind, Fbank):

@@ -62,6 +62,8 @@ def split(clips: Sequence[Labelled], left_out: str = "") -> tuple[list[Labelled]
         RecipeError: nobody is left on one side.
     """
     subjects = sorted({clip.subject for clip in clips})
+    if left_out and left_out not in subjects:
+        raise RecipeError(f"[mix] left_out = '{left_out}': there is no such subject; there are {', '.join(subjects)}")
     out = {left_out} if left_out else {*subjects[4::5]} or {*subjects[-1:]}
     parts = [clip for clip in clips if clip.subject not in out], [clip for clip in clips if clip.subject in out]
     if not all(parts):
@@ -111,6 +113,7 @@ class SpotTask(TrainingTask):
 
     mix_config = SpotMix
     loss_config = SpotLoss
+    model_keys = ("streams",)
 
     def __init__(self, recipe: Recipe) -> None:
         mix = recipe.mix

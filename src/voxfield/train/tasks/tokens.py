@@ -85,15 +85,11 @@ class TokensTask(TrainingTask):
 
     def __init__(self, recipe: Recipe) -> None:
         model = recipe.model
-        if not getattr(model, "bands", 0):
-            raise RecipeError("the task 'tokens' needs a network of log-mel bands: [model] bands = 64")
-        frames = 1 + round(recipe.mix.duration_s * model.sample_rate_hz) // model.hop_samples
-        if frames % model.stride:
-            near_s = (frames // model.stride * model.stride - 1) * model.hop_samples / model.sample_rate_hz
+        if not (hasattr(model, "codes") and model.bands):
             raise RecipeError(
-                f"[mix] duration_s = {recipe.mix.duration_s:g} makes {frames} frames; a multiple of {model.stride} is "
-                f"needed, such as that of {near_s:g} s"
+                "the task 'tokens' needs a network that codes log-mel bands, such as vqvae2 with [model] bands = 64"
             )
+        check_duration(recipe.mix.duration_s, model.sample_rate_hz, model.hop_samples, model.stride)
         super().__init__(recipe)
 
     def make_mixer(self, mix: TokensMix, seed: int, split: str) -> TokensMixer:
@@ -122,6 +118,21 @@ class TokensTask(TrainingTask):
 
 
 VALIDATION = TokensMix(second_noise=0, noise_speed=0, noise_reversed=0, equaliser=0, roll_off=0, made_noise=0)
+
+
+def check_duration(duration_s: float, sample_rate_hz: int, hop_samples: int, multiple_of: int) -> None:
+    """Return when pieces of this duration make a number of frames that the network takes.
+
+    Raises:
+        RecipeError: they do not; a duration near it is named.
+    """
+    frames = 1 + round(duration_s * sample_rate_hz) // hop_samples
+    if frames % multiple_of:
+        near_s = (max(frames // multiple_of, 1) * multiple_of - 1) * hop_samples / sample_rate_hz
+        raise RecipeError(
+            f"[mix] duration_s = {duration_s:g} makes {frames} frames; a multiple of {multiple_of} is needed, such as "
+            f"that of {near_s:g} s"
+        )
 
 
 def rebuilding(
