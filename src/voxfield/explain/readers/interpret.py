@@ -323,6 +323,8 @@ class Interpreter:
             return self.calls.join(function, [left, right], line)
         if isinstance(left, Missing) or isinstance(right, Missing):
             return left.followed() if isinstance(left, Missing) else right.followed()
+        if isinstance(node.op, ast.Add) and isinstance(left, Layer | Chain) and isinstance(right, Layer | Chain):
+            return Chain([left, right], left.framework, line)  # nn.Conv2d(...) + nn.BatchNorm2d(...) of a sentence
         if isinstance(node.op, ast.Add) and left is None and isinstance(right, str):
             return right.lstrip("_")  # `name + "_conv"` where nobody gave the name
         if left is None or right is None:

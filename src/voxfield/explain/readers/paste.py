@@ -52,6 +52,8 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         ExplainError: there is no network in it; what is missing is named.
     """
     text, told = in_torch_or_keras(cleaned(text))
+    text, others = _without_others(text)
+    told = [*told, *others]
     graph, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
     sizes = graph.shape(graph.main_input)
@@ -76,7 +78,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         )
     if calls_a_layer(text):
         words = prose(text)
-        sizes = input_shape or stated_input(words)
+        sizes = input_shape or stated_input(words) or _stated_of(text, words) or _stated_length(text, words)
         try:
             graph = read_snippet(text, sizes, layout)
         except ExplainError:
@@ -149,7 +151,8 @@ def prose(text: str) -> str:
     parts, at = [], 0
     for piece in pieces(text):
         before = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
-        if before.strip() and piece.kind == "assign" and not calls_a_layer(piece.text):
+        named = before.strip() or _P["setting"].match(piece.text)
+        if named and piece.kind == "assign" and not calls_a_layer(piece.text):
             continue  # a setting that a sentence names, as in: what does kernel_size=(1, 3) mean?
         parts.append(text[at : piece.start])
         at = piece.end
@@ -166,6 +169,37 @@ def stated_input(words: str) -> tuple[int, ...] | None:
     said = after[1] or after[2] if after else found[1] or found[2] if found else ""
     sizes = tuple(int(number) for number in re.findall(r"\d+", said))
     return sizes if min(sizes) > 0 else None
+
+
+def _stated_of(text: str, words: str) -> tuple[int, ...] | None:
+    """The sizes that the words give to a name which the code reads and does not set: `merged is 14 x 14 x 3`."""
+    remarks = "\n".join(re.findall(r"#([^\n]*)", text))
+    for name, sizes in _P["shape_of"].findall(f"{words}\n{remarks}"):
+        if re.search(rf"\(\s*{name}\s*\)", text) and not re.search(rf"(?m)(?<![\w.]){name}\s*=\s*[A-Za-z]", text):
+            return tuple(int(number) for number in re.findall(r"\d+", sizes))
+    return None
+
+
+def _stated_length(text: str, words: str) -> tuple[int, ...] | None:
+    """The length that the words give to the input of layers over one axis."""
+    said = _P["length"].search(words)
+    return (
+        (int(said[1]),)
+        if said and int(said[1]) and re.search(r"1[dD]\(", text) and not re.search(r"2[dD]\(", text)
+        else None
+    )
+
+
+def _without_others(text: str) -> tuple[str, list[str]]:
+    """The text without the layers that it compares its own with, and what is said of them."""
+    layers = [piece for piece in pieces(text) if piece.kind == "call" and calls_a_layer(piece.text)]
+    notes = []
+    for piece in reversed(layers[1:]):
+        before = text[: piece.start]
+        if (word := _P["against"].search(before[before.rfind("\n") + 1 :])) and calls_a_layer(before):
+            text = before[: len(before) - len(word[0])] + word[0] + text[piece.end :]
+            notes.append(f"Left out, as what the text compares with: {piece.text}. --against puts it beside this.")
+    return text, notes
 
 
 def _before(text: str) -> str:
@@ -190,6 +224,8 @@ def _clock(text: str, graph: Graph) -> tuple[float | None, list[str]]:
     rate, shape, axes = _rate(text), graph.shape(graph.main_input), graph.axes[graph.main_input]
     channels = [size for dim, size in enumerate(shape) if dim and dim not in {axis.dim for axis in axes}]
     framed = _P["spectra"].search(text) or (_P["window_ms"].search(text) and _P["hop_ms"].search(text))
+    if _P["hop_ms"].search(text) and all(w.stride == 1 for op in graph.ops for w in op.windows):
+        framed = framed or _P["hop_ms"].search(text)  # of its input: a network without strides makes none
     on_samples = (
         len(axes) == 1
         and not _P["frames_a_second"].search(text)

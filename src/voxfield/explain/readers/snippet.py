@@ -79,6 +79,8 @@ def read_snippet(
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     calls.triples = triples_in(text)
     calls.said = _said(text.translate(FULL_WIDTH))
+    filled = {*re.findall(r"(?m)^\s*(\w+)\.append\(", source)} - {*re.findall(r"\b(\w+)\s*[:=]", source)}
+    calls.interpreter.scope.update({name: [] for name in filled})  # lists whose first line was left out
     try:
         outputs = _outputs(calls, tree)
     except RecursionError as error:
@@ -399,6 +401,11 @@ def _assumed(title: str, skipped: int, start: Function, calls: CodeCalls) -> dic
     if found:
         said = ", ".join(f"{name} = {value}" for name, value in found.items())
         calls.net.note(f"{title} is called nowhere: {said} was assumed. Add a call to it to say otherwise.")
+        spec = start.node.args
+        defaults = zip(spec.args[len(spec.args) - len(spec.defaults) :], spec.defaults, strict=True)
+        kept = [f"{p.arg} = {d.value}" for p, d in defaults if isinstance(d, ast.Constant) and isinstance(d.value, int)]
+        if kept:
+            calls.net.note(f"Left at their defaults: {', '.join(kept)}.")
         calls.part = takes_tensor
     return found
 

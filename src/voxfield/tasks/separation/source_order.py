@@ -44,4 +44,3 @@ def best_order(likeness: npt.NDArray[np.float64]) -> tuple[tuple[int, ...], floa
         chosen[int(row)] = int(column)
         left[row], left[:, column] = -np.inf, -np.inf
     return tuple(chosen), 0.0
-
