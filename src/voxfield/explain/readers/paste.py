@@ -146,7 +146,11 @@ def prose(text: str) -> str:
     code, skipped, _ = python_of(text)
     if "\n" in text.strip() and code.count("\n") == text.count("\n"):  # lines of Python, and those that are none
         lines, remarks = text.split("\n"), re.findall(r"#([^\n]*)", code)
-        words = (line for line in lines if re.fullmatch(r"[\w\s]*", line))  # a word or two may be a name, too
+        words = [line for line in lines if re.fullmatch(r"[\w\s]*", line)]  # a word or two may be a name, too
+        kept = zip(lines, code.split("\n"), strict=True)
+        words += [
+            prose(line.strip()) for line, read in kept if read.strip() and pieces(line) and line.strip() != read.strip()
+        ]
         return "\n".join([*(lines[number - 1] for number in skipped), *filter(asked, remarks), *words])
     parts, at = [], 0
     for piece in pieces(text):
@@ -196,7 +200,9 @@ def _without_others(text: str) -> tuple[str, list[str]]:
     notes = []
     for piece in reversed(layers[1:]):
         before = text[: piece.start]
-        if (word := _P["against"].search(before[before.rfind("\n") + 1 :])) and calls_a_layer(before):
+        line = before[before.rfind("\n") + 1 :]
+        word = _P["against"].search(line) or (_P["compared"].search(text) and _P["both"].search(line))
+        if word and calls_a_layer(before):
             text = before[: len(before) - len(word[0])] + word[0] + text[piece.end :]
             notes.append(f"Left out, as what the text compares with: {piece.text}. --against puts it beside this.")
     return text, notes

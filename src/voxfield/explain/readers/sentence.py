@@ -102,7 +102,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     if (other := _P["network"].search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
     if kind is not None and kind.name == "mobilenet":
-        words = ("kernel {0}x{0} ", "{0}x{0} feature map ", "input channels {0} ", "{0} filters ")
+        words = (", kernel {0}x{0}, ", ", {0}x{0} feature map, ", ", input channels {0}, ", ", {0} filters, ")
         plain = _P["mobile"].sub(lambda m: words[next(i for i in range(4) if m[i + 1])].format(m[5]), plain)
     if triples := triples_in(plain)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
@@ -256,7 +256,11 @@ def _lists(text: str) -> _Found:
                 break
             if rest:
                 run += _between(run, more[0])
-            own = any(s >= more.end() and not text[more.end() : s].strip(" 个-") for s, _, _ in keys)
+            own = next(
+                (one for one in keys if one[0] >= more.end() and not text[more.end() : one[0]].strip(" 个-")), None
+            )
+            if own and _P["introduces"].match(text, own[1]):
+                own = None  # kernel 10, 8, 4, 4, 4 stride 5, 4, 2, 2, 2
             if own and not opened and (len(run) == 1 or more[0] == str(len(run))):
                 break  # `kernel 3 and 64 filters`, `kernels 5, 3, 2 layers`
             run.append(more[0])
@@ -270,9 +274,11 @@ def _lists(text: str) -> _Found:
             and re.search("size|大小|尺寸|长度", text[behind[0] : behind[1]])
         ):
             behind = None  # a kernel_size = 3: of one layer
-        if behind and re.match(r"\s*[=:]\s*[\[(]?\s*\d", text[behind[1] :]):
+        if behind and re.match(r"\s*[=:]", text[behind[1] :]) and _P["introduces"].match(text, behind[1]):
             behind = None  # L_in = 16000 kernel_size = 400
         after = behind[2] if behind else None
+        if behind and text[behind[0] : behind[1]].lower() == "kernels" and len(run) == len(_numbers(run[0])) == 1:
+            after = "filters"  # 16 kernels
         near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
         linked = (
             near and _P["link"].fullmatch(text, near[1], match.start()) and not _P["lasts"].search(text, 0, near[0])
