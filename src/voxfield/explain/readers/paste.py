@@ -184,14 +184,14 @@ def _stated_of(text: str, words: str) -> tuple[int, ...] | None:
     return None
 
 
-def _stated_length(text: str, words: str) -> tuple[int, ...] | None:
-    """The length that the words give to the input of layers over one axis."""
-    said = _P["length"].search(words)
-    return (
-        (int(said[1]),)
-        if said and int(said[1]) and re.search(r"1[dD]\(", text) and not re.search(r"2[dD]\(", text)
-        else None
-    )
+def _stated_length(text: str, words: str) -> tuple[int | None, ...] | None:
+    """The length, or else the channels, that the words give to the input of layers over one axis."""
+    if not re.search(r"1[dD]\(", text) or re.search(r"2[dD]\(", text):
+        return None
+    if (said := _P["length"].search(words)) and int(said[1]):
+        return (int(said[1]),)
+    wide = _P["channels"].search(words) if "Conv1D(" in text else None
+    return (None, int(wide[1] or wide[2])) if wide else None
 
 
 def _without_others(text: str) -> tuple[str, list[str]]:

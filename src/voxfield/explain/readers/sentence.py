@@ -87,7 +87,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
     '10/5@512 3/2@512 3/2@512'
     """
-    plain = text.translate(FULL_WIDTH).replace("；", ";")
+    plain = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
     plain = _P["between"].sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
     plain = _P["compared"].sub(" ", plain)
     plain = _P["many"].sub(r" \1 filters, kernel size \2 ", plain)
@@ -124,7 +124,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
         return _frames(rate_hz, *(float(ms) for ms in framed.groups() if ms))
     if kind is None and (example := _example(plain, found)):
         return example
-    if not kernels and kind is None:
+    if not kernels and kind is None and len(found.lists.get("stride", [])) < 2:
         return None
     if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
         return _separable(found, kind, plain)
@@ -141,7 +141,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     known = [] if kind is None else re.findall(r"/(\d+)", kind.text)
     if kind is not None and known and [_by(one) for one in found.lists.get("stride", [])] == known:
         return _of_kind(found, kind)
-    if found.count and found.lists.get("stride"):
+    if (found.count or kind is None) and found.lists.get("stride"):
         raise ExplainError(
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
@@ -245,12 +245,15 @@ def _lists(text: str) -> _Found:
         while True:
             rest = _P["rest"].match(text, end)
             gap = rest or _P["glue"].match(text, end)
-            more = _NUMBER.match(text, gap.end()) if gap else None
+            begins = gap.end() if gap else end
+            if gap and run[0][0] == "(" and "(" in gap[0] and len(_numbers(run[0])) < 4:
+                begins = gap.start() + gap[0].rindex("(")  # (1, 3), (2, 3)
+            more = _NUMBER.match(text, begins) if gap else None
             if (
                 gap is None
                 or more is None
                 or not (gap[0].strip() or text[end : gap.end()].isspace())
-                or more[0][0].isdigit() != run[0].lstrip("( ")[0].isdigit()
+                or more[0].lstrip("( ")[0].isdigit() != run[0].lstrip("( ")[0].isdigit()
                 or (more[0][0] == "(") != (run[0][0] == "(")
             ):
                 break

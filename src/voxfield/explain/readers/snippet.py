@@ -157,7 +157,8 @@ def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
 
 def remark_note(sizes: Sequence[Size]) -> str:
     """What is said of an input whose sizes stand in words or in a comment."""
-    return f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text."
+    said = " x ".join("?" if size is None else str(size) for size in sizes)
+    return f"The input {said} was taken from the remark in the text."
 
 
 def python_of(text: str) -> tuple[str, list[int], bool]:
@@ -441,7 +442,10 @@ def _sized(name: str, needed: Sequence[str]) -> bool:
     """True where the first of the parameters that a function needs is a size and not the tensor."""
     if name == "inp":
         return any(re.fullmatch(r"o(ut|up).*", other.lower()) for other in needed)
-    return not re.fullmatch(r"x\d*|inputs?|tensor|features?|y|h", name.lower())
+    return not re.fullmatch(
+        r"x\d*|(?:inputs?|x|feature)_(?:features?|tensor|data|layer|maps?|in)|inputs?|tensor|features?|feats?|y|h",
+        name.lower(),
+    )
 
 
 def _needs_nothing(definition: Class | Function) -> bool:
