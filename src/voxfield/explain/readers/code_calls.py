@@ -230,7 +230,11 @@ class CodeCalls:
         if isinstance(value, tuple) and len(value) == 1:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
-            if self._free is None and not self.net.inputs:
+            if self._free is None and len(self.net.inputs) == 1 and not self.net.ops:
+                made = Tensor(next(iter(self.net.inputs)))  # of an Input that nobody gave a name
+                self._free = value.what, made
+                self.interpreter.scope[value.what] = made
+            elif self._free is None and not self.net.inputs:
                 makes = self.hints if self.hints or (hint and self._asked(hint)) else self._ahead()
                 telling = sorted(makes, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
                 home = self.interpreter.scope.get(HOME)

@@ -119,7 +119,7 @@ def _described_graph(text: str, found: Described, input_shape: Shape | None) -> 
         found.notes.append(remark_note(stated))
         if len(stated) == axes:
             stated = ((found.input_shape or (1,))[0] or 1, *stated)
-        elif stated[-1] < stated[0]:  # the channels are the fewer, and come last
+        elif stated[0] is not None and (stated[-1] or 0) < stated[0]:  # the channels are the fewer, and come last
             stated = (stated[-1], *stated[:-1])
         return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
@@ -164,15 +164,17 @@ def prose(text: str) -> str:
     return "\n".join(said)
 
 
-def stated_input(words: str) -> tuple[int, ...] | None:
-    """The sizes of the input that a question names: `输入为 224x224`, `an input of 16000 samples`."""
+def stated_input(words: str) -> Shape | None:
+    """The sizes of the input that a question names: `输入为 224x224`, `input (None, None, 161, 1)`."""
     found = _P["input"].search(words)
     after = _P["input_after"].search(words) if found is None else None
     if found is None and after is None:
         return None
-    said = after[1] or after[2] if after else found[1] or found[2] if found else ""
+    said = after[1] or after[2] if after else found["sizes"] or found[3] if found else ""
     sizes = tuple(int(number) for number in re.findall(r"\d+", said))
-    return sizes if min(sizes) > 0 else None
+    if min(sizes) == 0:
+        return None
+    return (1, None, *sizes) if found and len(re.findall("[,，]", found["open"])) == 2 else sizes
 
 
 def _stated_of(text: str, words: str) -> tuple[int, ...] | None:

@@ -448,6 +448,9 @@ def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bo
 def _separable(found: _Found, kind: Kind, text: str) -> Described:
     """A depthwise-separable block of the channels, filters and kernel that the sentence names."""
     given = {key: values[0][0] for key in ("inputs", "filters") if (values := found.lists.get(key))}
+    widths = found.lists.get("filters", [])
+    if "inputs" not in given and len(widths) == 2:  # depthwise on 16 channels, pointwise to 32
+        given = {"inputs": widths[0][0], "filters": widths[1][0]}
     kernel = found.lists.get("kernel", [(3, 3)])[0]
     if not given and kernel in {(3, 3), (3,)}:
         return _of_kind(_Found(), kind)
