@@ -199,13 +199,12 @@ def _stated_length(text: str, words: str) -> tuple[int | None, ...] | None:
 def _without_others(text: str) -> tuple[str, list[str]]:
     """The text without the layers that it compares its own with, and what is said of them."""
     layers = [piece for piece in pieces(text) if piece.kind == "call" and calls_a_layer(piece.text)]
-    notes = []
+    compares, notes = _P["compared"].search(text), []
     for piece in reversed(layers[1:]):
-        before = text[: piece.start]
-        line = before[before.rfind("\n") + 1 :]
-        word = _P["against"].search(line) or (_P["compared"].search(text) and _P["both"].search(line))
-        if word and calls_a_layer(before):
-            text = before[: len(before) - len(word[0])] + word[0] + text[piece.end :]
+        line = text[max(0, piece.start - _ABOUT) : piece.start].rpartition("\n")[2]
+        word = _P["against"].search(line) or (compares and _P["both"].search(line))
+        if word and calls_a_layer(text[: piece.start]):
+            text = text[: piece.start] + text[piece.end :]
             notes.append(f"Left out, as what the text compares with: {piece.text}. --against puts it beside this.")
     return text, notes
 
