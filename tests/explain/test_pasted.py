@@ -73,3 +73,20 @@ def test_two_stacks_stand_one_behind_the_other_and_what_is_made_elsewhere_is_nam
 def test_a_number_in_a_call_is_no_word_about_another():
     with pytest.raises(ExplainError, match="the name 'stride' is not defined"):
         report_on("a = nn.Conv1d(1, 16, 3, stride=2)\nb = nn.Conv1d(16, 32, 3, stride=stride)\ny = b(a(x))")
+
+
+def test_what_a_text_compares_its_layers_with_is_left_out_and_said():
+    found = report_on("nn.Conv2d(256, 64, 1) vs nn.Conv2d(256, 256, 3): which has fewer parameters?").report
+    assert found.costs.params.value == 256 * 64 + 64
+    assert any(
+        note.startswith("Left out, as what the text compares with: nn.Conv2d(256, 256, 3).") for note in found.notes
+    )
+    printed = "lstm = nn.LSTM(257, 400)\nprint(sum(p.numel() for p in lstm.parameters()))"
+    assert report_on(printed).report.costs.params.value == report_on("nn.LSTM(257, 400)").report.costs.params.value
+
+
+def test_the_input_that_words_give_to_a_name_and_the_defaults_of_a_function_are_said():
+    named = report_on("y = layers.Flatten()(pool)  # pool: (None, 7, 7, 8)\nz = layers.Dense(1)(y)").report
+    assert named.costs.params.value == 7 * 7 * 8 + 1
+    block = "def block(x, filters, stride=2):\n    return layers.Conv2D(filters, 3, strides=stride)(x)"
+    assert "Left at their defaults: stride = 2." in report_on(block).report.notes

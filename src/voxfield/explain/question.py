@@ -52,11 +52,15 @@ def topics(prose: str) -> tuple[str, ...]:
             counted = counted or not _P["layers_asked"].search(words, 0, match.start())
         last[key] = match.start()
         if key in TOPICS:
-            found[key] = found.get(key, True) and bool((key in _SETTINGS and given) or (key == "depth" and counted))
+            found[key] = found.get(key, True) and bool(
+                (key in _SETTINGS and (given or match[0][0].isdigit())) or (key == "depth" and counted)
+            )
     if counted and len(found) > 1:
         found.pop("depth")
     if not reason and not all(found.values()):
         return tuple(key for key, given in found.items() if not given)
+    if reason and _P["meaning"].match(reason[0]):
+        return tuple(found)  # padding='same' 是什么意思: what is asked for stands before the word
     begin, why = (words.rfind("\n", 0, reason.start()), reason.start()) if reason else (0, 0)
     return tuple(sorted(found, key=lambda key: begin < last[key] < why))  # why 257 bins comes before what is given
 

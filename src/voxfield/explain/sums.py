@@ -231,6 +231,49 @@ def powers(writer: Writer) -> list[str]:
     return [writer.say("powers_rule"), *([writer.say("powers_odd", layers=writer.listed(odd))] if odd else [])]
 
 
+def wider(writer: Writer) -> list[str]:
+    """That filters do not reach further."""
+    return [writer.say("filters_not_field")] if any(op.kind == "conv" for op in writer.graph.ops) else []
+
+
+def branches(writer: Writer) -> list[str]:
+    """What each concatenation of channels puts side by side, and what keeps branches of several inputs apart."""
+    graph = writer.graph
+    made = {name: op.name for op in graph.ops for name in op.outputs}
+    over = {axis.dim for axes in graph.axes.values() for axis in axes}
+    joined = [op for op in graph.ops if op.kind == "concat" and not over & {*op.dims}]
+    found = []
+    for op in joined[:MOST_FORMULAS]:
+        widths = [graph.shape(name)[op.dims[0]] for name in op.inputs]
+        if None not in widths:
+            row = in_row(widths, " + ")
+            names = writer.listed([made.get(name, name) for name in op.inputs])
+            found.append(writer.say("branches_join", join=op.name, layers=names, sum=row, total=sum(widths)))
+    behind: dict[str, set[str]] = {name: {name} for name in graph.inputs}  # the inputs that each tensor comes from
+    for op in graph.ops:
+        behind |= dict.fromkeys(op.outputs, set().union(*(behind.get(name, set()) for name in op.inputs)))
+    ends = [behind[name] for op in joined[:1] for name in op.inputs]
+    shared = any(op.weight_values and not op.params for op in graph.ops)
+    if (
+        found
+        and len(graph.inputs) > 1
+        and sorted(map(sorted, ends)) == [[name] for name in sorted(graph.inputs)]
+        and not shared
+    ):
+        found.append(writer.say("branches_apart", count=len(graph.inputs), join=joined[0].name))
+    return found
+
+
+def bias(writer: Writer) -> list[str]:
+    """What a norm of each channel does to a bias before it."""
+    made = {name: op for op in writer.graph.ops for name in op.outputs}
+    for norm in (op for op in writer.graph.ops if op.attr("function") == "batch_norm"):
+        op = made.get(norm.inputs[0])
+        if op is not None and op.kind in {"conv", "conv_transpose"} and (filters := writer.graph.widths(op)[1]):
+            return [writer.say("bias_shifted", layer=op.name, norm=norm.name, filters=filters)]
+    return []
+
+
 def bins(writer: Writer) -> list[str]:
     """Where a number of frequency bins comes from."""
     size = next((f.in_size for f in writer.fields if f.axis == "freq" and f.in_size and f.in_size % 2), None)

@@ -22,7 +22,20 @@ from .path import Step, Walk, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report, Status
 from .shapes import conv_size, shape_text, transposed_size
-from .sums import LONGEST_LIST, MOST_FORMULAS, bins, depth, macs, padding, params, powers, separable
+from .sums import (
+    LONGEST_LIST,
+    MOST_FORMULAS,
+    bias,
+    bins,
+    branches,
+    depth,
+    macs,
+    padding,
+    params,
+    powers,
+    separable,
+    wider,
+)
 from .to_paste import cbam_sentences
 from .whatif import conv_behind, edited
 from .zh import translated
@@ -81,7 +94,7 @@ def words(
 ELSEWHERE = {  # paragraphs that are written in other files
     "cbam": lambda writer: cbam_sentences(writer, "cbam"),
     "cbam_block": lambda writer: cbam_sentences(writer, "cbam-resnet"),
-    **{one.__name__: one for one in (params, macs, separable, padding, depth, powers, bins)},
+    **{one.__name__: one for one in (params, macs, separable, padding, depth, powers, bias, bins, branches, wider)},
 }
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
 FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end
@@ -359,7 +372,7 @@ class Writer:
             *found,
             *self._filters_joined(),
             self._filters_up(other),
-            self.say("filters_not_field") if rows else "",
+            self.say("filters_not_field") if rows and "wider" not in self.asked else "",
             self._costliest(),
         ]
 
@@ -391,12 +404,19 @@ class Writer:
         stated["covered"] = taps * channels
         more = filters - taps * channels
         told_of = self.say("filters_many" if more > 0 else "filters_few", **stated) if more else ""
-        return [self.say("filters_first", **stated), told_of, self.say("filters_choice", **stated)]
+        return [
+            self.say("filters_first" if filters > 1 else "filters_single", **stated),
+            told_of,
+            self.say("filters_choice", **stated),
+        ]
 
     def _filters_up(self, other: str | None) -> str:
         """The filters of the transposed convolutions, which bring the sizes back."""
         ups = [op for op in self.graph.ops if op.kind == "conv_transpose" and op.channel_dim is not None]
         axis = other or "time"
+        if len(ups) == 1 and "filters" in self.asked and None not in self.graph.widths(ups[0]):
+            channels, filters = self.graph.widths(ups[0])
+            return self.say("filters_taken", layer=ups[0].name, channels=channels, filters=filters)
         if len(ups) < 2 or not any(f.axis == axis for f in self.fields):
             return ""
         widths = [self.graph.widths(op)[1] for op in ups]

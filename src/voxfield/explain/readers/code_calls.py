@@ -48,6 +48,7 @@ from .layers import LayerGraph, Origin, is_whole, positions_filled
 PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
 FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
 ASSUMED = (1, FRAMES, BINS, 1)
+INPUT = re.compile(r"(?i)inp(?:ut)?s?_?\d+")  # of one branch of several, each of which has its own
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
 FORWARD = ("forward", "call", "__call__")
 # names of tensors that a layer is applied to, in the order in which it takes them
@@ -229,7 +230,11 @@ class CodeCalls:
         if isinstance(value, tuple) and len(value) == 1:
             return self.tensor(value[0], line, hint)
         if isinstance(value, Free) and "." not in value.what:
-            if self._free is None and not self.net.inputs:
+            if self._free is None and len(self.net.inputs) == 1 and not self.net.ops:
+                made = Tensor(next(iter(self.net.inputs)))  # of an Input that nobody gave a name
+                self._free = value.what, made
+                self.interpreter.scope[value.what] = made
+            elif self._free is None and not self.net.inputs:
                 makes = self.hints if self.hints or (hint and self._asked(hint)) else self._ahead()
                 telling = sorted(makes, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
                 home = self.interpreter.scope.get(HOME)
@@ -240,6 +245,11 @@ class CodeCalls:
             if self._free is not None and value.what == self._free[0]:
                 found = self.interpreter.scope.get(value.what)
                 return found if isinstance(found, Tensor) else self._free[1]
+            if self._free is not None and INPUT.fullmatch(value.what) and INPUT.fullmatch(self._free[0]):
+                shape = self.net.shape(self._free[1].name)
+                branch = self.new_input(shape, line, keras=self.framework == "keras")
+                self.interpreter.scope[value.what] = branch
+                return branch
         raise unreadable(value, line)
 
     def _ahead(self) -> list[Layer]:
@@ -307,7 +317,7 @@ class CodeCalls:
                 self.net.note(f"No input was given: {shape_text(shape)} was assumed, channels last.")
             return self.new_input(shape, line, keras=keras)
         if self.given is not None:
-            whole = self.given if len(self.given) > 2 else (1, *self.given)
+            whole = self.given if len(self.given) > (3 if keras else 2) else (1, *self.given)
             return self.new_input(tuple(whole), line, keras=keras)
         raise at(
             line,
@@ -326,6 +336,10 @@ class CodeCalls:
         if isinstance(shape, list | tuple):
             return (1, *shape)
         kind = ALIASES.get(layer.kind, layer.kind)
+        if kind in {"LSTM", "GRU", "SimpleRNN"} and isinstance(wide := values.get("input_dim"), int):
+            return (1, None, wide)
+        if re.search("Pool(?:ing)?2D$", kind) and self.given is not None and len(self.given) == 2:
+            return (1, None, None, None)
         if kind == "Embedding":
             return (1, None)
         if kind.startswith("Conv") and kind.endswith("Transpose"):  # the way up starts from the channels it makes
@@ -333,7 +347,8 @@ class CodeCalls:
             return (1, None, channels) if "1D" in kind else (1, FRAMES, BINS // 2, channels)
         if kind.endswith("Conv1D"):
             return (1, None, 1)
-        if kind.endswith("Conv2D") and (self.part or kind.startswith("Depthwise")) and self.given is None:
+        single = values.get("kernel_size") in (1, (1, 1), [1, 1])  # one channel would leave it nothing to mix
+        if kind.endswith("Conv2D") and (self.part or single or kind.startswith("Depthwise")) and self.given is None:
             return (1, *PART)
         first = values.get("data_format") == "channels_first"
         return ((1, 1, FRAMES, BINS) if first else ASSUMED) if kind.endswith("Conv2D") else None

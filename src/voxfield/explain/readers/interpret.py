@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ExplainError
@@ -63,6 +64,9 @@ class Interpreter:
         match node:
             case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Global() | ast.Assert():
                 return
+            case ast.Expr(value=ast.Call(func=ast.Name("print"))):
+                with suppress(ExplainError):  # what cannot be read changes no network
+                    self.value(node.value)
             case ast.Expr():
                 if not isinstance(node.value, ast.Constant):
                     self.calls.statement(self.value(node.value), node.value)
@@ -323,6 +327,8 @@ class Interpreter:
             return self.calls.join(function, [left, right], line)
         if isinstance(left, Missing) or isinstance(right, Missing):
             return left.followed() if isinstance(left, Missing) else right.followed()
+        if isinstance(node.op, ast.Add) and isinstance(left, Layer | Chain) and isinstance(right, Layer | Chain):
+            return Chain([left, right], left.framework, line)  # nn.Conv2d(...) + nn.BatchNorm2d(...) of a sentence
         if isinstance(node.op, ast.Add) and left is None and isinstance(right, str):
             return right.lstrip("_")  # `name + "_conv"` where nobody gave the name
         if left is None or right is None:

@@ -52,6 +52,8 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
         ExplainError: there is no network in it; what is missing is named.
     """
     text, told = in_torch_or_keras(cleaned(text))
+    text, others = _without_others(text)
+    told = [*told, *others]
     graph, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
     sizes = graph.shape(graph.main_input)
@@ -76,7 +78,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         )
     if calls_a_layer(text):
         words = prose(text)
-        sizes = input_shape or stated_input(words)
+        sizes = input_shape or stated_input(words) or _stated_of(text, words) or _stated_length(text, words)
         try:
             graph = read_snippet(text, sizes, layout)
         except ExplainError:
@@ -117,7 +119,7 @@ def _described_graph(text: str, found: Described, input_shape: Shape | None) -> 
         found.notes.append(remark_note(stated))
         if len(stated) == axes:
             stated = ((found.input_shape or (1,))[0] or 1, *stated)
-        elif stated[-1] < stated[0]:  # the channels are the fewer, and come last
+        elif stated[0] is not None and (stated[-1] or 0) < stated[0]:  # the channels are the fewer, and come last
             stated = (stated[-1], *stated[:-1])
         return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
@@ -144,12 +146,17 @@ def prose(text: str) -> str:
     code, skipped, _ = python_of(text)
     if "\n" in text.strip() and code.count("\n") == text.count("\n"):  # lines of Python, and those that are none
         lines, remarks = text.split("\n"), re.findall(r"#([^\n]*)", code)
-        words = (line for line in lines if re.fullmatch(r"[\w\s]*", line))  # a word or two may be a name, too
+        words = [line for line in lines if re.fullmatch(r"[\w\s]*", line)]  # a word or two may be a name, too
+        kept = zip(lines, code.split("\n"), strict=True)
+        words += [
+            prose(line.strip()) for line, read in kept if read.strip() and pieces(line) and line.strip() != read.strip()
+        ]
         return "\n".join([*(lines[number - 1] for number in skipped), *filter(asked, remarks), *words])
     parts, at = [], 0
     for piece in pieces(text):
         before = text[text.rfind("\n", 0, piece.start) + 1 : piece.start]
-        if before.strip() and piece.kind == "assign" and not calls_a_layer(piece.text):
+        named = before.strip() or _P["setting"].match(piece.text)
+        if named and piece.kind == "assign" and not calls_a_layer(piece.text):
             continue  # a setting that a sentence names, as in: what does kernel_size=(1, 3) mean?
         parts.append(text[at : piece.start])
         at = piece.end
@@ -157,15 +164,49 @@ def prose(text: str) -> str:
     return "\n".join(said)
 
 
-def stated_input(words: str) -> tuple[int, ...] | None:
-    """The sizes of the input that a question names: `输入为 224x224`, `an input of 16000 samples`."""
+def stated_input(words: str) -> Shape | None:
+    """The sizes of the input that a question names: `输入为 224x224`, `input (None, None, 161, 1)`."""
     found = _P["input"].search(words)
     after = _P["input_after"].search(words) if found is None else None
     if found is None and after is None:
         return None
-    said = after[1] or after[2] if after else found[1] or found[2] if found else ""
+    said = after[1] or after[2] if after else found["sizes"] or found[3] if found else ""
     sizes = tuple(int(number) for number in re.findall(r"\d+", said))
-    return sizes if min(sizes) > 0 else None
+    if min(sizes) == 0:
+        return None
+    return (1, None, *sizes) if found and len(re.findall("[,，]", found["open"])) == 2 else sizes
+
+
+def _stated_of(text: str, words: str) -> tuple[int, ...] | None:
+    """The sizes that the words give to a name which the code reads and does not set: `merged is 14 x 14 x 3`."""
+    remarks = "\n".join(re.findall(r"#([^\n]*)", text))
+    for name, sizes in _P["shape_of"].findall(f"{words}\n{remarks}"):
+        if re.search(rf"\(\s*{name}\s*\)", text) and not re.search(rf"(?m)(?<![\w.]){name}\s*=\s*[A-Za-z]", text):
+            return tuple(int(number) for number in re.findall(r"\d+", sizes))
+    return None
+
+
+def _stated_length(text: str, words: str) -> tuple[int | None, ...] | None:
+    """The length, or else the channels, that the words give to the input of layers over one axis."""
+    if not re.search(r"1[dD]\(", text) or re.search(r"2[dD]\(", text):
+        return None
+    if (said := _P["length"].search(words)) and int(said[1]):
+        return (int(said[1]),)
+    wide = _P["channels"].search(words) if "Conv1D(" in text else None
+    return (None, int(wide[1] or wide[2])) if wide else None
+
+
+def _without_others(text: str) -> tuple[str, list[str]]:
+    """The text without the layers that it compares its own with, and what is said of them."""
+    layers = [piece for piece in pieces(text) if piece.kind == "call" and calls_a_layer(piece.text)]
+    compares, notes = _P["compared"].search(text), []
+    for piece in reversed(layers[1:]):
+        line = text[max(0, piece.start - _ABOUT) : piece.start].rpartition("\n")[2]
+        word = _P["against"].search(line) or (compares and _P["both"].search(line))
+        if word and calls_a_layer(text[: piece.start]):
+            text = text[: piece.start] + text[piece.end :]
+            notes.append(f"Left out, as what the text compares with: {piece.text}. --against puts it beside this.")
+    return text, notes
 
 
 def _before(text: str) -> str:
@@ -190,6 +231,8 @@ def _clock(text: str, graph: Graph) -> tuple[float | None, list[str]]:
     rate, shape, axes = _rate(text), graph.shape(graph.main_input), graph.axes[graph.main_input]
     channels = [size for dim, size in enumerate(shape) if dim and dim not in {axis.dim for axis in axes}]
     framed = _P["spectra"].search(text) or (_P["window_ms"].search(text) and _P["hop_ms"].search(text))
+    if _P["hop_ms"].search(text) and all(w.stride == 1 for op in graph.ops for w in op.windows):
+        framed = framed or _P["hop_ms"].search(text)  # of its input: a network without strides makes none
     on_samples = (
         len(axes) == 1
         and not _P["frames_a_second"].search(text)

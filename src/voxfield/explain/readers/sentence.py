@@ -87,14 +87,23 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
     '10/5@512 3/2@512 3/2@512'
     """
-    plain = text.translate(FULL_WIDTH).replace("；", ";")
+    plain = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
     plain = _P["between"].sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
     plain = _P["compared"].sub(" ", plain)
     plain = _P["many"].sub(r" \1 filters, kernel size \2 ", plain)
     plain = _P["sized"].sub(r"\1, kernel size", plain)
+    plain = _P["several"].sub(
+        lambda m: f"{m[1]} layers, kernel size {m[3]}" if m[1] else f"{m[2]}层, kernel size {m[3]}", plain
+    )
+    plain = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), plain)
     kind = _named(plain)
+    if kind is not None and kind.name.startswith("resnet") and any(one.startswith("cbam") for one in asked(plain)):
+        kind = next(one for one in KINDS if one.name == "resnet")  # whose filters are known
     if (other := _P["network"].search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
+    if kind is not None and kind.name == "mobilenet":
+        words = (", kernel {0}x{0}, ", ", {0}x{0} feature map, ", ", input channels {0}, ", ", {0} filters, ")
+        plain = _P["mobile"].sub(lambda m: words[next(i for i in range(4) if m[i + 1])].format(m[5]), plain)
     if triples := triples_in(plain)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
@@ -115,13 +124,24 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
         return _frames(rate_hz, *(float(ms) for ms in framed.groups() if ms))
     if kind is None and (example := _example(plain, found)):
         return example
-    if not kernels and kind is None:
+    if not kernels and kind is None and len(found.lists.get("stride", [])) < 2:
         return None
     if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
-        return _separable(found, kind)
+        return _separable(found, kind, plain)
     if kernels:
-        return _of_kind(_Found(), kind) if kind and _quotes(found, kind, plain) else _of_lists(found, kind, plain)
-    if found.count and found.lists.get("stride"):
+        if kind and _quotes(found, kind, plain):
+            return _of_kind(_Found(), kind)
+        try:
+            return _of_lists(found, kind, plain)
+        except ExplainError:
+            stated = "".join(one for one in _P["clauses"].findall(plain) if not asked(one))
+            if stated == plain or not (told := _lists(stated)).lists.get("kernel"):
+                raise
+            return _of_lists(told, kind, stated)  # a question names some of its numbers again
+    known = [] if kind is None else re.findall(r"/(\d+)", kind.text)
+    if kind is not None and known and [_by(one) for one in found.lists.get("stride", [])] == known:
+        return _of_kind(found, kind)
+    if (found.count or kind is None) and found.lists.get("stride"):
         raise ExplainError(
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
@@ -161,7 +181,8 @@ def _example(text: str, found: _Found) -> Described | None:
     widths = given.pop("filters", [])
     if row is not None and "filters" in wanted:
         widths = [(int(width),) for width in re.findall(r"\d+", row[0])]
-        given.pop("kernel", None)  # that of the example
+        if "stride" not in given:
+            given.pop("kernel", None)  # that of the example
     if decoder or (len(widths) == 1 and widths[0][0] in {16, 32, 64, 128, 256}):
         widths = []  # it only names a layer of the example
     kinds = {kind.name: kind for kind in KINDS}
@@ -181,7 +202,7 @@ def _example(text: str, found: _Found) -> Described | None:
         name = "mobilenet"
     elif re.search(r"dilat|膨胀|空洞", text, re.IGNORECASE):
         name = "speaker"
-    elif {"filters", "padding", "powers", "depth", "bins"} & {*wanted} or _P["pair"].search(text):
+    elif {"filters", "padding", "powers", "depth", "bins", "wider"} & {*wanted} or _P["pair"].search(text):
         name = "enhancement"
     return _of_kind(_Found({"filters": widths}), kinds[name])
 
@@ -224,18 +245,25 @@ def _lists(text: str) -> _Found:
         while True:
             rest = _P["rest"].match(text, end)
             gap = rest or _P["glue"].match(text, end)
-            more = _NUMBER.match(text, gap.end()) if gap else None
+            begins = gap.end() if gap else end
+            if gap and run[0][0] == "(" and "(" in gap[0] and len(_numbers(run[0])) < 4:
+                begins = gap.start() + gap[0].rindex("(")  # (1, 3), (2, 3)
+            more = _NUMBER.match(text, begins) if gap else None
             if (
                 gap is None
                 or more is None
                 or not (gap[0].strip() or text[end : gap.end()].isspace())
-                or more[0][0].isdigit() != run[0].lstrip("( ")[0].isdigit()
+                or more[0].lstrip("( ")[0].isdigit() != run[0].lstrip("( ")[0].isdigit()
                 or (more[0][0] == "(") != (run[0][0] == "(")
             ):
                 break
             if rest:
                 run += _between(run, more[0])
-            own = any(s >= more.end() and not text[more.end() : s].strip(" 个-") for s, _, _ in keys)
+            own = next(
+                (one for one in keys if one[0] >= more.end() and not text[more.end() : one[0]].strip(" 个-")), None
+            )
+            if own and _P["introduces"].match(text, own[1]):
+                own = None  # kernel 10, 8, 4, 4, 4 stride 5, 4, 2, 2, 2
             if own and not opened and (len(run) == 1 or more[0] == str(len(run))):
                 break  # `kernel 3 and 64 filters`, `kernels 5, 3, 2 layers`
             run.append(more[0])
@@ -249,7 +277,11 @@ def _lists(text: str) -> _Found:
             and re.search("size|大小|尺寸|长度", text[behind[0] : behind[1]])
         ):
             behind = None  # a kernel_size = 3: of one layer
+        if behind and re.match(r"\s*[=:]", text[behind[1] :]) and _P["introduces"].match(text, behind[1]):
+            behind = None  # L_in = 16000 kernel_size = 400
         after = behind[2] if behind else None
+        if behind and text[behind[0] : behind[1]].lower() == "kernels" and len(run) == len(_numbers(run[0])) == 1:
+            after = "filters"  # 16 kernels
         near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
         linked = (
             near and _P["link"].fullmatch(text, near[1], match.start()) and not _P["lasts"].search(text, 0, near[0])
@@ -386,8 +418,11 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         )
         return Described(" ".join([re.sub("@512", "", encoder.text), *layers]), samples=True, notes=notes)
     if (inputs or "params" in asked(text)) and "filters" in columns:
-        layers = [f"{layer}b" for layer in layers]
-        notes.append("One bias for each filter was assumed.")
+        if _P["unbiased"].search(text):
+            notes.append("Without bias, as the sentence says.")
+        else:
+            layers = [f"{layer}b" for layer in layers]
+            notes.append("One bias for each filter was assumed.")
     picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
     return Described(" ".join(layers), channels, picture, samples, notes)
 
@@ -410,18 +445,26 @@ def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bo
     return found.unread or (placed[0] if placed else next(apart, ""))
 
 
-def _separable(found: _Found, kind: Kind) -> Described:
+def _separable(found: _Found, kind: Kind, text: str) -> Described:
     """A depthwise-separable block of the channels, filters and kernel that the sentence names."""
     given = {key: values[0][0] for key in ("inputs", "filters") if (values := found.lists.get(key))}
+    widths = found.lists.get("filters", [])
+    if "inputs" not in given and len(widths) == 2:  # depthwise on 16 channels, pointwise to 32
+        given = {"inputs": widths[0][0], "filters": widths[1][0]}
     kernel = found.lists.get("kernel", [(3, 3)])[0]
-    if not given and kernel == (3, 3):
-        return _of_kind(found, kind)
+    if not given and kernel in {(3, 3), (3,)}:
+        return _of_kind(_Found(), kind)
     wide, filters = given.get("inputs", 32), given.get("filters", 64)
     taps = kernel * 2 if len(kernel) == 1 else kernel
     pads = _by(tuple(k // 2 for k in taps))
-    note = f"A depthwise-separable block of {wide} channels and {filters} filters was taken, on 112 x 112 positions."
+    mapped = _P["mapped"].search(text)
+    sizes = (int(mapped[1]), int(mapped[2])) if mapped else (112, 112)
+    note = (
+        f"A depthwise-separable block of {wide} channels and {filters} filters was taken, on "
+        f"{sizes[0]} x {sizes[1]} positions."
+    )
     layers = f"{_by(taps)}@{wide}g{wide}p{pads} {_by((1,) * len(taps))}@{filters}"
-    return Described(layers, (wide, *(112,) * len(taps)), picture=len(taps) == 2, notes=[note])
+    return Described(layers, (wide, *sizes[: len(taps)]), picture=len(taps) == 2, notes=[note])
 
 
 def _of_kind(found: _Found, kind: Kind) -> Described:

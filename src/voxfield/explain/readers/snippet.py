@@ -79,6 +79,8 @@ def read_snippet(
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     calls.triples = triples_in(text)
     calls.said = _said(text.translate(FULL_WIDTH))
+    filled = {*re.findall(r"(?m)^\s*(\w+)\.append\(", source)} - {*re.findall(r"\b(\w+)\s*[:=]", source)}
+    calls.interpreter.scope.update({name: [] for name in filled})  # lists whose first line was left out
     try:
         outputs = _outputs(calls, tree)
     except RecursionError as error:
@@ -155,7 +157,8 @@ def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
 
 def remark_note(sizes: Sequence[Size]) -> str:
     """What is said of an input whose sizes stand in words or in a comment."""
-    return f"The input {' x '.join(map(str, sizes))} was taken from the remark in the text."
+    said = " x ".join("?" if size is None else str(size) for size in sizes)
+    return f"The input {said} was taken from the remark in the text."
 
 
 def python_of(text: str) -> tuple[str, list[int], bool]:
@@ -399,6 +402,11 @@ def _assumed(title: str, skipped: int, start: Function, calls: CodeCalls) -> dic
     if found:
         said = ", ".join(f"{name} = {value}" for name, value in found.items())
         calls.net.note(f"{title} is called nowhere: {said} was assumed. Add a call to it to say otherwise.")
+        spec = start.node.args
+        defaults = zip(spec.args[len(spec.args) - len(spec.defaults) :], spec.defaults, strict=True)
+        kept = [f"{p.arg} = {d.value}" for p, d in defaults if isinstance(d, ast.Constant) and isinstance(d.value, int)]
+        if kept:
+            calls.net.note(f"Left at their defaults: {', '.join(kept)}.")
         calls.part = takes_tensor
     return found
 
@@ -434,7 +442,10 @@ def _sized(name: str, needed: Sequence[str]) -> bool:
     """True where the first of the parameters that a function needs is a size and not the tensor."""
     if name == "inp":
         return any(re.fullmatch(r"o(ut|up).*", other.lower()) for other in needed)
-    return not re.fullmatch(r"x\d*|inputs?|tensor|features?|y|h", name.lower())
+    return not re.fullmatch(
+        r"x\d*|(?:inputs?|x|feature)_(?:features?|tensor|data|layer|maps?|in)|inputs?|tensor|features?|feats?|y|h",
+        name.lower(),
+    )
 
 
 def _needs_nothing(definition: Class | Function) -> bool:
