@@ -44,12 +44,12 @@ def topics(prose: str) -> tuple[str, ...]:
     found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
     reason = _P["reasons"].search(words)
     for match in _TOPIC.finditer(words):
-        key = str(match.lastgroup)
+        key, near = str(match.lastgroup), max(0, match.start() - 40)  # what is said of it stands close by
         if key == "bins" and not reason and not re.search("怎么|从哪|come", match[0]):
             continue  # a number of bins that is given
-        given = _P["given_after"].match(words, match.end()) or _P["given_before"].search(words, 0, match.start())
+        given = _P["given_after"].match(words, match.end()) or _P["given_before"].search(words, near, match.start())
         if key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0]):  # 3层
-            counted = counted or not _P["layers_asked"].search(words, 0, match.start())
+            counted = counted or not _P["layers_asked"].search(words, near, match.start())
         last[key] = match.start()
         if key in TOPICS:
             found[key] = found.get(key, True) and bool(
