@@ -64,10 +64,27 @@ def test_two_stacks_stand_one_behind_the_other_and_what_is_made_elsewhere_is_nam
     context = "The context network has nine layers with kernel size three and stride one."
     field = report_on(f"{encoder} {context} The receptive field of the context network is 210 ms.").report.field("time")
     assert (field.rf, field.hop) == (3345, 160)
-    with pytest.raises(ExplainError, match="it applies block1, which is made elsewhere"):
-        report_on("x = block1(x, 64, stride=2, name='conv2_block1') 这里stride=2有什么用")
+    with pytest.raises(ExplainError, match="it applies bottleneck, which is made elsewhere"):
+        report_on("x = bottleneck(x, 64, stride=2, name='conv2_block1') 这里stride=2有什么用")
     loose = report_on("self.c = nn.Conv1d(80, 512, 5)\nself.b = Res2(512)\nself.fc = nn.Linear(1536, 192)")
     assert "Not known and left out: Res2(...)." in loose.report.notes and len(loose.report.layers) == 1
+
+
+def test_a_resnet_whose_block_is_not_in_the_text_is_that_of_keras_applications():
+    stack = "def stack1(x, filters, blocks, stride1=2, name=None):\n    x = block1(x, filters, stride=stride1)\n"
+    stack += "    for i in range(2, blocks + 1):\n        x = block1(x, filters, conv_shortcut=False)\n    return x\n"
+    for paste, missing, field in (
+        (stack, "block1", 13),
+        ("x = stack1(x, 64, 3, stride1=1)这行是什么意思", "stack1", 7),
+    ):
+        found = report_on(paste).report
+        values = sum(k * k * a * b + b + 2 * b for k, a, b in ((1, 64, 64), (3, 64, 64), (1, 64, 256))) + 3 * 256
+        again = sum(k * k * a * b + b + 2 * b for k, a, b in ((1, 256, 64), (3, 64, 64), (1, 64, 256)))
+        assert found.costs.params.value == values + 64 * 256 + 2 * again
+        assert [axis.rf for axis in found.fields] == [field, field]
+        assert any(
+            note.startswith(f"{missing} is not defined in the text: that of the ResNets") for note in found.notes
+        )
 
 
 def test_a_number_in_a_call_is_no_word_about_another():

@@ -41,6 +41,7 @@ class Interpreter:
     def __init__(self, calls: CodeCalls) -> None:
         self.calls = calls
         self.scopes: list[dict[str, Any]] = [{"__name__": "pasted"}]
+        self.known: dict[str, Any] = {}  # what the code uses and does not define
         self._steps = 0
 
     @property
@@ -54,6 +55,12 @@ class Interpreter:
         for node in body:
             self._step(node.lineno)
             self._statement(node)
+
+    def know(self, source: str) -> None:
+        """Reads functions that the code may use; they are none of its own."""
+        self.scopes.append(self.known)
+        self.run(ast.parse(source).body)
+        self.scopes.pop()
 
     def _step(self, line: int) -> None:
         self._steps += 1
@@ -217,8 +224,9 @@ class Interpreter:
             if node.id in scope:
                 return scope[node.id]
             scope = scope[HOME].around if HOME in scope else None
-        if node.id in self.scopes[0]:
-            return self.scopes[0][node.id]
+        for scope in (self.scopes[0], self.known):
+            if node.id in scope:
+                return scope[node.id]
         return self.calls.stated(node.id, node.lineno)
 
     def _attribute(self, owner: Any, name: str, line: int) -> Any:

@@ -18,7 +18,8 @@ from ...errors import ExplainError
 from .layer_kinds import KERAS_NAMES, LAYERS, WITHOUT_RULE
 
 FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’＋－＊／＃＿", "(),:=[]{};.\"\"''+-*/#_")
-KNOWN = KERAS_NAMES | {*LAYERS["torch"], *WITHOUT_RULE["torch"], "Sequential", "Input", "InputLayer", "Model"}
+RESNET = ("block1", "stack1")  # functions of keras.applications, read as if they were layers
+KNOWN = KERAS_NAMES | {*LAYERS["torch"], *WITHOUT_RULE["torch"], "Sequential", "Input", "InputLayer", "Model", *RESNET}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 LONGEST_EXPRESSION, LONGEST_LIST = 20_000, 1_000
 DEEPEST_BRACKETS = 200  # Python itself reads no more

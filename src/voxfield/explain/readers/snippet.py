@@ -11,6 +11,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...errors import ExplainError
@@ -26,12 +27,13 @@ from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing,
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, Piece, calls_a_layer, pieces, program, tree_of, triples_in
+from .scan import FULL_WIDTH, RESNET, Piece, calls_a_layer, pieces, program, tree_of, triples_in
 
 LARGEST_TEXT = 500_000
 WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
 PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
 DEEPEST_BRACKETS = 5  # within which a name is a setting
+RESNET_CODE = Path(__file__).parent.parent / "resnet_keras.txt"
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
@@ -40,6 +42,12 @@ TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
 
 SAID = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*(\d{1,6})(?![\w.*/+-])")
+
+
+def uses_resnet(text: str) -> str:
+    """The function of a Keras ResNet that `text` calls and does not define; empty where there is none."""
+    used = dict.fromkeys(re.findall(rf"(?<![\w.])({'|'.join(RESNET)})\s*\(", text))
+    return next((name for name in used if not re.search(rf"\bdef\s+{name}\b", text)), "")
 
 
 def looks_like_code(text: str) -> bool:
@@ -79,6 +87,9 @@ def read_snippet(
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     calls.triples = triples_in(text)
     calls.said = _said(text.translate(FULL_WIDTH))
+    if missing := uses_resnet(source):
+        calls.interpreter.know(RESNET_CODE.read_text(encoding="utf-8"))
+        net.note(f"{missing} is not defined in the text: that of the ResNets of keras.applications was taken.")
     filled = {*re.findall(r"(?m)^\s*(\w+)\.append\(", source)} - {*re.findall(r"\b(\w+)\s*[:=]", source)}
     calls.interpreter.scope.update({name: [] for name in filled})  # lists whose first line was left out
     try:
@@ -254,7 +265,7 @@ def framework_of(tree: ast.Module) -> str:
         elif isinstance(node, ast.keyword):  # stride is a setting of torch, strides one of Keras
             names |= {"torch"} if node.arg == "stride" else {"keras"} if node.arg == "strides" else set()
     torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
-    keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf"})
+    keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf", *RESNET})
     return "torch" if torch > keras else "keras"
 
 
