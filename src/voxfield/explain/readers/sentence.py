@@ -289,8 +289,8 @@ def _lists(text: str) -> _Found:
         before = near[2] if near and linked else None
         counted = near and _P["counted"].fullmatch(text, near[1], match.start())
         values = [_numbers(one) for one in run]
-        if before is None and len(run) == 1 and len(values[0]) > 1 and _P["convolves"].match(text, end):  # a 3x3 conv
-            before = "kernel"
+        if before in {None, "filters"} and len(run) == 1 and len(values[0]) > 1 and _P["convolves"].match(text, end):
+            before = "kernel"  # a 3x3 conv
         if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
             found.unread = f"{text[match.start() : end].strip()}个卷积核"
         elif before not in {None, "layers", "input"}:
