@@ -283,7 +283,8 @@ def test_sound_that_is_missing_behind_its_index_is_said(tmp_path, form, codec, f
     with open_source(tmp_path / "a.m4a") as source:
         missing_s = 90_000 / 16_000 - sum(block.shape[1] for block in source.blocks()) / source.rate_hz
         said = re.fullmatch(r"the file is .* cut short: the last (\S+) s could not be read", source.notes()[-1])
-    assert said is not None and float(said[1]) == pytest.approx(missing_s, abs=0.07)
+    priming_s = 1024 / 16_000 if (form, codec) == ("matroska", "aac") else 0  # which Matroska counts in
+    assert said is not None and float(said[1]) == pytest.approx(missing_s + priming_s, abs=0.02)
 
 
 def test_packets_that_are_damaged_are_passed_over_and_counted(tmp_path):

@@ -34,6 +34,10 @@ def kernel_values(inside: Size, outside: Size, windows: Sequence[Window] = (), g
     return inside // groups * outside * prod(w.kernel for w in windows)
 
 
+def nothing(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
+    return 0
+
+
 def per_position(shape: Shape, dim: int | None) -> int | None:
     """Values of a tensor divided by its size along one dim."""
     total = product(shape)
@@ -92,3 +96,11 @@ def rnn_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | 
 
 def cumulative_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
     return per_position(ins[0], op.dims[0]) if op.dims[0] in time else 0
+
+
+def attention_state(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
+    return None if op.dims[0] in time else 0
+
+
+def cannot_say(op: Op, ins: Shapes, outs: Shapes, time: frozenset[int]) -> int | None:
+    return None

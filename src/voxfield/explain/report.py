@@ -376,8 +376,17 @@ class Report:
 
     def _repr_html_(self) -> str:
         """The figures of the whole network as a table, which notebooks show."""
-        rows = (line for row in str(self).removeprefix(f"{self.title}\n").split("\n") for line in row.split(", "))
-        cells = "".join(f"<tr><td>{escape(row)}</td></tr>" for row in rows)
+        rows = [("input", ", ".join(f"{name} {shape}" for name, shape in self.input_shapes))]
+        for field in self.fields:
+            for name in ("rf", "hop", "ahead", "latency", "in_size", "out_size"):
+                value = getattr(field, name)
+                ms = None if name.endswith("size") else field.ms(value)
+                if value is not None:
+                    rows.append((f"{field.axis} {name}", f"{value}" + ("" if ms is None else f" = {ms:g} ms")))
+        for name in ("params", "macs", "state"):
+            figure = getattr(self.costs, name)
+            rows.append((name, f"{figure.value}{figure.trust}"))
+        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(stated)}</td></tr>" for name, stated in rows)
         return f"<table><caption>{escape(self.title)}</caption>{cells}</table>"
 
     @property

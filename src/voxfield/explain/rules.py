@@ -16,17 +16,14 @@ from .field import Field, LostError, TableTooLargeError, united
 from .graph import Op
 from .moves import FieldRule, Place, each
 
-NOTHING: CountRule = lambda *_: 0  # noqa: E731
-CANNOT_SAY: CountRule = lambda *_: None  # noqa: E731
-
 
 @dataclass(frozen=True)
 class Rule:
     """What one operator kind does: `field`, `macs` and `state`, as the top of this file says."""
 
     field: FieldRule
-    macs: CountRule = NOTHING
-    state: CountRule = NOTHING
+    macs: CountRule = counts.nothing
+    state: CountRule = counts.nothing
 
 
 RULES: dict[str, Rule] = {
@@ -51,20 +48,18 @@ RULES: dict[str, Rule] = {
     "cumulative": Rule(each(joins.cumulative), state=counts.cumulative_state),
     "linear": Rule(each(joins.linear), counts.kernel_macs),
     "einsum": Rule(joins.einsum_field, counts.einsum_macs),
-    "attention": Rule(
-        joins.attention_field, counts.attention_macs, lambda op, _, outs, time: None if op.dims[0] in time else 0
-    ),
+    "attention": Rule(joins.attention_field, counts.attention_macs, counts.attention_state),
     "rnn": Rule(joins.rnn_field, counts.kernel_macs, counts.rnn_state),
     "reshape": Rule(each(moves.reshape)),
     "permute": Rule(each(moves.permute)),
     "unfold": Rule(each(moves.unfold), state=counts.window_state),
     "fold": Rule(each(moves.fold), state=counts.window_state),
-    "fft": Rule(each(joins.linear), CANNOT_SAY),
+    "fft": Rule(each(joins.linear), counts.cannot_say),
     "identity": Rule(lambda place, fields: [fields[0] if fields else Field()] * len(place.outs)),
     "constant": Rule(lambda place, fields: [Field()] * len(place.outs)),
 }
 IRREGULAR = "an irregular rearrangement of"  # the axis: what follows may depend on any of it
-UNKNOWN = Rule(joins.unknown_field, CANNOT_SAY, CANNOT_SAY)
+UNKNOWN = Rule(joins.unknown_field, counts.cannot_say, counts.cannot_say)
 
 
 def rule_for(op: Op) -> Rule:

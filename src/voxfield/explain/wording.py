@@ -16,15 +16,14 @@ from typing import Any
 from ..errors import ExplainError
 from .analysis import analyse, sources
 from .clock import Frames, span_ms, time_first, unit_of
-from .graph import Graph, Size, Window
+from .graph import Graph
 from .numbers import in_bytes, in_row, plain, ratio_text, singular
-from .path import Step, Walk, walk
+from .path import Walk, walk
 from .phrases import LANGUAGES, PHRASES
 from .report import AxisField, Cause, LayerReport, Report, Status
-from .shapes import conv_size, shape_text, transposed_size
+from .sizes import size
 from .sums import (
     LONGEST_LIST,
-    MOST_FORMULAS,
     bias,
     bins,
     branches,
@@ -41,8 +40,6 @@ from .whatif import conv_behind, edited
 from .zh import translated
 
 MOST_NAMES = 5
-EXAMPLE_SIZE = 16_000  # of the input of several layers, where its length is not known
-EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 NEARLY_CONSTANT = 1.5
 
 
@@ -94,7 +91,10 @@ def words(
 ELSEWHERE = {  # paragraphs that are written in other files
     "cbam": lambda writer: cbam_sentences(writer, "cbam"),
     "cbam_block": lambda writer: cbam_sentences(writer, "cbam-resnet"),
-    **{one.__name__: one for one in (params, macs, separable, padding, depth, powers, bias, bins, branches, wider)},
+    **{
+        one.__name__: one
+        for one in (params, macs, separable, padding, depth, powers, bias, bins, branches, wider, size)
+    },
 }
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
 FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end
@@ -273,86 +273,6 @@ class Writer:
         tight = min(strided, key=lambda s: Fraction(s.window.reach, s.window.stride))
         w = tight.window
         return self.say("stride_overlap", layer=tight.op.name, kernel=w.kernel, stride=w.stride)
-
-    # how large is the output
-
-    def size(self) -> list[str]:
-        """The formula of each layer that changes a size, with its numbers, and the shape that comes out at the end."""
-        sizes, kinds = self.graph.size, {"conv", "pool", "conv_transpose"}
-        sized = {
-            field.axis: [
-                (step, sizes(step.op.inputs[0], step.dim), sizes(step.op.outputs[0], step.dim))
-                for step in self.walks[field.axis].longest
-                if step.op.kind in kinds
-            ]
-            for field in self.fields
-        }
-        changing = {
-            axis: [row for row in rows if row[1] != row[2] or (row[1] is None and row[0].window != Window())]
-            for axis, rows in sized.items()
-        }
-        if "size" in self.asked and not any(changing.values()):  # that they keep it is an answer, too
-            changing = sized
-        found = [stated for f in self.fields for stated in self._formulas(f, changing[f.axis], len(sized[f.axis]))]
-        return [*dict.fromkeys(found), *(self._shapes(not found) if "size" in self.asked else [])]
-
-    def _shapes(self, alone: bool) -> list[str]:
-        """What the layers that put all positions in one row make, and the shape of the output."""
-        shape_of = self.graph.shape
-        flat = [
-            (op.name, shape_of(op.inputs[0])[1:], shape_of(op.outputs[0])[1:])
-            for op in self.graph.ops
-            if op.kind == "reshape"
-        ]
-        rows = [
-            (name, before, after[0])
-            for name, before, (*after,) in flat
-            if len(after) == 1 < len(before) and None not in before
-        ]
-        made = [
-            self.say("size_flat", layer=name, sizes=in_row(before, " x "), size=after) for name, before, after in rows
-        ]
-        shape = shape_of(self.graph.outputs[0])
-        return [*made, self.say("size_shape", shape=shape_text(shape)) if alone or None not in shape[1:] else ""]
-
-    def _formulas(self, field: AxisField, changing: Sequence[tuple[Step, Size, Size]], of: int) -> list[str]:
-        stated = []
-        for step, before, after in [*changing[: MOST_FORMULAS - 1], *changing[MOST_FORMULAS - 1 :][-1:]]:
-            formula, up = step.formula("N" if before is None else plain(before)), step.op.kind == "conv_transpose"
-            if formula is not None and after is not None:
-                stated.append(self.say("size_layer", layer=step.op.name, formula=formula, size=after))
-            elif formula is not None and of == 1:
-                example = max(EXAMPLE_HOPS * step.down, 2 * step.window.reach)
-                size = (transposed_size if up else conv_size)(example, step.window, "")
-                stated.append(self.say("size_open", layer=step.op.name, formula=formula, example=example, size=size))
-        if not stated and of > 1 and changing and "size" in self.asked:
-            return [self._chained(field, [step for step, _, _ in changing])]
-        if not stated:
-            return []
-        if len(changing) > MOST_FORMULAS:
-            stated.insert(-1, "...")
-        only_up = {step.op.kind for step, _, _ in changing} == {"conv_transpose"}
-        rounded = any(step.down > 1 and step.op.kind == "conv" for step, _, _ in changing)
-        head = self.say("size_head", axis=self.labels[field.axis])
-        rule = self.say("size_rule_up" if only_up else "size_rule")
-        floor = self.say("size_floor") if rounded else ""
-        return [head + self.phrases["comma"].join(stated) + self.phrases["stop"], rule + floor]
-
-    def _chained(self, field: AxisField, steps: Sequence[Step]) -> str:
-        """The sizes that layers make one after the other of an input as long as a second, or of an example."""
-        if any(step.formula("N") is None for step in steps):
-            return ""
-        sizes: list[int] = [round(field.rate_hz or EXAMPLE_SIZE)]
-        for step in steps:
-            size_of = transposed_size if step.op.kind == "conv_transpose" else conv_size
-            if (
-                step.op.kind != "conv_transpose"
-                and sizes[-1] + step.window.pad_start + step.window.pad_end < step.window.reach
-            ):
-                return ""
-            sizes.append(size_of(sizes[-1], step.window, "") or 0)
-        rows = {"example": sizes[0], "sizes": in_row(sizes[1:]), "layers": self.listed([s.op.name for s in steps])}
-        return self.say("size_chain", **rows, **self.named(field))
 
     # why these filters
 

@@ -16,9 +16,9 @@ from ...errors import ExplainError
 from ..axes import keras_axes
 from ..graph import Axis, Shape, axes_of
 from ..phrases import NAMES
-from ..shapes import shape_text
 from . import code_functions
 from .code_builtins import HOME
+from .code_inputs import asked_by, assumed_input, chain_input, declared_input
 from .code_values import (
     Chain,
     Class,
@@ -40,14 +40,9 @@ from .code_values import (
     unreadable,
 )
 from .interpret import Interpreter
-from .keras import fill_input
-from .layer_call import LayerCall
 from .layer_kinds import ALIASES, LAYERS, NEUTRAL, WITHOUT_RULE, add_layer
-from .layers import LayerGraph, Origin, is_whole, positions_filled
+from .layers import LayerGraph, Origin, is_whole
 
-PART = (56, 56, 64)  # assumed for a block from the middle of a network of pictures: that of a ResNet's first stage
-FRAMES, BINS = 100, 161  # assumed for a pasted Keras Conv2D without an input: one second of hops of 10 ms, 161 bins
-ASSUMED = (1, FRAMES, BINS, 1)
 INPUT = re.compile(r"(?i)inp(?:ut)?s?_?\d+")  # of one branch of several, each of which has its own
 KNOWN_ANSWERS = {"is_available": False, "image_data_format": "channels_last"}  # no accelerator decides on a network
 FORWARD = ("forward", "call", "__call__")
@@ -189,7 +184,7 @@ class CodeCalls:
     def apply(self, layer: Layer | Chain, args: Sequence[Any], line: int) -> Any:
         """The output of a layer or a chain of them for these inputs."""
         if isinstance(layer, Chain):
-            value: Any = args[0] if args else self.chain_input(layer, line)
+            value: Any = args[0] if args else chain_input(self, layer, line)
             for number, one in enumerate(layer.layers):
                 if isinstance(one, Layer | Chain):
                     value = self.apply(one, [value[0] if isinstance(value, tuple) else value], one.line)
@@ -235,11 +230,11 @@ class CodeCalls:
                 self._free = value.what, made
                 self.interpreter.scope[value.what] = made
             elif self._free is None and not self.net.inputs:
-                makes = self.hints if self.hints or (hint and self._asked(hint)) else self._ahead()
+                makes = self.hints if self.hints or (hint and asked_by(self, hint)) else self._ahead()
                 telling = sorted(makes, key=lambda layer: layer.kind == "Linear")  # which takes any number of dims
                 home = self.interpreter.scope.get(HOME)
                 dims = None if home is None else home.dims_of(value.what)
-                made = self.assumed_input([*([hint] if hint else []), *telling], line, dims)
+                made = assumed_input(self, [*([hint] if hint else []), *telling], line, dims)
                 self._free = value.what, made
                 self.interpreter.scope[value.what] = made
             if self._free is not None and value.what == self._free[0]:
@@ -278,81 +273,6 @@ class CodeCalls:
         except ExplainError as error:
             raise at(line, str(error)) from error
 
-    def chain_input(self, chain: Chain, line: int) -> Tensor:
-        """What a Sequential starts from when it is not called on anything."""
-        first = chain.layers[0] if chain.layers else None
-        if isinstance(first, Chain):
-            return self.chain_input(first, line)
-        if isinstance(first, Tensor):
-            return first
-        if isinstance(first, Missing):
-            raise unreadable(first, line)
-        return self.assumed_input(flat_layers(chain.layers), line)
-
-    def assumed_input(self, hints: Sequence[Any], line: int, dims: int | None = None) -> Tensor:
-        """The input that the first telling layer asks for, or the one given; what was assumed is said aloud.
-
-        Args:
-            dims: how many the code itself says it has; -1 for no channels, -2 for (batch, samples).
-        """
-        if dims == -2:
-            return self.new_input(positions_filled((1, None), self.given, False), line, keras=False)
-        layers = [layer for layer in flat_layers(hints) if isinstance(layer, Layer)]
-        keras = self.framework == "keras"
-        for layer in layers:
-            asked = self._asked(layer)
-            if asked is None or (layer.kind == "Linear" and self.given and len(self.given) > len(asked)):
-                continue
-            if dims == -1 and len(asked) > 2 and asked[1] == 1:
-                asked = (asked[0], *asked[2:])
-            elif dims is not None and 2 <= len(asked) != dims > 2 and not keras:
-                asked = (1, asked[1], *(None,) * (dims - 2))
-            shape = positions_filled(asked, self.given, keras)
-            if layer.kind == "Embedding":
-                return Tensor(self.net.input(shape, (Axis("time", 1),)))
-            assumed = asked in {ASSUMED, (1, 1, FRAMES, BINS)}
-            if self.given is None and layer.framework == "keras" and assumed:
-                self.net.note(f"No input was given: {FRAMES} frames of {BINS} bins and 1 channel were assumed.")
-            elif self.given is None and layer.framework == "keras" and not layer.values.get("input_shape"):
-                self.net.note(f"No input was given: {shape_text(shape)} was assumed, channels last.")
-            return self.new_input(shape, line, keras=keras)
-        if self.given is not None:
-            whole = self.given if len(self.given) > (3 if keras else 2) else (1, *self.given)
-            return self.new_input(tuple(whole), line, keras=keras)
-        raise at(
-            line,
-            "the shape of the network's input is not in the code. Give it with --input, such as --input 1,16000 "
-            "(channels, samples) for torch or --input 100,161,1 (frames, bins, channels) for Keras.",
-        )
-
-    def _asked(self, layer: Layer) -> Shape | None:
-        values = layer.settled()
-        if layer.framework == "torch":
-            return LayerCall(self.net, layer.kind, values, (), layer.origin, torch=True).asked()
-        shape = values.get("batch_input_shape") or values.get("batch_shape")
-        if isinstance(shape, list | tuple):
-            return (1, *shape[1:])
-        shape = values.get("input_shape") or values.get("shape")
-        if isinstance(shape, list | tuple):
-            return (1, *shape)
-        kind = ALIASES.get(layer.kind, layer.kind)
-        if kind in {"LSTM", "GRU", "SimpleRNN"} and isinstance(wide := values.get("input_dim"), int):
-            return (1, None, wide)
-        if re.search("Pool(?:ing)?2D$", kind) and self.given is not None and len(self.given) == 2:
-            return (1, None, None, None)
-        if kind == "Embedding":
-            return (1, None)
-        if kind.startswith("Conv") and kind.endswith("Transpose"):  # the way up starts from the channels it makes
-            channels = layer.values.get("filters") if isinstance(layer.values.get("filters"), int) else 16
-            return (1, None, channels) if "1D" in kind else (1, FRAMES, BINS // 2, channels)
-        if kind.endswith("Conv1D"):
-            return (1, None, 1)
-        single = values.get("kernel_size") in (1, (1, 1), [1, 1])  # one channel would leave it nothing to mix
-        if kind.endswith("Conv2D") and (self.part or single or kind.startswith("Depthwise")) and self.given is None:
-            return (1, *PART)
-        first = values.get("data_format") == "channels_first"
-        return ((1, 1, FRAMES, BINS) if first else ASSUMED) if kind.endswith("Conv2D") else None
-
     # calls
 
     def create(self, cls: Class, args: list[Any], named: dict[str, Any], line: int) -> Instance:
@@ -386,7 +306,7 @@ class CodeCalls:
     def _free_call(self, function: Free, args: list[Any], named: dict[str, Any], line: int) -> Any:
         kind, torch = function.last, self._is_torch(function)
         if kind in {"Input", "InputLayer"} and not torch:
-            return self._input(args, named, line)
+            return declared_input(self, args, named, line)
         if kind == "Sequential":
             listed = bool(args) and isinstance(args[0], list | tuple) and (len(args) == 1 or not torch)
             layers = named.get("layers", args[0] if listed else args)
@@ -460,21 +380,6 @@ class CodeCalls:
         if twice is not None:
             raise at(line, f"{kind} is given {twice} twice.")
         return Layer(kind, {**dict(zip(names, args, strict=False)), **named}, framework, line)
-
-    def _input(self, args: list[Any], named: dict[str, Any], line: int) -> Tensor:
-        whole = named.get("batch_shape") or named.get("batch_input_shape")
-        shape = named.get("shape", named.get("input_shape", args[0] if args else None))
-        known = self.given if not self.net.inputs else None
-        if not isinstance(whole, list | tuple):
-            stated = shape if isinstance(shape, list | tuple) else known
-            if stated is None:
-                raise unreadable(shape, line)
-            whole = stated if stated is known and len(stated) > 3 else (named.get("batch_size"), *stated)
-        for size in whole[1:]:
-            if isinstance(size, Missing) and known is None:  # sizes that are names are taken from --input
-                raise unreadable(size, line)
-        own = tuple(size if is_whole(size) else None for size in whole)
-        return self.new_input(fill_input(own, known), line, keras=True)
 
     def _model(self, args: list[Any], named: dict[str, Any], line: int) -> Network:
         ends = []

@@ -14,7 +14,7 @@ from ..graph import Shape
 from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
-from .scan import balanced
+from .scan import LARGEST_TEXT, balanced
 
 _LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?P<kind>[A-Za-z_]\w*)\(")
 _REPEATED = re.compile(r"\((?P<first>\d+)(?:-\d+)?\):\s*(?P<times>\d+)\s*x\s*[A-Za-z_]\w*(?=\()")
@@ -22,7 +22,6 @@ _ROW = re.compile(
     r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)",
     re.M,
 )
-LARGEST_TEXT = 500_000
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 
 

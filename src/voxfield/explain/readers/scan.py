@@ -21,6 +21,7 @@ FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’＋－�
 RESNET = ("block1", "stack1")  # functions of keras.applications, read as if they were layers
 KNOWN = KERAS_NAMES | {*LAYERS["torch"], *WITHOUT_RULE["torch"], "Sequential", "Input", "InputLayer", "Model", *RESNET}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
+LARGEST_TEXT = 500_000
 LONGEST_EXPRESSION, LONGEST_LIST = 20_000, 1_000
 DEEPEST_BRACKETS = 200  # Python itself reads no more
 

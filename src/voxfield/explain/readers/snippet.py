@@ -22,14 +22,14 @@ from ..phrases import table
 from ..question import asked
 from ..shapes import conv_size, shape_text
 from . import code_functions
-from .code_calls import ASSUMED, FORWARD, CodeCalls, Fitting
+from .code_calls import FORWARD, CodeCalls, Fitting
+from .code_inputs import ASSUMED
 from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing, Tensor, at, flat_layers, unreadable
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, RESNET, Piece, calls_a_layer, pieces, program, tree_of, triples_in
+from .scan import FULL_WIDTH, LARGEST_TEXT, RESNET, Piece, calls_a_layer, pieces, program, tree_of, triples_in
 
-LARGEST_TEXT = 500_000
 WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
 PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
 DEEPEST_BRACKETS = 5  # within which a name is a setting
