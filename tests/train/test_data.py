@@ -109,12 +109,15 @@ def test_sources_below_the_home_folder_and_files_of_macos(tmp_path, monkeypatch)
     assert [clip.path for clip in read_source("~/speech", "speech")] == [str(tmp_path / "speech/anna/1.wav")]
 
 
-def test_a_data_folder_of_kaldi_names_speakers_and_cuts(sounds, tmp_path):
+def test_a_data_folder_of_kaldi_names_speakers_and_cuts(sounds, tmp_path, capsys):
     one = sounds / "speech" / "s0" / "0.wav"
     (tmp_path / "wav.scp").write_text(f"r1 {one}\nr2 {sounds / 'speech' / 's1' / '0.wav'}\n")
     (tmp_path / "utt2spk").write_text("r1 anna\nr2 bo\n")
     first = read_source(tmp_path, "speech")[0]
     assert (first.path, first.group) == (str(one), "anna")
+    (tmp_path / "utt2spk").write_text("r2 bo\n")
+    assert [clip.group for clip in read_source(tmp_path, "speech")] == ["bo"]
+    assert "1 of 2 utterances, such as r1, have no speaker in utt2spk and are left out" in capsys.readouterr().err
     (tmp_path / "utt2spk").write_text("u1 anna\nu2 anna\n")
     (tmp_path / "segments").write_text("u1 r1 0.1 0.3\nu2 r2 0 0.5\n")
     data = DataConfig((str(tmp_path),), valid_split="", cache=str(tmp_path / "cache"))

@@ -351,9 +351,15 @@ def test_what_is_not_a_checkpoint_is_said(settings, tmp_path):
         load_engine(tmp_path / "text.safetensors")
 
 
-def test_a_device_that_is_not_there_is_said(settings, tmp_path):
-    with pytest.raises(RecipeError, match="device = 'gpu': torch has no such device"):
-        start(load_recipe(RECIPE, [*settings, "train.device=gpu"]), tmp_path / "run")
+@pytest.mark.parametrize("device", ["gpu", "meta"])
+def test_a_device_that_is_not_there_is_said(settings, tmp_path, device):
+    with pytest.raises(RecipeError, match=f"device = '{device}': torch has no such device"):
+        start(load_recipe(RECIPE, [*settings, f"train.device={device}"]), tmp_path / "run")
+
+
+def test_minutes_that_are_no_number_are_said(settings, tmp_path):
+    with pytest.raises(InputError, match="minutes to train for must be 0 or more, not nan"):
+        start(load_recipe(RECIPE, settings), tmp_path / "run", max_minutes=float("nan"))
 
 
 def test_what_a_short_run_cannot_do_is_said(settings, tmp_path, capsys):

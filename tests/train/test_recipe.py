@@ -49,6 +49,7 @@ def test_a_card_does_not_claim_data_that_was_not_used():
         ("train.learning_rate=nan", "a number is needed"),
         ("mix.duration_s=0", "more than 0 seconds"),
         ("train.ema=2", "at most 1"),
+        ("train.seed=18446744073709551616", r"less than 2\*\*64 is needed"),
         ("mix.snr_db=[20, -5]", "the lower number comes first"),
     ],
 )

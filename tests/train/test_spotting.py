@@ -101,8 +101,10 @@ def test_a_subject_that_is_not_there_cannot_be_left_out():
         split(clips, "s9")
 
 
-def test_pairs_are_labelled_where_they_share_a_frame(casme, tmp_path):
+def test_pairs_are_labelled_where_they_share_a_frame(casme, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("voxfield.train.log.QUIET_S", 0.0)
     (clip, _) = flow_clips(read_videos(casme, "micro"), 0.4, tmp_path)
+    assert "making images of flow of the videos: 1 of 2" in capsys.readouterr().err
     later = clip.frames[clip.labels] / 30
     assert later.min() == pytest.approx(12 / 30, abs=0.02) and later.max() == pytest.approx(25 / 30 + 0.2, abs=0.04)
     moved = np.abs(clip.images.astype(float)).mean(axis=(1, 2, 3))

@@ -106,6 +106,9 @@ def test_ready_mixtures_are_cut_alike(ready, tmp_path):
     assert mixture.shape == (1, RATE) and np.allclose(mixture[0], voices.sum(0), atol=1e-4)
     long = ReadyMixtures([ready], "dev", "mix_clean", 2, RATE, 5.0, tmp_path / "cache").mix(0, 0)
     assert long[0].shape == (1, 5 * RATE) and not long[1][:, 3 * RATE :].any()
+    sf.write(ready / "dev" / "s2" / "b.wav", np.ones(2 * RATE), RATE)
+    with pytest.raises(InputError, match=r"s2/b\.wav lasts 2\.00 s and its mixture .*b\.wav 3\.00 s"):
+        ReadyMixtures([ready], "dev", "mix_clean", 2, RATE, 1.0, tmp_path / "cache")
     (ready / "dev" / "s2" / "b.wav").unlink()
     with pytest.raises(InputError, match=r"s2/b\.wav is missing"):
         ReadyMixtures([ready], "dev", "mix_clean", 2, RATE, 1.0, tmp_path / "cache")

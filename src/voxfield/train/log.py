@@ -4,13 +4,36 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from voxfield.errors import OutputError
 from voxfield.files import locked, refused
+
+T = TypeVar("T")
+QUIET_S = 10.0  # how long a preparation says nothing
+
+
+@cache
+def say_once(words: str) -> None:
+    """A line to standard error, by the first of several processes, and not again in this one."""
+    if os.environ.get("RANK", "0") == "0":
+        print(words, file=sys.stderr, flush=True)
+
+
+def counted(items: Sequence[T], doing: str) -> Iterator[T]:
+    """The items; where they take long, a line every ten seconds says how many are done."""
+    said = time.monotonic()
+    for done, item in enumerate(items):
+        if time.monotonic() - said >= QUIET_S:
+            say_once(f"{doing}: {done} of {len(items)}")
+            said = time.monotonic()
+        yield item
 
 
 class Log:

@@ -52,6 +52,7 @@ def train(
         init: checkpoint whose averaged weights a new run starts from, for fine-tuning.
 
     Raises:
+        InputError: a time limit that is none.
         KeyboardInterrupt: Ctrl-C or a termination signal, after the step under way was finished and saved.
         OutputError: the folder cannot be written, or another process trains there.
         RecipeError: the folder holds a run and `resume` is not set, or the other way round, or both ways to start are
@@ -60,6 +61,8 @@ def train(
     started = time.monotonic()
     config, folder = recipe.train, Path(folder)
     path = folder / CHECKPOINT
+    if max_minutes is not None and not max_minutes >= 0:
+        raise InputError(f"the minutes to train for must be 0 or more, not {max_minutes:g}")
     if resume and init is not None:
         raise RecipeError("--resume goes on with a run and --init starts a new one from its weights; give one of them")
     if resume and not path.exists():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # before there is a group: the defaults of its functions would keep it, and its threads
 from torch import Tensor, nn
 
 from voxfield.errors import RecipeError
@@ -94,8 +95,8 @@ def chosen_device(setting: str) -> torch.device:
     """The device of the recipe; 'auto' is a GPU where there is one, each process its own."""
     if setting != "auto":
         try:
-            return torch.empty(0, device=setting).device
-        except (RuntimeError, AssertionError) as error:
+            return torch.empty(1, device=setting).cpu().to(setting).device  # which `meta` cannot
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise RecipeError(
                 f"[train] device = '{setting}': torch has no such device here; 'auto', 'cpu' or 'cuda:1' is needed"
             ) from error

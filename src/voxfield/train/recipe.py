@@ -72,6 +72,8 @@ class TrainConfig:
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise RecipeError(f"[train] {name} = {getattr(self, name)}: at least {least} is needed")
+        if self.seed >= 2**64:
+            raise RecipeError(f"[train] seed = {self.seed}: less than 2**64 is needed")
         if max(self.ema, self.ema_late) > 1:
             raise RecipeError(f"[train] ema = {self.ema}, ema_late = {self.ema_late}: at most 1 can be kept")
 

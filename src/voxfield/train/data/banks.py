@@ -22,6 +22,7 @@ from voxfield.files import written_whole
 from voxfield.protocols import Array
 from voxfield.samples import Downmix
 from voxfield.train.data.sources import Clip
+from voxfield.train.log import counted
 
 
 class AudioBank:
@@ -40,7 +41,8 @@ class AudioBank:
         self.clips, self.sample_rate_hz = list(clips), sample_rate_hz
         paths = {clip.path: decoded_path(clip.path, sample_rate_hz, Path(cache)) for clip in clips}
         missing = [path for path, decoded in paths.items() if not decoded.exists()]
-        for path in random.sample(missing, len(missing)):  # in no order: processes that decode together share the work
+        mixed = random.sample(missing, len(missing))  # in no order: processes that decode together share the work
+        for path in counted(mixed, "decoding recordings"):
             if not paths[path].exists():
                 decode(path, sample_rate_hz, paths[path])
         self.files = [paths[clip.path] for clip in clips]

@@ -14,6 +14,7 @@ from voxfield.files import written_whole
 from voxfield.protocols import Array
 from voxfield.tasks.spotting.video import Tracker, frame_images, frames_apart
 from voxfield.train.data.expressions import Labelled
+from voxfield.train.log import counted
 
 _FORM = 1  # of the files; another number where what they hold changes
 
@@ -47,7 +48,7 @@ class FlowClip:
 
 def flow_clips(clips: Sequence[Labelled], lasts_s: float, cache: str | Path) -> list[FlowClip]:
     """The images of all videos; what is missing in the folder `cache` is made now."""
-    return [_flow_clip(clip, lasts_s, Path(cache)) for clip in clips]
+    return [_flow_clip(clip, lasts_s, Path(cache)) for clip in counted(clips, "making images of flow of the videos")]
 
 
 def _flow_clip(clip: Labelled, lasts_s: float, cache: Path) -> FlowClip:

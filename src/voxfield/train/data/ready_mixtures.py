@@ -12,6 +12,7 @@ from voxfield.train.data.banks import AudioBank
 from voxfield.train.data.sources import Clip
 
 SUFFIXES = {".wav", ".flac"}
+_TRIMMED_S = 0.1  # so much may be missing at the end of a file; beyond, it is another one
 
 
 class ReadyMixtures:
@@ -26,7 +27,7 @@ class ReadyMixtures:
         cache: where decoded audio is kept.
 
     Raises:
-        InputError: a folder is missing, or a mixture lacks a voice.
+        InputError: a folder is missing, or a mixture lacks a voice, or one of its length.
     """
 
     def __init__(
@@ -51,6 +52,14 @@ class ReadyMixtures:
                 raise InputError(f"{absent[0]} is missing: each mixture needs a file of its name in {', '.join(parts)}")
             banks.append(AudioBank([Clip(str(path)) for path in paths], sample_rate_hz, cache))
         self.banks = banks
+        for number, mixture in enumerate(banks[0].clips):
+            for bank in banks[1:]:
+                if abs(bank.samples(number) - banks[0].samples(number)) > sample_rate_hz * _TRIMMED_S:
+                    lengths_s = [one.samples(number) / sample_rate_hz for one in (bank, banks[0])]
+                    raise InputError(
+                        f"{bank.clips[number].path} lasts {lengths_s[0]:.2f} s and its mixture {mixture.path} "
+                        f"{lengths_s[1]:.2f} s; a voice must be as long as its mixture"
+                    )
 
     def mix(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng((self.seed, epoch, index))

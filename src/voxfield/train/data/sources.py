@@ -22,6 +22,7 @@ from typing import Any
 from voxfield.errors import InputError
 from voxfield.files import home_spelt, reason_of, text_of
 from voxfield.formats import IMAGES, SOUND_FILES
+from voxfield.train.log import say_once
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,14 @@ def _of_kaldi(folder: Path) -> list[Clip]:
     """The utterances of a data folder of Kaldi, in the order of `utt2spk`. Commands in `wav.scp` are not run."""
     recordings = _table(folder / "wav.scp")
     segments = _table(folder / "segments") if (folder / "segments").exists() else {}
+    speakers, cut = _table(folder / "utt2spk"), segments or recordings
+    if nobodys := [utterance for utterance in cut if utterance not in speakers]:
+        say_once(
+            f"{folder}: {len(nobodys)} of {len(cut)} utterances, such as {nobodys[0]}, have no speaker in utt2spk and "
+            "are left out"
+        )
     clips = []
-    for utterance, speaker in _table(folder / "utt2spk").items():
+    for utterance, speaker in speakers.items():
         name, offset_s, duration_s = utterance, 0.0, None
         if segments:
             try:
