@@ -1,6 +1,6 @@
 """Faces in video: frames of files and folders, faces found and aligned, and how they move; needs the extra [video]."""
 
-from voxfield.video.face import FACE_PX, Box, FaceFinder, Place, boxed, parse_box, whole_frame
+from voxfield.video.face import FACE_PX, Box, FaceFinder, Place, boxed, parse_box, whole_frame, within
 from voxfield.video.flow import IMAGE_PX, FlowImages
 from voxfield.video.frames import Frame, Image, Video, load_cv2, open_video
 
@@ -19,4 +19,5 @@ __all__ = [
     "open_video",
     "parse_box",
     "whole_frame",
+    "within",
 ]

@@ -105,6 +105,19 @@ def aligned(box: Box, eyes: NDArray[np.float64] | None = None) -> NDArray[np.flo
     return np.array([[turn.real, -turn.imag, moved.real], [turn.imag, turn.real, moved.imag]])
 
 
+def within(box: Box, grey: Image, scale: float) -> Box:
+    """The box in the pixels of an image, of which there are `scale` for each of the box's.
+
+    Raises:
+        InputError: its middle lies beside the image.
+    """
+    (x, y), (height, width) = box.centre, np.divide(grey.shape, scale)
+    if not (0 <= x <= width and 0 <= y <= height):
+        given = ",".join(f"{value:g}" for value in box)
+        raise InputError(f"a face at {given} lies outside the frame, which has {width:.0f} x {height:.0f} pixels")
+    return Box(*(scale * value for value in box))
+
+
 def boxed(box: Box) -> Place:
     """The place of a face whose box is known."""
     return Place(box, aligned(box))

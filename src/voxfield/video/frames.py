@@ -46,6 +46,7 @@ class Video(Closing, ABC):
     Attributes:
         rate_hz: frames a second that `frames` gives.
         count: how many that will be, where that is known.
+        scale: pixels of the images that `frames` gives, for each of the video.
 
     Raises:
         InputError: too few or too many frames a second.
@@ -55,7 +56,7 @@ class Video(Closing, ABC):
         if not LEAST_HZ <= rate_hz <= MOST_HZ:
             raise InputError(f"{name} has {rate_hz:.3g} frames a second; {LEAST_HZ:g} to {MOST_HZ:g} can be used")
         every = max(1, round(rate_hz / EVEN_HZ)) if rate_hz > MOST_EVEN_HZ else 1
-        self.name, self.rate_hz = name, rate_hz / every
+        self.name, self.rate_hz, self.scale = name, rate_hz / every, 1.0
         self.count = None if count is None else -(-count // every)
 
     def frames(self) -> Iterator[Frame]:
@@ -112,6 +113,7 @@ class VideoFile(Video):
             rate = self._stream.average_rate or self._stream.guessed_rate or 0
             self._rate_hz = float(rate)
             super().__init__(str(path), self._rate_hz, self._stream.frames or None)
+            self.scale = _scale(self._stream.width, self._stream.height)
         except self._errors as error:
             self._file.close()
             if isinstance(error, InputError):
@@ -155,7 +157,19 @@ class Pictures(Video):
 
     def _read(self) -> Iterator[tuple[float, Callable[[], Image]]]:
         for number, path in enumerate(self.paths):
-            yield number / self._given_hz, lambda path=path: _picture(path)  # type: ignore[misc]
+            yield number / self._given_hz, lambda path=path: self._picture(path)  # type: ignore[misc]
+
+    def _picture(self, path: Path) -> Image:
+        cv2 = load_cv2(f"reading {path}")
+        image: Image | None = (
+            cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE) if path.stat().st_size else None
+        )
+        if image is None:
+            raise InputError(f"{path} is not a picture that can be read")
+        self.scale = _scale(*image.shape)
+        if self.scale < 1:
+            image = cv2.resize(image, None, fx=self.scale, fy=self.scale, interpolation=cv2.INTER_AREA)
+        return image
 
 
 def open_video(path: str | PathLike[str], rate_hz: float | None = None) -> Video:
@@ -190,24 +204,15 @@ def load_cv2(purpose: str) -> Any:
 
 def _upright(frame: Any) -> Image:
     """The image of a decoded frame, scaled down where it is large."""
-    scale = min(1.0, LARGEST_PX / max(frame.width, frame.height))
+    scale = _scale(frame.width, frame.height)
     size = {"width": max(2, round(frame.width * scale)), "height": max(2, round(frame.height * scale))}
     image = frame.reformat(format="gray", **({} if scale == 1 else size)).to_ndarray()
     turns = round(getattr(frame, "rotation", 0) / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
 
 
-def _picture(path: Path) -> Image:
-    cv2 = load_cv2(f"reading {path}")
-    image: Image | None = (
-        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE) if path.stat().st_size else None
-    )
-    if image is None:
-        raise InputError(f"{path} is not a picture that can be read")
-    scale = LARGEST_PX / max(image.shape)
-    if scale < 1:
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return image
+def _scale(*sides_px: int) -> float:
+    return min(1.0, LARGEST_PX / max(sides_px))
 
 
 def _by_number(path: Path) -> tuple[list[int], str]:

@@ -3,13 +3,15 @@
 import csv
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from voxfield.errors import InputError, OutputError
 from voxfield.metrics.spotting import Spots, spots
 from voxfield.tasks.spotting.report import page
-from voxfield.tasks.spotting.video import frames_apart, spot, spotting_engine
+from voxfield.tasks.spotting.video import Tracker, frames_apart, spot, spotting_engine
+from voxfield.video import open_video
 from voxfield.video.made_faces import Expression, MadeClip, Making
 
 SHORT = Making(duration_s=2.0, expressions=(1, 1), size=(420, 360))
@@ -61,6 +63,20 @@ def test_a_file_gives_what_its_frames_give_and_is_saved_as_a_table(tmp_path):
         found.save(tmp_path / "clip.csv")
     shown = page(found, title="<clip>")
     assert "&lt;clip&gt;" in shown and f"{found.expressions[0].onset_s:.2f}" in shown
+
+
+def test_the_place_of_a_face_is_said_in_pixels_of_the_video(tmp_path):
+    corner = np.zeros((1080, 1920), np.uint8)
+    corner[600:1000, 1200:1600] = 200
+    cv2.imwrite(str(tmp_path / "1.png"), corner)
+    with open_video(tmp_path, 25) as video:
+        (frame,) = video.frames()
+        crop, _ = Tracker("1200,600,400,400", 25).crop(frame.grey, video.scale)
+        assert crop is not None and crop[4:-4, 4:-4].min() == 200
+        with pytest.raises(
+            InputError, match="a face at 2000,600,400,400 lies outside the frame, which has 1920 x 1080"
+        ):
+            Tracker("2000,600,400,400", 25).crop(frame.grey, video.scale)
 
 
 def test_what_cannot_be_spotted_in_is_said():

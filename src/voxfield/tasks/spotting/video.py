@@ -25,11 +25,13 @@ from voxfield.video import (
     FaceFinder,
     FlowImages,
     Image,
+    Place,
     Video,
     boxed,
     open_video,
     parse_box,
     whole_frame,
+    within,
 )
 
 TASK = "spot"
@@ -170,7 +172,7 @@ def frame_images(video: Video, apart: int, tracker: Tracker) -> Iterator[Array |
     flow = FlowImages()
     crops: deque[Image] = deque(maxlen=apart)
     for frame in video.frames():
-        crop, moved = tracker.crop(frame.grey)
+        crop, moved = tracker.crop(frame.grey, video.scale)
         if crop is None or moved:
             crops.clear()
         yield flow.image(crops[0], crop) if crop is not None and len(crops) == apart else None
@@ -215,15 +217,23 @@ class Tracker:
 
     def __init__(self, face: str, rate_hz: float) -> None:
         self._whole = face == WHOLE
-        self._place = None if face in (AUTO, WHOLE) else boxed(parse_box(face))
+        self._box = None if face in (AUTO, WHOLE) else parse_box(face)
+        self._place: Place | None = None
         self._each = max(1, round(LOOK_AGAIN_S * rate_hz))
         self._finder = FaceFinder() if face == AUTO else None
         self.frames = self.seen = self.others = self.moves = 0
 
-    def crop(self, grey: Image) -> tuple[Image | None, bool]:
-        """(the face or None, whether the crop lies elsewhere than before)."""
+    def crop(self, grey: Image, scale: float = 1.0) -> tuple[Image | None, bool]:
+        """(the face or None, whether the crop lies elsewhere than before).
+
+        Args:
+            grey: an image.
+            scale: pixels of it for each of the video.
+        """
         moved = False
-        if self._whole:
+        if self._box is not None:
+            self._place = boxed(within(self._box, grey, scale))
+        elif self._whole:
             self._place = whole_frame(grey)
         elif self._finder is not None and (self._place is None or self.frames % self._each == 0):
             found = self._finder.place(grey)
