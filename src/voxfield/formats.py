@@ -35,6 +35,7 @@ READ_ONLY = {  # suffix -> suffix of a result that is called like its recording
 }
 SUFFIXES = frozenset(SOUND_FILES) | frozenset(CONTAINERS) | frozenset(READ_ONLY)
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+OTHER_IMAGES = (".gif", ".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg")  # which are not read, and are no sound
 
 
 def suffix_of(format: str) -> str:

@@ -177,7 +177,13 @@ def test_long_tags_are_no_sound(tmp_path, suffix):
 
 @pytest.mark.parametrize(
     ("suffix", "asked", "said"),
-    [(".mp3", 1, "mp3 has 8 to 160 kbit/s here, so the result has 8"), (".opus", 900, "has 256"), (".mp3", 64, "")],
+    [
+        (".mp3", 1, "mp3 has 8 to 160 kbit/s here, so the result has 8"),
+        (".mp3", 64, ""),
+        (".opus", 900, "has 256"),
+        (".ogg", 900, "Vorbis has 24 to 100 kbit/s here, so the result has 100"),
+        (".ogg", 64, ""),
+    ],
 )
 def test_a_bitrate_that_a_format_does_not_have_is_said(tmp_path, suffix, asked, said):
     noise = (0.1 * np.random.default_rng(0).standard_normal((1, 16_000))).astype(np.float32)

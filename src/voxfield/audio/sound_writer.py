@@ -50,6 +50,11 @@ class SoundWriter:
         if self._narrow and (expected_samples or 0) * self._frame_bytes > LIMIT_BYTES:
             self._format = self._wide_format()
         self._file = self._open(path)
+        if target.subtype == "VORBIS" and target.bitrate is not None and target.bitrate.constant:  # it was asked for
+            least, most = (_nominal(level, target.rate_hz, target.channels) for level in (1, 0))
+            if not least <= target.bitrate.kbps <= most:
+                nearest = min(max(target.bitrate.kbps, least), most)
+                self.notes.append(f"Vorbis has {least:.0f} to {most:.0f} kbit/s here, so the result has {nearest:.0f}")
         unkept = [key for key, value in tags.items() if not self._tag(key, value)]
         if unkept:
             self.notes.append(f"{self._format} files hold no {', '.join(unkept)}: not kept")

@@ -50,6 +50,19 @@ def test_what_is_written_is_read(path):
     assert path.stat().st_mode & 0o077 == 0 or os.name == "nt", "voices are nobody else's to read"
 
 
+@pytest.mark.parametrize("room_bytes", [0, 4096])
+def test_a_book_that_the_disk_cannot_hold_is_not_begun(tmp_path, room_bytes):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, before[1]))
+    try:
+        with pytest.raises(OutputError, match="could not be written"), writing(tmp_path / "new.book") as rows:
+            rows.add(sample("Anna"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_change_is_made_whole_or_not_at_all(path):
     with pytest.raises(ZeroDivisionError), writing(path) as rows:
         rows.remove("Anna")

@@ -83,6 +83,9 @@ def test_the_published_files_are_the_network_of_the_checkpoint():
 def test_the_kind_of_input_chooses_the_network(tmp_path, capsys):
     assert run(["tokenize", str(ROOT / "examples" / "rain.wav"), "-o", str(tmp_path / "r.npz"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["model"].startswith("noise-vqvae")
+    (tmp_path / "moving.gif").write_bytes(b"GIF89a")
+    assert run(["tokenize", str(tmp_path / "moving.gif")]) == 1
+    assert "moving.gif: is no image: none of .png" in capsys.readouterr().err
     (tmp_path / "bad.png").write_bytes(COFFEE.read_bytes()[:20_000])
     assert run(["tokenize", str(tmp_path / "bad.png"), "-o", str(tmp_path / "b.npz")]) == 1
     assert "truncated" in capsys.readouterr().err and not (tmp_path / "b.npz").exists()

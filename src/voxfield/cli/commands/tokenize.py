@@ -13,7 +13,7 @@ from voxfield.cli.openers import open_input
 from voxfield.cli.options import Inputs, sharing
 from voxfield.cli.recordings import progress_of
 from voxfield.errors import InputError
-from voxfield.formats import IMAGES, SUFFIXES
+from voxfield.formats import IMAGES, OTHER_IMAGES, SUFFIXES
 
 
 @sharing()
@@ -50,7 +50,7 @@ def _tokenized(job: Job, report: Report, *, model: str | None, choices: Choices)
     from voxfield.tasks.tokens.recording import sound_tokenizer, tokenize_to
     from voxfield.tasks.tokens.token_file import save_tokens
 
-    if job.path.suffix.lower() in IMAGES:
+    if job.path.suffix.lower() in (*IMAGES, *OTHER_IMAGES):
         tokens, notes = tokenize_image(job.path, model=model or OF_IMAGES, threads=choices.threads)
         save_tokens(job.output, tokens, overwrite=choices.overwrite)
         said = {**tokens.to_dict(), "notes": list(notes)}

@@ -173,8 +173,7 @@ def writing(path: Path) -> Iterator[Rows]:
     _check_place(path)
     with _translated(path, OutputError, "written"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        with closing(_connect(path, change=True)) as connection:
+        with _begun(followed(path)), closing(_connect(path, change=True)) as connection:
             _is_book(connection, path)  # before anything is changed
             _keep_log(connection)
             connection.execute("BEGIN IMMEDIATE")
@@ -189,6 +188,20 @@ def writing(path: Path) -> Iterator[Rows]:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _begun(path: Path) -> Iterator[None]:
+    """The file, begun where there is none; it goes again where the disk has no place for it."""
+    new = not path.exists()
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if new and error.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+            for ending in ("", "-wal", "-shm"):
+                path.with_name(path.name + ending).unlink(missing_ok=True)
+        raise
 
 
 def _check_place(path: Path) -> None:
