@@ -174,6 +174,18 @@ def test_a_file_cut_short_gives_what_is_there_and_a_note(tmp_path, speech):
     assert source.notes() == ["the file is cut short: 6000 of the 10000 bytes of sound that it announces are there"]
 
 
+def test_a_damaged_flac_gives_what_comes_before_the_damage(tmp_path, speech):
+    sf.write(tmp_path / "a.flac", speech(1, 30_000).T, 16000)
+    whole = sf.read(tmp_path / "a.flac", dtype="float32")[0]
+    content = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(content[: len(content) // 2])
+    with open_source(tmp_path / "a.flac") as source:
+        (block,) = source.blocks()
+    assert 8_000 < block.shape[1] < 30_000 and np.array_equal(block[0], whole[: block.shape[1]])
+    (note,) = source.notes()
+    assert note.endswith(f"{block.shape[1]} of 30000 samples could be read (flac decoder lost sync)")
+
+
 def test_leaving_without_commit_leaves_nothing(tmp_path, speech):
     sf.write(tmp_path / "a.wav", speech(1, 500).T, 16000)
     with open_source(tmp_path / "a.wav") as source, file_sink(tmp_path / "b.wav", source) as sink:

@@ -352,6 +352,15 @@ def test_a_folder_says_what_it_could_not_look_into(enhance, tmp_path, speech, mo
     assert left == ["rec/x_enhance.wav"]
 
 
+def test_links_in_a_folder_name_no_result_and_are_not_passed_over_in_silence(enhance, tmp_path, speech):
+    (tmp_path / "rec").mkdir()
+    write(tmp_path / "rec" / "x.wav", speech(1, 2000))
+    (tmp_path / "rec" / "a.wav").symlink_to("x.wav")
+    (tmp_path / "rec" / "b.wav").symlink_to("gone.wav")
+    code, error, left = enhance("rec")
+    assert code == 1 and "b.wav: is a link that leads nowhere" in error and left == ["rec/x_enhance.wav"]
+
+
 def test_containers_in_folders_are_not_passed_over_in_silence(enhance, tmp_path, speech, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     (tmp_path / "rec").mkdir()

@@ -81,14 +81,15 @@ class FileSource(Source):
             return None
         if self.count_samples is not None:
             block_samples = min(block_samples, self.count_samples - self.read_samples)
+        frames = np.empty((block_samples, self.channels), np.float32)
         try:
-            frames = self._file.read(block_samples, dtype="float32", always_2d=True)
+            count = len(self._file.read(out=frames))
         except sf.SoundFileError as error:
             self._damage = _reason(error)
-            if not self.read_samples:
+            count = self._file.tell() - self.read_samples  # those before the damage were decoded
+            if self.read_samples + count <= 0:
                 raise AudioError(f"{self.name} cannot be decoded: {self._damage}") from error
-            return None
-        return np.ascontiguousarray(frames.T) if len(frames) else None
+        return np.ascontiguousarray(frames[:count].T) if count > 0 else None
 
 
 def native(path: Path) -> bytes | str:
@@ -105,5 +106,5 @@ def _true_samples(frames: int, log: str) -> int:
 
 def _reason(error: Exception) -> str:
     """libsndfile's words without the path that they repeat."""
-    words = re.sub(r"^Error opening .*?: ", "", str(error)).strip().rstrip(".") or type(error).__name__
+    words = re.sub(r"^Error( opening .*?| ): ", "", str(error)).strip().rstrip(".") or type(error).__name__
     return words.replace("Format not recognised", "it holds no wav, flac, ogg, opus, mp3 or aiff")

@@ -55,7 +55,11 @@ def expand(
     found: dict[Path, Input] = {}
     for word in words:
         for item in _expand(word, task, results, (), suffixes):
-            found.setdefault(item.path if item.path == PIPE else followed(item.path), item)
+            place = item.path if item.path == PIPE else followed(item.path)
+            if (
+                place not in found or found[place].path.is_symlink()
+            ):  # the result is named by the file, not by a link to it
+                found[place] = item
     if not found:
         raise InputError("no input was given")
     return list(found.values())
@@ -140,8 +144,7 @@ def _expand(
 
 
 def _walk(folder: Path, shut: list[Input], suffixes: Collection[str]) -> Iterator[Path]:
-    """Files of these suffixes below a folder, but the `._` files of macOS; a folder that cannot be read is added to
-    `shut`."""
+    """Files of these suffixes below a folder, but the `._` files of macOS; what cannot be read is added to `shut`."""
 
     def refused(error: OSError) -> None:
         path = Path(str(error.filename))
@@ -150,8 +153,12 @@ def _walk(folder: Path, shut: list[Input], suffixes: Collection[str]) -> Iterato
     for parent, _, names in os.walk(folder, onerror=refused):
         for name in names:
             path = Path(parent, name)
-            if path.suffix.lower() in suffixes and not name.startswith("._") and path.is_file():
+            if path.suffix.lower() not in suffixes or name.startswith("._"):
+                continue
+            if path.is_file():
                 yield path
+            elif path.is_symlink() and not exists(path):
+                shut.append(Input(path, Path(path.name), f"{path} is a link that leads nowhere"))
 
 
 def exists(path: Path) -> bool:
