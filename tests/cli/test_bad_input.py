@@ -576,6 +576,12 @@ def test_names_that_are_no_utf_8(tmp_path, speech, monkeypatch):
     assert parquet.read_table("e.parquet")["name"].to_pylist() == [r"r\udce9sum\udce9.wav"]
 
 
+def test_a_list_of_names_between_zero_bytes_is_refused(enhance, tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"x.wav\0y.wav\0")
+    code, error, left = enhance("@list.txt")
+    assert code == 2 and "the list list.txt holds zero bytes; it must name one recording a line" in error and left == []
+
+
 def test_lists_that_an_editor_of_windows_wrote(enhance, tmp_path, speech):
     write(tmp_path / "x.wav", speech(1, 32000))
     (tmp_path / "list.txt").write_text("x.wav\r\n", encoding="utf-8-sig")

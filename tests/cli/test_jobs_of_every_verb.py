@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from voxfield.cli import jobs as cli_jobs
 from voxfield.cli.app import run
+from voxfield.cli.inputs import Input
 
 TIMES = ("seconds", "real_time_factor")
 
@@ -95,3 +97,15 @@ def test_what_was_made_before_an_interrupt_is_kept(recordings, tiny_embedder, tm
     assert "interrupted; 3 of 4 were tried" in capsys.readouterr().err
     with np.load(out) as found:
         assert [name[-5:] for name in found["name"]] == ["0.wav", "2.wav"]
+
+
+def test_what_was_done_out_of_turn_is_told_at_an_interrupt(tmp_path, monkeypatch, capsys):
+    def in_order(attempt, items, processes, done):
+        done(items[1], attempt(items[1]))
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(cli_jobs, "in_order", in_order)
+    told, items = [], [Input(tmp_path / name, tmp_path) for name in ("long.wav", "short.wav")]
+    code = cli_jobs.in_turn(str, items, 2, lambda item, result: told.append(item), lambda item, result: None)
+    assert code == 130 and told == items[1:] and "1 of 2 were tried" in capsys.readouterr().err

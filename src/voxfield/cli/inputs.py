@@ -183,6 +183,8 @@ def _lines(path: Path) -> list[str]:
         text = text_of(path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the list {path} cannot be read: {reason_of(error)}") from error
+    if "\0" in text:
+        raise InputError(f"the list {path} holds zero bytes; it must name one recording a line")
     lines = [line.strip() for line in text.splitlines()]
     return [line for line in lines if line and not line.startswith("#")]
 

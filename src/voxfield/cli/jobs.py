@@ -57,23 +57,35 @@ def in_turn(
         attempt: does one item, and catches what it raises; pickled where there are several processes.
         items: no two of them equal.
         processes: how many share them.
-        tell: called with each item and what was made of it, in the order of the items.
+        tell: called with each item and what was made of it, in the order of the items, until an interrupt.
         done: called with the same as soon as it is there.
     """
-    tried, code = 0, ALL_DONE
+    tried = 0
     failed: list[tuple[Path, str]] = []
+    untold: dict[Item, Made | Lost] = {}
+
+    def made(item: Item, result: Made | Lost) -> None:
+        untold[item] = result
+        done(item, result)
+
+    def told(item: Item) -> None:
+        nonlocal tried
+        tell(item, result := untold.pop(item))
+        tried += 1
+        if isinstance(result, Lost):
+            failed.append((item.path, result.reason))
+
     try:
         with (
             ended_like_an_interrupt(signal.SIGTERM),
-            closing(in_order(attempt, items, processes, done)) as results,
+            closing(in_order(attempt, items, processes, made)) as results,
         ):
-            for item, result in results:
-                tried += 1
-                tell(item, result)
-                if isinstance(result, Lost):
-                    failed.append((item.path, result.reason))
-                    code = SOME_FAILED
+            for item, _ in results:
+                told(item)
+        code = SOME_FAILED if failed else ALL_DONE
     except KeyboardInterrupt:
+        for item in list(untold):  # done while one before them was under way
+            told(item)
         say(f"voxfield: interrupted; {tried} of {len(items)} were tried")
         code = INTERRUPTED
     if failed and len(items) > 1:  # one alone was told of just now
