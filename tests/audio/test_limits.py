@@ -78,7 +78,7 @@ def test_a_long_wav_becomes_rf64(tmp_path, speech, monkeypatch, subtype, known):
     samples = speech(2, 20_000)
     sf.write(tmp_path / "a.wav", samples.T, 16000, subtype)
     with open_source(tmp_path / "a.wav") as source:
-        source.tags["title"] = "long"
+        source.stored.tags["title"] = "long"
         source.count_samples = 20_000 if known else None
         with file_sink(tmp_path / "b.wav", source) as sink:
             for block in source.blocks(333):

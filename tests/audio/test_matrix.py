@@ -150,9 +150,9 @@ def test_bitrates_are_kept_and_can_be_chosen(tmp_path, suffix, bitrate_kbps, cha
         kbps = (tmp_path / f"{name}{suffix}").stat().st_size * 8 / 4 / 1000
         assert abs(kbps - bitrate_kbps) <= tolerance * bitrate_kbps, (name, kbps)
     with open_source(tmp_path / f"a{suffix}") as source:
-        assert source.bitrate is not None
-        assert abs(source.bitrate.kbps - bitrate_kbps) <= tolerance * bitrate_kbps
-        assert source.bitrate.constant == (suffix == ".mp3")
+        assert source.stored.bitrate is not None
+        assert abs(source.stored.bitrate.kbps - bitrate_kbps) <= tolerance * bitrate_kbps
+        assert source.stored.bitrate.constant == (suffix == ".mp3")
 
 
 @pytest.mark.parametrize(("rate_hz", "bitrate_kbps"), [(8_000, 24), (16_000, 64)])
@@ -162,7 +162,7 @@ def test_bitrates_of_an_mp3_at_the_rates_of_speech(tmp_path, rate_hz, bitrate_kb
     save(tmp_path / "a.mp3", noise, rate_hz, wanted=OutputFormat(bitrate_kbps=bitrate_kbps))
     assert (tmp_path / "a.mp3").stat().st_size * 8 / 2 / 1000 == pytest.approx(bitrate_kbps, rel=0.15)
     with open_source(tmp_path / "a.mp3") as source:
-        assert source.bitrate is not None and source.bitrate.kbps == pytest.approx(bitrate_kbps, rel=0.05)
+        assert source.stored.bitrate is not None and source.stored.bitrate.kbps == pytest.approx(bitrate_kbps, rel=0.05)
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".ogg"])
@@ -171,7 +171,7 @@ def test_long_tags_are_no_sound(tmp_path, suffix):
     for count in (1, 50_000):
         save(tmp_path / f"a{count}{suffix}", smooth_noise(1, 9000), 16_000, Stored(tags={"comment": count * "x"}))
         with open_source(tmp_path / f"a{count}{suffix}") as source:
-            bitrates.append(source.bitrate.kbps)
+            bitrates.append(source.stored.bitrate.kbps)
     assert bitrates[0] == bitrates[1]
 
 
@@ -215,7 +215,7 @@ def test_comments_are_kept(tmp_path, suffix):
     save(tmp_path / f"a{suffix}", smooth_noise(1, 9000), 16_000, Stored(tags={"comment": "a word", "title": "名"}))
     convert(tmp_path / f"a{suffix}", tmp_path / f"b{suffix}")
     with open_source(tmp_path / f"b{suffix}") as source:
-        assert source.tags["comment"] == "a word" and source.tags["title"] == "名"
+        assert source.stored.tags["comment"] == "a word" and source.stored.tags["title"] == "名"
 
 
 def test_tags_that_cannot_be_kept_are_named(tmp_path):

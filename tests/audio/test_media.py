@@ -135,7 +135,7 @@ def test_of_a_video_the_sound_is_replaced_and_the_picture_copied(tmp_path, name,
     assert abs(np.argmax(products) - 100) <= (0 if name == "a.mp4" else 48)  # time stamps in mkv and webm are in ms
     assert np.std(after[:, inside]) == pytest.approx(0.5 * np.std(before[:, inside]), rel=0.05)
     with open_source(tmp_path / f"b{name}") as source:
-        assert source.tags["title"] == "a film"
+        assert source.stored.tags["title"] == "a film"
 
 
 @pytest.mark.parametrize(("name", "format"), [("a.mp4", "mp4"), ("a.mov", "mov"), ("a.mkv", "matroska")])

@@ -78,22 +78,20 @@ class MediaSource(Source):
         whole_s = (self._container.duration or 0) / 1e6  # of the picture, if that is longer
         self.about_samples = self._end_samples or (round(whole_s * rate_hz) if whole_s > 0 else None)
         self._whole_ticks = self._stream.time_base.denominator % rate_hz == 0  # durations are exact to the sample
-        self.format = self._container.format.name.partition(",")[0]
-        self.subtype = context.name
         videos = [stream for stream in self._container.streams if stream.type == "video"]
-        self.picture = given if isinstance(given, Path) and videos else None
-        self.extras = ("the picture",) if videos and not isinstance(given, Path) else ()
-        self.tags = _tags(self._container.metadata)
         bits = self._stream.bit_rate or (None if videos else self._container.bit_rate)
-        self.bitrate = Bitrate(bits / 1000) if bits else None
+        self.stored = Stored(
+            name,
+            self._container.format.name.partition(",")[0],
+            context.name,
+            Bitrate(bits / 1000) if bits else None,
+            _tags(self._container.metadata),
+            ("the picture",) if videos and not isinstance(given, Path) else (),
+            given if videos and isinstance(given, Path) else None,
+        )
         self._waiting = SampleQueue(channels)
         self._packer = av.AudioResampler(format="flt")
         self._frames = self._decoded()
-
-    @property
-    def stored(self) -> Stored:
-        """How the recording is stored, with the file whose picture a result can take over."""
-        return Stored(self.name, self.format, self.subtype, self.bitrate, self.tags, self.extras, self.picture)
 
     def notes(self) -> list[str]:
         """What the user should know about what was read so far."""

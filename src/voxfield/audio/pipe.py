@@ -17,6 +17,7 @@ from voxfield.audio.pcm import ENCODINGS, SUBTYPES, decode, encode
 from voxfield.audio.resampler import Resampler
 from voxfield.audio.sink import Sink
 from voxfield.audio.source import Source
+from voxfield.audio.stored import Stored
 from voxfield.audio.target import AS_RECORDED, OutputFormat
 from voxfield.audio.wav import OtherEncodingError, WavFormat, read_header, write_header
 from voxfield.errors import AudioError, InputError, OutputError
@@ -75,7 +76,7 @@ class PipeSource(Source):
             form = WavFormat(raw.rate_hz, raw.channels, raw.encoding, None)
         super().__init__(name, form.rate_hz, form.channels, form.count_samples)
         self.wav_format, self.raw = form, raw is not None
-        self.format, self.subtype = "RAW" if raw else "WAV", SUBTYPES[form.encoding]
+        self.stored = Stored(name, "RAW" if raw else "WAV", SUBTYPES[form.encoding])
         self._left_bytes = None if form.count_samples is None else form.count_samples * form.frame_bytes
         self._odd_bytes = 0
 
@@ -216,7 +217,7 @@ def pipe_sink(
         encoding, raw = like.wav_format.encoding, like.raw
     else:
         encodings = {subtype: encoding for encoding, subtype in SUBTYPES.items()}
-        encoding, raw = encodings.get(like.subtype, "s16le"), False
+        encoding, raw = encodings.get(like.stored.subtype, "s16le"), False
     encoding = "f32le" if wanted.exact else encoding
     rate_hz, count = wanted.rate_hz or like.rate_hz, like.count_samples
     count = None if count is None else round(count * rate_hz / like.rate_hz)

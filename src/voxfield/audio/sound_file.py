@@ -10,7 +10,7 @@ import numpy as np
 import soundfile as sf
 
 from voxfield.audio.source import Source
-from voxfield.audio.stored import bitrate_of, extras_of
+from voxfield.audio.stored import Stored, bitrate_of, extras_of
 from voxfield.audio.wav import open_ended
 from voxfield.errors import AudioError
 from voxfield.protocols import Array
@@ -39,11 +39,10 @@ class FileSource(Source):
         except AudioError:
             file.close()
             raise
-        self.format, self.subtype = file.format, file.subtype
-        self.tags = {key: value for key, value in file.copy_metadata().items() if value and key != "software"}
-        seconds = file.frames / file.samplerate
+        tags = {key: value for key, value in file.copy_metadata().items() if value and key != "software"}
         with given.open("rb") if isinstance(given, Path) else nullcontext(given) as raw:
-            self.bitrate, self.extras = bitrate_of(raw, self.subtype, log, seconds), extras_of(raw)
+            bitrate = bitrate_of(raw, file.subtype, log, file.frames / file.samplerate)
+            self.stored = Stored(name, file.format, file.subtype, bitrate, tags, extras_of(raw))
         self._cut = re.search(r"(?:data|SSND)\s*:\s*(\d+) \(should be (\d+)\)", log)
         self._damage = ""
 
@@ -65,7 +64,7 @@ class FileSource(Source):
 
     def skip(self, count_samples: int) -> int:
         """Pass over so many samples at once where they are stored one by one; how many there were."""
-        if not self.subtype.startswith(("PCM_", "FLOAT", "DOUBLE")):
+        if not self.stored.subtype.startswith(("PCM_", "FLOAT", "DOUBLE")):
             return super().skip(count_samples)
         passed = min(count_samples, self._file.frames - self.read_samples)
         self._file.seek(self.read_samples + passed)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from voxfield.audio.limits import check_layout
-from voxfield.audio.stored import Bitrate, Stored
+from voxfield.audio.stored import Stored
 from voxfield.errors import AudioError
 from voxfield.files import Closing
 from voxfield.protocols import Array
@@ -30,10 +30,7 @@ class Source(Closing, ABC):
         channels: C.
         count_samples: N, or None where only the end will tell.
         about_samples: N to within a few frames, for showing progress; None where that is not known either.
-        format, subtype: how it is stored, in libsndfile's words; empty for arrays.
-        tags: title, artist and the like.
-        bitrate: where it is lossy and the bitrate is known.
-        extras: what else is in the file and libsndfile does not carry over, such as cover art.
+        stored: how it is stored, for a result that shall be stored likewise.
 
     Raises:
         AudioError: a rate or a number of channels out of bounds.
@@ -45,19 +42,11 @@ class Source(Closing, ABC):
         self.rate_hz = rate_hz
         self.channels = channels
         self.count_samples = self.about_samples = count_samples
-        self.format = self.subtype = ""
-        self.tags: dict[str, str] = {}
-        self.bitrate: Bitrate | None = None
-        self.extras: tuple[str, ...] = ()
+        self.stored = Stored(name)
         self.read_samples = 0
         self._mended_samples = 0
         self._first_mended = 0
         self._sum, self._squares = np.zeros(channels), np.zeros(channels)
-
-    @property
-    def stored(self) -> Stored:
-        """How the recording is stored, for a result that shall be stored likewise."""
-        return Stored(self.name, self.format, self.subtype, self.bitrate, self.tags, self.extras)
 
     def blocks(self, block_samples: int = BLOCK_SAMPLES, *, mono: bool = False) -> Iterator[Array]:
         """Blocks (C, N) of at most `block_samples`, finite throughout; with `mono`, (1, N) of all channels mixed.

@@ -1,5 +1,7 @@
 """A part of a recording as a recording."""
 
+from dataclasses import replace
+
 from voxfield.audio import Source
 from voxfield.errors import AudioError
 from voxfield.protocols import Array
@@ -20,8 +22,7 @@ class Segment(Source):
             raise AudioError(f"{whole.name} ends before {offset_s:g} s, where the segment begins")
         counts = [count for count in (wanted, there) if count is not None]
         super().__init__(whole.name, whole.rate_hz, whole.channels, min(counts, default=None))
-        self.format, self.subtype, self.tags = whole.format, whole.subtype, whole.tags
-        self.bitrate, self.extras = whole.bitrate, whole.extras
+        self.stored = replace(whole.stored, picture=None)
         self._whole, self._wanted, self._offset_s = whole, wanted, offset_s
 
     def notes(self) -> list[str]:

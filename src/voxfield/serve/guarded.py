@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from voxfield.audio import RawFormat, Source, open_pipe
+from voxfield.audio import RawFormat, Source, Stored, open_pipe
 from voxfield.protocols import Array
 from voxfield.serve.inlet import Inlet
 from voxfield.serve.refusal import RefusedError
@@ -19,7 +19,7 @@ class Guarded(Source):
     def __init__(self, inner: Source, most_s: float) -> None:
         super().__init__("the recording", inner.rate_hz, inner.channels, inner.count_samples)
         self.inner, self._most_s = inner, most_s
-        self.format, self.subtype = inner.format, inner.subtype
+        self.stored = Stored(self.name, inner.stored.format, inner.stored.subtype)
         self._blocks: Iterator[Array] | None = None
         self._most_samples = int(most_s * inner.rate_hz)
         if (inner.count_samples or 0) > self._most_samples:

@@ -368,6 +368,7 @@ def test_diarize_command_reads_pipes_and_refuses_what_cannot_be(recordings, mode
         (["--speakers", "x"], "whole number or auto"), (["--speakers", "2", "--min-speakers", "1"], "leave one out"),
         (["--min-speakers", "3", "--max-speakers", "2"], "cannot be"), (["--report", "a.txt"], ".html"),
         ([str(recordings / "silent.flac"), "-o", "all.rttm"], "name a folder"), (["-o", "a.wav"], "end it in .rttm"),
+        (["-o", "a.json"], "end it in .rttm; --json prints JSON"),
     ):  # fmt: skip
         assert run(["diarize", talk, "--model", str(model), *wrong]) == 2
         assert said in capsys.readouterr().err

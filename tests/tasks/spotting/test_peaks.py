@@ -31,6 +31,12 @@ def test_a_face_at_rest_has_none():
     assert expressions_in(np.zeros(0, np.float32), RATE_HZ, APART) == ()
 
 
+def test_a_low_wide_peak_joins_all_that_it_covers():
+    heights = np.repeat([0.05, 0.9, 0.42, 0.86, 0.42, 0.8, 0.05], 20)
+    (one,) = expressions_in(heights.astype(np.float32), RATE_HZ, APART)
+    assert (one.onset_s, one.offset_s) == pytest.approx((0.7, 3.95), abs=0.1) and one.confidence == pytest.approx(0.9)
+
+
 def test_frames_without_a_face_are_no_interval():
     scores = scores_of((1.0, 1.4))
     scores[60:] = np.nan

@@ -105,8 +105,8 @@ def _planned(inputs: list[str], out: str | None) -> list[Job]:
     items = expand(inputs, _TASK)
     if out is None or out == "-":
         return [Job(item.path, PIPE, item.problem) for item in items]
-    if Path(out).suffix.lower() in SUFFIXES and not Path(out).is_dir():
-        raise InputError(f"-o {out} is the name of a recording, but who speaks when is text; end it in .rttm")
+    if Path(out).suffix.lower() in {*SUFFIXES, ".json", ".jsonl", ".html"} and not Path(out).is_dir():
+        raise InputError(f"-o {out}: who speaks when is written as RTTM, so end it in .rttm; --json prints JSON")
     if len(items) > 1 and Path(out).suffix.lower() == ".rttm":
         raise InputError(f"-o {out} names one file, but there are {len(items)} recordings; name a folder")
     return plan(items, out, _TASK, "rttm")

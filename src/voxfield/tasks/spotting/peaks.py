@@ -77,13 +77,11 @@ def expressions_in(
         apex = float((inside * smooth[inside]).sum() / smooth[inside].sum())  # of equal scores the middle
         onset_s, apex_s, offset_s = ((float(at) / rate_hz) for at in (first + half, apex, last - half))
         one = Expression(onset_s, apex_s, offset_s, min(1.0, float(smooth[peak])))
-        if found and one.onset_s < found[-1].offset_s:  # two peaks of one expression
-            better = max(found[-1], one, key=lambda each: each.confidence)
-            found[-1] = better._replace(
-                onset_s=min(found[-1].onset_s, one.onset_s), offset_s=max(found[-1].offset_s, one.offset_s)
-            )
-        else:
-            found.append(one)
+        while found and one.onset_s < found[-1].offset_s:  # peaks of one expression
+            other = found.pop()
+            better = max(other, one, key=lambda each: each.confidence)
+            one = better._replace(onset_s=min(other.onset_s, one.onset_s), offset_s=max(other.offset_s, one.offset_s))
+        found.append(one)
     return tuple(found)
 
 
