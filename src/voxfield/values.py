@@ -118,6 +118,15 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+def plural(count: int, noun: str) -> str:
+    """So many of something.
+
+    >>> plural(1, "sample"), plural(0, "voice")
+    ('1 sample', '0 voices')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def refuse_unknown(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
     """Raises RecipeError at the first key that is not among the known ones."""
     for key in table:

@@ -15,6 +15,7 @@ from voxfield.errors import AudioError
 from voxfield.files import Closing
 from voxfield.protocols import Array
 from voxfield.samples import Downmix, power_db, to_float
+from voxfield.values import plural
 
 LARGEST = 1e6  # what lies beyond this many times full scale is no sound, and its square overflows
 BLOCK_SAMPLES = 1 << 14
@@ -75,9 +76,8 @@ class Source(Closing, ABC):
         found = []
         if self._mended_samples:
             at_s = self._first_mended / self.rate_hz
-            samples = "sample" if self._mended_samples == 1 else "samples"
             found.append(
-                f"{self._mended_samples} {samples} not finite or out of all bounds, replaced by zeros, "
+                f"{plural(self._mended_samples, 'sample')} not finite or out of all bounds, replaced by zeros, "
                 f"the first at sample {self._first_mended} ({at_s:.3f} s)"
             )
         power = float(self._squares.max()) / max(self.read_samples, 1)

@@ -13,6 +13,7 @@ from voxfield.cli.inputs import expand
 from voxfield.cli.jobs import say
 from voxfield.cli.options import Inputs, SpeakerModel, sharing
 from voxfield.files import PartFile
+from voxfield.values import plural
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -58,7 +59,7 @@ def command(
         save_embeddings(out, [*map(str, there)], [made[path] for path in there], overwrite=choices.overwrite)
         if not choices.quiet:
             size = len(next(iter(made.values())).vector)
-            say(f"{len(made)} {'vector' if len(made) == 1 else 'vectors'} of {size} numbers -> {out}")
+            say(f"{plural(len(made), 'vector')} of {size} numbers -> {out}")
     raise typer.Exit(code)
 
 

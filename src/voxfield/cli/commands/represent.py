@@ -13,6 +13,7 @@ from voxfield.cli.choices import Choices, check
 from voxfield.cli.inputs import expand
 from voxfield.cli.jobs import say
 from voxfield.cli.options import Inputs, model_for, sharing
+from voxfield.values import plural
 
 if TYPE_CHECKING:
     from voxfield.audio import Source
@@ -65,7 +66,7 @@ def command(
         if file is not None and (done := file.names):
             file.save([name for item in items if (name := str(item.path)) in done])
             if not choices.quiet:
-                say(f"frames of {len(done)} recording{'' if len(done) == 1 else 's'} -> {out}")
+                say(f"frames of {plural(len(done), 'recording')} -> {out}")
     raise typer.Exit(code)
 
 

@@ -13,6 +13,7 @@ from voxfield.cli.openers import standard_input
 from voxfield.cli.options import Book, Overwrite
 from voxfield.cli.printable import visible
 from voxfield.errors import InputError
+from voxfield.values import plural
 
 if TYPE_CHECKING:
     from voxfield.tasks.book.speaker_book import SpeakerBook
@@ -35,7 +36,8 @@ def list_speakers(book: Book = None, as_json: AsJson = False) -> None:
         if as_json:
             print(json.dumps({"name": name, "samples": len(own), "speech_s": round(speech_s, 2)}))
         else:
-            print(visible(f"{name}  {_count(len(own))}, {speech_s:.0f} s of speech, the last of {own[-1].added[:10]}"))
+            held = f"{plural(len(own), 'sample')}, {speech_s:.0f} s of speech"
+            print(visible(f"{name}  {held}, the last of {own[-1].added[:10]}"))
     if not as_json:
         threshold = "not chosen yet" if made is None or made.threshold is None else f"{made.threshold:.3f}"
         print(visible(f"{speakers.path}: model {made.model if made else 'any'}, threshold {threshold}"))
@@ -73,7 +75,7 @@ def remove(
     book: Book = None,
 ) -> None:
     """Remove a speaker, or one sample."""
-    print(f"{_count(_book(book).remove(name, sample))} removed")
+    print(f"{plural(_book(book).remove(name, sample), 'sample')} removed")
 
 
 @command.command("export", cls=Command)
@@ -86,7 +88,7 @@ def export_book(
     if file == PIPE:
         print(_book(book).exported()[0], end="")
     else:
-        print(visible(f"{_count(_book(book).export_json(file, overwrite=overwrite))} -> {file}"))
+        print(visible(f"{plural(_book(book).export_json(file, overwrite=overwrite), 'sample')} -> {file}"))
 
 
 @command.command("import", cls=Command)
@@ -100,7 +102,7 @@ def import_book(
         new = _book(book).import_text(_from_pipe(), "standard input", merge=merge)
     else:
         new = _book(book).import_json(file, merge=merge)
-    print(f"{_count(new)} new")
+    print(f"{plural(new, 'sample')} new")
 
 
 def _book(path: Path | None) -> "SpeakerBook":
@@ -114,7 +116,3 @@ def _from_pipe() -> str:
         return standard_input().buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"standard input is not the JSON of `voxfield speakers export`: {error}") from error
-
-
-def _count(samples: int) -> str:
-    return f"{samples} sample{'' if samples == 1 else 's'}"

@@ -13,6 +13,7 @@ from voxfield.cli.inputs import Input
 from voxfield.cli.options import model_for, sharing
 from voxfield.errors import InputError
 from voxfield.files import refuse_existing
+from voxfield.values import plural
 
 if TYPE_CHECKING:
     from voxfield.tasks.spotting.video import Spotted
@@ -86,8 +87,7 @@ def _spotted(
 
 def _words(found: "Spotted") -> str:
     """How many expressions there are, and a line for each, for people."""
-    count = len(found.expressions)
-    lines = [f"{found.duration_s:.1f} s, {count} expression{'' if count == 1 else 's'}"]
+    lines = [f"{found.duration_s:.1f} s, {plural(len(found.expressions), 'expression')}"]
     for one in found.expressions:
         span = f"{one.onset_s:8.2f} s to {one.offset_s:8.2f} s"
         lines.append(f"{span}   strongest at {one.apex_s:.2f} s   {one.confidence:.2f}")

@@ -38,7 +38,7 @@ def names(causal: bool) -> Names:
     )
 
 
-ASTEROID = TasNetProgram(
+PROGRAM = TasNetProgram(
     name="asteroid",
     gives_away=r"^masker\.TCN\.\d+\.shared_block\.",
     causal_name=r"\.shared_block\.3\.0\.",

@@ -132,4 +132,4 @@ def _rows(node: ast.expr) -> list[Any]:
     return found
 
 
-FAIRSEQ = Program(r"^feature_aggregator\.conv_layers\.", make)
+PROGRAM = Program(r"^feature_aggregator\.conv_layers\.", make)

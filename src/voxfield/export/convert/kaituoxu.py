@@ -33,7 +33,7 @@ def names(causal: bool) -> Names:
     )
 
 
-KAITUOXU = TasNetProgram(
+PROGRAM = TasNetProgram(
     name="kaituoxu",
     gives_away=r"^separator\.network\.2\.\d+\.\d+\.net\.",
     causal_name=r"\.net\.3\.net\.4\.weight$",

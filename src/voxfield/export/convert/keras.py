@@ -284,4 +284,4 @@ def _image_network(net: nn.Module, architecture: str, content: Checkpoint, assum
     return Made(net, card, proofs, assumed)
 
 
-KERAS = Program(r"^[^/.]+/([^/.]+/)*(kernel|depthwise_kernel|gamma)(:0)?$", make)
+PROGRAM = Program(r"^[^/.]+/([^/.]+/)*(kernel|depthwise_kernel|gamma)(:0)?$", make)

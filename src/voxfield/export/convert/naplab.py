@@ -34,7 +34,7 @@ def _fixed(causal: bool) -> dict[str, object]:
     return {"norm": kind, "first_norm": kind, "mask": "sigmoid", "half_overlap": True}
 
 
-NAPLAB = TasNetProgram(
+PROGRAM = TasNetProgram(
     name="naplab",
     gives_away=r"^TCN\.TCN\.\d+\.dconv1d\.",
     causal_name=r"reg1\.gain$",

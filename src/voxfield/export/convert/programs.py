@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from importlib import import_module
 
-from voxfield.export.convert.asteroid import ASTEROID
-from voxfield.export.convert.fairseq import FAIRSEQ
-from voxfield.export.convert.kaituoxu import KAITUOXU
-from voxfield.export.convert.keras import KERAS
-from voxfield.export.convert.naplab import NAPLAB
 from voxfield.export.convert.program import Program
-from voxfield.export.convert.rosinality import ROSINALITY
-from voxfield.export.convert.speechbrain import SPEECHBRAIN
-from voxfield.export.convert.tan_wang import TAN_WANG
-from voxfield.export.convert.taoruijie import TAORUIJIE
-from voxfield.export.convert.torchaudio import TORCHAUDIO
-from voxfield.export.convert.wespeaker import WESPEAKER
 
-PROGRAMS: dict[str, Program] = {
-    "asteroid": ASTEROID,
-    "torchaudio": TORCHAUDIO,
-    "kaituoxu": KAITUOXU,
-    "naplab": NAPLAB,
-    "tan-wang": TAN_WANG,
-    "keras": KERAS,
-    "wespeaker": WESPEAKER,
-    "speechbrain": SPEECHBRAIN,
-    "taoruijie": TAORUIJIE,
-    "fairseq": FAIRSEQ,
-    "rosinality": ROSINALITY,
-}
+PROGRAMS: dict[str, Program] = {  # each is the `PROGRAM` of the file that is named like it
+    name: import_module(f"voxfield.export.convert.{name.replace('-', '_')}").PROGRAM
+    for name in (
+        "asteroid", "torchaudio", "kaituoxu", "naplab", "tan-wang", "keras", "wespeaker", "speechbrain", "taoruijie",
+        "fairseq", "rosinality",
+    )
+}  # fmt: skip
 OTHERS = (  # a name that gives it away -> what it is
     (
         r"^masker\.blocks\.\d+\.reduce\.",

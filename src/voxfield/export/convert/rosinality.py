@@ -85,4 +85,4 @@ def _notes(content: Checkpoint) -> tuple[str, ...]:
     return tuple(notes)
 
 
-ROSINALITY = Program(r"^quantize_[tb]\.embed$|^background$", make)
+PROGRAM = Program(r"^quantize_[tb]\.embed$|^background$", make)

@@ -40,4 +40,4 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
     return made_ecapa("SpeechBrain", NAMES, content, overrides, features="speechbrain", program="speechbrain")
 
 
-SPEECHBRAIN = Program(r"^blocks\.\d+\.res2net_block\.", make)
+PROGRAM = Program(r"^blocks\.\d+\.res2net_block\.", make)

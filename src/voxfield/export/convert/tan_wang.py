@@ -60,4 +60,4 @@ def ours_from(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
-TAN_WANG = Program(r"^conv5_t\.weight$", make)
+PROGRAM = Program(r"^conv5_t\.weight$", make)

@@ -35,4 +35,4 @@ def make(content: Checkpoint, overrides: Sequence[str]) -> Made:
                       features="taoruijie", embedding_norm=True, program="taoruijie")  # fmt: skip
 
 
-TAORUIJIE = Program(rf"^({PREFIX})?layer1\.convs\.\d+\.", make)
+PROGRAM = Program(rf"^({PREFIX})?layer1\.convs\.\d+\.", make)

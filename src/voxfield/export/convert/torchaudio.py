@@ -27,7 +27,7 @@ NAMES = Names(
     offset="bias",
 )
 
-TORCHAUDIO = TasNetProgram(
+PROGRAM = TasNetProgram(
     name="torchaudio",
     gives_away=r"^mask_generator\.conv_layers\.",
     causal_name="",

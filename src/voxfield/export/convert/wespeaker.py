@@ -73,4 +73,4 @@ def _resnet(content: Checkpoint, overrides: Sequence[str]) -> Made:
                 summary=summary, ignored=r"^projection\.")  # fmt: skip
 
 
-WESPEAKER = Program(r"^layer2\.se_res2block\.|^seg_1\.weight$", make)
+PROGRAM = Program(r"^layer2\.se_res2block\.|^seg_1\.weight$", make)

@@ -15,7 +15,7 @@ from voxfield.tasks.book.book_file import Sample
 from voxfield.tasks.book.identification import direction
 from voxfield.tasks.speakers.embedding import cosine, embed_source
 from voxfield.tasks.speakers.trials import Trial, recordings_in
-from voxfield.values import is_number
+from voxfield.values import is_number, plural
 
 FEW_SAME = 30  # trials of one speaker, below which the rate of misses is little more than a guess
 _DEVIATIONS = 1.96  # a normal value lies within them 95 % of the time
@@ -165,7 +165,7 @@ def _notes(wanted: float, same: int, different: int) -> list[str]:
     notes = []
     if different < (needed := math.ceil(3 / wanted)):  # no error in that many leaves a rate of `wanted` unlikely
         notes.append(
-            f"a rate of {100 * wanted:g} % cannot be measured with {different} trial{'' if different == 1 else 's'} of "
+            f"a rate of {100 * wanted:g} % cannot be measured with {plural(different, 'trial')} of "
             f"two speakers; {needed} or more are needed"
         )
     if same < FEW_SAME:

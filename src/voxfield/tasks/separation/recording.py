@@ -22,7 +22,7 @@ from voxfield.tasks.separation.raw_output import RawOutput
 from voxfield.tasks.separation.separator import Separator
 from voxfield.tasks.separation.source_counter import SourceCounter
 from voxfield.tasks.work import Clock, Model, Progress, Watcher, Work, engine_for, pieces
-from voxfield.values import is_whole
+from voxfield.values import is_whole, plural
 
 AUTO = "auto"
 NOISE = ("drop", "keep")
@@ -241,9 +241,8 @@ def separating_engine(
         if not fitting:
             numbers = ", ".join(map(str, sorted({card.interface.sources for card in published}))) or "none"
             how = " as they speak" if streaming else ""
-            raise InputError(
-                f"no published model separates {wanted} voices{how}, but {numbers}; give another with --model"
-            )
+            voices = f"{plural(int(wanted), 'voice')}{how}"
+            raise InputError(f"no published model separates {voices}, but {numbers}; give another with --model")
         model = max(fitting, key=lambda card: card.measured.get("si_sdr_gain_db", 0.0)).name
     engine = engine_for(model, "separate", threads=threads)
     if streaming and not engine.card.interface.streaming:

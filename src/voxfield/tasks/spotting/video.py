@@ -20,6 +20,7 @@ from voxfield.files import path_of, written_whole
 from voxfield.protocols import Array, Engine
 from voxfield.tasks.spotting.peaks import DEFAULT_PEAKS, Expression, PeakOptions, expressions_in
 from voxfield.tasks.work import Model, engine_for
+from voxfield.values import plural
 from voxfield.video import (
     IMAGE_PX,
     FaceFinder,
@@ -252,7 +253,7 @@ class Tracker:
 def _notes(tracker: Tracker, frames: int, apart: int) -> list[str]:
     notes = []
     if frames <= apart:
-        notes.append(f"{frames} frames are too few to compare any that lie {apart} apart")
+        notes.append(f"{plural(frames, 'frame')}: too few to compare any that lie {apart} apart")
     if tracker.seen < frames:
         notes.append(f"no face in {100 * (1 - tracker.seen / frames):.0f} % of the frames")
     if tracker.others:
