@@ -9,7 +9,8 @@ import sys
 import pytest
 import soundfile as sf
 
-from voxfield.batch import load_job, rehearse
+from voxfield.batch import load_job, rehearsal, rehearse
+from voxfield.batch.work import RowWork
 from voxfield.cli.app import run
 from voxfield.errors import InputError, OutputError, RecipeError
 
@@ -164,6 +165,21 @@ def test_a_rehearsal_counts_hours_and_writes_nothing(corpus, job, here, tmp_path
     tally, guess = rehearse(one)
     assert (tally.already, guess.rows, guess.seconds) == (3, 0, None) and tally.failures == 1
     assert (tmp_path / "out" / "ledger.sqlite").read_bytes() == ledger
+
+
+def test_a_rehearsal_times_no_more_than_the_beginning_of_a_long_recording(corpus, job, tmp_path, monkeypatch):
+    timed_s = []
+
+    class Watched(RowWork):
+        def __call__(self, todo):
+            outcome = super().__call__(todo)
+            timed_s.append(outcome.audio_s)
+            return outcome
+
+    monkeypatch.setattr(rehearsal, "RowWork", Watched)
+    monkeypatch.setattr(rehearsal, "TIMED_S", 0.25)
+    _, guess = rehearse(job(corpus(2, seconds=0.5)))
+    assert timed_s == [0.25] * 3 and guess.audio_s == pytest.approx(1.0)
 
 
 def test_a_full_disk_ends_the_run_and_the_next_one_goes_on(corpus, job, here, tmp_path, tiny_spectral):

@@ -16,6 +16,7 @@ from voxfield.errors import VoxfieldError
 
 SAMPLE_ROWS = 24
 SAMPLE_S = 15.0  # no more recordings are timed after so long
+TIMED_S = 60.0  # of a recording at most, where its duration is known
 
 
 @dataclass(frozen=True)
@@ -80,16 +81,24 @@ def _timed(job: Job, sample: list[Todo]) -> tuple[int, float, float]:
     """(Recordings done, seconds of audio a second of work, mean duration in seconds)."""
     with tempfile.TemporaryDirectory(prefix="voxfield-") as folder:
         work = RowWork(replace(job, settings=replace(job.settings, out=folder, state=folder)))
+        sample = [one._replace(row=_beginning(one.row), known=b"") for one in sample]
         for one in sample[:1]:
             work(one)  # loads the network
         began_s, audio_s, work_s, timed = time.monotonic(), 0.0, 0.0, 0
         for one in sample:
-            outcome = work(one._replace(known=b""))
+            outcome = work(one)
             if outcome.status == DONE:
                 audio_s, work_s, timed = audio_s + outcome.audio_s, work_s + outcome.work_s, timed + 1
             if time.monotonic() - began_s > SAMPLE_S:
                 break
     return timed, audio_s / work_s if work_s else 0.0, audio_s / timed if timed else 0.0
+
+
+def _beginning(row: Row) -> Row:
+    """What is timed of a row."""
+    if (_duration_s(row) or 0.0) <= TIMED_S:
+        return row
+    return row._replace(offset_s=row.offset_s or 0.0, duration_s=TIMED_S)
 
 
 def _duration_s(row: Row) -> float | None:
