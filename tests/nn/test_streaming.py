@@ -51,6 +51,12 @@ def test_a_state_of_another_dtype_is_refused():
         layer.float()(torch.zeros(1, 2, 4), state)
 
 
+def test_the_state_of_another_layer_is_refused():
+    _, state = CausalConv1d(2, 2, 5)(torch.zeros(1, 2, 4))
+    with pytest.raises(InputError, match="CausalConv1d was given 4 steps as its state, not 2"):
+        CausalConv1d(2, 2, 3)(torch.zeros(1, 2, 4), state)
+
+
 @pytest.mark.parametrize("layer", [CausalConv1d(2, 2, 3), Gru(2, 3)], ids=["conv", "gru"])
 def test_autocast_streams(layer):
     x = torch.randn(6, 2, 2) if isinstance(layer, Gru) else torch.randn(2, 2, 6)

@@ -32,6 +32,9 @@ class _Causal(Streaming):
     def step(self, x: Tensor, state: Any) -> tuple[Tensor, State]:
         if not self.context:
             return self.conv(x), ()
+        if state.shape[-1] != self.context:
+            given = f"{type(self).__name__} was given {state.shape[-1]} steps as its state"
+            raise InputError(f"{given}, not {self.context}")
         x = torch.cat([state, x], dim=-1)
         return self.conv(x), x[..., x.shape[-1] - self.context :]
 

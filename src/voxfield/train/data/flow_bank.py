@@ -16,7 +16,7 @@ from voxfield.tasks.spotting.video import Tracker, frame_images, frames_apart
 from voxfield.train.data.expressions import Labelled
 from voxfield.train.log import counted
 
-_FORM = 1  # of the files; another number where what they hold changes
+_FORM = 2  # of the files; another number where what they hold changes
 
 
 @dataclass(frozen=True)
