@@ -54,14 +54,11 @@ def read_rttm(path: Path) -> dict[str, list[Turn]]:
             if not fields or fields[0].startswith(";"):
                 continue
             if fields[0] == "SPEAKER":
-                found.setdefault(_recording(fields), []).append(_turn(fields, f"line {number} of {one}"))
+                turn = _turn(fields, f"line {number} of {one}")
+                found.setdefault(fields[1], []).append(turn)
         if not lines:
             found.setdefault(one.stem, [])  # nobody speaks in it
     return found
-
-
-def _recording(fields: Sequence[str]) -> str:
-    return fields[1] if len(fields) > 1 else ""
 
 
 def _turn(fields: Sequence[str], where: str) -> Turn:
