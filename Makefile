@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Each makes its own virtual environment.
 PYTHON ?= python3
 
-.PHONY: demo test test-browser test-batch test-ray check clean
+.PHONY: demo test test-browser test-batch test-ray test-lowest check clean
 
 .venv-demo/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-demo
@@ -29,8 +29,14 @@ test-ray: .venv/ready  ## the batch on Ray
 	.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	scripts/test -m ray tests/batch
 
+test-lowest:  ## the tests with the oldest packages that pyproject.toml allows, in an environment of their own
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install -q --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e '.[dev]' 'setuptools<81'
+	PYTHON=.venv-lowest/bin/python scripts/test -n auto --dist loadfile
+
 check: .venv/ready  ## format, lint, types and the import contract
 	scripts/check
 
 clean:
-	rm -rf .venv .venv-demo build dist
+	rm -rf .venv .venv-demo .venv-lowest build dist
