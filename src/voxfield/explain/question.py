@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import re
+from math import prod
+from typing import TYPE_CHECKING
 
 from .phrases import patterns, table
+
+if TYPE_CHECKING:
+    from .report import Report
 
 _P = patterns("question")
 
 TOPICS: dict[str, str] = table("topics")
+ROLES: dict[str, str] = TOPICS.pop("roles")  # type: ignore[assignment]
+_ROLE = TOPICS.pop("role")
+TOPICS = {key: _ROLE.replace("{}", words) for key, words in ROLES.items()} | TOPICS
+MOST_FILLING = 5  # Chinese characters of a question whose words are not known
 _SETTINGS = {"kernel", "stride", "filters", "padding"}
 _TOPICS = "|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items())
 _TOPIC = re.compile(f"(?:{_TOPICS})[A-Za-z]*", re.IGNORECASE | re.ASCII)
@@ -45,7 +54,7 @@ def topics(prose: str) -> tuple[str, ...]:
     reason = _P["reasons"].search(words)
     for match in _TOPIC.finditer(words):
         key, near = str(match.lastgroup), max(0, match.start() - 40)  # what is said of it stands close by
-        if key == "bins" and not reason and not re.search("怎么|从哪|come", match[0]):
+        if key == "bins" and not reason and re.search(r"\d", match[0]) and not re.search("怎么|从哪|come", match[0]):
             continue  # a number of bins that is given
         given = _P["given_after"].match(words, match.end()) or _P["given_before"].search(words, near, match.start())
         if key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0]):  # 3层
@@ -55,6 +64,8 @@ def topics(prose: str) -> tuple[str, ...]:
             found[key] = found.get(key, True) and bool(
                 (key in _SETTINGS and (given or match[0][0].isdigit())) or (key == "depth" and counted)
             )
+    if "wider" in found:
+        found.pop("filters", None)
     if counted and len(found) > 1:
         found.pop("depth")
     if not reason and not all(found.values()):
@@ -71,7 +82,23 @@ def wanted(prose: str) -> tuple[str, ...]:
     >>> wanted("kernel 3, 32 channels to 64, parameters"), wanted("two layers with kernel 3 and stride 2")
     (('params',), ())
     """
-    return asked(prose) or tuple(key for key in topics(prose) if key not in {*_SETTINGS, "streaming"})
+    named = tuple(key for key in topics(prose) if key not in {*_SETTINGS, "streaming"})
+    return asked(prose) or named or ("kernel",) * bool(_P["field"].search(prose))
+
+
+def figures_asked(prose: str, report: Report) -> tuple[str, ...]:
+    """The topics whose figures are the numbers that a question asks about: `why is it 26?`, `465 怎么来的`."""
+    named = [int((one[1] or one[2] or one[3]).replace(",", "")) for one in _P["why_number"].finditer(prose)]
+    sizes = {field.out_size for layer in report.layers for field in layer.fields}
+    made = (layer.out_shape[1:] for layer in report.layers)
+    figures: dict[str, set[object]] = {
+        "kernel": {field.rf for field in report.fields},
+        "size": {*sizes, *(prod(size or 0 for size in shape) for shape in made)},
+        "stride": {field.hop for field in report.fields},
+        "params": {report.costs.params.value, *(layer.params for layer in report.layers)},
+        "macs": {report.costs.macs.value, *(layer.macs.value for layer in report.layers)},
+    }
+    return tuple(dict.fromkeys(key for one in named for key, known in figures.items() if one > 9 and one in known))
 
 
 def names_no_network(prose: str) -> bool:
@@ -83,4 +110,5 @@ def names_no_network(prose: str) -> bool:
     left = prose.replace("_", " ")
     for known in (_TOPIC, _P["asks"], _P["filling"], _P["beside"]):
         left = known.sub(" ", left)
-    return bool(asked(prose)) and not re.search(r"[A-Za-z\u4e00-\u9fff]", left)
+    more = re.findall(r"[A-Za-z]+|[\u4e00-\u9fff]", left)
+    return bool(asked(prose)) and len(more) <= MOST_FILLING and not any(word[0].isascii() for word in more)

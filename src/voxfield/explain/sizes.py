@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .wording import Writer
 
 EXAMPLE_SIZE = 16_000  # of the input of several layers, where its length is not known
+EXAMPLE_SIZES = {"freq": 161, "h": 224, "w": 224}  # of axes that are not time
 EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 
 
@@ -79,7 +80,7 @@ def _chained(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
     """The sizes that layers make one after the other of an input as long as a second, or of an example."""
     if any(step.formula("N") is None for step in steps):
         return ""
-    sizes: list[int] = [round(field.rate_hz or EXAMPLE_SIZE)]
+    sizes: list[int] = [round(field.rate_hz or EXAMPLE_SIZES.get(field.axis, EXAMPLE_SIZE))]
     for step in steps:
         size_of = transposed_size if step.op.kind == "conv_transpose" else conv_size
         if (

@@ -42,7 +42,8 @@ class Settled:
     rate_hz: float | None = None
     frames: Frames | None = None
     title: str | None = None
-    asked: tuple[str, ...] = ()  # what a question in the text asks for, as keys of the words' paragraphs
+    question: str = ""  # the words of a question in the text
+    asked: tuple[str, ...] = ()  # what it asks for, as keys of the words' paragraphs
 
 
 def settled(
@@ -139,7 +140,8 @@ def _pasted(text: str, given: Settled) -> Settled:
     graph, rate = found.graph, given.rate_hz
     if sizes is None:
         graph = timed(graph, rate, lambda shape: read_paste(text, shape, given.layout).graph)
-    return replace(given, what=graph, rate_hz=rate or found.rate_hz, asked=found.asked)
+    rate = rate or found.rate_hz
+    return replace(given, what=graph, rate_hz=rate, question=found.question, asked=found.asked)
 
 
 def timed(graph: Graph, rate_hz: float | None, read: Callable[[Shape], Graph]) -> Graph:

@@ -23,10 +23,11 @@ _SAID = re.compile(
     r"|(?P<square>\d+(?:\s*[x×*]\s*\d+)+)|(?P<bare>\d+)",
     re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
 )
+_DENSE = r"\b(?:fc|dense|linear|fully connected)\s*\d*|全连接层?\s*\d*"
 _PASSIVE = re.compile(  # what changes no position
     rf"\b(?:input|image)\b(?:\s*(?:size)?\s*{_SIZES})?|输入(?:大小|尺寸)?(?:\s*{_SIZES})?"
     r"|\b(?:output|audio|wav|x|y|bn|batch ?norm|norm|(?:leaky ?|p)?re?lu|gelu|silu|elu|sigmoid|tanh|softmax|dropout)\b"
-    r"|输出|归一化|激活",
+    rf"|输出|归一化|激活|{_DENSE}",
     re.IGNORECASE,
 )
 
@@ -41,12 +42,15 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
         ExplainError: something between two arrows is no layer that is read here.
     """
     parts = _P["arrow"].split(text)
-    if len(parts) < 2:
+    drawn = len(parts) > 1
+    if not drawn and len(parts := _P["then"].split(text)) < 2:
         return None
     parts[0] = re.split(r"[?？:：。]", parts[0])[-1]
     parts[-1] = _P["question"].split(parts[-1])[0]
     read = [_layer(part) for part in parts]
-    if not any(read):
+    if not drawn:
+        parts, read = parts[read[0] is None :], read[read[0] is None :]  # what stands before the first
+    if not any(read) or (not drawn and None in read):
         return None
     for part, layer in zip(parts, read, strict=True):
         if layer is None and _P["filling"].sub("", _PASSIVE.sub("", part)):
@@ -57,6 +61,8 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
     layers = [layer for layer in read if layer]
     axes = max(int(layer.get("axes", "1")) for layer in layers)
     notes = ["The layers were read from between the arrows, one after the other."]
+    if re.search(_DENSE, " ".join(parts), re.IGNORECASE):
+        notes.append("Dense layers are left out here: their parameters are not counted.")
     if not any("padding" in layer for layer in layers):
         notes.append("No padding was named: none was assumed.")
     if not all("stride" in layer or layer["mark"] in {"max", "avg"} for layer in layers):
@@ -69,11 +75,14 @@ def _layer(part: str) -> dict[str, str] | None:
     said: dict[str, str] = {}
     for match in _SAID.finditer(part):
         said |= {key: value for key, value in match.groupdict().items() if value}
-    if not {"conv", "pool"} & said.keys() or _P["filling"].sub("", _PASSIVE.sub("", _SAID.sub("", part))):
+    named = {"conv", "pool"} & said.keys() or {"filters", "square"} <= said.keys()
+    if not named or _P["filling"].sub("", _PASSIVE.sub("", _SAID.sub("", part))):
         return None
     kernel = said.pop("kernel", "") or said.pop("square", "")
-    if not kernel and {"stride", "padding", "dilation", "width"} & said.keys():
+    if not kernel and {"stride", "padding", "dilation", "width", "pool"} & said.keys():
         kernel = said.pop("bare", "")
+    if kernel and "pool" not in said and "bare" in said:  # conv 5x5, 6
+        said.setdefault("filters", said.pop("bare"))
     if not kernel or "bare" in said:
         return None
     pool = said.get("pool", "").lower()

@@ -6,9 +6,10 @@ import ast
 import re
 
 from ..phrases import table
-from .scan import balanced, parsed
+from .scan import balanced, calls_a_layer, parsed, pieces
 
 _TABLE = table("dialects")
+_MANY = re.compile(r"\s*[x×]\s*(\d{1,2})\b")  # Conv1D(32, 5) x3
 _CALLS = {program: re.compile(pattern) for program, pattern in _TABLE["calls"].items()}
 
 
@@ -22,7 +23,11 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
         for pattern, name in _TABLE["paddle"].items():
             text = re.sub(pattern, name, text)
         return text, ["The layers of PaddlePaddle were read as torch's of the same name."]
-    told = []
+    text, told = _with_cbam(text)
+    for piece in reversed(pieces(text)):
+        many = _MANY.match(text, piece.end) if piece.kind == "call" and calls_a_layer(piece.text) else None
+        if many:
+            text = text[: piece.end] + f"; {piece.text}" * (int(many[1]) - 1) + text[many.end() :]
     for program, pattern in _CALLS.items():
         for match in reversed(list(pattern.finditer(text))):
             end, inner = balanced(text, match.end())
@@ -30,6 +35,25 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
                 text = text[: match.start()] + call + text[end:]
                 told.append(f"{program} was read as the layers of Keras.")
     return text, [*dict.fromkeys(told)]
+
+
+def _with_cbam(text: str) -> tuple[str, list[str]]:
+    """Lines of CBAM's channel attention with the layers that they apply before them, and what is said of that."""
+    if "def " in text or not re.search(r"(?i)avg|average", text) or not re.search(r"(?i)max", text):
+        return text, []
+    program = "torch" if "self." in text else "keras"
+    own = r"self\." if program == "torch" else ""
+    used = dict.fromkeys(re.findall(rf"(?<![\w.]){own}([A-Za-z_]\w*)\s?\(", text))
+    made = {
+        name: next((code for known, code in _TABLE["cbam"][program].items() if re.fullmatch(known, name)), "")
+        for name in used
+        if not re.search(rf"\b{name}\s*=", text) and (own or re.fullmatch("shared\\w*|mlp", name))
+    }
+    if not any("64, 4" in code or "Dense" in code for code in made.values()) or "" in made.values():
+        return text, []
+    lines = [f"{'self.' if own else ''}{name} = {code}" for name, code in reversed(made.items())]
+    note = f"Made elsewhere: {', '.join(made)}. That of CBAM over 64 channels was taken, ratio {16 if own else 8}."
+    return "\n".join([*lines, text]), [note]
 
 
 def _applied(text: str, name: str, arguments: str, program: str) -> str:

@@ -35,6 +35,8 @@ START = re.compile(
 )
 _FUNCTIONS = r"\b(?:F|functional)\."
 _LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
+_TRIPLE = r"\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*\)"
+_TRIPLES = re.compile(rf"(?<![\[\w,]){_TRIPLE}(?:[\s,;、]*{_TRIPLE})+")  # rows that no list holds
 _ATOM = re.compile(rf"(?:[-+~]\s*)*(?:{_NAME}|\d[\w.]*(?:[eE][-+]?\d+)?|\.\d+)")
 _ATTRIBUTE = re.compile(rf"\s?\.(?:\s(?=[a-z_]))?{_NAME}")  # after a stop, a capital begins a sentence
 _STRING = re.compile(r"[rbfuRBFU]{0,2}(\"\"\"|'''|\"|')")
@@ -322,6 +324,7 @@ def triples_in(text: str) -> list[tuple[int, int, int]]:
     """All (channels, kernel, stride) of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`."""
     found: list[tuple[int, int, int]] = []
     at = 0
+    text = _TRIPLES.sub(lambda rows: f"[{','.join(re.findall(_TRIPLE, rows[0]))}]", text)
     while match := _LIST.search(text, at):
         read = expression(text, match.start())
         at = match.end() if read is None else read[0]

@@ -21,6 +21,8 @@ _P = patterns("sentence")
 
 Values = list[tuple[int, ...]]
 MOST_LAYERS = 200
+LARGEST_BARE = 11  # of a kernel that no word is said of
+STACKS = {"context": "context network", "decoder": "decoder"}
 SPEECH_RATE_HZ = 16000
 
 _DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
@@ -50,6 +52,7 @@ class Kind:
     about: str
     weak: str = ""  # the same for a text that names no other kind
     axes: int = 1
+    counted: str = ""  # how the number of layers in its name comes about
     input: Sequence[int] = ()  # its sizes; -1 for one that is open
 
 
@@ -66,6 +69,7 @@ class Described:
     samples: bool = False
     notes: list[str] = field(default_factory=list)
     example: bool = False  # of the kind that is named, and not made of what the sentence gives
+    facts: Mapping[str, object] = field(default_factory=dict)  # more for the words, as attributes of the first layer
 
 
 @dataclass
@@ -87,55 +91,61 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
     '10/5@512 3/2@512 3/2@512'
     """
-    plain = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
-    plain = _P["between"].sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
-    plain = _P["compared"].sub(" ", plain)
-    plain = _P["many"].sub(r" \1 filters, kernel size \2 ", plain)
-    plain = _P["sized"].sub(r"\1, kernel size", plain)
-    plain = _P["several"].sub(
-        lambda m: f"{m[1]} layers, kernel size {m[3]}" if m[1] else f"{m[2]}层, kernel size {m[3]}", plain
+    said = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
+    said = _P["between"].sub(lambda m: "input channels {}, {} filters".format(*filter(None, m.groups())), said)
+    said = _P["many"].sub(r" \1 filters, kernel size \2 ", said)
+    said = _P["sized"].sub(r"\1, kernel size", said)
+    said = _P["several"].sub(
+        lambda m: f"{m[1]} layers, kernel size {m[3]}" if m[1] else f"{m[2]}层, kernel size {m[3]}", said
     )
-    plain = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), plain)
-    kind = _named(plain)
-    if kind is not None and kind.name.startswith("resnet") and any(one.startswith("cbam") for one in asked(plain)):
+    said = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), said)
+    kind = _named(said)
+    if kind is not None and kind.name.startswith("resnet") and any(one.startswith("cbam") for one in asked(said)):
         kind = next(one for one in KINDS if one.name == "resnet")  # whose filters are known
-    if (other := _P["network"].search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
+    if (other := _P["network"].search(said)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
     if kind is not None and kind.name == "mobilenet":
         words = (", kernel {0}x{0}, ", ", {0}x{0} feature map, ", ", input channels {0}, ", ", {0} filters, ")
-        plain = _P["mobile"].sub(lambda m: words[next(i for i in range(4) if m[i + 1])].format(m[5]), plain)
-    if triples := triples_in(plain)[:MOST_LAYERS]:
+        said = _P["mobile"].sub(lambda m: words[next(i for i in range(4) if m[i + 1])].format(m[5]), said)
+    if triples := triples_in(said)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
         return Described(layers, samples=True, notes=[read_as])
-    if (linked := chain(plain)) is not None:
+    if (linked := chain(said)) is not None:
         layers, picture, notes = linked
-        return Described(layers, picture=picture, samples=not picture, notes=notes)
-    if (stacks := _stacks(plain, rate_hz)) is not None:
+        inputs = _lists(said).lists.get("inputs", [])
+        if "@" in layers and "params" in asked(said) and not _P["unbiased"].search(said):
+            layers = " ".join(f"{layer}b" if "@" in layer else layer for layer in layers.split())
+            notes.append("One bias for each filter was assumed.")
+        sizes = (inputs[0][0], *(None,) * (2 if picture else 1)) if inputs else None
+        return Described(layers, sizes, picture, not picture, notes)
+    if (stacks := _stacks(said, rate_hz)) is not None:
         return stacks
-    plain, times = _repeats(plain)
-    found = _lists(plain)
+    said, times = _repeats(said)
+    found = _lists(said)
     found.times = times
     kernels = found.lists.get("kernel")
-    if _P["keras_tcn"].search(plain) and "dilation" in found.lists:
+    if _P["keras_tcn"].search(said) and "dilation" in found.lists:
         found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
         found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
-    if not kernels and kind is None and (framed := _P["framed"].search(plain)):
-        return _frames(rate_hz, *(float(ms) for ms in framed.groups() if ms))
-    if kind is None and (example := _example(plain, found)):
+    if not kernels and (kind is None or _P["of_frames"].search(said)) and (framed := _frames(said, rate_hz)):
+        return framed
+    if kind is None and (example := _example(said, found)):
         return example
     if not kernels and kind is None and len(found.lists.get("stride", [])) < 2:
         return None
     if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
-        return _separable(found, kind, plain)
+        return _separable(found, kind, said)
     if kernels:
-        if kind and _quotes(found, kind, plain):
+        if kind and _quotes(found, kind, said):
             return _of_kind(_Found(), kind)
         try:
-            return _of_lists(found, kind, plain)
+            return _of_lists(found, kind, said)
         except ExplainError:
-            stated = "".join(one for one in _P["clauses"].findall(plain) if not asked(one))
-            if stated == plain or not (told := _lists(stated)).lists.get("kernel"):
+            if kind and found.lists.get("dilation") and _shows(kind, found):
+                return _of_kind(_Found(), kind)
+            stated = "".join(one for one in _P["clauses"].findall(said) if not asked(one))
+            if stated == said or not (told := _lists(stated)).lists.get("kernel"):
                 raise
             return _of_lists(told, kind, stated)  # a question names some of its numbers again
     known = [] if kind is None else re.findall(r"/(\d+)", kind.text)
@@ -149,23 +159,35 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
 
 
 def _stacks(text: str, rate_hz: float | None) -> Described | None:
-    """An encoder and the context network behind it, where a text gives the kernels of both."""
-    parts = _P["context"].split(text, maxsplit=1)
-    if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
-        return None
-    first, second = (described(_P["context"].sub(" ", part), rate_hz) for part in parts)
-    if first is None or second is None:
-        return None
-    told = "The context network was taken to stand behind the encoder."
-    notes = [*dict.fromkeys((*first.notes, *second.notes, told))]
-    return replace(first, text=f"{first.text} {second.text}", notes=notes)
+    """An encoder and the context network or the decoder behind it, where a text gives the kernels of both."""
+    for key, mark in (("context", ""), ("decoder", "^")):
+        parts = _P[key].split(text, maxsplit=1)
+        if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
+            continue
+        first, second = (described(_P["up" if mark else key].sub(" ", part), rate_hz) for part in parts)
+        if first is None or second is None:
+            continue
+        told = f"The {STACKS[key]} was taken to stand behind the encoder."
+        notes = dict.fromkeys((*first.notes, *second.notes, told))
+        layers = " ".join(mark + layer for layer in second.text.split())
+        return replace(first, text=f"{first.text} {layers}", notes=[*notes])
+    return None
 
 
-def _frames(rate_hz: float | None, window_ms: float, hop_ms: float) -> Described:
-    """Frames as a window that slides over samples."""
-    window, hop = (round(ms * (rate_hz or SPEECH_RATE_HZ) / 1000) for ms in (window_ms, hop_ms))
-    note = f"Frames of {window} samples every {hop} samples were taken for a kernel and its stride."
-    return Described(f"{max(1, window)}/{max(1, hop)}", (1, None), samples=True, notes=[note])
+def _frames(text: str, rate_hz: float | None) -> Described | None:
+    """Frames as a window that slides over samples; None where a text does not give both."""
+    said = [_P[key].search(text) for key in ("window", "hop")]
+    rate, sizes = rate_hz or SPEECH_RATE_HZ, list[int]()
+    for match in filter(None, said):
+        number, unit = next((match[i], match[i + 1]) for i in range(1, match.re.groups, 2) if match[i])
+        sizes.append(round(float(number) * rate / 1000) if unit else round(float(number)))
+    if len(sizes) < 2 or 0 in sizes:
+        return None
+    window, hop = sizes
+    notes = [f"Frames of {window} samples every {hop} samples were taken for a kernel and its stride."]
+    points = _P["transform"].search(text)
+    facts = {"transform": int(points[1] or points[2]) if points else window}
+    return Described(f"{window}/{hop}", (1, None), samples=True, notes=notes, facts=facts)
 
 
 def _named(text: str) -> Kind | None:
@@ -217,17 +239,18 @@ def _repeats(text: str) -> tuple[str, int]:
 
 def _quotes(found: _Found, kind: Kind, text: str) -> bool:
     """Whether a question only names a layer of the well-known network: `why (1, 3) in the first layer of a CRN?`"""
-    shown = {"kernel": r"^[\dx]+", "stride": r"/([\dx]+)", "filters": r"@(\d+)"}
-    layers = kind.text.split()
-    return (
-        bool(asked(text))
-        and found.count is None
-        and found.times == 1
-        and all(
-            key in shown and len(values) == 1 and any(_by(values[0]) in re.findall(shown[key], one) for one in layers)
-            for key, values in found.lists.items()
-            if values
-        )
+    counted = found.count is None or f"{found.count}*" in kind.text
+    single = all(len(values) < 2 for values in found.lists.values())
+    return bool(asked(text)) and counted and found.times == 1 and single and _shows(kind, found)
+
+
+def _shows(kind: Kind, found: _Found) -> bool:
+    """Whether all numbers of a sentence are those of the well-known network."""
+    shown = {"kernel": r"(?:^|[\s*x])([\dx]+)", "stride": r"/([\dx]+)", "filters": r"@(\d+)", "dilation": r":(\d+)"}
+    return all(
+        key in shown and all(_by(one) in re.findall(shown[key], kind.text) for one in values)
+        for key, values in found.lists.items()
+        if values
     )
 
 
@@ -238,6 +261,7 @@ def _lists(text: str) -> _Found:
     found = _Found()
     spent: tuple[int, int, str] | None = None  # the word that the numbers before it belong to
     at = 0
+    bare: tuple[int, ...] = ()  # 3x3 that stands by itself
     while match := _NUMBER.search(text, at):
         run = [match[0]]
         end = match.end()
@@ -302,7 +326,11 @@ def _lists(text: str) -> _Found:
             found.lists.setdefault("inputs", []).extend(values)
         elif after == "filters" or (after in {"kernel", "inputs"} and len(run) == 1):
             found.lists.setdefault(after, []).extend(values)
+        elif before != "input" and len(run) == 1 and "x" in run[0] and max(values[0]) <= LARGEST_BARE:
+            bare = bare or values[0]
         spent = behind if before in {None, "layers", "input"} else None
+    if bare and found.count and "kernel" not in found.lists:
+        found.lists["kernel"] = [bare]
     return found
 
 
@@ -349,6 +377,8 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     inputs = lists.pop("inputs", [])
+    pooled = _P["pooled"].search(text)
+    text = text if pooled is None else _P["pooled"].sub(" ", text)
     if (left_out := _P["left_out"].search(text)) is not None:
         raise ExplainError(
             f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
@@ -367,6 +397,11 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         start = (1,) if _P["power"].search(doubled[0]) else lists.get("dilation", [(1,)])[0]
         lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
         grown = f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}."
+    if (others := _P["others"].search(text)) and 2 in {len(values) for values in lists.values()}:
+        rest = next(filter(None, others.groups()), "")
+        many = int(rest) if rest.isdigit() else _TIMES.get(rest.lower(), (found.count or 2) - 1)
+        found.count = many + 1
+        lists = {key: [v[0]] + [v[1]] * many if len(v) == 2 else v for key, v in lists.items()}
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
@@ -397,6 +432,11 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
 
     mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
     layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
+    if pooled is not None:
+        size = next((one for key, one in pooled.groupdict().items() if one and not key.startswith("kind")), "2")
+        kind_of = next((one for key, one in pooled.groupdict().items() if one and key.startswith("kind")), "max")
+        pool = f"{'max' if kind_of.lower() in {'max', '最大'} else 'avg'}{_by((int(size),) * axes)}"
+        layers = [one for layer in layers for one in (layer, pool)]
     features = _P["features"].search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
@@ -458,7 +498,7 @@ def _separable(found: _Found, kind: Kind, text: str) -> Described:
     taps = kernel * 2 if len(kernel) == 1 else kernel
     pads = _by(tuple(k // 2 for k in taps))
     mapped = _P["mapped"].search(text)
-    sizes = (int(mapped[1]), int(mapped[2])) if mapped else (112, 112)
+    sizes = tuple(int(one) for one in mapped.groups() if one) if mapped else (112, 112)
     note = (
         f"A depthwise-separable block of {wide} channels and {filters} filters was taken, on "
         f"{sizes[0]} x {sizes[1]} positions."
@@ -483,4 +523,5 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     sizes = tuple(None if size < 0 else size for size in kind.input)
     picture = kind.axes == 2 and kind.name not in {"enhancement", "crn_decoder", "speaker_resnet"}
     samples = kind.name.startswith(("wav2vec", "tasnet", "separation"))
-    return Described(" ".join(layers), sizes or None, picture, samples, notes, example=True)
+    facts = {"counted": kind.counted} if kind.counted else {}
+    return Described(" ".join(layers), sizes or None, picture, samples, notes, True, facts)

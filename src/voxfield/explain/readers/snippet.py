@@ -16,7 +16,7 @@ from typing import Any
 
 from ...errors import ExplainError
 from ..axes import rearranged, settled_axes, settled_dims
-from ..graph import Graph, Shape, Size
+from ..graph import Graph, Shape
 from ..numbers import plain
 from ..phrases import table
 from ..question import asked
@@ -39,8 +39,6 @@ MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
-COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
-
 SAID = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*(\d{1,6})(?![\w.*/+-])")
 
 
@@ -82,8 +80,6 @@ def read_snippet(
             "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
         )
     net = LayerGraph(title)
-    if input_shape is None and layout is None:
-        input_shape = _sizes_in_comments(text, net)
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     calls.triples = triples_in(text)
     calls.said = _said(text.translate(FULL_WIDTH))
@@ -154,22 +150,6 @@ def _with_models(source: str) -> str:
     used = dict.fromkeys(re.findall(r"(?m)^\s*(\w+)\.add\(", source) + re.findall(r"; (\w+)\.add\(", source))
     missing = [name for name in used if not re.search(rf"\b{name}\s*=(?!=)", source) and name != "self"]
     return "".join(f"{name} = Sequential(); " for name in missing) + source if missing else source
-
-
-def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
-    """The input that a remark such as `#1*3200->1*512*185` behind a single layer states."""
-    found = COMMENT_SIZES.search(text.translate(FULL_WIDTH))
-    if found is None or len(re.findall(r"\bConv\w*\s*\(", text)) != 1 or "nn." not in text:
-        return None
-    sizes = tuple(int(part) for part in re.findall(r"\d+", found[1]))
-    net.note(remark_note(sizes))
-    return sizes
-
-
-def remark_note(sizes: Sequence[Size]) -> str:
-    """What is said of an input whose sizes stand in words or in a comment."""
-    said = " x ".join("?" if size is None else str(size) for size in sizes)
-    return f"The input {said} was taken from the remark in the text."
 
 
 def python_of(text: str) -> tuple[str, list[int], bool]:
@@ -279,7 +259,9 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(returned.value, calls)
     if calls.network is not None:
         return calls.network.outputs
-    if calls.net.inputs and (latest := calls.final()):
+    defined = [v for v in calls.interpreter.scope.values() if isinstance(v, Class | Function)]
+    unused = not calls.net.ops and any(isinstance(one, Class) for one in defined)  # x = torch.randn(...) alone
+    if calls.net.inputs and (latest := calls.final()) and not unused:
         if calls.behind:  # F.pad(x, (2, 0)), and on the next line nn.Conv1d(16, 16, 3)
             calls.net.note("Layers that are applied to nothing were taken to come after what is before them.")
             chain = Chain(calls.behind, calls.framework, calls.behind[0].line)
@@ -306,7 +288,6 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
             first = min(one.line for one in lost)
             loose = [layer for layer in loose if layer.line < first] or loose
         return _in_order(calls, sorted(loose, key=lambda layer: layer.line))
-    defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
         return _definition(calls, defined, tree)
     last = tree.body[-1]
