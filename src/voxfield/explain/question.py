@@ -49,6 +49,8 @@ def topics(prose: str) -> tuple[str, ...]:
     """
     words = re.sub(r"[ \t]+", " ", prose.replace("_", " "))
     last: dict[str, int] = {}
+    clauses = [one.span() for one in re.finditer(r"[^,，;；\n]+", words) if _P["asks"].search(one[0])]
+    questioned = set[str]()  # named where something is asked
     counted = False  # a number of layers that is given, not asked for
     found: dict[str, bool] = {}  # each topic, and whether all that is said of it is a number
     reason = _P["reasons"].search(words)
@@ -60,6 +62,7 @@ def topics(prose: str) -> tuple[str, ...]:
         if key == "depth" and re.match(r"[一二三四五六七八九十\d]", match[0]):  # 3层
             counted = counted or not _P["layers_asked"].search(words, near, match.start())
         last[key] = match.start()
+        questioned |= {key} if any(a < match.end() and match.start() < b for a, b in clauses) else set()
         if key in TOPICS:
             found[key] = found.get(key, True) and bool(
                 (key in _SETTINGS and (given or match[0][0].isdigit())) or (key == "depth" and counted)
@@ -68,8 +71,10 @@ def topics(prose: str) -> tuple[str, ...]:
         found.pop("filters", None)
     if counted and len(found) > 1:
         found.pop("depth")
+    if len(found) > 1 and not _P["adds"].search(words):
+        found.pop("cbam", None)
     if not reason and not all(found.values()):
-        return tuple(key for key, given in found.items() if not given)
+        return tuple(sorted((key for key in found if not found[key]), key=lambda key: key not in questioned))
     if reason and _P["meaning"].match(reason[0]):
         return tuple(found)  # padding='same' 是什么意思: what is asked for stands before the word
     begin, why = (words.rfind("\n", 0, reason.start()), reason.start()) if reason else (0, 0)

@@ -73,9 +73,13 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
 def _layer(part: str) -> dict[str, str] | None:
     """What one part says of its layer; None where it is none, or where its number may be a name, as in `conv1`."""
     said: dict[str, str] = {}
+    part = re.sub(r"\((\d+)\s*,\s*(\d+)\)", r"\1x\2", part)
     for match in _SAID.finditer(part):
-        said |= {key: value for key, value in match.groupdict().items() if value}
-    named = {"conv", "pool"} & said.keys() or {"filters", "square"} <= said.keys()
+        found = {key: value for key, value in match.groupdict().items() if value}
+        if "square" in found and "square" in said:  # the second of two is the stride
+            found = {"stride": found["square"]}
+        said |= found
+    named = {"conv", "pool"} & said.keys() or ("square" in said and {"filters", "bare"} & said.keys())
     if not named or _P["filling"].sub("", _PASSIVE.sub("", _SAID.sub("", part))):
         return None
     kernel = said.pop("kernel", "") or said.pop("square", "")

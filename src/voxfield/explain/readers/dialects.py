@@ -6,6 +6,7 @@ import ast
 import re
 
 from ..phrases import table
+from .layer_kinds import KERAS_NAMES, LAYERS
 from .scan import balanced, calls_a_layer, parsed, pieces
 
 _TABLE = table("dialects")
@@ -23,7 +24,7 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
         for pattern, name in _TABLE["paddle"].items():
             text = re.sub(pattern, name, text)
         return text, ["The layers of PaddlePaddle were read as torch's of the same name."]
-    text, told = _with_cbam(text)
+    text, told = _with_cbam(_in_full(text))
     for piece in reversed(pieces(text)):
         many = _MANY.match(text, piece.end) if piece.kind == "call" and calls_a_layer(piece.text) else None
         if many:
@@ -35,6 +36,20 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
                 text = text[: match.start()] + call + text[end:]
                 told.append(f"{program} was read as the layers of Keras.")
     return text, [*dict.fromkeys(told)]
+
+
+def _in_full(text: str) -> str:
+    """The text with the settings of each layer under their whole names."""
+    for match in reversed(list(re.finditer(r"\b([A-Z]\w+)\s?(?=\()", text))):
+        if not calls_a_layer(f"{match[1]}("):
+            continue
+        end, inner = balanced(text, match.end())
+        program = "keras" if match[1] in KERAS_NAMES and match[1] not in LAYERS["torch"] else "torch"
+        short = inner
+        for pattern, name in {**_TABLE["short"], **_TABLE[f"short_{program}"]}.items():
+            short = re.sub(pattern, name, short)
+        text = text[: match.start(1)] + match[1] + short + text[end:] if short != inner else text
+    return text
 
 
 def _with_cbam(text: str) -> tuple[str, list[str]]:

@@ -21,7 +21,7 @@ from .code_values import at
 from .dialects import in_torch_or_keras
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
-from .sentence import SPEECH_RATE_HZ, Described, described
+from .sentence import SPEECH_RATE_HZ, Described, described, strided_first
 from .snippet import looks_like_code, python_of, read_snippet
 from .stated import LENGTH, layout_of, other_order, remark_note, stated_input, stated_of
 from .text import read_text
@@ -33,6 +33,7 @@ _ABOUT = 60
 PRINTED = (("printed module", is_printed_module, module_code), ("summary", is_summary, summary_code))
 SAMPLES_RATE = "The rate in the text is that of samples, and the network reads frames: --rate with --hop gives times."
 LEFT_OUT = "Left out, as what the text compares with: {}. --against puts it beside this."
+BY_WORDS = "The dims of the input were taken for {}, by the words of the text; --layout says otherwise."
 FORMS = (
     "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
     "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
@@ -74,27 +75,27 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
 def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, str, tuple[str, ...], bool]:
     """(the network in a cleaned text, its question, what that asks for, whether it is one of a sentence about
     samples)."""
-    for title, fits, code_of in PRINTED:
-        if fits(text):
-            code, notes = code_of(text)
-            words = _before(text)
-            return _noted(read_snippet(code, input_shape, layout, title), notes), words, asked(words), False
-    if calls_a_layer(text):
-        words = prose(text)
+    printed = next(((title, code_of) for title, fits, code_of in PRINTED if fits(text)), None)
+    if printed is not None or calls_a_layer(text):
+        words = prose(text) if printed is None else _before(text)
+        code, told = (text, list[str]()) if printed is None else printed[1](text)
+        title = "pasted code" if printed is None else printed[0]
         layout = layout or layout_of(text)
         sizes, graph = input_shape, None
-        for tried in _orders(stated_of(text, words)) if input_shape is None else []:
+        for tried in _orders(stated_of(code, words)) if input_shape is None and "randn" not in code else []:
             with suppress(ExplainError):  # the sizes in the words may be of something else
-                sizes, graph = tried, read_snippet(text, tried, layout)
+                sizes, graph = tried, read_snippet(code, tried, layout, title)
                 break
-        graph = graph or read_snippet(text, input_shape, layout)
+        graph = graph or read_snippet(code, input_shape, layout, title)
         is_picture = [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
         if layout is None and _P["on_time"].search(text) and not _P["in_pictures"].search(text) and is_picture:
-            told = "The dims of the input were taken for BCTF, by the words of the text; --layout says otherwise."
-            graph = _noted(read_snippet(text, sizes, "BCTF"), [told])
+            strides = [tuple(w.stride for w in op.windows) for op in graph.ops if op.kind == "conv"]
+            order = "BCFT" if strided_first(strides) and _P["in_bins"].search(text) else "BCTF"
+            told.append(BY_WORDS.format(order))
+            graph = read_snippet(code, sizes, order, title)
         if sizes is not None and input_shape is None:
-            graph = _noted(graph, [remark_note(sizes)])
-        return graph, words, asked(words), False
+            told = [remark_note(sizes), *told]
+        return _noted(graph, told), words, asked(words), False
     if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[a-z_]\w{2,}\(", text)):
         raise _no_layer(text)
     found = described(text, _rate(text))
@@ -105,6 +106,9 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
             graph = replace(graph, ops=(first.with_(attrs={**first.attrs, **found.facts}), *rest))
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
+        if found.freq_first:
+            graph = replace(graph, axes={graph.main_input: axes_of(4, "BCFT")})
+            found.notes.append(BY_WORDS.format("BCFT"))
         return _noted(graph, found.notes), text, topics(text) if found.example else wanted(text), found.samples
     if not looks_like_code(text) and "=" not in text:
         raise ExplainError(
@@ -162,9 +166,8 @@ def prose(text: str) -> str:
         lines, remarks = text.split("\n"), re.findall(r"#([^\n]*)", code)
         words = [line for line in lines if re.fullmatch(r"[\w\s,，、。?？]*", line)]  # words may be names, too
         kept = zip(lines, code.split("\n"), strict=True)
-        words += [
-            prose(line.strip()) for line, read in kept if read.strip() and pieces(line) and line.strip() != read.strip()
-        ]
+        mended = [line for line, read in kept if read.strip() and line.strip() != read.strip()]
+        words += [prose(line.strip()) if pieces(line) else line for line in mended]
         return "\n".join([*(lines[number - 1] for number in skipped), *filter(asked, remarks), *words])
     parts, at = [], 0
     for piece in pieces(text):

@@ -38,7 +38,7 @@ _LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
 _TRIPLE = r"\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*\)"
 _TRIPLES = re.compile(rf"(?<![\[\w,]){_TRIPLE}(?:[\s,;、]*{_TRIPLE})+")  # rows that no list holds
 _ATOM = re.compile(rf"(?:[-+~]\s*)*(?:{_NAME}|\d[\w.]*(?:[eE][-+]?\d+)?|\.\d+)")
-_ATTRIBUTE = re.compile(rf"\s?\.(?:\s(?=[a-z_]))?{_NAME}")  # after a stop, a capital begins a sentence
+_ATTRIBUTE = re.compile(rf"\s?\.(?:\s(?=[a-z_]\w*\s?[(.]))?{_NAME}")  # after a stop, a capital begins a sentence
 _STRING = re.compile(r"[rbfuRBFU]{0,2}(\"\"\"|'''|\"|')")
 _OPERATOR = re.compile(r"\s*(\*\*|//|==|!=|<=|>=|[-+*/%@<>|&])(?!>)\s*")
 _WORD_OPERATOR = re.compile(r"\s+(and not|or not|and|or|not in|is not|in|is)\s+")

@@ -66,6 +66,7 @@ class Described:
     text: str
     input_shape: tuple[int | None, ...] | None = None
     picture: bool = False
+    freq_first: bool = False  # where the first of two axes is frequency
     samples: bool = False
     notes: list[str] = field(default_factory=list)
     example: bool = False  # of the kind that is named, and not made of what the sentence gives
@@ -93,6 +94,8 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     """
     said = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
     said = _P["between"].sub(lambda m: "input channels {}, {} filters".format(*filter(None, m.groups())), said)
+    if _P["goes_on"].search(said):
+        said = _P["placed"].sub("", _P["goes_on"].sub(", ", said))
     said = _P["many"].sub(r" \1 filters, kernel size \2 ", said)
     said = _P["sized"].sub(r"\1, kernel size", said)
     said = _P["several"].sub(
@@ -118,7 +121,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
             layers = " ".join(f"{layer}b" if "@" in layer else layer for layer in layers.split())
             notes.append("One bias for each filter was assumed.")
         sizes = (inputs[0][0], *(None,) * (2 if picture else 1)) if inputs else None
-        return Described(layers, sizes, picture, not picture, notes)
+        return Described(layers, sizes, picture, samples=not picture, notes=notes)
     if (stacks := _stacks(said, rate_hz)) is not None:
         return stacks
     said, times = _repeats(said)
@@ -442,6 +445,10 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     channels = None if wide is None else (wide, *(None,) * axes)
     if axes == 2 and wide is None and (bins := _P["counted_bins"].search(text)):
         channels = (1, None, int(bins[1]))
+    steps = columns.get("stride", [])
+    freq_first = axes == 2 and _P["spectral"].search(text) is not None and strided_first(steps)
+    if freq_first and wide is None and (bins := _P["counted_bins"].search(text)):
+        channels = (1, int(bins[1]), None)
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
     notes = [f"The layers were read from the sentence, one after the other{padded}.", *found.notes]
     notes += [grown] if doubled else []
@@ -464,18 +471,27 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             layers = [f"{layer}b" for layer in layers]
             notes.append("One bias for each filter was assumed.")
     picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
-    return Described(" ".join(layers), channels, picture, samples, notes)
+    return Described(" ".join(layers), channels, picture and not freq_first, freq_first, samples, notes)
+
+
+def strided_first(strides: Sequence[tuple[int, ...]]) -> bool:
+    """Whether only the first of two axes is strided, which then is frequency in networks that keep every frame."""
+    moving = [one for one in strides if one[0] > 1 or one[-1] > 1]
+    return bool(moving) and all(len(one) == 2 and one[-1] == 1 for one in moving)
 
 
 def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
     """Words that make layers differ in a way that lists of numbers do not give; empty where there are none."""
+    whole = found.count or max(map(len, lists.values()))
+    if whole == 1 and (second := _P["second"].search(text)):
+        return second[0]
     plain = _P["doubled"].sub(" ", text) if doubles else text
     single = [key for key, values in lists.items() if len(values) == 1]
     if unread := _P["unread"].search(plain):
         return unread[0]
     if doubles and (found.count or 0) < 2:
         return "dilation"
-    if not single or (found.count or max(map(len, lists.values()))) < 2:
+    if not single or whole < 2:
         return found.unread
     most = max(map(found.runs.count, lists))
     apart = (
@@ -524,4 +540,4 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     picture = kind.axes == 2 and kind.name not in {"enhancement", "crn_decoder", "speaker_resnet"}
     samples = kind.name.startswith(("wav2vec", "tasnet", "separation"))
     facts = {"counted": kind.counted} if kind.counted else {}
-    return Described(" ".join(layers), sizes or None, picture, samples, notes, True, facts)
+    return Described(" ".join(layers), sizes or None, picture, False, samples, notes, True, facts)

@@ -28,17 +28,34 @@ from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing,
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, LARGEST_TEXT, RESNET, Piece, calls_a_layer, pieces, program, tree_of, triples_in
+from .scan import (
+    FULL_WIDTH,
+    LARGEST_TEXT,
+    RESNET,
+    Piece,
+    calls_a_layer,
+    expression,
+    parsed,
+    pieces,
+    program,
+    tree_of,
+    triples_in,
+)
 
 WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
 PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
 DEEPEST_BRACKETS = 5  # within which a name is a setting
 RESNET_CODE = Path(__file__).parent.parent / "resnet_keras.txt"
+OWN_SETTINGS = {
+    "torch": {"stride", "input_size", "hidden_size", "in_channels", "in_features", "batch_first"},
+    "keras": {"strides", "filters", "units", "use_bias", "dilation_rate", "return_sequences"},
+}
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
+DECLARED = re.compile(r"\w+ = (?:\w+\.)*Input\(")
 SAID = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*(\d{1,6})(?![\w.*/+-])")
 
 
@@ -182,6 +199,8 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
             lines[number - 1] = line.translate(FULL_WIDTH)
         elif (repaired := _repaired(line)) is not None and repaired != line:
             lines[number - 1] = repaired
+        elif made := _made_of(line, text):
+            lines[number - 1] = made
         elif line.strip() and not looks_like_code(line) and len(skipped) < MOST_PROSE_LINES and _is_prose(line):
             skipped.append(number)
             lines[number - 1] = ""
@@ -197,15 +216,31 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
 
 def _scanned(text: str) -> tuple[str, list[int], bool]:
     """The same of text whose statements are looked for in prose."""
-    source, guessed = program(pieces(text))
+    source, guessed = program(_inputs_first(text))
     return source, [], guessed
+
+
+def _inputs_first(text: str) -> list[Piece]:
+    """The statements of a text, the inputs that it declares before what it says of them."""
+    found = pieces(text)
+    return found if "def " in text else sorted(found, key=lambda one: not DECLARED.match(one.text))
+
+
+def _made_of(line: str, text: str) -> str:
+    """A line of words that makes an object of a class of the text, which nothing else does, as code."""
+    for name in re.findall(r"(?m)^\s*class\s+(\w+)", text):
+        calls = re.findall(rf"(?<![\w.]){name}\s*\((?!nn\.|torch\.|Module)", text)
+        match = re.search(rf"(?<![\w.]){name}\s*(?=\()", line)
+        if match and len(calls) == 1 and (made := expression(line, match.start())) and parsed(made[1]):
+            return f"net = {made[1]}"
+    return ""
 
 
 def _repaired(line: str) -> str | None:
     """A line that holds simple statements and more than that, as Python; None when there is nothing to save."""
     if not looks_like_code(line):
         return None
-    found: list[Piece] = pieces(line)
+    found = _inputs_first(line)
     if not found or any(piece.kind not in {"assign", "call", "return"} for piece in found):
         return None
     repaired = line[: len(line) - len(line.lstrip())] + "; ".join(piece.text for piece in found)
@@ -243,7 +278,7 @@ def framework_of(tree: ast.Module) -> str:
             names |= {part for alias in node.names for part in alias.name.split(".")}
             names |= set((getattr(node, "module", None) or "").split("."))
         elif isinstance(node, ast.keyword):  # stride is a setting of torch, strides one of Keras
-            names |= {"torch"} if node.arg == "stride" else {"keras"} if node.arg == "strides" else set()
+            names |= {program for program, own in OWN_SETTINGS.items() if node.arg in own}
     torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
     keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf", *RESNET})
     return "torch" if torch > keras else "keras"

@@ -44,7 +44,7 @@ def sizes_of(dims: str) -> Shape | None:
 def layout_of(text: str) -> str | None:
     """The layout that a shape such as (B, 1, 257, T) names; None where it names none, or says what is usual."""
     for found in _P["lettered"].finditer(text):
-        first, second = re.findall(r"\w+", found[1])[2:]
+        first, second = found.groups()
         if {"T", "F"} & {first, second}:
             return "BCTF" if first == "T" or second == "F" else "BCFT"
     return None
@@ -55,20 +55,23 @@ def stated_of(text: str, words: str) -> Shape | None:
     remarks = re.findall(r"#([^\n]*)", text)
     layers = [piece for piece in pieces(text) if calls_a_layer(piece.text)]
     alone = len(layers) == 1
-    for name, dims in _P["named"].findall("\n".join([words, *remarks])):
+    said = [(one, said == words) for said in (words, "\n".join(remarks)) for one in _P["named"].findall(said)]
+    for (name, dims), told in said:
         sizes = sizes_of(dims)
         made = re.search(rf"(?m)(?<![\w.]){name}\s*=\s*[A-Za-z]", text)
         other = alone and sizes and str(sizes[-1]) not in re.findall(r"\d+", layers[0].text)  # not what it makes
-        if sizes and re.search(rf"\(\s*{name}\s*\)", text) and (other or not made):
+        if sizes and re.search(rf"\(\s*{name}\s*\)", text) and (other or told or not made):
             return sizes
     first = next((one for one in text.split("\n") if calls_a_layer(one)), "").partition("#")[2]
     turned = _P["turns"].search("\n".join(remarks) if alone else first)
-    told = next((said for one in remarks if (said := stated_input(one) if _P["input"].search(one) else None)), None)
-    return stated_input(words) or (sizes_of(turned["dims"]) if turned else told) or _length(text, words)
+    noted = next((sizes for one in remarks if _P["input"].search(one) and (sizes := stated_input(one))), None)
+    return stated_input(words) or (sizes_of(turned["dims"]) if turned else noted) or _length(text, words)
 
 
 def _length(text: str, words: str) -> Shape | None:
-    """The length, or else the channels, that the words give to the input of layers over one axis."""
+    """The side of a picture, or the length or else the channels of the input of layers over one axis, by the words."""
+    if re.search(r"2[dD]\(", text) and (side := _P["side"].search(words)):
+        return (int(side[1] or side[2]),) * 2
     if not re.search(r"1[dD]\(", text) or re.search(r"2[dD]\(", text):
         return None
     if (said := LENGTH.search(words)) and int(said[1]):
