@@ -63,7 +63,7 @@ def _formulas(writer: Writer, field: AxisField, changing: Sequence[tuple[Step, S
             size = (transposed_size if up else conv_size)(example, step.window, "")
             stated.append(writer.say("size_open", layer=step.op.name, formula=formula, example=example, size=size))
     if not stated and of > 1 and changing and "size" in writer.asked:
-        return [_chained(writer, field, [step for step, _, _ in changing])]
+        return [*filter(None, [_chained(writer, field, [step for step, _, _ in changing])])]
     if not stated:
         return []
     if len(changing) > MOST_FORMULAS:
@@ -89,5 +89,7 @@ def _chained(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
         ):
             return ""
         sizes.append(size_of(sizes[-1], step.window, "") or 0)
+    if len({*sizes}) == 1:
+        return ""
     rows = {"example": sizes[0], "sizes": in_row(sizes[1:]), "layers": writer.listed([s.op.name for s in steps])}
     return writer.say("size_chain", **rows, **writer.named(field))

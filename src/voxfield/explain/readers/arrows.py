@@ -48,6 +48,8 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
     parts[0] = re.split(r"[?？:：。]", parts[0])[-1]
     parts[-1] = _P["question"].split(parts[-1])[0]
     read = [_layer(part) for part in parts]
+    if not drawn and read[0] is None and re.search(r"(?i)conv|pool|filters|kernel|卷积|池化", parts[0]):
+        return None  # it says more of a layer than is read
     if not drawn:
         parts, read = parts[read[0] is None :], read[read[0] is None :]  # what stands before the first
     if not any(read) or (not drawn and None in read):

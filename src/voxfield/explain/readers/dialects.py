@@ -11,6 +11,7 @@ from .scan import balanced, calls_a_layer, parsed, pieces
 
 _TABLE = table("dialects")
 _MANY = re.compile(r"\s*[x×]\s*(\d{1,2})\b")  # Conv1D(32, 5) x3
+_TWO = re.compile(r"(?:\b(two)\s+(?:stacked\s+)?|([2两])\s*个\s*)$")  # two nn.Conv1d(16, 16, 3)
 _CALLS = {program: re.compile(pattern) for program, pattern in _TABLE["calls"].items()}
 
 
@@ -29,6 +30,8 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
         many = _MANY.match(text, piece.end) if piece.kind == "call" and calls_a_layer(piece.text) else None
         if many:
             text = text[: piece.end] + f"; {piece.text}" * (int(many[1]) - 1) + text[many.end() :]
+        elif piece.kind == "call" and calls_a_layer(piece.text) and _TWO.search(text[: piece.start]):
+            text = f"{text[: piece.end]}; {piece.text}{text[piece.end :]}"
     for program, pattern in _CALLS.items():
         for match in reversed(list(pattern.finditer(text))):
             end, inner = balanced(text, match.end())

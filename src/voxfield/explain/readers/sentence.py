@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from ...errors import ExplainError
 from ..phrases import patterns, table
@@ -122,6 +123,8 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
             notes.append("One bias for each filter was assumed.")
         sizes = (inputs[0][0], *(None,) * (2 if picture else 1)) if inputs else None
         return Described(layers, sizes, picture, samples=not picture, notes=notes)
+    if seen := _seen(said):
+        return seen
     if (stacks := _stacks(said, rate_hz)) is not None:
         return stacks
     said, times = _repeats(said)
@@ -159,6 +162,22 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
     return _of_kind(found, kind) if kind else None
+
+
+def _seen(text: str) -> Described | None:
+    """Layers by the frames that each looks at, as TDNNs are written: `[-2, 2], {-2, 0, 2}, {0}`."""
+    rows = [[int(n) for n in re.findall(r"[-+]?\d+", one.replace("−", "-"))] for one in _P["seen"].findall(text)]
+    layers = []
+    for row in rows:
+        steps = {b - a for a, b in pairwise(row)}
+        whole = len(row) == 2 and row[0] < 0 < row[1]  # from the first to the last
+        if len(steps) > 1 or row[0] > 0 or min(steps, default=1) < 1:
+            return None
+        layers.append(f"{row[1] - row[0] + 1}" if whole else f"{len(row)}:{min(steps, default=1)}")
+    if len(layers) < 2 or not any(row[0] < 0 for row in rows):
+        return None
+    notes = ["Each row of frames was taken for what a layer looks at, without padding."]
+    return Described(" ".join(layers), notes=notes)
 
 
 def _stacks(text: str, rate_hz: float | None) -> Described | None:
@@ -329,10 +348,11 @@ def _lists(text: str) -> _Found:
             found.lists.setdefault("inputs", []).extend(values)
         elif after == "filters" or (after in {"kernel", "inputs"} and len(run) == 1):
             found.lists.setdefault(after, []).extend(values)
-        elif before != "input" and len(run) == 1 and "x" in run[0] and max(values[0]) <= LARGEST_BARE:
+        elif before != "input" and "x" in run[0] and max(values[0]) <= LARGEST_BARE:
             bare = bare or values[0]
+            at = match.end()
         spent = behind if before in {None, "layers", "input"} else None
-    if bare and found.count and "kernel" not in found.lists:
+    if bare and (found.count or re.search("depth-?\\s?wise|separable|可分离", text)) and "kernel" not in found.lists:
         found.lists["kernel"] = [bare]
     return found
 
@@ -393,6 +413,13 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
             "'5/2 3:2 3:4', or paste their code."
         )
+    if (per := _P["per_block"].search(text)) and len(lists.get("dilation", [])) > 1:
+        many = _TIMES.get((per[1] or per[2]).lower(), 0) or int(per[1] or per[2])
+        lists = {
+            key: [v for v in values for _ in range(many)] if len(values) > 1 else values
+            for key, values in lists.items()
+        }
+        found.count = max(map(len, lists.values()))
     whole = (found.count or max(map(len, lists.values()))) * found.times
     if not 1 <= whole <= MOST_LAYERS:
         raise ExplainError(f"{whole} layers in the sentence; 1 to {MOST_LAYERS} can be read.")

@@ -65,7 +65,11 @@ def stated_of(text: str, words: str) -> Shape | None:
     first = next((one for one in text.split("\n") if calls_a_layer(one)), "").partition("#")[2]
     turned = _P["turns"].search("\n".join(remarks) if alone else first)
     noted = next((sizes for one in remarks if _P["input"].search(one) and (sizes := stated_input(one))), None)
-    return stated_input(words) or (sizes_of(turned["dims"]) if turned else noted) or _length(text, words)
+    return (
+        stated_input(words)
+        or (sizes_of(turned["dims"] or turned["count"]) if turned else noted)
+        or _length(text, words)
+    )
 
 
 def _length(text: str, words: str) -> Shape | None:
