@@ -65,7 +65,8 @@ def topics(prose: str) -> tuple[str, ...]:
         questioned |= {key} if any(a < match.end() and match.start() < b for a, b in clauses) else set()
         if key in TOPICS:
             found[key] = found.get(key, True) and bool(
-                (key in _SETTINGS and (given or match[0][0].isdigit())) or (key == "depth" and counted)
+                (key in _SETTINGS and (given or re.match(r"\d(?!.*(?:怎么|how|come))", match[0])))
+                or (key == "depth" and counted)
             )
     if "wider" in found:
         found.pop("filters", None)

@@ -73,6 +73,10 @@ def words(
     """
     if language not in LANGUAGES:
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
+    if "lines" in asked:
+        made = {str(op.attr("function") or op.kind) for op in graph.ops}
+        there = [key for key, known in PARTS.items() if known & made]
+        asked = [*dict.fromkeys(("kernel", "filters", *there, *(key for key in asked if key != "lines")))]
     writer = Writer(report, graph, language, frames, asked)
     timed = writer.time is not None
     usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
@@ -98,6 +102,13 @@ ELSEWHERE = {  # paragraphs that are written in other files
         one.__name__: one
         for one in (params, macs, separable, padding, depth, powers, bias, bins, branches, wider, size)
     },
+}
+PARTS = {  # topics of what a line is for, by the functions of its operators
+    "stride": {"max", "avg"},
+    "batch_norm": {"batch_norm"},
+    "activation": {"relu", "elu", "leakyrelu", "prelu", "gelu", "sigmoid", "tanh", "softplus", "swish", "silu"},
+    "dropout": {"dropout"},
+    "flatten": {"reshape"},
 }
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
 FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end

@@ -96,7 +96,7 @@ def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[
         if sizes is not None and input_shape is None:
             told = [remark_note(sizes), *told]
         return _noted(graph, told), words, asked(words), False
-    if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[a-z_]\w{2,}\(", text)):
+    if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[A-Za-z_]\w{2,}\(", text)):
         raise _no_layer(text)
     found = described(text, _rate(text))
     if found is not None:
@@ -246,7 +246,7 @@ def _no_layer(text: str) -> ExplainError:
     used = dict.fromkeys(re.findall(r"\bself\.[A-Za-z_]\w*", text))
     called = [name for name in used if re.search(rf"{re.escape(name)}\s*\(", text)]
     own = {*re.findall(r"\bdef\s+(\w+)", text), *dir(builtins)}
-    called += [name for name in dict.fromkeys(re.findall(r"=\s*([a-z_]\w{2,})\(", text)) if name not in own]
+    called += [name for name in dict.fromkeys(re.findall(r"=\s*([A-Za-z_]\w{2,})\(", text)) if name not in own]
     line = next((i for i, one in enumerate(text.split("\n"), 1) if one.strip()), 1)
     if not called:
         return at(

@@ -94,14 +94,8 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     '10/5@512 3/2@512 3/2@512'
     """
     said = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
-    said = _P["between"].sub(lambda m: "input channels {}, {} filters".format(*filter(None, m.groups())), said)
-    if _P["goes_on"].search(said):
-        said = _P["placed"].sub("", _P["goes_on"].sub(", ", said))
-    said = _P["many"].sub(r" \1 filters, kernel size \2 ", said)
-    said = _P["sized"].sub(r"\1, kernel size", said)
-    said = _P["several"].sub(
-        lambda m: f"{m[1]} layers, kernel size {m[3]}" if m[1] else f"{m[2]}层, kernel size {m[3]}", said
-    )
+    for pattern, plain in _TABLE["rewritten"].items():
+        said = re.sub(pattern, plain, said)
     said = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), said)
     kind = _named(said)
     if kind is not None and kind.name.startswith("resnet") and any(one.startswith("cbam") for one in asked(said)):
@@ -109,8 +103,8 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     if (other := _P["network"].search(said)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
     if kind is not None and kind.name == "mobilenet":
-        words = (", kernel {0}x{0}, ", ", {0}x{0} feature map, ", ", input channels {0}, ", ", {0} filters, ")
-        said = _P["mobile"].sub(lambda m: words[next(i for i in range(4) if m[i + 1])].format(m[5]), said)
+        for pattern, plain in _TABLE["mobilenet"].items():
+            said = re.sub(pattern, plain, said)
     if triples := triples_in(said)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
@@ -463,19 +457,15 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
     layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
     if pooled is not None:
-        size = next((one for key, one in pooled.groupdict().items() if one and not key.startswith("kind")), "2")
-        kind_of = next((one for key, one in pooled.groupdict().items() if one and key.startswith("kind")), "max")
-        pool = f"{'max' if kind_of.lower() in {'max', '最大'} else 'avg'}{_by((int(size),) * axes)}"
+        size = re.search(r"\d", pooled[0])
+        pool = ("avg" if re.search("(?i)av|平均", pooled[0]) else "max") + _by((int(size[0]) if size else 2,) * axes)
         layers = [one for layer in layers for one in (layer, pool)]
     features = _P["features"].search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
+    freq_first = axes == 2 and bool(_P["spectral"].search(text)) and strided_first(columns.get("stride", []))
     if axes == 2 and wide is None and (bins := _P["counted_bins"].search(text)):
-        channels = (1, None, int(bins[1]))
-    steps = columns.get("stride", [])
-    freq_first = axes == 2 and _P["spectral"].search(text) is not None and strided_first(steps)
-    if freq_first and wide is None and (bins := _P["counted_bins"].search(text)):
-        channels = (1, int(bins[1]), None)
+        channels = (1, int(bins[1]), None) if freq_first else (1, None, int(bins[1]))
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
     notes = [f"The layers were read from the sentence, one after the other{padded}.", *found.notes]
     notes += [grown] if doubled else []

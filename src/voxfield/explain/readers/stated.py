@@ -76,6 +76,8 @@ def _length(text: str, words: str) -> Shape | None:
     """The side of a picture, or the length or else the channels of the input of layers over one axis, by the words."""
     if re.search(r"2[dD]\(", text) and (side := _P["side"].search(words)):
         return (int(side[1] or side[2]),) * 2
+    if re.search(r"2[dD]\(", text) and (bins := _P["bins"].search(words)):
+        return (None, int(bins[1]))
     if not re.search(r"1[dD]\(", text) or re.search(r"2[dD]\(", text):
         return None
     if (said := LENGTH.search(words)) and int(said[1]):
