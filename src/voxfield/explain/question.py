@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _P = patterns("question")
 
 TOPICS: dict[str, str] = table("topics")
-ROLES: dict[str, str] = TOPICS.pop("roles")  # type: ignore[assignment]
+ROLES, PARTS, FIXES = ({**TOPICS.pop(key)} for key in ("roles", "parts", "fixes"))  # type: ignore[arg-type]
 _ROLE = TOPICS.pop("role")
 TOPICS = {key: _ROLE.replace("{}", words) for key, words in ROLES.items()} | TOPICS
 MOST_FILLING = 5  # Chinese characters of a question whose words are not known

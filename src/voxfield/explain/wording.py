@@ -20,7 +20,7 @@ from .graph import Graph
 from .numbers import in_bytes, in_row, plain, ratio_text, singular
 from .path import Walk, walk
 from .phrases import LANGUAGES, PHRASES
-from .question import ROLES
+from .question import FIXES, PARTS, ROLES
 from .report import AxisField, Cause, LayerReport, Report, Status
 from .sizes import size
 from .sums import (
@@ -75,7 +75,7 @@ def words(
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
     if "lines" in asked:
         made = {str(op.attr("function") or op.kind) for op in graph.ops}
-        there = [key for key, known in PARTS.items() if known & made]
+        there = [key for key, known in PARTS.items() if made & {*known.split()}]
         asked = [*dict.fromkeys(("kernel", "filters", *there, *(key for key in asked if key != "lines")))]
     writer = Writer(report, graph, language, frames, asked)
     timed = writer.time is not None
@@ -103,17 +103,7 @@ ELSEWHERE = {  # paragraphs that are written in other files
         for one in (params, macs, separable, padding, depth, powers, bias, bins, branches, wider, size)
     },
 }
-PARTS = {  # topics of what a line is for, by the functions of its operators
-    "stride": {"max", "avg"},
-    "batch_norm": {"batch_norm"},
-    "activation": {"relu", "elu", "leakyrelu", "prelu", "gelu", "sigmoid", "tanh", "softplus", "swish", "silu"},
-    "dropout": {"dropout"},
-    "flatten": {"reshape"},
-}
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
-FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end
-FIXES |= dict.fromkeys(("softmax", "attention"), "fix_attention")
-FIXES |= dict.fromkeys(("reduce", "adaptive_pool"), "fix_reduce")
 
 
 class Writer:

@@ -5,31 +5,9 @@ from __future__ import annotations
 import re
 
 from ...errors import ExplainError
-from ..phrases import patterns, table
+from ..phrases import patterns
 
 _P = patterns("arrows")
-
-_SIZES = r"\d+(?:\s*[x×*]\s*\d+)*"
-_WORDS = table("kinds")["words"]
-_SAID = re.compile(
-    r"(?P<up>\b(?:de|transposed?[\s-]*|up)(?=conv)|反(?=卷积)|转置)"
-    r"|(?P<pool>(?:max|avg|average|mean)?[\s_-]?pool(?:ing)?(?:[123]-?d)?|(?:最大|平均)?池化)"
-    rf"|(?:\bk|{_WORDS['kernel']})\s*[=:为]?\s*(?P<kernel>{_SIZES})"
-    rf"|(?:\bs|{_WORDS['stride']})\s*[=:为]?\s*(?P<stride>{_SIZES})"
-    rf"|(?:\bp|{_WORDS['padding']})\s*[=:为]?\s*(?P<padding>{_SIZES}|same\b)"
-    rf"|(?:\bd|{_WORDS['dilation']})\s*[=:为]?\s*(?P<dilation>{_SIZES})"
-    rf"|(?P<filters>\d+)\s*个?(?:{_WORDS['filters']})|[@-](?P<width>\d+)"
-    r"|(?P<conv>conv(?:olution(?:al)?)?(?P<rank>[123]-?d)?|卷积)"
-    r"|(?P<square>\d+(?:\s*[x×*]\s*\d+)+)|(?P<bare>\d+)",
-    re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
-)
-_DENSE = r"\b(?:fc|dense|linear|fully connected)\s*\d*|全连接层?\s*\d*"
-_PASSIVE = re.compile(  # what changes no position
-    rf"\b(?:input|image)\b(?:\s*(?:size)?\s*{_SIZES})?|输入(?:大小|尺寸)?(?:\s*{_SIZES})?"
-    r"|\b(?:output|audio|wav|x|y|bn|batch ?norm|norm|(?:leaky ?|p)?re?lu|gelu|silu|elu|sigmoid|tanh|softmax|dropout)\b"
-    rf"|输出|归一化|激活|{_DENSE}",
-    re.IGNORECASE,
-)
 
 
 def chain(text: str) -> tuple[str, bool, list[str]] | None:
@@ -55,7 +33,7 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
     if not any(read) or (not drawn and None in read):
         return None
     for part, layer in zip(parts, read, strict=True):
-        if layer is None and _P["filling"].sub("", _PASSIVE.sub("", part)):
+        if layer is None and _P["filling"].sub("", _P["passive"].sub("", part)):
             raise ExplainError(
                 f"'{part.strip()[:60]}' between the arrows is not read. Write the layers as kernel/stride, such as "
                 "'5/2 max2 3 ^4/2', or paste their code."
@@ -63,7 +41,7 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
     layers = [layer for layer in read if layer]
     axes = max(int(layer.get("axes", "1")) for layer in layers)
     notes = ["The layers were read from between the arrows, one after the other."]
-    if re.search(_DENSE, " ".join(parts), re.IGNORECASE):
+    if _P["dense"].search(" ".join(parts)):
         notes.append("Dense layers are left out here: their parameters are not counted.")
     if not any("padding" in layer for layer in layers):
         notes.append("No padding was named: none was assumed.")
@@ -76,13 +54,13 @@ def _layer(part: str) -> dict[str, str] | None:
     """What one part says of its layer; None where it is none, or where its number may be a name, as in `conv1`."""
     said: dict[str, str] = {}
     part = re.sub(r"\((\d+)\s*,\s*(\d+)\)", r"\1x\2", part)
-    for match in _SAID.finditer(part):
+    for match in _P["said"].finditer(part):
         found = {key: value for key, value in match.groupdict().items() if value}
         if "square" in found and "square" in said:  # the second of two is the stride
             found = {"stride": found["square"]}
         said |= found
     named = {"conv", "pool"} & said.keys() or ("square" in said and {"filters", "bare"} & said.keys())
-    if not named or _P["filling"].sub("", _PASSIVE.sub("", _SAID.sub("", part))):
+    if not named or _P["filling"].sub("", _P["passive"].sub("", _P["said"].sub("", part))):
         return None
     kernel = said.pop("kernel", "") or said.pop("square", "")
     if not kernel and {"stride", "padding", "dilation", "width", "pool"} & said.keys():

@@ -13,20 +13,14 @@ from math import prod
 
 from ...errors import ExplainError
 from ..graph import Shape
+from ..phrases import patterns
 from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
 from .scan import LARGEST_TEXT, balanced
 
-_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?P<kind>[A-Za-z_]\w*)\(")
-_REPEATED = re.compile(r"\((?P<first>\d+)(?:-\d+)?\):\s*(?P<times>\d+)\s*x\s*[A-Za-z_]\w*(?=\()")
-_SHAPE = r"[\[({][^\])}]*[\])}]+"
-_ROW = re.compile(  # conv1d (Conv1D) of Keras; Conv2d-1 of torchsummary; Conv2d (conv1): 1-1 of torchinfo
-    r"^[\s│|┃├└─]*(?:(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?|(?P<torch>[A-Z]\w*)(?:\s*\((?P<own>[\w.]+)\))?(?::\s*|-)"
-    rf"(?P<number>\d+(?:-\d+)?))[\s│|┃]+(?P<shapes>{_SHAPE}(?:[\s│|┃]+{_SHAPE})*)[\s│|┃]+(?P<params>[\d,]+|--)",
-    re.M,
-)
-_MEGABYTES = re.compile(r"Input size \(MB\):\s*([\d.]+)")
+_P = patterns("printed")
+_LINE, _ROW, _REPEATED = _P["line"], _P["row"], _P["repeated"]
 USUAL_SIDES = (224, 32, 28, 64, 128, 256, 16_000, 8_000, 48_000)  # of inputs, taken where several fit
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 
@@ -154,7 +148,7 @@ def summary_code(text: str) -> tuple[str, list[str]]:
     elif rows[0].before:
         now, rest = rows[0].before, rows
     else:
-        now, rest = _input_of(rows[0], float(size[1]) if (size := _MEGABYTES.search(text)) else None), rows
+        now, rest = _input_of(rows[0], float(size[1]) if (size := _P["megabytes"].search(text)) else None), rows
         shown = shape_text((*now[-1:], *now[:-1]) if rows[0].torch else now)
         notes.append(f"The summary does not show the input: {shown} was worked out from the first layer.")
     if any(row.kind == "InputLayer" for row in rest) or any(r.kind in {"Add", "Concatenate", "Multiply"} for r in rest):
@@ -179,7 +173,7 @@ def _row(match: re.Match[str], columns: list[str]) -> Row | None:
     params = int(match["params"].replace(",", "").replace("--", "0"))
     shapes = [
         tuple(None if part == "None" else int(part) for part in re.findall(r"None|-?\d+", one))
-        for one in re.findall(_SHAPE, match["shapes"])
+        for one in _P["shape"].findall(match["shapes"])
     ]
     if kind is None:
         return Row(match["name"], _whole(match["kind"], match["name"]), shapes[0][1:], params)

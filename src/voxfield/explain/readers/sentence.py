@@ -34,11 +34,7 @@ _MARKS = {"kernel": "", "stride": "/", "dilation": ":", "filters": "@", "padding
 _KEY = re.compile(
     "|".join(f"(?P<{key}>{pattern})" for key, pattern in _TABLE["words"].items()), re.IGNORECASE | re.ASCII
 )
-_NUMBER = re.compile(
-    r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|(?<![A-Za-z\d])\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
-    rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
-    re.IGNORECASE | re.ASCII,
-)
+_NUMBER = _P["number"]
 _TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
 
@@ -231,18 +227,10 @@ def _example(text: str, found: _Found) -> Described | None:
         return None
     if (found.count and "depth" not in wanted) or not names_no_network(text):
         return None
-    name = "wav2vec"
-    if any(topic.startswith("cbam") for topic in wanted):
-        name = "resnet"
-    elif decoder:
-        name = "crn_decoder"
-    elif "separable" in wanted:
-        name = "mobilenet"
-    elif re.search(r"dilat|膨胀|空洞", text, re.IGNORECASE):
-        name = "speaker"
-    elif {"filters", "padding", "powers", "depth", "bins", "wider"} & {*wanted} or _P["pair"].search(text):
-        name = "enhancement"
-    return _of_kind(_Found({"filters": widths}), kinds[name])
+    for name, asks in _TABLE["examples"].items():
+        if {*asks.get("topics", "").split()} & {*wanted} or re.search(asks.get("words", "$^"), text, re.IGNORECASE):
+            return _of_kind(_Found({"filters": widths}), kinds[name])
+    return _of_kind(_Found({"filters": widths}), kinds["wav2vec"])
 
 
 def _repeats(text: str) -> tuple[str, int]:

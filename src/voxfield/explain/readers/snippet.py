@@ -46,13 +46,10 @@ WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # 
 PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
 DEEPEST_BRACKETS = 5  # within which a name is a setting
 RESNET_CODE = Path(__file__).parent.parent / "resnet_keras.txt"
-OWN_SETTINGS = {
-    "torch": {"stride", "input_size", "hidden_size", "in_channels", "in_features", "batch_first"},
-    "keras": {"strides", "filters", "units", "use_bias", "dilation_rate", "return_sequences"},
-}
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
+OWN_SETTINGS: dict[str, str] = table("layers")["own_settings"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
 DECLARED = re.compile(r"\w+ = (?:\w+\.)*Input\(")
@@ -278,7 +275,7 @@ def framework_of(tree: ast.Module) -> str:
             names |= {part for alias in node.names for part in alias.name.split(".")}
             names |= set((getattr(node, "module", None) or "").split("."))
         elif isinstance(node, ast.keyword):  # stride is a setting of torch, strides one of Keras
-            names |= {program for program, own in OWN_SETTINGS.items() if node.arg in own}
+            names |= {program for program, own in OWN_SETTINGS.items() if node.arg in own.split()}
     torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
     keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf", *RESNET})
     return "torch" if torch > keras else "keras"
