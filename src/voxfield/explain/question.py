@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
 _P = patterns("question")
 
-TOPICS: dict[str, str] = table("topics")
-ROLES, PARTS, FIXES = ({**TOPICS.pop(key)} for key in ("roles", "parts", "fixes"))  # type: ignore[arg-type]
-_ROLE = TOPICS.pop("role")
-TOPICS = {key: _ROLE.replace("{}", words) for key, words in ROLES.items()} | TOPICS
+_TABLE = table("topics")
+ROLES, PARTS, FIXES, _ROLE = (_TABLE.pop(key) for key in ("roles", "parts", "fixes", "role"))
+TOPICS: dict[str, str] = {key: _ROLE.replace("{}", words) for key, words in ROLES.items()} | _TABLE
 MOST_FILLING = 5  # Chinese characters of a question whose words are not known
 _SETTINGS = {"kernel", "stride", "filters", "padding"}
 _TOPICS = "|".join(f"(?P<{key}>{pattern})" for key, pattern in TOPICS.items())
