@@ -151,3 +151,12 @@ def test_the_shared_layers_of_cbam_are_those_of_its_paper_where_the_text_leaves_
         found = report_on(text).report
         assert found.costs.params.value == values
         assert any(note.startswith("Made elsewhere: ") for note in found.notes)
+
+
+def test_code_that_is_cut_off_ends_in_a_message_or_a_network():
+    cut = "class Block(nn.Module):\n    def __init__(self, c):\n       f.conv(x)))\n"
+    cut += "net = nn.Sequential(*[Block(8) for i in range(2)])"
+    with pytest.raises(ExplainError):
+        report_on(f"{cut}\n感受野是多少帧?")
+    with pytest.raises(ExplainError):
+        report_on("Layer (type)  Output Shape  Param #\n input_1 (InputLayer)  [(None, 100, 161, 1)]  0")

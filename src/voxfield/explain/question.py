@@ -88,7 +88,7 @@ def wanted(prose: str) -> tuple[str, ...]:
     (('params',), ())
     """
     named = tuple(key for key in topics(prose) if key not in {*_SETTINGS, "streaming"})
-    return asked(prose) or named or ("kernel",) * bool(_P["field"].search(prose))
+    return asked(prose) or (*("kernel",) * bool(_P["field"].search(prose)), *named)
 
 
 def figures_asked(prose: str, report: Report) -> tuple[str, ...]:

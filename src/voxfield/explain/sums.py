@@ -32,6 +32,8 @@ def params(writer: Writer) -> list[str]:
     kinds = {op.kind for op, _ in owners}
     rules = [writer.say("params_rule")] * bool(kinds & {"conv", "conv_transpose"})
     rules += [writer.say("params_rnn")] * ("rnn" in kinds)
+    norms = [op for op, _ in owners if op.attr("function") == "batch_norm"]
+    rules += [writer.say("params_norm")] * any(op.weight_bytes == 8 * op.params for op in norms)  # as many buffers
     return [writer.say("params_sum", total=total.value, listed=listed), *rules]
 
 

@@ -57,12 +57,7 @@ def settled(
 ) -> Settled:
     """What `what` stands for, with what its card says where nothing else was given.
 
-    Args:
-        what: layers, code, a path, FILE.py:NAME, or a card's name; anything else stands for itself.
-        input_shape: sizes of the input; how many are needed depends on the reader.
-        layout: one letter per dim of the input, such as "BCTF".
-        rate_hz: positions of the time axis a second; where the input has no length, one second is taken, aloud.
-        run_file: allows FILE.py:NAME, which runs that file.
+    Args: those of `explain`; where the input has no length, one second is taken, aloud; and
         files: False for text of strangers, which then never names a file of this machine.
 
     Raises:

@@ -65,6 +65,7 @@ def _layer(part: str) -> dict[str, str] | None:
     kernel = said.pop("kernel", "") or said.pop("square", "")
     if not kernel and {"stride", "padding", "dilation", "width", "pool"} & said.keys():
         kernel = said.pop("bare", "")
+    kernel = kernel or "2" * ("pool" in said)  # as pooling mostly is
     if kernel and "pool" not in said and "bare" in said:  # conv 5x5, 6
         said.setdefault("filters", said.pop("bare"))
     if not kernel or "bare" in said:

@@ -27,11 +27,12 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
         return text, ["The layers of PaddlePaddle were read as torch's of the same name."]
     text, told = _with_cbam(_in_full(text))
     for piece in reversed(pieces(text)):
-        many = _MANY.match(text, piece.end) if piece.kind == "call" and calls_a_layer(piece.text) else None
-        if many:
-            text = text[: piece.end] + f"; {piece.text}" * (int(many[1]) - 1) + text[many.end() :]
-        elif piece.kind == "call" and calls_a_layer(piece.text) and _TWO.search(text[: piece.start]):
-            text = f"{text[: piece.end]}; {piece.text}{text[piece.end :]}"
+        many = _MANY.match(text, piece.end)
+        times = int(many[1]) if many else 2 if _TWO.search(text[: piece.start]) else 1
+        if times > 1 and piece.kind == "call" and calls_a_layer(piece.text):
+            text = text[: piece.end] + f"; {piece.text}" * (times - 1) + text[many.end() if many else piece.end :]
+    if re.search(r"(?a)\bstack1\b", text) and not re.search(r"\b(?:stack1|block1)\s*\(", text):
+        text += "\nx = stack1(x, 64, 3)"  # a question about it: that of the ResNets
     for program, pattern in _CALLS.items():
         for match in reversed(list(pattern.finditer(text))):
             end, inner = balanced(text, match.end())

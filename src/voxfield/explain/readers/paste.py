@@ -131,8 +131,8 @@ def _described_graph(text: str, found: Described, input_shape: Shape | None) -> 
     axes = len(found.text.split()[0].split("/")[0].split("@")[0].split("x"))
     if stated is None and axes == 2 and not found.picture and (turned := _P["turned"].search(text)):
         stated = (None, int(turned[1]))
-    if length is not None and int(length[1]) and (axes == 1 or found.picture):
-        stated = (int(length[1]),) * axes
+    if length is not None and int(length[1]) and stated is None:
+        stated = (int(length[1]),) * axes if axes == 1 or found.picture else (None, int(length[1]))
     if stated is not None and len(stated) in (axes, axes + 1):
         found.notes.append(remark_note(stated))
         if len(stated) == axes:

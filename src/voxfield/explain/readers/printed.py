@@ -156,7 +156,7 @@ def summary_code(text: str) -> tuple[str, list[str]]:
             "The summary has several inputs or branches, and it does not say what each layer is connected to in a form "
             "that can be read. Paste the code of the network, or give its .keras file."
         )
-    torch = rest[0].torch
+    torch = rows[0].torch
     lines = [f"x = torch.randn{(1, *now[-1:], *now[:-1])}" if torch else f"x = Input(shape={now})"]
     for row in rest:
         layer = _layer(row, row.before or now, notes)

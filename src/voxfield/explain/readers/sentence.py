@@ -25,6 +25,7 @@ MOST_LAYERS = 200
 LARGEST_BARE = 11  # of a kernel that no word is said of
 STACKS = {"context": "context network", "decoder": "decoder"}
 SPEECH_RATE_HZ = 16000
+TWO_EACH = "Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation."
 
 _DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _DIGITS |= {"eleven": 11, "twelve": 12, "sixteen": 16}
@@ -89,7 +90,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
     '10/5@512 3/2@512 3/2@512'
     """
-    said = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
+    said = _listed(text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()")))
     for pattern, plain in _TABLE["rewritten"].items():
         said = re.sub(pattern, plain, said)
     said = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), said)
@@ -108,11 +109,10 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     if (linked := chain(said)) is not None:
         layers, picture, notes = linked
         inputs = _lists(said).lists.get("inputs", [])
-        if "@" in layers and "params" in asked(said) and not _P["unbiased"].search(said):
-            layers = " ".join(f"{layer}b" if "@" in layer else layer for layer in layers.split())
-            notes.append("One bias for each filter was assumed.")
+        layers = _biased(layers, said, notes) if "params" in asked(said) else layers
         sizes = (inputs[0][0], *(None,) * (2 if picture else 1)) if inputs else None
-        return Described(layers, sizes, picture, samples=not picture, notes=notes)
+        picture = picture and not _P["spectral"].search(said)
+        return Described(layers, sizes, picture, samples="x" not in layers, notes=notes)
     if seen := _seen(said):
         return seen
     if (stacks := _stacks(said, rate_hz)) is not None:
@@ -120,10 +120,10 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     said, times = _repeats(said)
     found = _lists(said)
     found.times = times
+    if (of := _P["of_strides"].search(said)) and "stride" in found.lists:
+        many = int(next(filter(None, of.groups()), "2"))
+        found.lists["kernel"] = [tuple(many * size for size in sizes) for sizes in found.lists["stride"]]
     kernels = found.lists.get("kernel")
-    if _P["keras_tcn"].search(said) and "dilation" in found.lists:
-        found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
-        found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
     if not kernels and (kind is None or _P["of_frames"].search(said)) and (framed := _frames(said, rate_hz)):
         return framed
     if kind is None and (example := _example(said, found)):
@@ -152,6 +152,24 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
     return _of_kind(found, kind) if kind else None
+
+
+def _listed(text: str) -> str:
+    """The text with its first table of layers as lists, the numbers of each column behind its heading."""
+    lines = text.split("\n")
+    rows = [[cell.strip() for cell in _P["cells"].split(line.strip(" |"))] for line in lines]
+    for first, row in enumerate(rows):
+        keys = {at: str(key.lastgroup) for at, cell in enumerate(row) if (key := _KEY.fullmatch(cell))}
+        heads = [at for at, key in keys.items() if key in _MARKS]
+        end = first + 1
+        while end < len(rows) and len(rows[end]) == len(row):
+            end += 1
+        body = [one for one in rows[first + 1 : end] if set("".join(one)) - {*"-:"}]
+        filled = all(_NUMBER.search(one[at]) for one in body for at in heads)
+        if "kernel" in keys.values() and len(body) > 1 and filled:
+            columns = [f"{row[at]} {', '.join(one[at] for one in body)}" for at in heads]
+            return "\n".join([*lines[:first], "; ".join(columns), *lines[end:]])
+    return text
 
 
 def _seen(text: str) -> Described | None:
@@ -395,13 +413,13 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
             "'5/2 3:2 3:4', or paste their code."
         )
-    if (per := _P["per_block"].search(text)) and len(lists.get("dilation", [])) > 1:
-        many = _TIMES.get((per[1] or per[2]).lower(), 0) or int(per[1] or per[2])
-        lists = {
-            key: [v for v in values for _ in range(many)] if len(values) > 1 else values
-            for key, values in lists.items()
-        }
+    tcn, per = _P["keras_tcn"].search(text), _P["per_block"].search(text)
+    if len(lists.get("dilation", [])) > 1 and (tcn or per):
+        word = (per[1] or per[2]).lower() if per else "2"
+        many = int(word) if word.isdigit() else _TIMES[word]
+        lists = {k: [v for v in values for _ in range(many)] if values[1:] else values for k, values in lists.items()}
         found.count = max(map(len, lists.values()))
+        found.notes += [TWO_EACH] if tcn else []
     whole = (found.count or max(map(len, lists.values()))) * found.times
     if not 1 <= whole <= MOST_LAYERS:
         raise ExplainError(f"{whole} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
@@ -469,14 +487,20 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
         return Described(" ".join([re.sub("@512", "", encoder.text), *layers]), samples=True, notes=notes)
-    if (inputs or "params" in asked(text)) and "filters" in columns:
-        if _P["unbiased"].search(text):
-            notes.append("Without bias, as the sentence says.")
-        else:
-            layers = [f"{layer}b" for layer in layers]
-            notes.append("One bias for each filter was assumed.")
+    whole_text = " ".join(layers)
+    if inputs or "params" in asked(text):
+        whole_text = _biased(whole_text, text, notes)
     picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
-    return Described(" ".join(layers), channels, picture and not freq_first, freq_first, samples, notes)
+    return Described(whole_text, channels, picture and not freq_first, freq_first, samples, notes)
+
+
+def _biased(layers: str, text: str, notes: list[str]) -> str:
+    """The layers with a bias for each filter, unless the sentence says otherwise; both is said."""
+    if "@" not in layers:
+        return layers
+    bare = _P["unbiased"].search(text)
+    notes.append("Without bias, as the sentence says." if bare else "One bias for each filter was assumed.")
+    return layers if bare else re.sub(r"@\S+", r"\g<0>b", layers)
 
 
 def strided_first(strides: Sequence[tuple[int, ...]]) -> bool:

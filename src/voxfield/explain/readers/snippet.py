@@ -225,7 +225,7 @@ def _inputs_first(text: str) -> list[Piece]:
 
 def _made_of(line: str, text: str) -> str:
     """A line of words that makes an object of a class of the text, which nothing else does, as code."""
-    for name in re.findall(r"(?m)^\s*class\s+(\w+)", text):
+    for name in [] if parsed(line.strip()) else re.findall(r"(?m)^\s*class\s+(\w+)", text):
         calls = re.findall(rf"(?<![\w.]){name}\s*\((?!nn\.|torch\.|Module)", text)
         match = re.search(rf"(?<![\w.]){name}\s*(?=\()", line)
         if match and len(calls) == 1 and (made := expression(line, match.start())) and parsed(made[1]):
