@@ -143,7 +143,7 @@ def report_on(
             if edits:  # one that only answers a question may fit nowhere, as the words then say
                 raise
     named = figures_asked(found.question, report)
-    asked = found.asked if found.asked and "kernel" not in named else (*named, *found.asked)
+    asked = (*named, *found.asked) if not found.asked or {"kernel", "stride"} & {*named} else found.asked
     return Answer(graph, report, words(report, graph, language, frames, asked), tuple(changes), frames)
 
 

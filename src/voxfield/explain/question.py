@@ -103,7 +103,10 @@ def figures_asked(prose: str, report: Report) -> tuple[str, ...]:
         "params": {report.costs.params.value, *(layer.params for layer in report.layers)},
         "macs": {report.costs.macs.value, *(layer.macs.value for layer in report.layers)},
     }
-    return tuple(dict.fromkeys(key for one in named for key, known in figures.items() if one > 9 and one in known))
+    asked_ms = {float(one[1] or one[2]) for one in _P["why_ms"].finditer(prose)}
+    steps = ["stride"] * any(field.ms(field.hop) in asked_ms for field in report.fields)
+    found = (key for one in named for key, known in figures.items() if one > 9 and one in known)
+    return tuple(dict.fromkeys([*steps, *found]))
 
 
 def names_no_network(prose: str) -> bool:

@@ -87,7 +87,7 @@ def asked_by(calls: CodeCalls, layer: Layer) -> Shape | None:
         return (1, None, wide)
     if re.search("Pool(?:ing)?2D$", kind) and calls.given is not None and len(calls.given) == 2:
         return (1, None, None, None)
-    if kind.startswith("Global") and kind.endswith("2D") and calls.given is None:
+    if re.search("Pool(?:ing)?2D$", kind) and calls.given is None:
         return (1, *PART)
     if kind == "Embedding":
         return (1, None)

@@ -167,7 +167,7 @@ def prose(text: str) -> str:
         words = [line for line in lines if re.fullmatch(r"[\w\s,，、。?？]*", line)]  # words may be names, too
         kept = zip(lines, code.split("\n"), strict=True)
         mended = [line for line, read in kept if read.strip() and line.strip() != read.strip()]
-        words += [prose(line.strip()) if pieces(line) else line for line in mended]
+        words += [prose(line.strip()) if pieces(line) and "=" in line else line for line in mended]
         return "\n".join([*(lines[number - 1] for number in skipped), *filter(asked, remarks), *words])
     parts, at = [], 0
     for piece in pieces(text):

@@ -298,7 +298,10 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
             calls.net.note("Layers that are applied to nothing were taken to come after what is before them.")
             chain = Chain(calls.behind, calls.framework, calls.behind[0].line)
             return _tensors(calls.apply(chain, [latest], chain.line), calls)
-        return [latest]
+        read = {name for op in calls.net.ops for name in op.inputs}
+        ends = [op.outputs[0] for op in calls.net.ops if not {*op.outputs} & read]
+        apart = len(calls.net.inputs) == len(ends) > 1  # branches that the code does not join
+        return [Tensor(name) for name in ends] if apart else [latest]
     scope = calls.interpreter.scope
     chains = [v for v in scope.values() if isinstance(v, Chain)]
     if calls.bare and not chains:
