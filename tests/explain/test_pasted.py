@@ -153,6 +153,13 @@ def test_the_shared_layers_of_cbam_are_those_of_its_paper_where_the_text_leaves_
         assert any(note.startswith("Made elsewhere: ") for note in found.notes)
 
 
+def test_kernels_as_multiples_of_strides_are_read_where_the_strides_are_one_list():
+    field = report_on("strides 2, 4, 5, 8 with kernel = 2*stride, receptive field?").report.field("time")
+    assert (field.rf, field.hop) == (1 + 3 + 2 * 7 + 8 * 9 + 40 * 15, 320)
+    with pytest.raises(ExplainError, match="gives strides but no kernel"):
+        report_on("两层stride=2的卷积加一层stride=5的卷积，总共下采样多少倍？kernel都是stride的两倍")
+
+
 def test_code_that_is_cut_off_ends_in_a_message_or_a_network():
     cut = "class Block(nn.Module):\n    def __init__(self, c):\n       f.conv(x)))\n"
     cut += "net = nn.Sequential(*[Block(8) for i in range(2)])"

@@ -120,7 +120,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     said, times = _repeats(said)
     found = _lists(said)
     found.times = times
-    if (of := _P["of_strides"].search(said)) and "stride" in found.lists:
+    if (of := _P["of_strides"].search(said)) and found.runs.count("stride") == 1:
         many = int(next(filter(None, of.groups()), "2"))
         found.lists["kernel"] = [tuple(many * size for size in sizes) for sizes in found.lists["stride"]]
     kernels = found.lists.get("kernel")
