@@ -107,3 +107,63 @@ def test_the_input_that_words_give_to_a_name_and_the_defaults_of_a_function_are_
     assert named.costs.params.value == 7 * 7 * 8 + 1
     block = "def block(x, filters, stride=2):\n    return layers.Conv2D(filters, 3, strides=stride)(x)"
     assert "Left at their defaults: stride = 2." in report_on(block).report.notes
+
+
+TORCHINFO = """
+Net                                      [1, 10]                   --
+├─Conv2d: 1-1                            [1, 16, 30, 30]           448
+├─BatchNorm2d: 1-2                       [1, 16, 30, 30]           32
+├─Sequential: 1-3                        [1, 16, 15, 15]           --
+│    └─MaxPool2d: 2-1                    [1, 16, 15, 15]           --
+├─Conv2d: 1-4                            [1, 32, 13, 13]           4,640
+├─AdaptiveAvgPool2d: 1-5                 [1, 32, 1, 1]             --
+├─Linear: 1-6                            [1, 10]                   330
+"""
+TORCHSUMMARY = """
+            Conv2d-1           [-1, 64, 112, 112]           9,408
+              ReLU-2           [-1, 64, 112, 112]               0
+            Conv2d-3           [-1, 64, 112, 112]             576
+            Conv2d-4          [-1, 128, 112, 112]           8,320
+"""
+
+
+def test_tables_of_torch_are_read():
+    found = report_on(TORCHINFO).report
+    assert (found.costs.params.value, found.input_shapes[0][1]) == (448 + 32 + 4640 + 330, (1, 3, 32, 32))
+    assert [layer.windows[0].kernel for layer in found.layers if layer.windows] == [3, 2, 3]
+    found = report_on(TORCHSUMMARY).report
+    assert (found.costs.params.value, found.input_shapes[0][1]) == (9408 + 576 + 8320, (1, 3, 224, 224))
+    assert [(one.windows[0].kernel, one.windows[0].stride, one.groups) for one in found.layers if one.windows] == [
+        (7, 2, 1),
+        (3, 1, 64),
+        (1, 1, 1),
+    ]
+    with pytest.raises(ExplainError, match="the settings of LSTM do not follow"):
+        report_on("Conv1d-1  [-1, 64, 100]  1,024\nLSTM-2  [-1, 100, 32]  12,544")
+
+
+def test_the_shared_layers_of_cbam_are_those_of_its_paper_where_the_text_leaves_them_out():
+    keras = "avg_pool = shared_layer_two(shared_layer_one(GlobalAveragePooling2D()(x)))\n"
+    keras += "max_pool = shared_layer_two(shared_layer_one(GlobalMaxPooling2D()(x)))\nAdd()([avg_pool, max_pool])"
+    torch = "avg_out = self.fc2(self.relu1(self.fc1(self.avg_pool(x))))\n"
+    torch += "max_out = self.fc2(self.relu1(self.fc1(self.max_pool(x))))\nreturn self.sigmoid(avg_out + max_out)"
+    for text, values in ((keras, 64 * 8 + 8 + 8 * 64 + 64), (torch, 2 * 64 * 4)):
+        found = report_on(text).report
+        assert found.costs.params.value == values
+        assert any(note.startswith("Made elsewhere: ") for note in found.notes)
+
+
+def test_kernels_as_multiples_of_strides_are_read_where_the_strides_are_one_list():
+    field = report_on("strides 2, 4, 5, 8 with kernel = 2*stride, receptive field?").report.field("time")
+    assert (field.rf, field.hop) == (1 + 3 + 2 * 7 + 8 * 9 + 40 * 15, 320)
+    with pytest.raises(ExplainError, match="gives strides but no kernel"):
+        report_on("两层stride=2的卷积加一层stride=5的卷积，总共下采样多少倍？kernel都是stride的两倍")
+
+
+def test_code_that_is_cut_off_ends_in_a_message_or_a_network():
+    cut = "class Block(nn.Module):\n    def __init__(self, c):\n       f.conv(x)))\n"
+    cut += "net = nn.Sequential(*[Block(8) for i in range(2)])"
+    with pytest.raises(ExplainError):
+        report_on(f"{cut}\n感受野是多少帧?")
+    with pytest.raises(ExplainError):
+        report_on("Layer (type)  Output Shape  Param #\n input_1 (InputLayer)  [(None, 100, 161, 1)]  0")

@@ -15,6 +15,7 @@ from .attention import gates
 from .clock import Frames, span_ms
 from .compare import WhatIf, what_if
 from .graph import Graph
+from .question import figures_asked
 from .readers.torch_file import is_module
 from .report import Report, data_of
 from .what import Settled, settled
@@ -141,7 +142,9 @@ def report_on(
         except ExplainError:
             if edits:  # one that only answers a question may fit nowhere, as the words then say
                 raise
-    return Answer(graph, report, words(report, graph, language, frames, found.asked), tuple(changes), frames)
+    named = figures_asked(found.question, report)
+    asked = (*named, *found.asked) if not found.asked or {"kernel", "stride"} & {*named} else found.asked
+    return Answer(graph, report, words(report, graph, language, frames, asked), tuple(changes), frames)
 
 
 def frames_of(rate_hz: float | None, hop_samples: int | None, window_samples: int | None) -> Frames | None:

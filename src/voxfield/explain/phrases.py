@@ -25,5 +25,11 @@ NAMES: Mapping[str, frozenset[str]] = {key: frozenset(row.split()) for key, row 
 
 
 def patterns(section: str) -> dict[str, re.Pattern[str]]:
-    """The regular expressions of a part of `patterns.toml`, by name."""
-    return {name: re.compile(text) for name, text in table("patterns")[section].items()}
+    """The regular expressions of a part of `patterns.toml`, by name; `<<name>>` in one stands for another of its part,
+    or for the words of `kinds.toml`."""
+    parts = {**table("kinds")["words"], **(found := table("patterns")[section])}
+
+    def whole(text: str) -> str:
+        return re.sub("<<([a-z_]+)>>", lambda named: whole(parts[named[1]]), text)
+
+    return {name: re.compile(whole(text)) for name, text in found.items()}

@@ -375,19 +375,10 @@ class Report:
         return {layer.name: layer for layer in self.layers}[name]
 
     def _repr_html_(self) -> str:
-        """The figures of the whole network as a table, which notebooks show."""
-        rows = [("input", ", ".join(f"{name} {shape}" for name, shape in self.input_shapes))]
-        for field in self.fields:
-            for name in ("rf", "hop", "ahead", "latency", "in_size", "out_size"):
-                value = getattr(field, name)
-                ms = None if name.endswith("size") else field.ms(value)
-                if value is not None:
-                    rows.append((f"{field.axis} {name}", f"{value}" + ("" if ms is None else f" = {ms:g} ms")))
-        for name in ("params", "macs", "state"):
-            figure = getattr(self.costs, name)
-            rows.append((name, f"{figure.value}{figure.trust}"))
-        cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(stated)}</td></tr>" for name, stated in rows)
-        return f"<table><caption>{escape(self.title)}</caption>{cells}</table>"
+        """The lines of `str` as a table, which notebooks show."""
+        title, *lines = str(self).split("\n")
+        cells = "".join(f"<tr><td>{escape(line)}</td></tr>" for line in lines)
+        return f"<table><caption>{escape(title)}</caption>{cells}</table>"
 
     @property
     def table(self) -> tuple[LayerReport, ...]:

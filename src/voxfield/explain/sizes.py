@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .wording import Writer
 
 EXAMPLE_SIZE = 16_000  # of the input of several layers, where its length is not known
+EXAMPLE_SIZES = {"freq": 161, "h": 224, "w": 224}  # of axes that are not time
 EXAMPLE_HOPS = 200  # positions of the example where the length of an input is not known
 
 
@@ -62,7 +63,7 @@ def _formulas(writer: Writer, field: AxisField, changing: Sequence[tuple[Step, S
             size = (transposed_size if up else conv_size)(example, step.window, "")
             stated.append(writer.say("size_open", layer=step.op.name, formula=formula, example=example, size=size))
     if not stated and of > 1 and changing and "size" in writer.asked:
-        return [_chained(writer, field, [step for step, _, _ in changing])]
+        return [*filter(None, [_chained(writer, field, [step for step, _, _ in changing])])]
     if not stated:
         return []
     if len(changing) > MOST_FORMULAS:
@@ -79,7 +80,7 @@ def _chained(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
     """The sizes that layers make one after the other of an input as long as a second, or of an example."""
     if any(step.formula("N") is None for step in steps):
         return ""
-    sizes: list[int] = [round(field.rate_hz or EXAMPLE_SIZE)]
+    sizes: list[int] = [round(field.rate_hz or EXAMPLE_SIZES.get(field.axis, EXAMPLE_SIZE))]
     for step in steps:
         size_of = transposed_size if step.op.kind == "conv_transpose" else conv_size
         if (
@@ -88,5 +89,7 @@ def _chained(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
         ):
             return ""
         sizes.append(size_of(sizes[-1], step.window, "") or 0)
+    if len({*sizes}) == 1:
+        return ""
     rows = {"example": sizes[0], "sizes": in_row(sizes[1:]), "layers": writer.listed([s.op.name for s in steps])}
     return writer.say("size_chain", **rows, **writer.named(field))

@@ -26,13 +26,25 @@ def params(writer: Writer) -> list[str]:
     """The largest shares of the parameters, each as it comes about."""
     total = writer.report.costs.params
     if total.value is None:
-        return []
+        return taps(writer)
     owners = [(op, op.params) for op in writer.graph.ops if op.params]
     listed = _largest(writer, owners, lambda op, n: plain(n) + _weights(writer, op), plain)
     kinds = {op.kind for op, _ in owners}
     rules = [writer.say("params_rule")] * bool(kinds & {"conv", "conv_transpose"})
     rules += [writer.say("params_rnn")] * ("rnn" in kinds)
+    norms = [op for op, _ in owners if op.attr("function") == "batch_norm"]
+    rules += [writer.say("params_norm")] * any(op.weight_bytes == 8 * op.params for op in norms)  # as many buffers
     return [writer.say("params_sum", total=total.value, listed=listed), *rules]
+
+
+def taps(writer: Writer) -> list[str]:
+    """The weights of a stack of convolutions against one as wide as their receptive field, for one pair of channels."""
+    ops, rf = writer.graph.ops, [f.rf or 0 for f in writer.report.fields]
+    plain_ones = all(op.kind == "conv" and op.groups == 1 and not op.params for op in ops)
+    if len(ops) < 2 or not plain_ones or any(w.stride > 1 or w.dilation > 1 for op in ops for w in op.windows):
+        return []
+    stack = sum(prod(w.kernel for w in op.windows) for op in ops)
+    return [writer.say("params_taps", taps=stack, field=in_row(rf, " x "), single=prod(rf))]
 
 
 def macs(writer: Writer) -> list[str]:
@@ -208,7 +220,8 @@ def _padded(writer: Writer, field: AxisField, steps: Sequence[Step]) -> str:
 
 def depth(writer: Writer) -> list[str]:
     """How field and hop grow from layer to layer."""
-    found = []
+    counted = writer.graph.ops[0].attr("counted")
+    found = [writer.say("depth_counted", sum=counted)] if counted else []
     for field in writer.fields:
         names = {step.op.name for step in writer.walks[field.axis].longest}
         seen = [
@@ -276,5 +289,9 @@ def bias(writer: Writer) -> list[str]:
 
 def bins(writer: Writer) -> list[str]:
     """Where a number of frequency bins comes from."""
+    if (points := writer.graph.ops[0].attr("transform")) and writer.time:
+        stated = {"points": points, "bins": points // 2 + 1}
+        apart = writer.time.rate_hz and writer.say("bins_apart", hz=writer.time.rate_hz / points)
+        return [writer.say("bins_transform", apart=apart or "", **stated)]
     size = next((f.in_size for f in writer.fields if f.axis == "freq" and f.in_size and f.in_size % 2), None)
     return [] if size is None else [writer.say("bins_rule", bins=size, window=2 * (size - 1), ms=(size - 1) / 8)]

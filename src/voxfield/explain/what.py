@@ -42,7 +42,8 @@ class Settled:
     rate_hz: float | None = None
     frames: Frames | None = None
     title: str | None = None
-    asked: tuple[str, ...] = ()  # what a question in the text asks for, as keys of the words' paragraphs
+    question: str = ""  # the words of a question in the text
+    asked: tuple[str, ...] = ()  # what it asks for, as keys of the words' paragraphs
 
 
 def settled(
@@ -56,12 +57,7 @@ def settled(
 ) -> Settled:
     """What `what` stands for, with what its card says where nothing else was given.
 
-    Args:
-        what: layers, code, a path, FILE.py:NAME, or a card's name; anything else stands for itself.
-        input_shape: sizes of the input; how many are needed depends on the reader.
-        layout: one letter per dim of the input, such as "BCTF".
-        rate_hz: positions of the time axis a second; where the input has no length, one second is taken, aloud.
-        run_file: allows FILE.py:NAME, which runs that file.
+    Args: those of `explain`; where the input has no length, one second is taken, aloud; and
         files: False for text of strangers, which then never names a file of this machine.
 
     Raises:
@@ -139,7 +135,8 @@ def _pasted(text: str, given: Settled) -> Settled:
     graph, rate = found.graph, given.rate_hz
     if sizes is None:
         graph = timed(graph, rate, lambda shape: read_paste(text, shape, given.layout).graph)
-    return replace(given, what=graph, rate_hz=rate or found.rate_hz, asked=found.asked)
+    rate = rate or found.rate_hz
+    return replace(given, what=graph, rate_hz=rate, question=found.question, asked=found.asked)
 
 
 def timed(graph: Graph, rate_hz: float | None, read: Callable[[Shape], Graph]) -> Graph:

@@ -20,6 +20,7 @@ from .graph import Graph
 from .numbers import in_bytes, in_row, plain, ratio_text, singular
 from .path import Walk, walk
 from .phrases import LANGUAGES, PHRASES
+from .question import FIXES, PARTS, ROLES
 from .report import AxisField, Cause, LayerReport, Report, Status
 from .sizes import size
 from .sums import (
@@ -33,6 +34,7 @@ from .sums import (
     params,
     powers,
     separable,
+    taps,
     wider,
 )
 from .to_paste import cbam_sentences
@@ -71,13 +73,18 @@ def words(
     """
     if language not in LANGUAGES:
         raise ExplainError(f"There are no words in '{language}': {', '.join(LANGUAGES)} are known.")
+    if "lines" in asked:
+        made = {str(op.attr("function") or op.kind) for op in graph.ops}
+        there = [key for key, known in PARTS.items() if made & {*known.split()}]
+        asked = [*dict.fromkeys(("kernel", "filters", *there, *(key for key in asked if key != "lines")))]
     writer = Writer(report, graph, language, frames, asked)
     timed = writer.time is not None
     usual = ["kernel", "stride", "size", "filters", "separable"] + ["latency", "streaming", "fix"] * timed
     found = []
     open_ = [name for f in writer.fields if f.status is Status.PARTIAL for name in f.missing]
     for key in dict.fromkeys([*asked, *usual]):
-        said = ELSEWHERE[key](writer) if key in ELSEWHERE else getattr(writer, key)()
+        said = [writer.say(f"{key}_role")] if key in ROLES else []
+        said = said or (ELSEWHERE[key](writer) if key in ELSEWHERE else getattr(writer, key)())
         sentences = [one for one in said if one] or [writer.say("unanswered")] * (key in asked)
         if open_ and sentences and key in OF_FIELDS:
             sentences.append(writer.say("without", names=writer.listed(open_)))
@@ -97,9 +104,6 @@ ELSEWHERE = {  # paragraphs that are written in other files
     },
 }
 OF_FIELDS = frozenset(["kernel", "stride", "size", "latency", "streaming"])
-FIXES = {"norm": "fix_norm", "rnn": "fix_rnn"}  # what to do about a kind of operator that waits for the end
-FIXES |= dict.fromkeys(("softmax", "attention"), "fix_attention")
-FIXES |= dict.fromkeys(("reduce", "adaptive_pool"), "fix_reduce")
 
 
 class Writer:
@@ -163,7 +167,8 @@ class Writer:
 
     def kernel(self) -> list[str]:
         found = [stated for field in self.fields for stated in self._kernel_along(field)]
-        return [*found, self._points()] if found else []
+        stack = taps(self) if "kernel" in self.asked and "params" not in self.asked else []
+        return [*found, self._points(), *stack] if found else []
 
     def _points(self) -> str:
         """What kernels of 1 are for, where there is nothing else or where the question is about kernels."""
@@ -198,7 +203,10 @@ class Writer:
         ]
         if not before:
             return ""
-        return self.say("kernel_before", layer=before[-1][0], rf=before[-1][1], unit=self.named(field)["unit"])
+        (first, start), (last, rf) = before[0], before[-1]
+        own = self.say("kernel_start", layer=first, rf=start, ms=self.ms(field, start)) if len(before) > 1 else ""
+        stated = {"layer": last, "rf": rf, "ms": self.ms(field, rf), "unit": self.named(field)["unit"]}
+        return self.say("kernel_before", first=own, **stated)
 
     def _kernel_near(self, field: AxisField, local: int, called: str) -> str:
         """What the windows alone see, and what that is called."""

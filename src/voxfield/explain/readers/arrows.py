@@ -5,30 +5,9 @@ from __future__ import annotations
 import re
 
 from ...errors import ExplainError
-from ..phrases import patterns, table
+from ..phrases import patterns
 
 _P = patterns("arrows")
-
-_SIZES = r"\d+(?:\s*[x×*]\s*\d+)*"
-_WORDS = table("kinds")["words"]
-_SAID = re.compile(
-    r"(?P<up>\b(?:de|transposed?[\s-]*|up)(?=conv)|反(?=卷积)|转置)"
-    r"|(?P<pool>(?:max|avg|average|mean)?[\s_-]?pool(?:ing)?(?:[123]-?d)?|(?:最大|平均)?池化)"
-    rf"|(?:\bk|{_WORDS['kernel']})\s*[=:为]?\s*(?P<kernel>{_SIZES})"
-    rf"|(?:\bs|{_WORDS['stride']})\s*[=:为]?\s*(?P<stride>{_SIZES})"
-    rf"|(?:\bp|{_WORDS['padding']})\s*[=:为]?\s*(?P<padding>{_SIZES}|same\b)"
-    rf"|(?:\bd|{_WORDS['dilation']})\s*[=:为]?\s*(?P<dilation>{_SIZES})"
-    rf"|(?P<filters>\d+)\s*个?(?:{_WORDS['filters']})|[@-](?P<width>\d+)"
-    r"|(?P<conv>conv(?:olution(?:al)?)?(?P<rank>[123]-?d)?|卷积)"
-    r"|(?P<square>\d+(?:\s*[x×*]\s*\d+)+)|(?P<bare>\d+)",
-    re.IGNORECASE | re.ASCII,  # a Chinese character next to a word does not belong to it
-)
-_PASSIVE = re.compile(  # what changes no position
-    rf"\b(?:input|image)\b(?:\s*(?:size)?\s*{_SIZES})?|输入(?:大小|尺寸)?(?:\s*{_SIZES})?"
-    r"|\b(?:output|audio|wav|x|y|bn|batch ?norm|norm|(?:leaky ?|p)?re?lu|gelu|silu|elu|sigmoid|tanh|softmax|dropout)\b"
-    r"|输出|归一化|激活",
-    re.IGNORECASE,
-)
 
 
 def chain(text: str) -> tuple[str, bool, list[str]] | None:
@@ -41,15 +20,20 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
         ExplainError: something between two arrows is no layer that is read here.
     """
     parts = _P["arrow"].split(text)
-    if len(parts) < 2:
+    drawn = len(parts) > 1
+    if not drawn and len(parts := _P["then"].split(text)) < 2:
         return None
     parts[0] = re.split(r"[?？:：。]", parts[0])[-1]
     parts[-1] = _P["question"].split(parts[-1])[0]
     read = [_layer(part) for part in parts]
-    if not any(read):
+    if not drawn and read[0] is None and re.search(r"(?i)conv|pool|filters|kernel|卷积|池化", parts[0]):
+        return None  # it says more of a layer than is read
+    if not drawn:
+        parts, read = parts[read[0] is None :], read[read[0] is None :]  # what stands before the first
+    if not any(read) or (not drawn and None in read):
         return None
     for part, layer in zip(parts, read, strict=True):
-        if layer is None and _P["filling"].sub("", _PASSIVE.sub("", part)):
+        if layer is None and _P["filling"].sub("", _P["passive"].sub("", part)):
             raise ExplainError(
                 f"'{part.strip()[:60]}' between the arrows is not read. Write the layers as kernel/stride, such as "
                 "'5/2 max2 3 ^4/2', or paste their code."
@@ -57,6 +41,8 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
     layers = [layer for layer in read if layer]
     axes = max(int(layer.get("axes", "1")) for layer in layers)
     notes = ["The layers were read from between the arrows, one after the other."]
+    if _P["dense"].search(" ".join(parts)):
+        notes.append("Dense layers are left out here: their parameters are not counted.")
     if not any("padding" in layer for layer in layers):
         notes.append("No padding was named: none was assumed.")
     if not all("stride" in layer or layer["mark"] in {"max", "avg"} for layer in layers):
@@ -67,13 +53,21 @@ def chain(text: str) -> tuple[str, bool, list[str]] | None:
 def _layer(part: str) -> dict[str, str] | None:
     """What one part says of its layer; None where it is none, or where its number may be a name, as in `conv1`."""
     said: dict[str, str] = {}
-    for match in _SAID.finditer(part):
-        said |= {key: value for key, value in match.groupdict().items() if value}
-    if not {"conv", "pool"} & said.keys() or _P["filling"].sub("", _PASSIVE.sub("", _SAID.sub("", part))):
+    part = re.sub(r"\((\d+)\s*,\s*(\d+)\)", r"\1x\2", part)
+    for match in _P["said"].finditer(part):
+        found = {key: value for key, value in match.groupdict().items() if value}
+        if "square" in found and "square" in said:  # the second of two is the stride
+            found = {"stride": found["square"]}
+        said |= found
+    named = {"conv", "pool"} & said.keys() or ("square" in said and {"filters", "bare"} & said.keys())
+    if not named or _P["filling"].sub("", _P["passive"].sub("", _P["said"].sub("", part))):
         return None
     kernel = said.pop("kernel", "") or said.pop("square", "")
-    if not kernel and {"stride", "padding", "dilation", "width"} & said.keys():
+    if not kernel and {"stride", "padding", "dilation", "width", "pool"} & said.keys():
         kernel = said.pop("bare", "")
+    kernel = kernel or "2" * ("pool" in said)  # as pooling mostly is
+    if kernel and "pool" not in said and "bare" in said:  # conv 5x5, 6
+        said.setdefault("filters", said.pop("bare"))
     if not kernel or "bare" in said:
         return None
     pool = said.get("pool", "").lower()

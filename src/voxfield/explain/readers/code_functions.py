@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..graph import Shape
 from ..shapes import rearrangement
-from .build import operators
+from .build import operators, spread
 from .code_values import Layer, Missing, Tensor, at, unreadable
 from .layers import LayerGraph, Origin, brief, fill_reshape, is_whole
 from .vocabulary import product_labels
@@ -98,6 +99,8 @@ def join(u: Use) -> Any:
 def as_layer(u: Use) -> Any:
     """F.softmax, F.max_pool1d, F.interpolate: the layers of the same settings."""
     kind = LAYERS.get(u.name, "".join(word.capitalize() for word in u.name.split("_")))
+    if re.match("(?:avg|max)_pool", u.name) and u.args[1:] and {*spread(u.args[1], 1)} == {None}:  # over all of it
+        u, kind = replace(u, args=[u.args[0], 1], named={}), f"Adaptive{kind}"
     named = {"dim" if key == "axis" else key: value for key, value in u.named.items()}
     layer = u.calls.layer(kind, "torch", u.args[1:], named, u.line)
     layer.values, layer.name = USUAL.get(kind, {}) | layer.values, u.name

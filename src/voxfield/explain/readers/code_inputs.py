@@ -87,6 +87,8 @@ def asked_by(calls: CodeCalls, layer: Layer) -> Shape | None:
         return (1, None, wide)
     if re.search("Pool(?:ing)?2D$", kind) and calls.given is not None and len(calls.given) == 2:
         return (1, None, None, None)
+    if re.search("Pool(?:ing)?2D$", kind) and calls.given is None:
+        return (1, *PART)
     if kind == "Embedding":
         return (1, None)
     if kind.startswith("Conv") and kind.endswith("Transpose"):  # the way up starts from the channels it makes

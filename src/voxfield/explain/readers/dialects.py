@@ -6,9 +6,12 @@ import ast
 import re
 
 from ..phrases import table
-from .scan import balanced, parsed
+from .layer_kinds import KERAS_NAMES, LAYERS
+from .scan import balanced, calls_a_layer, parsed, pieces
 
 _TABLE = table("dialects")
+_MANY = re.compile(r"\s*[x×]\s*(\d{1,2})\b")  # Conv1D(32, 5) x3
+_TWO = re.compile(r"(?:\b(two)\s+(?:stacked\s+)?|([2两])\s*个\s*)$")  # two nn.Conv1d(16, 16, 3)
 _CALLS = {program: re.compile(pattern) for program, pattern in _TABLE["calls"].items()}
 
 
@@ -22,7 +25,14 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
         for pattern, name in _TABLE["paddle"].items():
             text = re.sub(pattern, name, text)
         return text, ["The layers of PaddlePaddle were read as torch's of the same name."]
-    told = []
+    text, told = _with_cbam(_in_full(text))
+    for piece in reversed(pieces(text)):
+        many = _MANY.match(text, piece.end)
+        times = int(many[1]) if many else 2 if _TWO.search(text[: piece.start]) else 1
+        if times > 1 and piece.kind == "call" and calls_a_layer(piece.text):
+            text = text[: piece.end] + f"; {piece.text}" * (times - 1) + text[many.end() if many else piece.end :]
+    if re.search(r"(?a)\bstack1\b", text) and not re.search(r"\b(?:stack1|block1)\s*\(", text):
+        text += "\nx = stack1(x, 64, 3)"  # a question about it: that of the ResNets
     for program, pattern in _CALLS.items():
         for match in reversed(list(pattern.finditer(text))):
             end, inner = balanced(text, match.end())
@@ -30,6 +40,39 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
                 text = text[: match.start()] + call + text[end:]
                 told.append(f"{program} was read as the layers of Keras.")
     return text, [*dict.fromkeys(told)]
+
+
+def _in_full(text: str) -> str:
+    """The text with the settings of each layer under their whole names."""
+    for match in reversed(list(re.finditer(r"\b([A-Z]\w+)\s?(?=\()", text))):
+        if not calls_a_layer(f"{match[1]}("):
+            continue
+        end, inner = balanced(text, match.end())
+        program = "keras" if match[1] in KERAS_NAMES and match[1] not in LAYERS["torch"] else "torch"
+        short = inner
+        for pattern, name in {**_TABLE["short"], **_TABLE[f"short_{program}"]}.items():
+            short = re.sub(pattern, name, short)
+        text = text[: match.start(1)] + match[1] + short + text[end:] if short != inner else text
+    return text
+
+
+def _with_cbam(text: str) -> tuple[str, list[str]]:
+    """Lines of CBAM's channel attention with the layers that they apply before them, and what is said of that."""
+    if "def " in text or not re.search(r"(?i)avg|average", text) or not re.search(r"(?i)max", text):
+        return text, []
+    program = "torch" if "self." in text else "keras"
+    own = r"self\." if program == "torch" else ""
+    used = dict.fromkeys(re.findall(rf"(?<![\w.]){own}([A-Za-z_]\w*)\s?\(", text))
+    made = {
+        name: next((code for known, code in _TABLE["cbam"][program].items() if re.fullmatch(known, name)), "")
+        for name in used
+        if not re.search(rf"\b{name}\s*=", text) and (own or re.fullmatch("shared\\w*|mlp", name))
+    }
+    if not any("64, 4" in code or "Dense" in code for code in made.values()) or "" in made.values():
+        return text, []
+    lines = [f"{'self.' if own else ''}{name} = {code}" for name, code in reversed(made.items())]
+    note = f"Made elsewhere: {', '.join(made)}. That of CBAM over 64 channels was taken, ratio {16 if own else 8}."
+    return "\n".join([*lines, text]), [note]
 
 
 def _applied(text: str, name: str, arguments: str, program: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import html
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ...errors import ExplainError
@@ -20,16 +21,19 @@ from .code_values import at
 from .dialects import in_torch_or_keras
 from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
-from .sentence import SPEECH_RATE_HZ, Described, described
-from .snippet import looks_like_code, python_of, read_snippet, remark_note
+from .sentence import SPEECH_RATE_HZ, Described, described, strided_first
+from .snippet import looks_like_code, python_of, read_snippet
+from .stated import LENGTH, layout_of, other_order, remark_note, stated_input, stated_of
 from .text import read_text
 
 _P = patterns("paste")
 
 _LONG_SPACE, _LONG_NUMBER = re.compile(r" {100,}"), re.compile(r"\d{1000}")  # no code and no prose has such
 _ABOUT = 60
-PRINTED = (("printed module", is_printed_module, module_code), ("Keras summary", is_summary, summary_code))
+PRINTED = (("printed module", is_printed_module, module_code), ("summary", is_summary, summary_code))
 SAMPLES_RATE = "The rate in the text is that of samples, and the network reads frames: --rate with --hop gives times."
+LEFT_OUT = "Left out, as what the text compares with: {}. --against puts it beside this."
+BY_WORDS = "The dims of the input were taken for {}, by the words of the text; --layout says otherwise."
 FORMS = (
     "Give layers as kernel/stride ('10/5 8/4 4/2'), pasted Keras or torch code, a .keras, .json (Keras) or .onnx file, "
     "FILE.py:NAME for a torch module, or the name of a model from `voxfield models`."
@@ -38,9 +42,11 @@ FORMS = (
 
 @dataclass(frozen=True)
 class Paste:
-    """What was read from a paste: its graph, what its question asks for, the rate that it names or that is assumed."""
+    """What was read from a paste: its graph, its question and what that asks for, the rate that it names or that is
+    assumed."""
 
     graph: Graph
+    question: str = ""
     asked: tuple[str, ...] = ()
     rate_hz: float | None = None
 
@@ -54,73 +60,85 @@ def read_paste(text: str, input_shape: Shape | None = None, layout: str | None =
     text, told = in_torch_or_keras(cleaned(text))
     text, others = _without_others(text)
     told = [*told, *others]
-    graph, topic, samples = _network(text, input_shape, layout)
+    graph, question, topic, samples = _network(text, input_shape, layout)
     rate, notes = _clock(text, graph)
     sizes = graph.shape(graph.main_input)
     on_samples = samples or (_P["in_ms"].search(text) and len(sizes) < 4 and (len(sizes) == 2 or 1 in sizes[1:]))
     if rate is None and not notes and on_samples:
         rate, notes = SPEECH_RATE_HZ, [f"No rate was given: {SPEECH_RATE_HZ} Hz was assumed; --rate says otherwise."]
     said = _P["seconds"].search(text) if input_shape is None and "size" in topic else None
-    if said and (shape := lasting(graph, float(said[1]), rate)):
+    if said and (shape := lasting(graph, float(said[1] or 1), rate)):
         graph = _noted(_network(text, shape, layout)[0], [remark_note(shape[1:])])
-    return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), topic, rate)
+    return Paste(replace(graph, notes=(*told, *graph.notes, *notes)), question, topic, rate)
 
 
-def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, tuple[str, ...], bool]:
-    """(the network in a cleaned text, what is asked of it, whether it is one of a sentence about samples)."""
-    for title, fits, code_of in PRINTED:
-        if fits(text):
-            code, notes = code_of(text)
-            return _noted(read_snippet(code, input_shape, layout, title), notes), asked(_before(text)), False
-    if re.search(r"Layer \(type[):]", text):
-        raise ExplainError(
-            "A summary of torch's layers shows neither kernels nor strides. Paste what print(model) gives, or the code."
-        )
-    if calls_a_layer(text):
-        words = prose(text)
-        sizes = input_shape or stated_input(words) or _stated_of(text, words) or _stated_length(text, words)
-        try:
-            graph = read_snippet(text, sizes, layout)
-        except ExplainError:
-            if sizes is None or input_shape is not None:
-                raise
-            sizes, graph = None, read_snippet(text, None, layout)  # the sizes in the words were of something else
+def _network(text: str, input_shape: Shape | None, layout: str | None) -> tuple[Graph, str, tuple[str, ...], bool]:
+    """(the network in a cleaned text, its question, what that asks for, whether it is one of a sentence about
+    samples)."""
+    printed = next(((title, code_of) for title, fits, code_of in PRINTED if fits(text)), None)
+    if printed is not None or calls_a_layer(text):
+        words = prose(text) if printed is None else _before(text)
+        code, told = (text, list[str]()) if printed is None else printed[1](text)
+        title = "pasted code" if printed is None else printed[0]
+        layout = layout or layout_of(text)
+        sizes, graph = input_shape, None
+        for tried in _orders(stated_of(code, words)) if input_shape is None and "randn" not in code else []:
+            with suppress(ExplainError):  # the sizes in the words may be of something else
+                sizes, graph = tried, read_snippet(code, tried, layout, title)
+                break
+        graph = graph or read_snippet(code, input_shape, layout, title)
         is_picture = [(axis.name, axis.dim) for axis in graph.axes[graph.main_input]] == [("h", 2), ("w", 3)]
         if layout is None and _P["on_time"].search(text) and not _P["in_pictures"].search(text) and is_picture:
-            told = "The dims of the input were taken for BCTF, by the words of the text; --layout says otherwise."
-            graph = _noted(read_snippet(text, sizes, "BCTF"), [told])
+            strides = [tuple(w.stride for w in op.windows) for op in graph.ops if op.kind == "conv"]
+            order = "BCFT" if strided_first(strides) and _P["in_bins"].search(text) else "BCTF"
+            told.append(BY_WORDS.format(order))
+            graph = read_snippet(code, sizes, order, title)
         if sizes is not None and input_shape is None:
-            graph = _noted(graph, [remark_note(sizes)])
-        return graph, asked(words), False
-    if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[a-z_]\w{2,}\(", text)):
+            told = [remark_note(sizes), *told]
+        return _noted(graph, told), words, asked(words), False
+    if pieces(text) and (looks_like_code(text) or re.search(r"\w\s*=\s*[A-Za-z_]\w{2,}\(", text)):
         raise _no_layer(text)
     found = described(text, _rate(text))
     if found is not None:
         graph = _described_graph(text, found, input_shape)
+        if found.facts:
+            first, *rest = graph.ops
+            graph = replace(graph, ops=(first.with_(attrs={**first.attrs, **found.facts}), *rest))
         if found.picture:
             graph = replace(graph, axes={graph.main_input: axes_of(4, "BCHW")})
-        return _noted(graph, found.notes), topics(text) if found.example else wanted(text), found.samples
+        if found.freq_first:
+            graph = replace(graph, axes={graph.main_input: axes_of(4, "BCFT")})
+            found.notes.append(BY_WORDS.format("BCFT"))
+        return _noted(graph, found.notes), text, topics(text) if found.example else wanted(text), found.samples
     if not looks_like_code(text) and "=" not in text:
         raise ExplainError(
             f"There is no network in '{text.strip()[:_ABOUT]}', neither layers nor a question about a kind of network. "
             f"{FORMS}"
         )
-    return read_snippet(text, input_shape, layout), asked(prose(text)), False
+    words = prose(text)
+    return read_snippet(text, input_shape, layout), words, asked(words), False
+
+
+def _orders(sizes: Shape | None) -> list[Shape]:
+    """The sizes as they are said, and with the channels at the other end."""
+    return [] if sizes is None else [sizes, *filter(None, [other_order(sizes)])]
 
 
 def _described_graph(text: str, found: Described, input_shape: Shape | None) -> Graph:
     """The network of a sentence, on the input that it states where that fits."""
     stated = stated_input(text) if input_shape is None else None
-    length = _P["length"].search(text) if input_shape is None and stated is None else None
+    length = LENGTH.search(text) if input_shape is None and stated is None else None
     axes = len(found.text.split()[0].split("/")[0].split("@")[0].split("x"))
-    if length is not None and int(length[1]) and (axes == 1 or found.picture):
-        stated = (int(length[1]),) * axes
+    if stated is None and axes == 2 and not found.picture and (turned := _P["turned"].search(text)):
+        stated = (None, int(turned[1]))
+    if length is not None and int(length[1]) and stated is None:
+        stated = (int(length[1]),) * axes if axes == 1 or found.picture else (None, int(length[1]))
     if stated is not None and len(stated) in (axes, axes + 1):
         found.notes.append(remark_note(stated))
         if len(stated) == axes:
             stated = ((found.input_shape or (1,))[0] or 1, *stated)
         elif stated[0] is not None and (stated[-1] or 0) < stated[0]:  # the channels are the fewer, and come last
-            stated = (stated[-1], *stated[:-1])
+            stated = other_order(stated) or stated
         return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
 
@@ -146,11 +164,10 @@ def prose(text: str) -> str:
     code, skipped, _ = python_of(text)
     if "\n" in text.strip() and code.count("\n") == text.count("\n"):  # lines of Python, and those that are none
         lines, remarks = text.split("\n"), re.findall(r"#([^\n]*)", code)
-        words = [line for line in lines if re.fullmatch(r"[\w\s]*", line)]  # a word or two may be a name, too
+        words = [line for line in lines if re.fullmatch(r"[\w\s,，、。?？]*", line)]  # words may be names, too
         kept = zip(lines, code.split("\n"), strict=True)
-        words += [
-            prose(line.strip()) for line, read in kept if read.strip() and pieces(line) and line.strip() != read.strip()
-        ]
+        mended = [line for line, read in kept if read.strip() and line.strip() != read.strip()]
+        words += [prose(line.strip()) if pieces(line) and "=" in line else line for line in mended]
         return "\n".join([*(lines[number - 1] for number in skipped), *filter(asked, remarks), *words])
     parts, at = [], 0
     for piece in pieces(text):
@@ -164,57 +181,26 @@ def prose(text: str) -> str:
     return "\n".join(said)
 
 
-def stated_input(words: str) -> Shape | None:
-    """The sizes of the input that a question names: `输入为 224x224`, `input (None, None, 161, 1)`."""
-    found = _P["input"].search(words)
-    after = _P["input_after"].search(words) if found is None else None
-    if found is None and after is None:
-        return None
-    said = after[1] or after[2] if after else found["sizes"] or found[3] if found else ""
-    sizes = tuple(int(number) for number in re.findall(r"\d+", said))
-    if min(sizes) == 0:
-        return None
-    return (1, None, *sizes) if found and len(re.findall("[,，]", found["open"])) == 2 else sizes
-
-
-def _stated_of(text: str, words: str) -> tuple[int, ...] | None:
-    """The sizes that the words give to a name which the code reads and does not set: `merged is 14 x 14 x 3`."""
-    remarks = "\n".join(re.findall(r"#([^\n]*)", text))
-    for name, sizes in _P["shape_of"].findall(f"{words}\n{remarks}"):
-        if re.search(rf"\(\s*{name}\s*\)", text) and not re.search(rf"(?m)(?<![\w.]){name}\s*=\s*[A-Za-z]", text):
-            return tuple(int(number) for number in re.findall(r"\d+", sizes))
-    return None
-
-
-def _stated_length(text: str, words: str) -> tuple[int | None, ...] | None:
-    """The length, or else the channels, that the words give to the input of layers over one axis."""
-    if not re.search(r"1[dD]\(", text) or re.search(r"2[dD]\(", text):
-        return None
-    if (said := _P["length"].search(words)) and int(said[1]):
-        return (int(said[1]),)
-    wide = _P["channels"].search(words) if "Conv1D(" in text else None
-    return (None, int(wide[1] or wide[2])) if wide else None
-
-
 def _without_others(text: str) -> tuple[str, list[str]]:
     """The text without the layers that it compares its own with, and what is said of them."""
     layers = [piece for piece in pieces(text) if piece.kind == "call" and calls_a_layer(piece.text)]
-    compares, notes = _P["compared"].search(text), []
+    compares, notes = _P["compared"].search(text), list[str]()
+    for match in [] if layers else reversed(list(_P["alike"].finditer(text))):
+        text = f"{text[: match.start()]} {text[match.end() :]}"
+        notes.append(LEFT_OUT.format(match[0].strip()))
     for piece in reversed(layers[1:]):
         line = text[max(0, piece.start - _ABOUT) : piece.start].rpartition("\n")[2]
         word = _P["against"].search(line) or (compares and _P["both"].search(line))
         if word and calls_a_layer(text[: piece.start]):
             text = text[: piece.start] + text[piece.end :]
-            notes.append(f"Left out, as what the text compares with: {piece.text}. --against puts it beside this.")
+            notes.append(LEFT_OUT.format(piece.text))
     return text, notes
 
 
 def _before(text: str) -> str:
     """What is not the printed network itself: words before and after it."""
     text = re.sub(r"\w*\(\s*\([\w.\-]+\):.*\)", " ", text, flags=re.DOTALL)
-    return "\n".join(
-        line for line in text.split("\n") if not re.search(r"\(\w|[_=─━│|]{3}|Layer \(type\)|params:", line)
-    )
+    return "\n".join(line for line in text.split("\n") if not _P["printed"].search(line))
 
 
 def _rate(text: str) -> float | None:
@@ -260,7 +246,7 @@ def _no_layer(text: str) -> ExplainError:
     used = dict.fromkeys(re.findall(r"\bself\.[A-Za-z_]\w*", text))
     called = [name for name in used if re.search(rf"{re.escape(name)}\s*\(", text)]
     own = {*re.findall(r"\bdef\s+(\w+)", text), *dir(builtins)}
-    called += [name for name in dict.fromkeys(re.findall(r"=\s*([a-z_]\w{2,})\(", text)) if name not in own]
+    called += [name for name in dict.fromkeys(re.findall(r"=\s*([A-Za-z_]\w{2,})\(", text)) if name not in own]
     line = next((i for i, one in enumerate(text.split("\n"), 1) if one.strip()), 1)
     if not called:
         return at(

@@ -1,6 +1,6 @@
-"""Networks as frameworks print them: `print(module)` of torch and `model.summary()` of Keras.
+"""Networks as frameworks print them: `print(module)` of torch, `model.summary()` of Keras, torchsummary, torchinfo.
 
-Neither says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters,
+None says how layers are connected, so they are taken in the order printed; a summary gives sizes and parameters,
 from which kernels and strides are worked out. Both is said in notes.
 """
 
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import product
+from math import prod
 
 from ...errors import ExplainError
 from ..graph import Shape
+from ..phrases import patterns
 from ..shapes import shape_text
 from .code_values import snake_case
 from .layer_kinds import ALIASES, KERAS_NAMES, LAYERS, function_of
 from .scan import LARGEST_TEXT, balanced
 
-_LINE = re.compile(r"\((?P<name>[\w.\-]+)\):\s*(?P<kind>[A-Za-z_]\w*)\(")
-_REPEATED = re.compile(r"\((?P<first>\d+)(?:-\d+)?\):\s*(?P<times>\d+)\s*x\s*[A-Za-z_]\w*(?=\()")
-_ROW = re.compile(
-    r"^[\s│|┃]*(?P<name>[\w./-]+)\s*\((?P<kind>\w+)\)?[\s│|┃]+(?P<shape>[\[({].*?[\])}])[\s│|┃]+(?P<params>[\d,]+)",
-    re.M,
-)
+_P = patterns("printed")
+_LINE, _ROW, _REPEATED = _P["line"], _P["row"], _P["repeated"]
+USUAL_SIDES = (224, 32, 28, 64, 128, 256, 16_000, 8_000, 48_000)  # of inputs, taken where several fit
 LARGEST_KERNEL, LARGEST_STRIDE = 1024, 64
 
 
@@ -31,7 +31,7 @@ def is_printed_module(text: str) -> bool:
 
 
 def is_summary(text: str) -> bool:
-    """True for what Keras's `model.summary()` gives."""
+    """True for a table of layers, sizes and parameters."""
     return bool(_ROW.search(_joined(text)))
 
 
@@ -105,12 +105,20 @@ def _arguments(kind: str, inner: str) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a Keras summary: sizes without the batch, None for those that are open."""
+    """One line of a summary: sizes without the batch, channels last, None for those that are open."""
 
     name: str
     kind: str
     shape: tuple[int | None, ...]
     params: int
+    torch: bool = False
+    before: tuple[int | None, ...] = ()  # what goes in, where the table says so
+    kernel: tuple[int, ...] = ()
+
+    @property
+    def placed(self) -> bool:
+        """True for a layer that slides along positions."""
+        return self.kind.startswith(("Conv", "ZeroPadding", "UpSampling", "MaxPool", "AvgPool"))
 
 
 def _joined(text: str) -> str:
@@ -125,36 +133,57 @@ def _joined(text: str) -> str:
 
 
 def summary_code(text: str) -> tuple[str, list[str]]:
-    """(code of the layers in a Keras summary, notes).
+    """(code of the layers in a summary, notes).
 
     Raises:
         ExplainError: branches, or a layer whose settings do not follow from its sizes and parameters.
     """
-    rows = [
-        Row(
-            m["name"],
-            _whole(m["kind"], m["name"]),
-            tuple(None if part == "None" else int(part) for part in re.findall(r"None|\d+", m["shape"]))[1:],
-            int(m["params"].replace(",", "")),
-        )
-        for m in _ROW.finditer(_joined(text))
-    ]
+    columns = re.findall(r"(Input|Output|Kernel) Shape", text)
+    rows = [row for m in _ROW.finditer(_joined(text)) if (row := _row(m, columns))]
     notes = ["A summary shows sizes and parameters; kernels, strides and padding were worked out from them."]
+    if not rows or (rows[-1].torch and not any(row.params for row in rows)):
+        raise ExplainError("No layer of the summary is known. Paste what print(model) gives, or the code.")
     if rows[0].kind == "InputLayer":
         now, rest = rows[0].shape, rows[1:]
+    elif rows[0].before:
+        now, rest = rows[0].before, rows
     else:
-        now, rest = _input_of(rows[0]), rows
-        notes.append(f"The summary does not show the input: {shape_text(now)} was worked out from the first layer.")
+        now, rest = _input_of(rows[0], float(size[1]) if (size := _P["megabytes"].search(text)) else None), rows
+        shown = shape_text((*now[-1:], *now[:-1]) if rows[0].torch else now)
+        notes.append(f"The summary does not show the input: {shown} was worked out from the first layer.")
     if any(row.kind == "InputLayer" for row in rest) or any(r.kind in {"Add", "Concatenate", "Multiply"} for r in rest):
         raise ExplainError(
             "The summary has several inputs or branches, and it does not say what each layer is connected to in a form "
             "that can be read. Paste the code of the network, or give its .keras file."
         )
-    lines = [f"x = Input(shape={now})"]
+    torch = rows[0].torch
+    lines = [f"x = torch.randn{(1, *now[-1:], *now[:-1])}" if torch else f"x = Input(shape={now})"]
     for row in rest:
-        lines.append(f"x = {_layer(row, now, notes)}(x)")
+        layer = _layer(row, row.before or now, notes)
+        if row.kind == "Linear" and len(row.shape) < len(row.before or now):
+            lines.append("x = nn.Flatten()(x)")
+        lines.append(f"{row.name} = nn.{layer}\nx = {row.name}(x)" if torch else f"x = {layer}(x)")
         now = row.shape
     return "\n".join(lines), notes
+
+
+def _row(match: re.Match[str], columns: list[str]) -> Row | None:
+    """A line of a summary; None for one of a block of torch, whose own layers have lines of their own."""
+    kind = match["torch"]
+    params = int(match["params"].replace(",", "").replace("--", "0"))
+    shapes = [
+        tuple(None if part == "None" else int(part) for part in re.findall(r"None|-?\d+", one))
+        for one in _P["shape"].findall(match["shapes"])
+    ]
+    if kind is None:
+        return Row(match["name"], _whole(match["kind"], match["name"]), shapes[0][1:], params)
+    if kind not in LAYERS["torch"]:
+        return None
+    said = dict(zip(columns if len(columns) == len(shapes) else ["Output"], shapes, strict=False))
+    before, after = ((*said.get(key, ())[2:], *said.get(key, ())[1:2]) for key in ("Input", "Output"))
+    name = match["own"] or f"{snake_case(kind)}_{match['number'].replace('-', '_')}"
+    kernel = tuple(size or 1 for size in said.get("Kernel", ()))
+    return Row(name.replace(".", "_"), kind, after, params, True, before, kernel)
 
 
 def _whole(kind: str, name: str) -> str:
@@ -165,42 +194,65 @@ def _whole(kind: str, name: str) -> str:
     return ALIASES.get(kind, kind)
 
 
-def _input_of(row: Row) -> tuple[int | None, ...]:
-    """The input of a recurrence or a matrix by its parameters; the smallest that a first convolution can have had:
-    `valid`, stride 1, the kernel of its parameters."""
+def _input_of(row: Row, megabytes: float | None) -> tuple[int | None, ...]:
+    """The input of a recurrence or a matrix by its parameters; the smallest that a first convolution can have had, with
+    the kernel of its parameters: `valid`, stride 1, or one whose side is usual."""
     filters = (row.shape or (None,))[-1] or 1
     axes = len(row.shape) - 1
-    gates, own = {"LSTM": (4, filters + 1), "GRU": (3, filters + 2), "Dense": (1, 1)}.get(row.kind, (0, 0))
+    gates, own = {"LSTM": (4, filters + 1), "GRU": (3, filters + 2), "Dense": (1, 1), "Linear": (1, 1)}.get(
+        row.kind, (0, 0)
+    )
     if gates and not row.params % (gates * filters):
         return (*(row.shape[:-1] or (None,) * (gates > 1)), row.params // (gates * filters) - own)
-    for channels in (1, 3, 2, 4, 40, 64, 80, 128) if row.kind.startswith("Conv") else ():
-        taps, left = divmod(row.params - filters, filters * channels)
+    for channels, bias in product((1, 3, 2, 4, 40, 64, 80, 128), (True, False)) if row.kind.startswith("Conv") else ():
+        taps, left = divmod(row.params - filters * bias, filters * channels)
         side = round(taps ** (1 / axes)) if axes and taps > 0 else 0
-        if not left and side > 1 and side**axes == taps:
-            return (*(None if s is None else s + side - 1 for s in row.shape[:-1]), channels)
+        if left or side < 2 or side**axes != taps or (not bias and channels > 4):
+            continue
+        valid = (*(None if s is None else s + side - 1 for s in row.shape[:-1]), channels)
+        if not row.torch or None in valid:
+            return valid
+        fits = [
+            tried
+            for stride, pad in product((1, 2, 4), range(side // 2 + 1))
+            for more in range(stride)
+            if min(tried := (*((s - 1) * stride + side - 2 * pad + more for s in row.shape[:-1] if s), channels)) > 0
+            and (megabytes is None or any(abs(prod(tried) * 4 / unit - megabytes) < 0.006 for unit in (2**20, 10**6)))
+        ]
+        return min(fits, key=lambda one: (*(s not in USUAL_SIDES for s in one[:-1]), one), default=valid)
     raise ExplainError(
         "The summary does not show its input, and it does not follow from the first layer. Add the input's line."
     )
 
 
 def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
-    name = f"name='{row.name}'"
-    placed = row.kind.startswith(("Conv", "ZeroPadding", "UpSampling", "MaxPool", "AvgPool"))
-    if not row.shape or not before or 0 in (*row.shape, *before) or (placed and len(row.shape) != len(before)):
+    name = "" if row.torch else f"name='{row.name}'"
+    if not row.shape or not before or 0 in (*row.shape, *before) or (row.placed and len(row.shape) != len(before)):
         raise ExplainError(f"{row.name}: its sizes {row.shape} do not follow from {before}. Paste its code.")
-    if row.kind.startswith("Conv") and row.kind.endswith(("1D", "2D")):
-        kernel, stride, padding, bias = _window(row, before, notes)
-        return f"{row.kind}({row.shape[-1]}, {kernel}, strides={stride}, padding='{padding}', use_bias={bias}, {name})"
-    if row.kind == "Dense":
-        bias = row.params == ((before[-1] or 0) + 1) * (row.shape[-1] or 0)
-        return f"Dense({row.shape[-1]}, use_bias={bias}, {name})"
-    if row.kind in {"LSTM", "GRU", "SimpleRNN"}:
-        return f"{row.kind}({row.shape[-1]}, return_sequences={len(row.shape) > 1}, {name})"
+    wide = row.shape[-1]
+    if row.kind.startswith("Conv") and row.kind.lower().endswith(("1d", "2d")):
+        kernel, stride, padding, bias, groups = _window(row, before, notes)
+        if row.torch:
+            settings = f"stride={stride}, padding={padding}, groups={groups}, bias={bias}"
+            return f"{row.kind}({before[-1]}, {wide}, {kernel}, {settings})"
+        return f"{row.kind}({wide}, {kernel}, strides={stride}, padding='{padding}', use_bias={bias}, {name})"
+    if row.kind in {"Dense", "Linear"}:
+        features, left = divmod(row.params, wide or 1)
+        bias = not left and features - 1 in {before[-1], prod(size or 0 for size in before)}
+        if not row.torch:
+            return f"Dense({wide}, use_bias={row.params == ((before[-1] or 0) + 1) * (wide or 0)}, {name})"
+        return f"Linear({features - bias}, {wide}, bias={bias})"
+    if row.kind.startswith("BatchNorm") and row.torch:
+        return f"{row.kind}({wide}, affine={bool(row.params)})"
+    if row.kind.startswith("Adaptive"):
+        return f"{row.kind}({row.shape[:-1]})"
+    if row.kind in {"LSTM", "GRU", "SimpleRNN"} and not row.torch:
+        return f"{row.kind}({wide}, return_sequences={len(row.shape) > 1}, {name})"
     if row.kind == "Reshape":
         return f"Reshape({row.shape}, {name})"
     if row.kind == "Activation":
         return f"Activation('relu', {name})"
-    if row.kind.startswith(("ZeroPadding", "UpSampling", "MaxPool", "AvgPool")):
+    if row.placed and not row.kind.startswith("Conv"):
         pairs = [(a, b) for a, b in zip(before[:-1], row.shape[:-1], strict=True) if a is not None and b is not None]
         if len(pairs) < len(row.shape) - 1:
             raise ExplainError(f"{row.name}: its sizes are not known, so its settings are not known. Paste its code.")
@@ -211,26 +263,32 @@ def _layer(row: Row, before: tuple[int | None, ...], notes: list[str]) -> str:
         size = tuple(max(1, round(a / b)) for a, b in pairs)
         exact = all(a // k == b for (a, b), k in zip(pairs, size, strict=True))
         notes.append(f"{row.name}: the pool size {size} is the ratio of its sizes; its window may be larger.")
+        if row.torch:
+            return f"{row.kind}({size}{'' if exact else ', ceil_mode=True'})"
         return f"{row.kind}({size}, padding='{'valid' if exact else 'same'}', {name})"
+    if row.torch and row.params:
+        raise ExplainError(f"{row.name}: the settings of {row.kind} do not follow from its line. Paste its code.")
     return f"{row.kind}({name})"
 
 
 def _window(
     row: Row, before: tuple[int | None, ...], notes: list[str]
-) -> tuple[tuple[int, ...], tuple[int, ...], str, bool]:
-    """(kernel, stride, padding, bias) of a convolution that gives these sizes with these parameters."""
+) -> tuple[tuple[int, ...], tuple[int, ...], str | tuple[int, ...], bool, int]:
+    """(kernel, stride, padding, bias, groups) of a convolution that gives these sizes with these parameters."""
     filters, channels = row.shape[-1] or 1, before[-1] or 1
     axes = len(row.shape) - 1
     transposed = "Transpose" in row.kind
-    for bias in (True, False):
-        taps, left = divmod(row.params - filters * bias, filters * channels)
+    alone = row.torch and channels > 1 and filters % channels == 0  # one kernel for each channel
+    for bias, groups in product((True, False), (1, channels) if alone else (1,)):
+        taps, left = divmod(row.params - filters * bias, filters * channels // groups)
         if left or taps < 1:
             continue
         fits = [
             (kernel, strides, padding)
-            for kernel in _kernels(taps, axes)
-            for padding in ("valid", "same")
-            if 0 not in (strides := _strides(kernel, before[:-1], row.shape[:-1], padding, transposed))
+            for kernel in ([row.kernel] if row.kernel else _kernels(taps, axes))
+            for padding in _paddings(kernel, row.torch)
+            if prod(kernel) == taps
+            and 0 not in (strides := _strides(kernel, before[:-1], row.shape[:-1], padding, transposed))
         ]
         if fits:
             best = min(fits, key=lambda fit: (len(set(fit[0])) > 1, sum(fit[1]), fit[2] == "same"))
@@ -238,10 +296,17 @@ def _window(
                 notes.append(
                     f"{row.name}: {len(fits)} settings fit its line; kernel {best[0]}, stride {best[1]} was taken."
                 )
-            return (*best, bias)
+            return (*best, bias, groups)
     raise ExplainError(
         f"{row.name}: no kernel and stride fit {row.params} parameters and the sizes {row.shape}. Paste its code."
     )
+
+
+def _paddings(kernel: tuple[int, ...], torch: bool) -> list[str | tuple[int, ...]]:
+    """What may be laid around: by name for Keras; for torch none, or what keeps the size, along each axis."""
+    if not torch:
+        return ["valid", "same"]
+    return [*dict.fromkeys(product(*((0, (k - 1) // 2, k // 2) for k in kernel)))]
 
 
 def _kernels(taps: int, axes: int) -> list[tuple[int, ...]]:
@@ -250,17 +315,22 @@ def _kernels(taps: int, axes: int) -> list[tuple[int, ...]]:
     return [(a, taps // a) for a in range(1, min(taps, LARGEST_KERNEL) + 1) if taps % a == 0]
 
 
-def _strides(kernel: tuple[int, ...], before: Shape, after: Shape, padding: str, transposed: bool) -> tuple[int, ...]:
+def _strides(
+    kernel: tuple[int, ...], before: Shape, after: Shape, padding: str | tuple[int, ...], transposed: bool
+) -> tuple[int, ...]:
     """The smallest stride per axis that turns the sizes before into those after; 0 where there is none."""
 
-    def makes(size: int, k: int, stride: int) -> int:
+    def makes(size: int, k: int, stride: int, pad: str | int) -> int:
+        if isinstance(pad, int):
+            return (size - 1) * stride + k - 2 * pad if transposed else (size + 2 * pad - k) // stride + 1
         if transposed:
-            return size * stride if padding == "same" else (size - 1) * stride + max(k, stride)
-        return -(-size // stride) if padding == "same" else (size - k) // stride + 1
+            return size * stride if pad == "same" else (size - 1) * stride + max(k, stride)
+        return -(-size // stride) if pad == "same" else (size - k) // stride + 1
 
+    pads: tuple[str | int, ...] = (padding,) * len(kernel) if isinstance(padding, str) else padding
     return tuple(
         1
         if a is None or b is None or k is None
-        else next((s for s in range(1, LARGEST_STRIDE) if makes(a, k, s) == b), 0)
-        for k, a, b in zip(kernel, before, after, strict=True)
+        else next((s for s in range(1, LARGEST_STRIDE) if makes(a, k, s, pad) == b), 0)
+        for k, a, b, pad in zip(kernel, before, after, pads, strict=True)
     )

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...errors import ExplainError
+from ..phrases import patterns
 from .layer_kinds import KERAS_NAMES, LAYERS, WITHOUT_RULE
 
 FULL_WIDTH = str.maketrans("（），：＝［］｛｝；．“”‘’＋－＊／＃＿", "(),:=[]{};.\"\"''+-*/#_")
@@ -25,23 +26,9 @@ LARGEST_TEXT = 500_000
 LONGEST_EXPRESSION, LONGEST_LIST = 20_000, 1_000
 DEEPEST_BRACKETS = 200  # Python itself reads no more
 
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-START = re.compile(
-    rf"(?P<def>(?:async )?def\s+{_NAME}\s*(?=\())|(?P<class>class\s+{_NAME}\s*(?=[(:]))"
-    rf"|(?P<else>else\s*(?=:))|(?P<elif>elif\s)|(?P<return>return(?![A-Za-z0-9_]))"
-    rf"|(?P<for>for\s+{_NAME}(?:\s*,\s*{_NAME})*\s+in\s)|(?P<if>if\s)|(?P<with>with\s(?=[^:\n]*:))"
-    rf"|(?P<assign>{_NAME}(?:\.{_NAME}|\[[^\]\n]*\])*(?:\s*,\s*{_NAME}(?:\.{_NAME})*)*\s*[-+*]?=(?![=]))"
-    rf"|(?P<call>(?:{_NAME}\s*\.\s*)*{_NAME}(?=\s?\())"
-)
+_P = patterns("scan")
+START, _NAME, _STRING = _P["start"], _P["word"].pattern, _P["string"]
 _FUNCTIONS = r"\b(?:F|functional)\."
-_LIST = re.compile(r"\[\s*\(\s*\d+\s*,")
-_ATOM = re.compile(rf"(?:[-+~]\s*)*(?:{_NAME}|\d[\w.]*(?:[eE][-+]?\d+)?|\.\d+)")
-_ATTRIBUTE = re.compile(rf"\s?\.(?:\s(?=[a-z_]))?{_NAME}")  # after a stop, a capital begins a sentence
-_STRING = re.compile(r"[rbfuRBFU]{0,2}(\"\"\"|'''|\"|')")
-_OPERATOR = re.compile(r"\s*(\*\*|//|==|!=|<=|>=|[-+*/%@<>|&])(?!>)\s*")
-_WORD_OPERATOR = re.compile(r"\s+(and not|or not|and|or|not in|is not|in|is)\s+")
-_TERNARY = re.compile(r"\s+if\s+")
-_ELSE = re.compile(r"\s+else\s+")
 
 
 @dataclass(frozen=True)
@@ -153,9 +140,9 @@ def expression(text: str, at: int, *, words: bool = False, commas: bool = False)
     if found is None:
         return None
     end, code = found
-    while choice := _TERNARY.match(text, end):
+    while choice := _P["ternary"].match(text, end):
         test = _joined(text, choice.end(), True)
-        other = _ELSE.match(text, test[0]) if test else None
+        other = _P["other"].match(text, test[0]) if test else None
         rest = _joined(text, other.end(), words) if other else None
         if test is None or rest is None:
             break
@@ -173,7 +160,7 @@ def _joined(text: str, at: int, words: bool) -> tuple[int, str] | None:
     if found is None:
         return None
     end, code = found
-    while joint := _OPERATOR.match(text, end) or (_WORD_OPERATOR.match(text, end) if words else None):
+    while joint := _P["operator"].match(text, end) or (_P["word_operator"].match(text, end) if words else None):
         more = _operand(text, joint.end())
         if more is None:
             break
@@ -194,7 +181,7 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
         end, code = end + len(quote[1]), text[at : end + len(quote[1])]
     elif text[at : at + 1] in CLOSING:
         end, code = balanced(text, at)
-    elif atom := _ATOM.match(text, at):
+    elif atom := _P["atom"].match(text, at):
         end, code = atom.end(), atom[0]
     else:
         return None
@@ -203,7 +190,7 @@ def _operand(text: str, at: int) -> tuple[int, str] | None:
             end, more = balanced(text, end)
         elif text[end : end + 1] == " " and text[end + 1 : end + 2] in {"(", "["} and not code[-1:].isdigit():
             end, more = balanced(text, end + 1)
-        elif attribute := _ATTRIBUTE.match(text, end):
+        elif attribute := _P["attribute"].match(text, end):
             end, more = attribute.end(), re.sub(r"\s", "", attribute[0])
         else:
             return end, code
@@ -322,7 +309,8 @@ def triples_in(text: str) -> list[tuple[int, int, int]]:
     """All (channels, kernel, stride) of lists such as `[(512, 10, 5)] + [(512, 3, 2)] * 4`."""
     found: list[tuple[int, int, int]] = []
     at = 0
-    while match := _LIST.search(text, at):
+    text = _P["triples"].sub(lambda rows: f"[{','.join(_P['triple'].findall(rows[0]))}]", text)
+    while match := _P["list"].search(text, at):
         read = expression(text, match.start())
         at = match.end() if read is None else read[0]
         tree = None if read is None else parsed(read[1])

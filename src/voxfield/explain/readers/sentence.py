@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from ...errors import ExplainError
 from ..phrases import patterns, table
@@ -21,7 +22,10 @@ _P = patterns("sentence")
 
 Values = list[tuple[int, ...]]
 MOST_LAYERS = 200
+LARGEST_BARE = 11  # of a kernel that no word is said of
+STACKS = {"context": "context network", "decoder": "decoder"}
 SPEECH_RATE_HZ = 16000
+TWO_EACH = "Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation."
 
 _DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 _DIGITS |= {"eleven": 11, "twelve": 12, "sixteen": 16}
@@ -31,11 +35,7 @@ _MARKS = {"kernel": "", "stride": "/", "dilation": ":", "filters": "@", "padding
 _KEY = re.compile(
     "|".join(f"(?P<{key}>{pattern})" for key, pattern in _TABLE["words"].items()), re.IGNORECASE | re.ASCII
 )
-_NUMBER = re.compile(
-    r"\(\s*\d+\s*[,;x×*]\s*\d+(?:\s*[,;x×*]\s*\d+)*\s*\)|\d+\s*[x×]\s*\d+(?:\s*[x×]\s*\d+)?|(?<![A-Za-z\d])\d+(?![\d.]*\s?(?:k?hz|ms|毫秒|秒))"
-    rf"|\b(?:{'|'.join(_DIGITS)})\b|[一二两三四五六七八九十](?=[个层块])",
-    re.IGNORECASE | re.ASCII,
-)
+_NUMBER = _P["number"]
 _TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
 
@@ -50,6 +50,7 @@ class Kind:
     about: str
     weak: str = ""  # the same for a text that names no other kind
     axes: int = 1
+    counted: str = ""  # how the number of layers in its name comes about
     input: Sequence[int] = ()  # its sizes; -1 for one that is open
 
 
@@ -63,9 +64,11 @@ class Described:
     text: str
     input_shape: tuple[int | None, ...] | None = None
     picture: bool = False
+    freq_first: bool = False  # where the first of two axes is frequency
     samples: bool = False
     notes: list[str] = field(default_factory=list)
     example: bool = False  # of the kind that is named, and not made of what the sentence gives
+    facts: Mapping[str, object] = field(default_factory=dict)  # more for the words, as attributes of the first layer
 
 
 @dataclass
@@ -87,55 +90,58 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
     '10/5@512 3/2@512 3/2@512'
     """
-    plain = text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()"))
-    plain = _P["between"].sub(lambda m: f"input channels {m[1] or m[3]}, {m[2] or m[4]} filters", plain)
-    plain = _P["compared"].sub(" ", plain)
-    plain = _P["many"].sub(r" \1 filters, kernel size \2 ", plain)
-    plain = _P["sized"].sub(r"\1, kernel size", plain)
-    plain = _P["several"].sub(
-        lambda m: f"{m[1]} layers, kernel size {m[3]}" if m[1] else f"{m[2]}层, kernel size {m[3]}", plain
-    )
-    plain = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), plain)
-    kind = _named(plain)
-    if kind is not None and kind.name.startswith("resnet") and any(one.startswith("cbam") for one in asked(plain)):
+    said = _listed(text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()")))
+    for pattern, plain in _TABLE["rewritten"].items():
+        said = re.sub(pattern, plain, said)
+    said = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), said)
+    kind = _named(said)
+    if kind is not None and kind.name.startswith("resnet") and any(one.startswith("cbam") for one in asked(said)):
         kind = next(one for one in KINDS if one.name == "resnet")  # whose filters are known
-    if (other := _P["network"].search(plain)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
+    if (other := _P["network"].search(said)) and not any(re.search(k.pattern, other[0], re.IGNORECASE) for k in KINDS):
         kind = None  # what is known of its kind is not known of it
     if kind is not None and kind.name == "mobilenet":
-        words = (", kernel {0}x{0}, ", ", {0}x{0} feature map, ", ", input channels {0}, ", ", {0} filters, ")
-        plain = _P["mobile"].sub(lambda m: words[next(i for i in range(4) if m[i + 1])].format(m[5]), plain)
-    if triples := triples_in(plain)[:MOST_LAYERS]:
+        for pattern, plain in _TABLE["mobilenet"].items():
+            said = re.sub(pattern, plain, said)
+    if triples := triples_in(said)[:MOST_LAYERS]:
         layers = " ".join(f"{kernel}/{stride}@{width}" for width, kernel, stride in triples)
         read_as = "The list was read as (channels, kernel, stride), as fairseq has it."
         return Described(layers, samples=True, notes=[read_as])
-    if (linked := chain(plain)) is not None:
+    if (linked := chain(said)) is not None:
         layers, picture, notes = linked
-        return Described(layers, picture=picture, samples=not picture, notes=notes)
-    if (stacks := _stacks(plain, rate_hz)) is not None:
+        inputs = _lists(said).lists.get("inputs", [])
+        layers = _biased(layers, said, notes) if "params" in asked(said) else layers
+        sizes = (inputs[0][0], *(None,) * (2 if picture else 1)) if inputs else None
+        picture = picture and not _P["spectral"].search(said)
+        return Described(layers, sizes, picture, samples="x" not in layers, notes=notes)
+    if seen := _seen(said):
+        return seen
+    if (stacks := _stacks(said, rate_hz)) is not None:
         return stacks
-    plain, times = _repeats(plain)
-    found = _lists(plain)
+    said, times = _repeats(said)
+    found = _lists(said)
     found.times = times
+    if (of := _P["of_strides"].search(said)) and found.runs.count("stride") == 1:
+        many = int(next(filter(None, of.groups()), "2"))
+        found.lists["kernel"] = [tuple(many * size for size in sizes) for sizes in found.lists["stride"]]
     kernels = found.lists.get("kernel")
-    if _P["keras_tcn"].search(plain) and "dilation" in found.lists:
-        found.lists["dilation"] = [each for each in found.lists["dilation"] for _ in range(2)]
-        found.notes.append("Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation.")
-    if not kernels and kind is None and (framed := _P["framed"].search(plain)):
-        return _frames(rate_hz, *(float(ms) for ms in framed.groups() if ms))
-    if kind is None and (example := _example(plain, found)):
+    if not kernels and (kind is None or _P["of_frames"].search(said)) and (framed := _frames(said, rate_hz)):
+        return framed
+    if kind is None and (example := _example(said, found)):
         return example
     if not kernels and kind is None and len(found.lists.get("stride", [])) < 2:
         return None
     if kind is not None and kind.name == "mobilenet" and len(kernels or ()) < 2:
-        return _separable(found, kind, plain)
+        return _separable(found, kind, said)
     if kernels:
-        if kind and _quotes(found, kind, plain):
+        if kind and _quotes(found, kind, said):
             return _of_kind(_Found(), kind)
         try:
-            return _of_lists(found, kind, plain)
+            return _of_lists(found, kind, said)
         except ExplainError:
-            stated = "".join(one for one in _P["clauses"].findall(plain) if not asked(one))
-            if stated == plain or not (told := _lists(stated)).lists.get("kernel"):
+            if kind and found.lists.get("dilation") and _shows(kind, found):
+                return _of_kind(_Found(), kind)
+            stated = "".join(one for one in _P["clauses"].findall(said) if not asked(one))
+            if stated == said or not (told := _lists(stated)).lists.get("kernel"):
                 raise
             return _of_lists(told, kind, stated)  # a question names some of its numbers again
     known = [] if kind is None else re.findall(r"/(\d+)", kind.text)
@@ -148,24 +154,70 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     return _of_kind(found, kind) if kind else None
 
 
+def _listed(text: str) -> str:
+    """The text with its first table of layers as lists, the numbers of each column behind its heading."""
+    lines = text.split("\n")
+    rows = [[cell.strip() for cell in _P["cells"].split(line.strip(" |"))] for line in lines]
+    for first, row in enumerate(rows):
+        keys = {at: str(key.lastgroup) for at, cell in enumerate(row) if (key := _KEY.fullmatch(cell))}
+        heads = [at for at, key in keys.items() if key in _MARKS]
+        end = first + 1
+        while end < len(rows) and len(rows[end]) == len(row):
+            end += 1
+        body = [one for one in rows[first + 1 : end] if set("".join(one)) - {*"-:"}]
+        filled = all(_NUMBER.search(one[at]) for one in body for at in heads)
+        if "kernel" in keys.values() and len(body) > 1 and filled:
+            columns = [f"{row[at]} {', '.join(one[at] for one in body)}" for at in heads]
+            return "\n".join([*lines[:first], "; ".join(columns), *lines[end:]])
+    return text
+
+
+def _seen(text: str) -> Described | None:
+    """Layers by the frames that each looks at, as TDNNs are written: `[-2, 2], {-2, 0, 2}, {0}`."""
+    rows = [[int(n) for n in re.findall(r"[-+]?\d+", one.replace("−", "-"))] for one in _P["seen"].findall(text)]
+    layers = []
+    for row in rows:
+        steps = {b - a for a, b in pairwise(row)}
+        whole = len(row) == 2 and row[0] < 0 < row[1]  # from the first to the last
+        if len(steps) > 1 or row[0] > 0 or min(steps, default=1) < 1:
+            return None
+        layers.append(f"{row[1] - row[0] + 1}" if whole else f"{len(row)}:{min(steps, default=1)}")
+    if len(layers) < 2 or not any(row[0] < 0 for row in rows):
+        return None
+    notes = ["Each row of frames was taken for what a layer looks at, without padding."]
+    return Described(" ".join(layers), notes=notes)
+
+
 def _stacks(text: str, rate_hz: float | None) -> Described | None:
-    """An encoder and the context network behind it, where a text gives the kernels of both."""
-    parts = _P["context"].split(text, maxsplit=1)
-    if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
-        return None
-    first, second = (described(_P["context"].sub(" ", part), rate_hz) for part in parts)
-    if first is None or second is None:
-        return None
-    told = "The context network was taken to stand behind the encoder."
-    notes = [*dict.fromkeys((*first.notes, *second.notes, told))]
-    return replace(first, text=f"{first.text} {second.text}", notes=notes)
+    """An encoder and the context network or the decoder behind it, where a text gives the kernels of both."""
+    for key, mark in (("context", ""), ("decoder", "^")):
+        parts = _P[key].split(text, maxsplit=1)
+        if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
+            continue
+        first, second = (described(_P["up" if mark else key].sub(" ", part), rate_hz) for part in parts)
+        if first is None or second is None:
+            continue
+        told = f"The {STACKS[key]} was taken to stand behind the encoder."
+        notes = dict.fromkeys((*first.notes, *second.notes, told))
+        layers = " ".join(mark + layer for layer in second.text.split())
+        return replace(first, text=f"{first.text} {layers}", notes=[*notes])
+    return None
 
 
-def _frames(rate_hz: float | None, window_ms: float, hop_ms: float) -> Described:
-    """Frames as a window that slides over samples."""
-    window, hop = (round(ms * (rate_hz or SPEECH_RATE_HZ) / 1000) for ms in (window_ms, hop_ms))
-    note = f"Frames of {window} samples every {hop} samples were taken for a kernel and its stride."
-    return Described(f"{max(1, window)}/{max(1, hop)}", (1, None), samples=True, notes=[note])
+def _frames(text: str, rate_hz: float | None) -> Described | None:
+    """Frames as a window that slides over samples; None where a text does not give both."""
+    said = [_P[key].search(text) for key in ("window", "hop")]
+    rate, sizes = rate_hz or SPEECH_RATE_HZ, list[int]()
+    for match in filter(None, said):
+        number, unit = next((match[i], match[i + 1]) for i in range(1, match.re.groups, 2) if match[i])
+        sizes.append(round(float(number) * rate / 1000) if unit else round(float(number)))
+    if len(sizes) < 2 or 0 in sizes:
+        return None
+    window, hop = sizes
+    notes = [f"Frames of {window} samples every {hop} samples were taken for a kernel and its stride."]
+    points = _P["transform"].search(text)
+    facts = {"transform": int(points[1] or points[2]) if points else window}
+    return Described(f"{window}/{hop}", (1, None), samples=True, notes=notes, facts=facts)
 
 
 def _named(text: str) -> Kind | None:
@@ -193,18 +245,10 @@ def _example(text: str, found: _Found) -> Described | None:
         return None
     if (found.count and "depth" not in wanted) or not names_no_network(text):
         return None
-    name = "wav2vec"
-    if any(topic.startswith("cbam") for topic in wanted):
-        name = "resnet"
-    elif decoder:
-        name = "crn_decoder"
-    elif "separable" in wanted:
-        name = "mobilenet"
-    elif re.search(r"dilat|膨胀|空洞", text, re.IGNORECASE):
-        name = "speaker"
-    elif {"filters", "padding", "powers", "depth", "bins", "wider"} & {*wanted} or _P["pair"].search(text):
-        name = "enhancement"
-    return _of_kind(_Found({"filters": widths}), kinds[name])
+    for name, asks in _TABLE["examples"].items():
+        if {*asks.get("topics", "").split()} & {*wanted} or re.search(asks.get("words", "$^"), text, re.IGNORECASE):
+            return _of_kind(_Found({"filters": widths}), kinds[name])
+    return _of_kind(_Found({"filters": widths}), kinds["wav2vec"])
 
 
 def _repeats(text: str) -> tuple[str, int]:
@@ -217,17 +261,18 @@ def _repeats(text: str) -> tuple[str, int]:
 
 def _quotes(found: _Found, kind: Kind, text: str) -> bool:
     """Whether a question only names a layer of the well-known network: `why (1, 3) in the first layer of a CRN?`"""
-    shown = {"kernel": r"^[\dx]+", "stride": r"/([\dx]+)", "filters": r"@(\d+)"}
-    layers = kind.text.split()
-    return (
-        bool(asked(text))
-        and found.count is None
-        and found.times == 1
-        and all(
-            key in shown and len(values) == 1 and any(_by(values[0]) in re.findall(shown[key], one) for one in layers)
-            for key, values in found.lists.items()
-            if values
-        )
+    counted = found.count is None or f"{found.count}*" in kind.text
+    single = all(len(values) < 2 for values in found.lists.values())
+    return bool(asked(text)) and counted and found.times == 1 and single and _shows(kind, found)
+
+
+def _shows(kind: Kind, found: _Found) -> bool:
+    """Whether all numbers of a sentence are those of the well-known network."""
+    shown = {"kernel": r"(?:^|[\s*x])([\dx]+)", "stride": r"/([\dx]+)", "filters": r"@(\d+)", "dilation": r":(\d+)"}
+    return all(
+        key in shown and all(_by(one) in re.findall(shown[key], kind.text) for one in values)
+        for key, values in found.lists.items()
+        if values
     )
 
 
@@ -238,6 +283,7 @@ def _lists(text: str) -> _Found:
     found = _Found()
     spent: tuple[int, int, str] | None = None  # the word that the numbers before it belong to
     at = 0
+    bare: tuple[int, ...] = ()  # 3x3 that stands by itself
     while match := _NUMBER.search(text, at):
         run = [match[0]]
         end = match.end()
@@ -302,7 +348,12 @@ def _lists(text: str) -> _Found:
             found.lists.setdefault("inputs", []).extend(values)
         elif after == "filters" or (after in {"kernel", "inputs"} and len(run) == 1):
             found.lists.setdefault(after, []).extend(values)
+        elif before != "input" and "x" in run[0] and max(values[0]) <= LARGEST_BARE:
+            bare = bare or values[0]
+            at = match.end()
         spent = behind if before in {None, "layers", "input"} else None
+    if bare and (found.count or re.search("depth-?\\s?wise|separable|可分离", text)) and "kernel" not in found.lists:
+        found.lists["kernel"] = [bare]
     return found
 
 
@@ -349,6 +400,8 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     inputs = lists.pop("inputs", [])
+    pooled = _P["pooled"].search(text)
+    text = text if pooled is None else _P["pooled"].sub(" ", text)
     if (left_out := _P["left_out"].search(text)) is not None:
         raise ExplainError(
             f"The sentence speaks of '{left_out[0]}' beside its convolutions, and does not say where it stands. Write "
@@ -360,6 +413,13 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"What '{said}' says of the layers is not read from a sentence. Write them as kernel/stride, such as "
             "'5/2 3:2 3:4', or paste their code."
         )
+    tcn, per = _P["keras_tcn"].search(text), _P["per_block"].search(text)
+    if len(lists.get("dilation", [])) > 1 and (tcn or per):
+        word = (per[1] or per[2]).lower() if per else "2"
+        many = int(word) if word.isdigit() else _TIMES[word]
+        lists = {k: [v for v in values for _ in range(many)] if values[1:] else values for k, values in lists.items()}
+        found.count = max(map(len, lists.values()))
+        found.notes += [TWO_EACH] if tcn else []
     whole = (found.count or max(map(len, lists.values()))) * found.times
     if not 1 <= whole <= MOST_LAYERS:
         raise ExplainError(f"{whole} layers in the sentence; 1 to {MOST_LAYERS} can be read.")
@@ -367,6 +427,11 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         start = (1,) if _P["power"].search(doubled[0]) else lists.get("dilation", [(1,)])[0]
         lists["dilation"] = [tuple(n * 2**i for n in start) for i in range(found.count or 1)]
         grown = f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}."
+    if (others := _P["others"].search(text)) and 2 in {len(values) for values in lists.values()}:
+        rest = next(filter(None, others.groups()), "")
+        many = int(rest) if rest.isdigit() else _TIMES.get(rest.lower(), (found.count or 2) - 1)
+        found.count = many + 1
+        lists = {key: [v[0]] + [v[1]] * many if len(v) == 2 else v for key, v in lists.items()}
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
     triples = len(pairs) == 2 and all(len(v) == 1 and len(v[0]) == 3 for v in pairs)
     if triples and not re.search("3d", text, re.IGNORECASE):
@@ -397,11 +462,16 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
 
     mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
     layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
+    if pooled is not None:
+        size = re.search(r"\d", pooled[0])
+        pool = ("avg" if re.search("(?i)av|平均", pooled[0]) else "max") + _by((int(size[0]) if size else 2,) * axes)
+        layers = [one for layer in layers for one in (layer, pool)]
     features = _P["features"].search(text)
     wide = inputs[0][0] if inputs else int(features[1]) if features and features[1] else None
     channels = None if wide is None else (wide, *(None,) * axes)
+    freq_first = axes == 2 and bool(_P["spectral"].search(text)) and strided_first(columns.get("stride", []))
     if axes == 2 and wide is None and (bins := _P["counted_bins"].search(text)):
-        channels = (1, None, int(bins[1]))
+        channels = (1, int(bins[1]), None) if freq_first else (1, None, int(bins[1]))
     padded = f", with '{mode}' padding" if mode else "" if "padding" in columns else ", without padding"
     notes = [f"The layers were read from the sentence, one after the other{padded}.", *found.notes]
     notes += [grown] if doubled else []
@@ -417,25 +487,40 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
             f"before it. By itself it looks over {alone} of the encoder's outputs."
         )
         return Described(" ".join([re.sub("@512", "", encoder.text), *layers]), samples=True, notes=notes)
-    if (inputs or "params" in asked(text)) and "filters" in columns:
-        if _P["unbiased"].search(text):
-            notes.append("Without bias, as the sentence says.")
-        else:
-            layers = [f"{layer}b" for layer in layers]
-            notes.append("One bias for each filter was assumed.")
+    whole_text = " ".join(layers)
+    if inputs or "params" in asked(text):
+        whole_text = _biased(whole_text, text, notes)
     picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
-    return Described(" ".join(layers), channels, picture, samples, notes)
+    return Described(whole_text, channels, picture and not freq_first, freq_first, samples, notes)
+
+
+def _biased(layers: str, text: str, notes: list[str]) -> str:
+    """The layers with a bias for each filter, unless the sentence says otherwise; both is said."""
+    if "@" not in layers:
+        return layers
+    bare = _P["unbiased"].search(text)
+    notes.append("Without bias, as the sentence says." if bare else "One bias for each filter was assumed.")
+    return layers if bare else re.sub(r"@\S+", r"\g<0>b", layers)
+
+
+def strided_first(strides: Sequence[tuple[int, ...]]) -> bool:
+    """Whether only the first of two axes is strided, which then is frequency in networks that keep every frame."""
+    moving = [one for one in strides if one[0] > 1 or one[-1] > 1]
+    return bool(moving) and all(len(one) == 2 and one[-1] == 1 for one in moving)
 
 
 def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
     """Words that make layers differ in a way that lists of numbers do not give; empty where there are none."""
+    whole = found.count or max(map(len, lists.values()))
+    if whole == 1 and (second := _P["second"].search(text)):
+        return second[0]
     plain = _P["doubled"].sub(" ", text) if doubles else text
     single = [key for key, values in lists.items() if len(values) == 1]
     if unread := _P["unread"].search(plain):
         return unread[0]
     if doubles and (found.count or 0) < 2:
         return "dilation"
-    if not single or (found.count or max(map(len, lists.values()))) < 2:
+    if not single or whole < 2:
         return found.unread
     most = max(map(found.runs.count, lists))
     apart = (
@@ -458,7 +543,7 @@ def _separable(found: _Found, kind: Kind, text: str) -> Described:
     taps = kernel * 2 if len(kernel) == 1 else kernel
     pads = _by(tuple(k // 2 for k in taps))
     mapped = _P["mapped"].search(text)
-    sizes = (int(mapped[1]), int(mapped[2])) if mapped else (112, 112)
+    sizes = tuple(int(one) for one in mapped.groups() if one) if mapped else (112, 112)
     note = (
         f"A depthwise-separable block of {wide} channels and {filters} filters was taken, on "
         f"{sizes[0]} x {sizes[1]} positions."
@@ -483,4 +568,5 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     sizes = tuple(None if size < 0 else size for size in kind.input)
     picture = kind.axes == 2 and kind.name not in {"enhancement", "crn_decoder", "speaker_resnet"}
     samples = kind.name.startswith(("wav2vec", "tasnet", "separation"))
-    return Described(" ".join(layers), sizes or None, picture, samples, notes, example=True)
+    facts = {"counted": kind.counted} if kind.counted else {}
+    return Described(" ".join(layers), sizes or None, picture, False, samples, notes, True, facts)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...errors import ExplainError
 from ..axes import rearranged, settled_axes, settled_dims
-from ..graph import Graph, Shape, Size
+from ..graph import Graph, Shape
 from ..numbers import plain
 from ..phrases import table
 from ..question import asked
@@ -28,7 +28,19 @@ from .code_values import Chain, Class, Free, Function, Instance, Layer, Missing,
 from .interpret import ReturnedSignal
 from .layer_kinds import KERAS_NAMES, LAYERS, WEIGHTED
 from .layers import LayerGraph
-from .scan import FULL_WIDTH, LARGEST_TEXT, RESNET, Piece, calls_a_layer, pieces, program, tree_of, triples_in
+from .scan import (
+    FULL_WIDTH,
+    LARGEST_TEXT,
+    RESNET,
+    Piece,
+    calls_a_layer,
+    expression,
+    parsed,
+    pieces,
+    program,
+    tree_of,
+    triples_in,
+)
 
 WAV2VEC = [(512, 10, 5), (512, 8, 4), (512, 4, 2), (512, 4, 2), (512, 4, 2)]  # its feature encoder
 PICTURE = (1, 128, 128, 1)  # assumed where the frames and bins that are usual do not fit
@@ -37,10 +49,10 @@ RESNET_CODE = Path(__file__).parent.parent / "resnet_keras.txt"
 LARGEST_SIDE = 2_000  # of an input that is looked for
 MOST_PROSE_LINES = 2_000
 USUAL: dict[str, int] = table("layers")["usual"]
+OWN_SETTINGS: dict[str, str] = table("layers")["own_settings"]
 KERAS_ONLY = KERAS_NAMES - {*LAYERS["torch"]}
 TORCH_ONLY = {*LAYERS["torch"]} - KERAS_NAMES
-COMMENT_SIZES = re.compile(r"(?<![\d.*x×])(\d{1,7}(?:\s*[*x×]\s*\d{1,7}){1,3})\s*(?:->|→|=>|变为|变成)")
-
+DECLARED = re.compile(r"\w+ = (?:\w+\.)*Input\(")
 SAID = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\s*=\s*(\d{1,6})(?![\w.*/+-])")
 
 
@@ -82,8 +94,6 @@ def read_snippet(
             "There is no code in the text. Paste layers such as layers.Conv2D(16, (1, 3)) or nn.Conv1d(...)."
         )
     net = LayerGraph(title)
-    if input_shape is None and layout is None:
-        input_shape = _sizes_in_comments(text, net)
     calls = CodeCalls(net, framework_of(tree), input_shape, layout)
     calls.triples = triples_in(text)
     calls.said = _said(text.translate(FULL_WIDTH))
@@ -156,22 +166,6 @@ def _with_models(source: str) -> str:
     return "".join(f"{name} = Sequential(); " for name in missing) + source if missing else source
 
 
-def _sizes_in_comments(text: str, net: LayerGraph) -> Shape | None:
-    """The input that a remark such as `#1*3200->1*512*185` behind a single layer states."""
-    found = COMMENT_SIZES.search(text.translate(FULL_WIDTH))
-    if found is None or len(re.findall(r"\bConv\w*\s*\(", text)) != 1 or "nn." not in text:
-        return None
-    sizes = tuple(int(part) for part in re.findall(r"\d+", found[1]))
-    net.note(remark_note(sizes))
-    return sizes
-
-
-def remark_note(sizes: Sequence[Size]) -> str:
-    """What is said of an input whose sizes stand in words or in a comment."""
-    said = " x ".join("?" if size is None else str(size) for size in sizes)
-    return f"The input {said} was taken from the remark in the text."
-
-
 def python_of(text: str) -> tuple[str, list[int], bool]:
     """The text with everything that is not Python blanked out, the numbers of the lines that were, and whether the end
     of a suite had to be guessed.
@@ -202,6 +196,8 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
             lines[number - 1] = line.translate(FULL_WIDTH)
         elif (repaired := _repaired(line)) is not None and repaired != line:
             lines[number - 1] = repaired
+        elif made := _made_of(line, text):
+            lines[number - 1] = made
         elif line.strip() and not looks_like_code(line) and len(skipped) < MOST_PROSE_LINES and _is_prose(line):
             skipped.append(number)
             lines[number - 1] = ""
@@ -217,15 +213,31 @@ def python_of(text: str) -> tuple[str, list[int], bool]:
 
 def _scanned(text: str) -> tuple[str, list[int], bool]:
     """The same of text whose statements are looked for in prose."""
-    source, guessed = program(pieces(text))
+    source, guessed = program(_inputs_first(text))
     return source, [], guessed
+
+
+def _inputs_first(text: str) -> list[Piece]:
+    """The statements of a text, the inputs that it declares before what it says of them."""
+    found = pieces(text)
+    return found if "def " in text else sorted(found, key=lambda one: not DECLARED.match(one.text))
+
+
+def _made_of(line: str, text: str) -> str:
+    """A line of words that makes an object of a class of the text, which nothing else does, as code."""
+    for name in [] if parsed(line.strip()) else re.findall(r"(?m)^\s*class\s+(\w+)", text):
+        calls = re.findall(rf"(?<![\w.]){name}\s*\((?!nn\.|torch\.|Module)", text)
+        match = re.search(rf"(?<![\w.]){name}\s*(?=\()", line)
+        if match and len(calls) == 1 and (made := expression(line, match.start())) and parsed(made[1]):
+            return f"net = {made[1]}"
+    return ""
 
 
 def _repaired(line: str) -> str | None:
     """A line that holds simple statements and more than that, as Python; None when there is nothing to save."""
     if not looks_like_code(line):
         return None
-    found: list[Piece] = pieces(line)
+    found = _inputs_first(line)
     if not found or any(piece.kind not in {"assign", "call", "return"} for piece in found):
         return None
     repaired = line[: len(line) - len(line.lstrip())] + "; ".join(piece.text for piece in found)
@@ -263,7 +275,7 @@ def framework_of(tree: ast.Module) -> str:
             names |= {part for alias in node.names for part in alias.name.split(".")}
             names |= set((getattr(node, "module", None) or "").split("."))
         elif isinstance(node, ast.keyword):  # stride is a setting of torch, strides one of Keras
-            names |= {"torch"} if node.arg == "stride" else {"keras"} if node.arg == "strides" else set()
+            names |= {program for program, own in OWN_SETTINGS.items() if node.arg in own.split()}
     torch = len(names & TORCH_ONLY) + 2 * len(names & {"torch", "Conv1d", "Conv2d"}) + ("nn" in names)
     keras = len(names & KERAS_ONLY) + 2 * len(names & {"keras", "tensorflow", "layers", "tf", *RESNET})
     return "torch" if torch > keras else "keras"
@@ -279,12 +291,17 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
         return _tensors(returned.value, calls)
     if calls.network is not None:
         return calls.network.outputs
-    if calls.net.inputs and (latest := calls.final()):
+    defined = [v for v in calls.interpreter.scope.values() if isinstance(v, Class | Function)]
+    unused = not calls.net.ops and any(isinstance(one, Class) for one in defined)  # x = torch.randn(...) alone
+    if calls.net.inputs and (latest := calls.final()) and not unused:
         if calls.behind:  # F.pad(x, (2, 0)), and on the next line nn.Conv1d(16, 16, 3)
             calls.net.note("Layers that are applied to nothing were taken to come after what is before them.")
             chain = Chain(calls.behind, calls.framework, calls.behind[0].line)
             return _tensors(calls.apply(chain, [latest], chain.line), calls)
-        return [latest]
+        read = {name for op in calls.net.ops for name in op.inputs}
+        ends = [op.outputs[0] for op in calls.net.ops if not {*op.outputs} & read]
+        apart = len(calls.net.inputs) == len(ends) > 1  # branches that the code does not join
+        return [Tensor(name) for name in ends] if apart else [latest]
     scope = calls.interpreter.scope
     chains = [v for v in scope.values() if isinstance(v, Chain)]
     if calls.bare and not chains:
@@ -306,7 +323,6 @@ def _outputs(calls: CodeCalls, tree: ast.Module) -> Sequence[Tensor]:
             first = min(one.line for one in lost)
             loose = [layer for layer in loose if layer.line < first] or loose
         return _in_order(calls, sorted(loose, key=lambda layer: layer.line))
-    defined = [v for v in scope.values() if isinstance(v, Class | Function)]
     if defined:
         return _definition(calls, defined, tree)
     last = tree.body[-1]
