@@ -62,7 +62,7 @@ def packages_of(requirements: Sequence[str]) -> dict[str, list[str]]:
     Args:
         requirements: as the metadata of the installed package states them.
 
-    >>> packages_of(["numpy>=1.26", "onnx>=1.16; extra == 'explain'", "torch; extra == 'train'",
+    >>> packages_of(["numpy>=1.26", "onnx>=1.20; extra == 'explain'", "torch; extra == 'train'",
     ...              "voxfield[explain]; extra == 'train'"])
     {'': ['numpy'], 'explain': ['onnx'], 'train': ['torch', 'onnx']}
     """
