@@ -23,7 +23,7 @@ from .printed import is_printed_module, is_summary, module_code, summary_code
 from .scan import calls_a_layer, pieces
 from .sentence import SPEECH_RATE_HZ, Described, described, strided_first
 from .snippet import looks_like_code, python_of, read_snippet
-from .stated import LENGTH, layout_of, other_order, remark_note, stated_input, stated_of
+from .stated import LENGTH, channels_last, layout_of, other_order, remark_note, stated_input, stated_of
 from .text import read_text
 
 _P = patterns("paste")
@@ -137,8 +137,8 @@ def _described_graph(text: str, found: Described, input_shape: Shape | None) -> 
         found.notes.append(remark_note(stated))
         if len(stated) == axes:
             stated = ((found.input_shape or (1,))[0] or 1, *stated)
-        elif stated[0] is not None and (stated[-1] or 0) < stated[0]:  # the channels are the fewer, and come last
-            stated = other_order(stated) or stated
+        elif len(stated) == 3 and stated[0] is not None and channels_last(stated):
+            stated = (stated[-1], *stated[:-1])
         return read_text(found.text, stated)
     return read_text(found.text, input_shape or found.input_shape)
 

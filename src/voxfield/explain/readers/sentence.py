@@ -17,6 +17,7 @@ from ..phrases import patterns, table
 from ..question import asked, names_no_network
 from .arrows import chain
 from .scan import FULL_WIDTH, triples_in
+from .stated import channels_last, stated_input
 
 _P = patterns("sentence")
 
@@ -536,6 +537,8 @@ def _separable(found: _Found, kind: Kind, text: str) -> Described:
     widths = found.lists.get("filters", [])
     if "inputs" not in given and len(widths) == 2:  # depthwise on 16 channels, pointwise to 32
         given = {"inputs": widths[0][0], "filters": widths[1][0]}
+    if "inputs" not in given and len(of := stated_input(text) or ()) == 3 and None not in of:
+        given["inputs"] = (of[-1] if channels_last(of) else of[0]) or 1
     kernel = found.lists.get("kernel", [(3, 3)])[0]
     if not given and kernel in {(3, 3), (3,)}:
         return _of_kind(_Found(), kind)

@@ -92,3 +92,15 @@ def other_order(sizes: Shape) -> Shape | None:
     if len(sizes) != 3 or None in ends or ends[0] == ends[1]:
         return None
     return (sizes[-1], *sizes[:-1]) if (ends[1] or 0) < (ends[0] or 0) else (*sizes[1:], sizes[0])
+
+
+def channels_last(sizes: Shape) -> bool:
+    """Whether the last of three sizes is that of the channels: the one beside two equal ones, or else the least.
+
+    >>> channels_last((56, 56, 128)), channels_last((3, 224, 224)), channels_last((100, 161, 2))
+    (True, False, True)
+    """
+    first, second, last = sizes
+    if (first == second) != (second == last):
+        return first == second
+    return (last or 0) < (first or 0)
