@@ -26,6 +26,8 @@ def in_torch_or_keras(text: str) -> tuple[str, list[str]]:
             text = re.sub(pattern, name, text)
         return text, ["The layers of PaddlePaddle were read as torch's of the same name."]
     text, told = _with_cbam(_in_full(text))
+    text, recurrent = _with_recurrence(text)
+    told += recurrent
     for piece in reversed(pieces(text)):
         many = _MANY.match(text, piece.end)
         times = int(many[1]) if many else 2 if _TWO.search(text[: piece.start]) else 1
@@ -54,6 +56,21 @@ def _in_full(text: str) -> str:
             short = re.sub(pattern, name, short)
         text = text[: match.start(1)] + match[1] + short + text[end:] if short != inner else text
     return text
+
+
+def _with_recurrence(text: str) -> tuple[str, list[str]]:
+    """A sentence about an LSTM or a GRU by itself with the line of torch that makes it, and what is said of that.
+
+    >>> _with_recurrence("an LSTM with input size 100 and hidden size 256")[0].split("\\n")[1]
+    'nn.LSTM(100, 256)'
+    """
+    words = _TABLE["recurrent"]
+    kind = re.search(words["kind"], text)
+    sizes = [next(filter(None, (re.search(one, text) for one in words[key])), None) for key in ("input", "hidden")]
+    if kind is None or None in sizes or re.search(words["other"], text) or "(" in text:
+        return text, []
+    made = f"nn.{kind[1]}({', '.join(size[1] for size in sizes if size)})"
+    return f"{text}\n{made}", [f"It was read as torch's {made}, which has two biases for each gate and hidden value."]
 
 
 def _with_cbam(text: str) -> tuple[str, list[str]]:
