@@ -4,7 +4,8 @@ import pytest
 
 from voxfield.errors import ExplainError
 from voxfield.explain import explain
-from voxfield.explain.readers.snippet import looks_like_code, read_snippet
+from voxfield.explain.readers.python_lines import looks_like_code
+from voxfield.explain.readers.snippet import read_snippet
 
 ENCODER = "\n".join(f"layers.Conv2D(filters={n}, kernel_size=(1, 3), strides=(1, 2))" for n in (16, 32, 64, 128, 256))
 

@@ -56,9 +56,7 @@ def expand(
     for word in words:
         for item in _expand(word, task, results, (), suffixes):
             place = item.path if item.path == PIPE else followed(item.path)
-            if (
-                place not in found or found[place].path.is_symlink()
-            ):  # the result is named by the file, not by a link to it
+            if place not in found or found[place].path.is_symlink():  # a file names its result, not a link to it
                 found[place] = item
     if not found:
         raise InputError("no input was given")

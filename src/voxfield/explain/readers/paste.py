@@ -20,9 +20,10 @@ from ..question import asked, topics, wanted
 from .code_values import at
 from .dialects import in_torch_or_keras
 from .printed import is_printed_module, is_summary, module_code, summary_code
+from .python_lines import looks_like_code, python_of
 from .scan import calls_a_layer, pieces
 from .sentence import SPEECH_RATE_HZ, Described, described, strided_first
-from .snippet import looks_like_code, python_of, read_snippet
+from .snippet import read_snippet
 from .stated import LENGTH, channels_last, layout_of, other_order, remark_note, stated_input, stated_of
 from .text import read_text
 

@@ -16,28 +16,17 @@ from ...errors import ExplainError
 from ..phrases import patterns, table
 from ..question import asked, names_no_network
 from .arrows import chain
+from .number_lists import MARKS, MOST_LAYERS, TIMES, Found, Values, lists_of, repeats_of, tables_as_lists
 from .scan import FULL_WIDTH, triples_in
 from .stated import channels_last, stated_input
 
 _P = patterns("sentence")
 
-Values = list[tuple[int, ...]]
-MOST_LAYERS = 200
-LARGEST_BARE = 11  # of a kernel that no word is said of
 STACKS = {"context": "context network", "decoder": "decoder"}
 SPEECH_RATE_HZ = 16000
 TWO_EACH = "Each block of a TCN of keras-tcn was taken as two convolutions of the same dilation."
 
-_DIGITS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
-_DIGITS |= {"eleven": 11, "twelve": 12, "sixteen": 16}
-_HAN = {c: i for i, c in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
 _TABLE = table("kinds")
-_MARKS = {"kernel": "", "stride": "/", "dilation": ":", "filters": "@", "padding": "p"}
-_KEY = re.compile(
-    "|".join(f"(?P<{key}>{pattern})" for key, pattern in _TABLE["words"].items()), re.IGNORECASE | re.ASCII
-)
-_NUMBER = _P["number"]
-_TIMES = {"a": 1, "the": 1, "twice": 2, "thrice": 3, **_DIGITS, **_HAN}
 _HALVED = [(1, 2)]  # the strides of the CRN for enhancement
 
 
@@ -72,16 +61,6 @@ class Described:
     facts: Mapping[str, object] = field(default_factory=dict)  # more for the words, as attributes of the first layer
 
 
-@dataclass
-class _Found:
-    lists: dict[str, Values] = field(default_factory=dict)
-    count: int | None = None
-    times: int = 1  # how often all of the layers come, one after the other
-    runs: list[str] = field(default_factory=list)  # what each row of numbers is of, in the order written
-    unread: str = ""  # a number that belongs to none of them
-    notes: list[str] = field(default_factory=list)
-
-
 def described(text: str, rate_hz: float | None = None) -> Described | None:
     """The network that a sentence describes; None when it names neither layers nor a kind of network. A rate says how
     many samples the milliseconds of frames are.
@@ -91,7 +70,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
     >>> described("[(512, 10, 5)] + [(512, 3, 2)] * 2").text
     '10/5@512 3/2@512 3/2@512'
     """
-    said = _listed(text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()")))
+    said = tables_as_lists(text.translate(FULL_WIDTH).translate(str.maketrans("；{}", ";()")))
     for pattern, plain in _TABLE["rewritten"].items():
         said = re.sub(pattern, plain, said)
     said = _P["powers"].sub(lambda m: ", ".join(str(2**i) for i in range(int(m[2]), min(int(m[3]), 16) + 1)), said)
@@ -109,7 +88,7 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
         return Described(layers, samples=True, notes=[read_as])
     if (linked := chain(said)) is not None:
         layers, picture, notes = linked
-        inputs = _lists(said).lists.get("inputs", [])
+        inputs = lists_of(said).lists.get("inputs", [])
         layers = _biased(layers, said, notes) if "params" in asked(said) else layers
         sizes = (inputs[0][0], *(None,) * (2 if picture else 1)) if inputs else None
         picture = picture and not _P["spectral"].search(said)
@@ -118,8 +97,8 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
         return seen
     if (stacks := _stacks(said, rate_hz)) is not None:
         return stacks
-    said, times = _repeats(said)
-    found = _lists(said)
+    said, times = repeats_of(said)
+    found = lists_of(said)
     found.times = times
     if (of := _P["of_strides"].search(said)) and found.runs.count("stride") == 1:
         many = int(next(filter(None, of.groups()), "2"))
@@ -135,14 +114,14 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
         return _separable(found, kind, said)
     if kernels:
         if kind and _quotes(found, kind, said):
-            return _of_kind(_Found(), kind)
+            return _of_kind(Found(), kind)
         try:
             return _of_lists(found, kind, said)
         except ExplainError:
             if kind and found.lists.get("dilation") and _shows(kind, found):
-                return _of_kind(_Found(), kind)
+                return _of_kind(Found(), kind)
             stated = "".join(one for one in _P["clauses"].findall(said) if not asked(one))
-            if stated == said or not (told := _lists(stated)).lists.get("kernel"):
+            if stated == said or not (told := lists_of(stated)).lists.get("kernel"):
                 raise
             return _of_lists(told, kind, stated)  # a question names some of its numbers again
     known = [] if kind is None else re.findall(r"/(\d+)", kind.text)
@@ -153,24 +132,6 @@ def described(text: str, rate_hz: float | None = None) -> Described | None:
             "The sentence gives strides but no kernel: write kernel/stride per layer, such as '3/2 3/2'."
         )
     return _of_kind(found, kind) if kind else None
-
-
-def _listed(text: str) -> str:
-    """The text with its first table of layers as lists, the numbers of each column behind its heading."""
-    lines = text.split("\n")
-    rows = [[cell.strip() for cell in _P["cells"].split(line.strip(" |"))] for line in lines]
-    for first, row in enumerate(rows):
-        keys = {at: str(key.lastgroup) for at, cell in enumerate(row) if (key := _KEY.fullmatch(cell))}
-        heads = [at for at, key in keys.items() if key in _MARKS]
-        end = first + 1
-        while end < len(rows) and len(rows[end]) == len(row):
-            end += 1
-        body = [one for one in rows[first + 1 : end] if set("".join(one)) - {*"-:"}]
-        filled = all(_NUMBER.search(one[at]) for one in body for at in heads)
-        if "kernel" in keys.values() and len(body) > 1 and filled:
-            columns = [f"{row[at]} {', '.join(one[at] for one in body)}" for at in heads]
-            return "\n".join([*lines[:first], "; ".join(columns), *lines[end:]])
-    return text
 
 
 def _seen(text: str) -> Described | None:
@@ -193,7 +154,7 @@ def _stacks(text: str, rate_hz: float | None) -> Described | None:
     """An encoder and the context network or the decoder behind it, where a text gives the kernels of both."""
     for key, mark in (("context", ""), ("decoder", "^")):
         parts = _P[key].split(text, maxsplit=1)
-        if len(parts) < 2 or not all(_lists(part).lists.get("kernel") for part in parts):
+        if len(parts) < 2 or not all(lists_of(part).lists.get("kernel") for part in parts):
             continue
         first, second = (described(_P["up" if mark else key].sub(" ", part), rate_hz) for part in parts)
         if first is None or second is None:
@@ -227,7 +188,7 @@ def _named(text: str) -> Kind | None:
     return next((k for k, pattern in patterns if re.search(pattern, text, re.IGNORECASE | re.ASCII)), None)
 
 
-def _example(text: str, found: _Found) -> Described | None:
+def _example(text: str, found: Found) -> Described | None:
     """The network that answers a question which names none; None where the question says more than that network has."""
     wanted, row, decoder = asked(text), _P["row"].search(text), _P["up"].search(text) is not None
     given = dict(found.lists)
@@ -241,33 +202,25 @@ def _example(text: str, found: _Found) -> Described | None:
     kinds = {kind.name: kind for kind in KINDS}
     if "bins" in wanted and not given.get("kernel") and (bins := _P["bins"].search(text)):
         about = kinds["enhancement"].about.replace("161", bins[0])
-        return _of_kind(_Found(), replace(kinds["enhancement"], input=(1, 100, int(bins[0])), about=about))
+        return _of_kind(Found(), replace(kinds["enhancement"], input=(1, 100, int(bins[0])), about=about))
     if given.pop("stride", _HALVED) not in (_HALVED, [(1,)]) or given or found.unread or len(widths) == 1:
         return None
     if (found.count and "depth" not in wanted) or not names_no_network(text):
         return None
     for name, asks in _TABLE["examples"].items():
         if {*asks.get("topics", "").split()} & {*wanted} or re.search(asks.get("words", "$^"), text, re.IGNORECASE):
-            return _of_kind(_Found({"filters": widths}), kinds[name])
-    return _of_kind(_Found({"filters": widths}), kinds["wav2vec"])
+            return _of_kind(Found({"filters": widths}), kinds[name])
+    return _of_kind(Found({"filters": widths}), kinds["wav2vec"])
 
 
-def _repeats(text: str) -> tuple[str, int]:
-    """The text without the words that say how often its layers come, and how often that is; several are left in."""
-    said = list(_P["repeated"].finditer(text))
-    word = next(filter(None, said[0].groups())).lower() if len(said) == 1 else ""
-    times = int(word) if word.isdigit() else _TIMES.get(word, 0)
-    return (text[: said[0].start()] + " " + text[said[0].end() :], times) if times else (text, 1)
-
-
-def _quotes(found: _Found, kind: Kind, text: str) -> bool:
+def _quotes(found: Found, kind: Kind, text: str) -> bool:
     """Whether a question only names a layer of the well-known network: `why (1, 3) in the first layer of a CRN?`"""
     counted = found.count is None or f"{found.count}*" in kind.text
     single = all(len(values) < 2 for values in found.lists.values())
     return bool(asked(text)) and counted and found.times == 1 and single and _shows(kind, found)
 
 
-def _shows(kind: Kind, found: _Found) -> bool:
+def _shows(kind: Kind, found: Found) -> bool:
     """Whether all numbers of a sentence are those of the well-known network."""
     shown = {"kernel": r"(?:^|[\s*x])([\dx]+)", "stride": r"/([\dx]+)", "filters": r"@(\d+)", "dilation": r":(\d+)"}
     return all(
@@ -277,127 +230,12 @@ def _shows(kind: Kind, found: _Found) -> bool:
     )
 
 
-def _lists(text: str) -> _Found:
-    """Every list of numbers under the word it belongs to: the one before it, or `nine layers`, `512 channels`."""
-    text = _P["like"].sub("", _P["ordinal"].sub(" ", text))
-    keys = [(m.start(), m.end(), str(m.lastgroup)) for m in _KEY.finditer(text)]
-    found = _Found()
-    spent: tuple[int, int, str] | None = None  # the word that the numbers before it belong to
-    at = 0
-    bare: tuple[int, ...] = ()  # 3x3 that stands by itself
-    while match := _NUMBER.search(text, at):
-        run = [match[0]]
-        end = match.end()
-        opened = text[max(0, match.start() - 1)] in "[("
-        while True:
-            rest = _P["rest"].match(text, end)
-            gap = rest or _P["glue"].match(text, end)
-            begins = gap.end() if gap else end
-            if gap and run[0][0] == "(" and "(" in gap[0] and len(_numbers(run[0])) < 4:
-                begins = gap.start() + gap[0].rindex("(")  # (1, 3), (2, 3)
-            more = _NUMBER.match(text, begins) if gap else None
-            if (
-                gap is None
-                or more is None
-                or not (gap[0].strip() or text[end : gap.end()].isspace())
-                or more[0].lstrip("( ")[0].isdigit() != run[0].lstrip("( ")[0].isdigit()
-                or (more[0][0] == "(") != (run[0][0] == "(")
-            ):
-                break
-            if rest:
-                run += _between(run, more[0])
-            own = next(
-                (one for one in keys if one[0] >= more.end() and not text[more.end() : one[0]].strip(" 个-")), None
-            )
-            if own and _P["introduces"].match(text, own[1]):
-                own = None  # kernel 10, 8, 4, 4, 4 stride 5, 4, 2, 2, 2
-            if own and not opened and (len(run) == 1 or more[0] == str(len(run))):
-                break  # `kernel 3 and 64 filters`, `kernels 5, 3, 2 layers`
-            run.append(more[0])
-            end = more.end()
-        at = end
-        behind = next((one for one in keys if one[0] >= end and not text[end : one[0]].strip(" 个-")), None)
-        if (
-            behind
-            and behind[2] == "kernel"
-            and _numbers(run[0]) == (1,)
-            and re.search("size|大小|尺寸|长度", text[behind[0] : behind[1]])
-        ):
-            behind = None  # a kernel_size = 3: of one layer
-        if behind and re.match(r"\s*[=:]", text[behind[1] :]) and _P["introduces"].match(text, behind[1]):
-            behind = None  # L_in = 16000 kernel_size = 400
-        after = behind[2] if behind else None
-        if behind and text[behind[0] : behind[1]].lower() == "kernels" and len(run) == len(_numbers(run[0])) == 1:
-            after = "filters"  # 16 kernels
-        near = next((one for one in reversed(keys) if one[1] <= match.start() and one != spent), None)
-        linked = (
-            near and _P["link"].fullmatch(text, near[1], match.start()) and not _P["lasts"].search(text, 0, near[0])
-        )
-        before = near[2] if near and linked else None
-        counted = near and _P["counted"].fullmatch(text, near[1], match.start())
-        values = [_numbers(one) for one in run]
-        if before in {None, "filters"} and len(run) == 1 and len(values[0]) > 1 and _P["convolves"].match(text, end):
-            before = "kernel"  # a 3x3 conv
-        if after == "kernel" and text[end:].lstrip().startswith("个"):  # of them, not their size
-            found.unread = f"{text[match.start() : end].strip()}个卷积核"
-        elif before not in {None, "layers", "input"}:
-            found.runs.append(str(before))
-            found.lists.setdefault(str(before), []).extend(_flat(values, str(before)))
-        elif len(run) == 1 and (after == "layers" or (before == "layers" and counted)):
-            found.count = found.count or values[0][0]
-        elif after == "filters" and before == "input" and len(run) == 1:  # input 3 channels
-            found.lists.setdefault("inputs", []).extend(values)
-        elif after == "filters" or (after in {"kernel", "inputs"} and len(run) == 1):
-            found.lists.setdefault(after, []).extend(values)
-        elif before != "input" and "x" in run[0] and max(values[0]) <= LARGEST_BARE:
-            bare = bare or values[0]
-            at = match.end()
-        spent = behind if before in {None, "layers", "input"} else None
-    if bare and (found.count or re.search("depth-?\\s?wise|separable|可分离", text)) and "kernel" not in found.lists:
-        found.lists["kernel"] = [bare]
-    return found
-
-
-def _between(run: Sequence[str], last: str) -> list[str]:
-    """The numbers that `1, 2, 4, ..., 512` leaves out: each by the step or the factor of those before it.
-
-    Raises:
-        ExplainError: it does not lead to the last one.
-    """
-    try:
-        first, second, end = int(run[-2]), int(run[-1]), int(last)
-    except (ValueError, IndexError):
-        first = second = end = 0
-    grown = [second]
-    while 0 < first < second <= grown[-1] < end and len(grown) < MOST_LAYERS:
-        geometric = second % first == 0 and (len(run) < 3 or int(run[-3]) * second == first * first)
-        grown.append(grown[-1] * (second // first) if geometric else grown[-1] + second - first)
-    if grown[-1] != end:
-        raise ExplainError(
-            f"'{', '.join(run)}, ..., {last}' does not say which numbers lie in between: write them out."
-        )
-    return [str(value) for value in grown[1:-1]]
-
-
-def _flat(values: Values, key: str) -> Values:
-    """`(10; 8; 4; 4; 4)` is a list of five; `(1, 3)` one kernel of two axes, unless they are filters."""
-    if len(values) == 1 and (len(values[0]) > 3 or (key == "filters" and len(values[0]) > 1)):
-        return [(n,) for n in values[0]]
-    return values
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    if text.lower() in _DIGITS or text in _HAN:
-        return (_DIGITS.get(text.lower()) or _HAN[text],)
-    return tuple(int(part) for part in re.findall(r"\d+", text))
-
-
 def _by(sizes: tuple[int, ...]) -> str:
     """Sizes as the text of layers has them: 2x3."""
     return "x".join(map(str, sizes))
 
 
-def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
+def _of_lists(found: Found, kind: Kind | None, text: str) -> Described:
     """Layers of the lists in the sentence, one after the other."""
     lists = {key: values for key, values in found.lists.items() if values}
     inputs = lists.pop("inputs", [])
@@ -417,7 +255,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     tcn, per = _P["keras_tcn"].search(text), _P["per_block"].search(text)
     if len(lists.get("dilation", [])) > 1 and (tcn or per):
         word = (per[1] or per[2]).lower() if per else "2"
-        many = int(word) if word.isdigit() else _TIMES[word]
+        many = int(word) if word.isdigit() else TIMES[word]
         lists = {k: [v for v in values for _ in range(many)] if values[1:] else values for k, values in lists.items()}
         found.count = max(map(len, lists.values()))
         found.notes += [TWO_EACH] if tcn else []
@@ -430,7 +268,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         grown = f"The dilation was taken to double from layer to layer: {', '.join(map(_by, lists['dilation']))}."
     if (others := _P["others"].search(text)) and 2 in {len(values) for values in lists.values()}:
         rest = next(filter(None, others.groups()), "")
-        many = int(rest) if rest.isdigit() else _TIMES.get(rest.lower(), (found.count or 2) - 1)
+        many = int(rest) if rest.isdigit() else TIMES.get(rest.lower(), (found.count or 2) - 1)
         found.count = many + 1
         lists = {key: [v[0]] + [v[1]] * many if len(v) == 2 else v for key, v in lists.items()}
     pairs = [v for v in (lists.get("kernel", []), lists.get("stride", [])) if v]
@@ -462,7 +300,7 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
         return mark + _by(columns[key][i]) if key in columns else ""
 
     mode = next((word for word, said in _TABLE["padded"].items() if re.search(said, text, re.IGNORECASE)), "")
-    layers = ["".join(each(key, i, mark) for key, mark in _MARKS.items()) + mode for i in range(count)]
+    layers = ["".join(each(key, i, mark) for key, mark in MARKS.items()) + mode for i in range(count)]
     if pooled is not None:
         size = re.search(r"\d", pooled[0])
         pool = ("avg" if re.search("(?i)av|平均", pooled[0]) else "max") + _by((int(size[0]) if size else 2,) * axes)
@@ -492,7 +330,9 @@ def _of_lists(found: _Found, kind: Kind | None, text: str) -> Described:
     if inputs or "params" in asked(text):
         whole_text = _biased(whole_text, text, notes)
     picture, samples = bool(_P["picture"].search(text)) and axes == 2, axes == 1 and not features and not inputs
-    return Described(whole_text, channels, picture and not freq_first, freq_first, samples, notes)
+    return Described(
+        whole_text, channels, picture=picture and not freq_first, freq_first=freq_first, samples=samples, notes=notes
+    )
 
 
 def _biased(layers: str, text: str, notes: list[str]) -> str:
@@ -510,7 +350,7 @@ def strided_first(strides: Sequence[tuple[int, ...]]) -> bool:
     return bool(moving) and all(len(one) == 2 and one[-1] == 1 for one in moving)
 
 
-def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
+def _not_read(found: Found, lists: Mapping[str, Values], text: str, doubles: bool) -> str:
     """Words that make layers differ in a way that lists of numbers do not give; empty where there are none."""
     whole = found.count or max(map(len, lists.values()))
     if whole == 1 and (second := _P["second"].search(text)):
@@ -531,7 +371,7 @@ def _not_read(found: _Found, lists: Mapping[str, Values], text: str, doubles: bo
     return found.unread or (placed[0] if placed else next(apart, ""))
 
 
-def _separable(found: _Found, kind: Kind, text: str) -> Described:
+def _separable(found: Found, kind: Kind, text: str) -> Described:
     """A depthwise-separable block of the channels, filters and kernel that the sentence names."""
     given = {key: values[0][0] for key in ("inputs", "filters") if (values := found.lists.get(key))}
     widths = found.lists.get("filters", [])
@@ -541,7 +381,7 @@ def _separable(found: _Found, kind: Kind, text: str) -> Described:
         given["inputs"] = (of[-1] if channels_last(of) else of[0]) or 1
     kernel = found.lists.get("kernel", [(3, 3)])[0]
     if not given and kernel in {(3, 3), (3,)}:
-        return _of_kind(_Found(), kind)
+        return _of_kind(Found(), kind)
     wide, filters = given.get("inputs", 32), given.get("filters", 64)
     taps = kernel * 2 if len(kernel) == 1 else kernel
     pads = _by(tuple(k // 2 for k in taps))
@@ -555,7 +395,7 @@ def _separable(found: _Found, kind: Kind, text: str) -> Described:
     return Described(layers, (wide, *sizes[: len(taps)]), picture=len(taps) == 2, notes=[note])
 
 
-def _of_kind(found: _Found, kind: Kind) -> Described:
+def _of_kind(found: Found, kind: Kind) -> Described:
     """The well-known network of a kind, with the filters that the sentence names when they fit."""
     layers = kind.text.split()
     widths = [v[0] for v in found.lists.get("filters", []) if len(v) == 1]
@@ -572,4 +412,6 @@ def _of_kind(found: _Found, kind: Kind) -> Described:
     picture = kind.axes == 2 and kind.name not in {"enhancement", "crn_decoder", "speaker_resnet"}
     samples = kind.name.startswith(("wav2vec", "tasnet", "separation"))
     facts = {"counted": kind.counted} if kind.counted else {}
-    return Described(" ".join(layers), sizes or None, picture, False, samples, notes, True, facts)
+    return Described(
+        " ".join(layers), sizes or None, picture=picture, samples=samples, notes=notes, example=True, facts=facts
+    )

@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib import import_module
 
+from voxfield.export.convert import (
+    asteroid,
+    fairseq,
+    kaituoxu,
+    keras,
+    naplab,
+    rosinality,
+    speechbrain,
+    tan_wang,
+    taoruijie,
+    torchaudio,
+    wespeaker,
+)  # fmt: skip
 from voxfield.export.convert.program import Program
 
-PROGRAMS: dict[str, Program] = {  # each is the `PROGRAM` of the file that is named like it
-    name: import_module(f"voxfield.export.convert.{name.replace('-', '_')}").PROGRAM
-    for name in (
-        "asteroid", "torchaudio", "kaituoxu", "naplab", "tan-wang", "keras", "wespeaker", "speechbrain", "taoruijie",
-        "fairseq", "rosinality",
-    )
-}  # fmt: skip
+PROGRAMS: dict[str, Program] = {
+    "asteroid": asteroid.PROGRAM,
+    "torchaudio": torchaudio.PROGRAM,
+    "kaituoxu": kaituoxu.PROGRAM,
+    "naplab": naplab.PROGRAM,
+    "tan-wang": tan_wang.PROGRAM,
+    "keras": keras.PROGRAM,
+    "wespeaker": wespeaker.PROGRAM,
+    "speechbrain": speechbrain.PROGRAM,
+    "taoruijie": taoruijie.PROGRAM,
+    "fairseq": fairseq.PROGRAM,
+    "rosinality": rosinality.PROGRAM,
+}
 OTHERS = (  # a name that gives it away -> what it is
     (
         r"^masker\.blocks\.\d+\.reduce\.",
