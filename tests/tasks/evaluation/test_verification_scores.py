@@ -131,7 +131,7 @@ def network(tmp_path_factory):
     return path
 
 
-def test_the_command_with_a_cohort_and_a_det_plot(network, trials, tmp_path, capsys):
+def test_the_command_with_a_cohort_and_a_det_plot(network, trials, tmp_path, capsys, monkeypatch):
     cohort, det = tmp_path / "cohort.npz", tmp_path / "det.svg"
     assert run(["embed", *map(str, sorted(trials.glob("*-0.wav"))), "--model", str(network), "-o", str(cohort)]) == 0
     capsys.readouterr()
@@ -143,6 +143,10 @@ def test_the_command_with_a_cohort_and_a_det_plot(network, trials, tmp_path, cap
     drawing = ET.parse(det).getroot()
     assert len([item for item in drawing.iter() if item.tag.endswith("polyline")]) == 4
     assert run(arguments) == 0 and "EER (%)" in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "50")
+    assert run(arguments) == 0
+    shown = capsys.readouterr().out.split("┡")[1]
+    assert "AS-" in shown and "…" not in shown  # a narrow terminal cuts no name off
 
 
 def test_verify_says_what_the_calibration_on_the_card_makes_of_it(network, trials, tmp_path, capsys):

@@ -105,6 +105,8 @@ def command(
         from rich.table import Table
 
         grid = Table(*found.head, title=f"{found.model} on {truth if turns else recordings}")
+        for column in grid.columns:
+            column.overflow = "fold"  # a name that is cut off may be that of several rows
         for cells in found.cells:
             grid.add_row(*cells)
         Console().print(grid)
